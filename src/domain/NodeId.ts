@@ -1,0 +1,102 @@
+/**
+ * The identity of one run of one node: an unsigned 64-bit number, carried as 8 bytes on the wire.
+ *
+ * Import it as a namespace: `import * as NodeId from "effect-gossip/domain/NodeId"`, then `NodeId.NodeId` is both the
+ * type and its schema.
+ */
+import { Brand, Effect, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
+
+const maximum = 0xffff_ffff_ffff_ffffn
+const word = 0x1_0000_0000
+
+/**
+ * A whole number `0 <= n < 2^64`. Decodes from and encodes to a plain `bigint`.
+ */
+export const NodeId = Schema.BigInt.check(
+  Schema.isBetweenBigInt({ minimum: 0n, maximum }, { expected: "a whole number from 0 to 2^64 - 1" })
+).pipe(Schema.brand("effect-gossip/NodeId"))
+
+/**
+ * A whole number `0 <= n < 2^64`.
+ */
+export type NodeId = typeof NodeId.Type
+
+/**
+ * A text is not a node id. `message` says what is expected, `input` is the text that was given.
+ */
+export class NodeIdError extends Schema.TaggedError<NodeIdError>()("NodeIdError", {
+  input: Schema.String,
+  message: Schema.String
+}) {}
+
+// For values whose range is known: a check would cost more than the construction itself.
+const brand = Brand.nominal<NodeId>()
+
+// At most 20 decimal digits fit, so a longer text is refused before it is turned into a number of any size.
+const decimal = /^[0-9]{1,20}$/
+const hexadecimal = /^0x[0-9a-fA-F]{1,16}$/
+
+/**
+ * Reads a node id from decimal digits (`42`) or from `0x` and 1 to 16 hexadecimal digits (`0x2a`).
+ *
+ * Fails with `NodeIdError` for anything else: signs, blanks, separators, and numbers of 2^64 and more.
+ */
+export const fromString = (input: string): Result.Result<NodeId, NodeIdError> => {
+  if (decimal.test(input) || hexadecimal.test(input)) {
+    const n = BigInt(input)
+    if (n <= maximum) return Result.succeed(brand(n))
+  }
+  return Result.fail(
+    new NodeIdError({
+      input,
+      message: "expected a node id: a decimal number below 2^64, or 0x and 1 to 16 hexadecimal digits"
+    })
+  )
+}
+
+/**
+ * The text of a node id: decimal, without leading zeros.
+ */
+export const format = (self: NodeId): string => self.toString()
+
+/**
+ * Builds a node id from its upper and lower 32 bits. Each is taken modulo 2^32, so signed words are accepted too.
+ */
+export const fromWords = (hi: number, lo: number): NodeId => brand((BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0))
+
+/**
+ * The upper 32 bits, unsigned.
+ */
+export const hi = (self: NodeId): number => Number(self >> 32n)
+
+/**
+ * The lower 32 bits, unsigned.
+ */
+export const lo = (self: NodeId): number => Number(self & 0xffff_ffffn)
+
+/**
+ * Draws a node id, all 2^64 equally likely. `random` gives a number in `[0, 1)` with at least 32 random bits, as
+ * `nextDoubleUnsafe` of Effect's `Random` does; it is called twice, for the upper word and then the lower.
+ */
+export const random = (random: () => number): NodeId => {
+  const hi = Math.floor(random() * word)
+  return fromWords(hi, Math.floor(random() * word))
+}
+
+/**
+ * A node id from its text form, as `fromString` reads it and `format` writes it.
+ */
+export const NodeIdFromString = Schema.String.pipe(
+  Schema.decodeTo(
+    NodeId,
+    SchemaTransformation.transformEffect<bigint, string>({
+      decode: (input, options) =>
+        Result.match(fromString(input), {
+          onFailure: (error) =>
+            Effect.fail(new SchemaIssue.InvalidValue({ message: error.message }, input, options)),
+          onSuccess: (id) => Effect.succeed(id)
+        }),
+      encode: (id) => Effect.succeed(id.toString())
+    })
+  )
+)
