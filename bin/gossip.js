@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+// Starts the program: from its source in a checkout, from the build when installed. The source is not published, so its
+// presence tells the two apart. It is TypeScript that Node.js runs as it is, which takes 22.19; a checkout has such a
+// Node.js among its development dependencies, whatever the machine has, and under an older one this file starts itself
+// again there.
+//
+// The signals must then arrive exactly once, because a second one means "exit at once". A terminal, a supervisor or a
+// test signals one process or the whole group, and the receiver cannot tell which, so forwarding within one group
+// would deliver some signals twice and withholding would lose others. The child therefore leads a session of its own:
+// nothing reaches it but what is forwarded, and everything is. What the session costs is made good here: stopping and
+// continuing (Ctrl-Z, fg) and the size of the window are forwarded as well, and a channel between the two closes when
+// the parent dies in whatever way, upon which the child ends as by SIGTERM. Where a process can replace itself
+// (`process.execve`), there is no parent and none of this.
+import { spawn } from "node:child_process"
+import { existsSync } from "node:fs"
+import { constants } from "node:os"
+import { fileURLToPath } from "node:url"
+
+const source = new URL("../src/node/main.ts", import.meta.url)
+const build = new URL("../dist/node/main.js", import.meta.url)
+const bundledNode = fileURLToPath(new URL("../node_modules/node/bin/node", import.meta.url))
+
+// Set in the child, so that a bundled Node.js which is too old is reported, not started again for ever.
+const startedAgainMark = "EFFECT_GOSSIP_STARTED_AGAIN"
+const startedAgain = process.env[startedAgainMark] !== undefined
+delete process.env[startedAgainMark]
+
+const inCheckout = existsSync(source)
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+const recent = major > 22 || (major === 22 && minor >= 19)
+
+// 23.0 to 23.5 are later than 22.19 and do not run TypeScript.
+if (recent && (!inCheckout || process.features.typescript)) {
+  if (startedAgain) endWithParent()
+  silenceTypeStrippingWarning()
+  await import((inCheckout ? source : build).href)
+} else if (inCheckout && !startedAgain && existsSync(bundledNode)) {
+  startAgain()
+} else {
+  process.stderr.write(`effect-gossip needs Node.js 22.19 or later, this is ${process.version}\n`)
+  process.exitCode = 1
+}
+
+function startAgain() {
+  const args = [...process.execArgv, ...process.argv.slice(1)]
+  const env = { ...process.env, [startedAgainMark]: "1" }
+  if (process.execve !== undefined) process.execve(bundledNode, [bundledNode, ...args], env)
+
+  const child = spawn(bundledNode, args, { env, detached: true, stdio: ["inherit", "inherit", "inherit", "ipc"] })
+  const { signals } = constants
+  const forwarded = /** @type {Array<NodeJS.Signals>} */ ([
+    "SIGINT",
+    "SIGTERM",
+    "SIGHUP",
+    "SIGQUIT",
+    "SIGUSR1",
+    "SIGUSR2",
+    "SIGWINCH",
+    "SIGCONT"
+  ])
+  for (const signal of forwarded) process.on(signal, () => child.kill(signal))
+  // The leader of a session ignores SIGTSTP, so it is stopped the hard way.
+  process.on("SIGTSTP", () => {
+    child.kill("SIGSTOP")
+    process.kill(process.pid, "SIGSTOP")
+  })
+
+  child.on("error", (error) => {
+    process.stderr.write(`effect-gossip could not start ${bundledNode}: ${error.message}\n`)
+    process.exit(1)
+  })
+  child.on("exit", (code, signal) => {
+    if (signal === null) process.exit(code ?? 1)
+    // Die as the child died, so that the caller sees the same; the exit code is for a signal that does not kill here.
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+    process.exitCode = 128 + signals[signal]
+  })
+}
+
+function endWithParent() {
+  if (process.channel === undefined) return
+  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"))
+  process.channel.unref()
+}
+
+function silenceTypeStrippingWarning() {
+  const emitWarning = process.emitWarning
+  /** @type {(...args: Array<unknown>) => void} */
+  const emitOthers = (...args) => {
+    if (!String(args[0]).startsWith("Type Stripping is an experimental feature")) {
+      Reflect.apply(emitWarning, process, args)
+    }
+  }
+  process.emitWarning = emitOthers
+}
