@@ -1,0 +1,661 @@
+/**
+ * One node's view of the cluster: the rules by which claims change it. Plain
+ * synchronous code; time comes in as milliseconds of a monotonic clock, and what
+ * follows from a change goes to observers at once, in order.
+ */
+import type { NetAddress } from "effect/net"
+import type { Cause } from "../domain/Change.ts"
+import * as Claim from "../domain/Claim.ts"
+import * as NodeId from "../domain/NodeId.ts"
+import * as SerialNumber from "../domain/SerialNumber.ts"
+import { EntryCursor } from "../wire/Entry.ts"
+import type { Inbound } from "../wire/Inbound.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
+import { AddressStride, Mark, MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
+
+/** What happened to a listed member. */
+export type TransitionKind = "Joined" | "Suspected" | "Recovered" | "Died" | "Left" | "Updated"
+
+/** One change of one member, as observers get it. */
+export interface Transition {
+  readonly slot: number
+  readonly kind: TransitionKind
+  readonly cause: Cause
+  readonly now: number
+  /** What the slot held before; for `Joined` the same as now. */
+  readonly previousStatus: number
+  readonly previousIncarnation: number
+  readonly previousAddress: NetAddress.InetAddress | undefined
+}
+
+/** A Dead claim about a member that we hold Alive, to be checked before it is believed. */
+export interface DeathClaim {
+  readonly slot: number
+  readonly incarnation: number
+  readonly heartbeat: number
+  /** Packed address of the claim. */
+  readonly address: Uint8Array
+  readonly by: NodeId.NodeId
+}
+
+/** Another node claims our id or our address. */
+export interface Conflict {
+  readonly kind: "SameId" | "SameAddress"
+  readonly id: NodeId.NodeId
+  readonly address: NetAddress.InetAddress
+  readonly by: NodeId.NodeId
+}
+
+/** What a component wants to know at once. Observers must not throw, and must not merge claims from inside a call. */
+export interface ViewObserver {
+  readonly transition?: (transition: Transition) => void
+  /** The slot is listed no longer: a tombstone, or free for another node. */
+  readonly forgotten?: (slot: number) => void
+  /** Our own incarnation rose; `refuted` where it answers a Suspect or Dead claim. */
+  readonly selfChanged?: (refuted: boolean, now: number) => void
+  readonly deathClaimed?: (claim: DeathClaim, now: number) => void
+  readonly conflict?: (conflict: Conflict, now: number) => void
+}
+
+/** Times in milliseconds. */
+export interface ViewOptions {
+  readonly id: NodeId.NodeId
+  readonly address: NetAddress.InetAddress
+  readonly incarnation: number
+  /** How long Dead and Left members stay listed. */
+  readonly deadRetention: number
+  /** At most one refutation of a claim about our id with another address in this time: a probe interval. */
+  readonly conflictInterval: number
+  /** Random 32 bits for the index by id. */
+  readonly seed: number
+}
+
+/** Tombstones live this many times as long as the dead stay listed. */
+export const TombstoneFactor = 10
+/** The most tombstones of former members. */
+export const MaxTombstones = 8192
+/** The most tombstones of nodes that we never listed. */
+export const MaxUnlisted = 1024
+/** Old gossip about a dead predecessor at our address has died down after this many ms. */
+const FormerSelfSettles = 10_000
+/** Peers for which a conflict is remembered as reported. */
+const MaxReportedConflicts = 1024
+/** Tombstones that refused a claim of one message and are to be answered. */
+const MaxRefused = 8
+
+/** What `receive` found out about a message beyond the table. */
+export interface Receipt {
+  /** Slot of the sender, or -1 when it is ourselves or unknown. */
+  sender: number
+  /** The message is older than one that the sender itself sent us; it proves nothing. */
+  replay: boolean
+  /** The sender should be told what we hold of it: it is Suspect, Dead or a tombstone here. */
+  tell: boolean
+  /** Tombstones that refused an Alive or Suspect claim of this message. */
+  readonly refused: Array<number>
+}
+
+export class ClusterView {
+  readonly table: MemberTable
+  readonly selfId: NodeId.NodeId
+  readonly receipt: Receipt = { sender: -1, replay: false, tell: false, refused: [] }
+  /** Set once we have said goodbye: nothing about ourselves is refuted any more. */
+  leaving = false
+
+  // Plain counters, read when metrics are scraped.
+  mergedNew = 0
+  mergedUpdated = 0
+  mergedStale = 0
+  refutations = 0
+  conflicts = 0
+  replays = 0
+
+  readonly #observers: Array<ViewObserver> = []
+  readonly #options: ViewOptions
+  readonly #cursor = new EntryCursor()
+  readonly #canonical = new Uint8Array(PackedAddress.MaxLength)
+  readonly #reported = new Set<string>()
+  #conflictRefutedAt = -Infinity
+  #by: NodeId.NodeId
+
+  constructor(options: ViewOptions) {
+    this.#options = options
+    this.selfId = options.id
+    this.#by = options.id
+    const table = new MemberTable(options.seed)
+    this.table = table
+    const slot = table.take(NodeId.hi(options.id), NodeId.lo(options.id))
+    table.phase[slot] = Phase.Self
+    table.status[slot] = Claim.Alive
+    table.incarnation[slot] = options.incarnation
+    table.heartbeat[slot] = 0
+    PackedAddress.write(options.address, table.address, slot * AddressStride)
+  }
+
+  observe(observer: ViewObserver): void {
+    this.#observers.push(observer)
+  }
+
+  // --- ourselves -----------------------------------------------------------
+
+  get incarnation(): number {
+    return this.table.incarnation[SelfSlot]!
+  }
+
+  /** Counts our heartbeat up by one. */
+  beat(): void {
+    this.table.heartbeat[SelfSlot] = SerialNumber.add(this.table.heartbeat[SelfSlot]!, 1)
+  }
+
+  /** Raises our incarnation so that it beats every claim of `incarnation`. */
+  raiseIncarnation(above: number, refuted: boolean, now: number): void {
+    this.table.incarnation[SelfSlot] = SerialNumber.add(above, 1)
+    if (refuted) this.refutations++
+    for (const observer of this.#observers) observer.selfChanged?.(refuted, now)
+  }
+
+  /** From now on our own entry says Dead, and nothing that is said of us is refuted. */
+  startLeaving(now: number): void {
+    this.leaving = true
+    this.table.status[SelfSlot] = Claim.Dead
+    this.table.since[SelfSlot] = now
+    this.table.mark(SelfSlot, Mark.Left)
+  }
+
+  /** The cursor's claim about ourselves. */
+  #claimAboutSelf(address: Uint8Array, addressAt: number, now: number): void {
+    if (this.leaving) return
+    const { heartbeat, incarnation, status } = this.#cursor
+    const table = this.table
+    const ahead = SerialNumber.compare(incarnation, table.incarnation[SelfSlot]!)
+    if (ahead < 0 || (ahead === 0 && incarnation !== table.incarnation[SelfSlot])) return
+    const elsewhere = !table.sameAddress(SelfSlot, address, addressAt)
+    if (elsewhere) {
+      this.#reportConflict("SameId", this.selfId, PackedAddress.read(address, addressAt), now)
+      if (now - this.#conflictRefutedAt < this.#options.conflictInterval) return
+      this.#conflictRefutedAt = now
+    } else if (status === Claim.Alive && ahead === 0) {
+      // Our own claim come back; only a heartbeat that we never reached makes it one of a former life.
+      if (SerialNumber.compare(heartbeat, table.heartbeat[SelfSlot]!) <= 0) return
+    }
+    this.raiseIncarnation(incarnation, status !== Claim.Alive, now)
+  }
+
+  // --- messages ------------------------------------------------------------
+
+  /** Merges the entries of a message and then what its header says of the sender. The findings are in `receipt`. */
+  receive(inbound: Inbound, now: number): void {
+    const { header } = inbound
+    const { receipt, table } = this
+    receipt.refused.length = 0
+    receipt.tell = false
+    const fromSelf = header.idHi === table.idHi[SelfSlot] && header.idLo === table.idLo[SelfSlot]
+    const known = table.index.get(header.idHi, header.idLo)
+    receipt.replay = known > SelfSlot && this.#isReplay(known, header.incarnation, header.heartbeat)
+    if (receipt.replay) this.replays++
+    this.#by = known >= 0 ? this.idOf(known) : NodeId.fromWords(header.idHi, header.idLo)
+
+    const { bytes, entriesEnd } = inbound
+    const cursor = this.#cursor
+    for (let at = inbound.entriesStart; at < entriesEnd; at = cursor.next) {
+      cursor.read(bytes, at)
+      if (cursor.status > Claim.Dead) continue
+      this.#mergeEntry(bytes, header.idHi === cursor.idHi && header.idLo === cursor.idLo, now)
+    }
+
+    if (fromSelf) {
+      receipt.sender = -1
+      return
+    }
+    if (!receipt.replay) this.#mergeHeader(inbound, now)
+    const sender = table.index.get(header.idHi, header.idLo)
+    receipt.sender = sender
+    if (sender >= 0) {
+      const held = table.phase[sender] === Phase.Tombstone || table.status[sender] !== Claim.Alive
+      receipt.tell = held && SerialNumber.compare(header.incarnation, table.incarnation[sender]!) <= 0
+    }
+  }
+
+  /** Whether a header is older than the newest that its sender itself sent us. */
+  #isReplay(slot: number, incarnation: number, heartbeat: number): boolean {
+    const table = this.table
+    if (!table.has(slot, Mark.Heard)) return false
+    const byIncarnation = SerialNumber.compare(incarnation, table.heardIncarnation[slot]!)
+    if (byIncarnation !== 0) return byIncarnation < 0
+    return SerialNumber.compare(heartbeat, table.heardHeartbeat[slot]!) < 0
+  }
+
+  /** Whether a claim that somebody passes on for `slot` is older than what it sent us itself. */
+  isOlderThanHeard(slot: number, incarnation: number, heartbeat: number): boolean {
+    return this.#isReplay(slot, incarnation, heartbeat)
+  }
+
+  #mergeEntry(bytes: Uint8Array, ofSender: boolean, now: number): void {
+    const cursor = this.#cursor
+    const table = this.table
+    const slot = table.index.get(cursor.idHi, cursor.idLo)
+    let address = bytes
+    let addressAt = cursor.addressAt
+    if (PackedAddress.isMapped(bytes, addressAt)) {
+      address = this.#canonical
+      addressAt = 0
+      PackedAddress.copyCanonical(bytes, cursor.addressAt, address, 0)
+    }
+    if (slot === SelfSlot) return this.#claimAboutSelf(address, addressAt, now)
+    if (slot === -1) {
+      if (cursor.status === Claim.Dead) return this.#buryUnlisted(address, addressAt, now)
+      // A node that advertises no address to speak of is known by where it speaks from, when it does: `#mergeHeader`.
+      if (PackedAddress.isReachable(address, addressAt)) this.#insert(address, addressAt, ofSender, now)
+      return
+    }
+    if (table.phase[slot] === Phase.Tombstone) return this.#mergeTombstone(slot, address, addressAt, ofSender, now)
+    this.#mergeListed(slot, address, addressAt, ofSender, now)
+    if (table.has(slot, Mark.AtOurAddress)) this.#claimToOurAddress(slot, ofSender, now)
+  }
+
+  /** The cursor's claim about a listed member. */
+  #mergeListed(slot: number, address: Uint8Array, addressAt: number, ofSender: boolean, now: number): void {
+    const table = this.table
+    const { heartbeat, incarnation, status } = this.#cursor
+    if (ofSender && table.has(slot, Mark.Provisional)) this.#settleAddress(slot, address, addressAt, now)
+    const order = Claim.compare(
+      incarnation,
+      status,
+      heartbeat,
+      table.incarnation[slot]!,
+      table.status[slot]!,
+      table.heartbeat[slot]!
+    ) || PackedAddress.compare(address, addressAt, table.address, table.addressAt(slot))
+    if (order <= 0) {
+      if (order < 0) this.mergedStale++
+      this.#noteAlive(slot, incarnation, status, heartbeat)
+      return
+    }
+    if (status === Claim.Dead && table.status[slot] === Claim.Alive) {
+      // Nobody suspected it, so the claim may be left over from a partition, or forged: ask the member first.
+      const claim = { slot, incarnation, heartbeat, address: new Uint8Array(PackedAddress.MaxLength), by: this.#by }
+      PackedAddress.copy(address, addressAt, claim.address, 0)
+      for (const observer of this.#observers) observer.deathClaimed?.(claim, now)
+      return
+    }
+    const moved = !table.sameAddress(slot, address, addressAt)
+    // An address that leads nowhere changes none that is known.
+    const usable = moved && PackedAddress.isReachable(address, addressAt)
+    this.#apply(slot, incarnation, status, heartbeat, usable ? address : undefined, addressAt, undefined, ofSender, now)
+  }
+
+  /** A losing Alive claim of the present incarnation can still tell the highest honest heartbeat. */
+  #noteAlive(slot: number, incarnation: number, status: number, heartbeat: number): void {
+    const table = this.table
+    if (status !== Claim.Alive || incarnation !== table.incarnation[slot]) return
+    if (table.has(slot, Mark.AliveKnown) && SerialNumber.compare(heartbeat, table.aliveHeartbeat[slot]!) <= 0) return
+    table.mark(slot, Mark.AliveKnown)
+    table.aliveHeartbeat[slot] = heartbeat
+  }
+
+  /** What the header of a message says: its sender lives, at this incarnation and heartbeat; no address. */
+  #mergeHeader(inbound: Inbound, now: number): void {
+    const { header } = inbound
+    const table = this.table
+    const cursor = this.#cursor
+    let slot = table.index.get(header.idHi, header.idLo)
+    cursor.idHi = header.idHi
+    cursor.idLo = header.idLo
+    cursor.heartbeat = header.heartbeat
+    cursor.incarnation = header.incarnation
+    cursor.status = Claim.Alive
+    if (slot === -1) {
+      if (!PackedAddress.isReachable(inbound.source, 0)) return
+      slot = this.#insert(inbound.source, 0, true, now, Mark.Provisional)
+    } else if (table.phase[slot] === Phase.Tombstone) {
+      this.#mergeTombstone(slot, table.address, table.addressAt(slot), true, now)
+    } else {
+      const order = Claim.compare(
+        header.incarnation,
+        Claim.Alive,
+        header.heartbeat,
+        table.incarnation[slot]!,
+        table.status[slot]!,
+        table.heartbeat[slot]!
+      )
+      if (order > 0) {
+        this.#apply(slot, header.incarnation, Claim.Alive, header.heartbeat, undefined, 0, undefined, true, now)
+      } else this.#noteAlive(slot, header.incarnation, Claim.Alive, header.heartbeat)
+      if (table.has(slot, Mark.AtOurAddress)) this.#claimToOurAddress(slot, true, now)
+    }
+    table.mark(slot, Mark.Heard)
+    table.heardIncarnation[slot] = header.incarnation
+    table.heardHeartbeat[slot] = header.heartbeat
+    table.setLevel(slot, header.level)
+    PackedAddress.copy(inbound.source, 0, table.spoke, table.addressAt(slot))
+  }
+
+  /**
+   * A member's own LEAVE. Counts when its incarnation is not older than what we
+   * know, it is no replay, and, unless `authentic`, it comes from an address that
+   * the member has spoken from. Returns whether it counted.
+   */
+  receiveLeave(inbound: Inbound, authentic: boolean, now: number): boolean {
+    const { header, source } = inbound
+    const table = this.table
+    const slot = table.index.get(header.idHi, header.idLo)
+    this.receipt.sender = slot > SelfSlot ? slot : -1
+    if (slot <= SelfSlot) return false
+    if (SerialNumber.compare(header.incarnation, table.incarnation[slot]!) < 0) return false
+    if (this.#isReplay(slot, header.incarnation, header.heartbeat)) {
+      this.replays++
+      return false
+    }
+    const at = table.addressAt(slot)
+    const spokenFrom = table.has(slot, Mark.Heard) && PackedAddress.compare(source, 0, table.spoke, at) === 0
+    if (!authentic && !spokenFrom) return false
+    table.mark(slot, Mark.Heard)
+    table.heardIncarnation[slot] = header.incarnation
+    table.heardHeartbeat[slot] = header.heartbeat
+    const cause: Cause = { _tag: "LeaveReceived" }
+    if (table.phase[slot] === Phase.Tombstone) {
+      table.incarnation[slot] = header.incarnation
+      table.mark(slot, Mark.Left)
+      return true
+    }
+    if (table.status[slot] === Claim.Dead) {
+      if (table.has(slot, Mark.Left)) return true
+      const before = this.#before(slot)
+      table.unfile(slot)
+      table.incarnation[slot] = header.incarnation
+      table.mark(slot, Mark.Left)
+      table.file(slot, now)
+      this.#emit("Left", slot, before, cause, now)
+      return true
+    }
+    const heartbeat = SerialNumber.compare(header.heartbeat, table.heartbeat[slot]!) > 0
+      ? header.heartbeat
+      : table.heartbeat[slot]!
+    this.#apply(slot, header.incarnation, Claim.Dead, heartbeat, undefined, 0, cause, true, now, Mark.Left)
+    return true
+  }
+
+  // --- our own verdicts ----------------------------------------------------
+
+  /**
+   * Suspects a member that we failed to reach. The heartbeat of the claim is
+   * raised out of reach of the member's own, once.
+   */
+  suspect(slot: number, cause: Cause, now: number): void {
+    const table = this.table
+    if (!table.isLive(slot)) return
+    const heartbeat = table.has(slot, Mark.AliveKnown)
+      ? SerialNumber.add(table.aliveHeartbeat[slot]!, Claim.SuspicionRaise)
+      : table.heartbeat[slot]!
+    this.#verdict(slot, table.incarnation[slot]!, Claim.Suspect, heartbeat, cause, now)
+  }
+
+  /** Declares a suspect dead, with the heartbeat of its suspicion. */
+  declareDead(slot: number, cause: Cause, now: number): void {
+    const table = this.table
+    if (!table.isLive(slot)) return
+    this.#verdict(slot, table.incarnation[slot]!, Claim.Dead, table.heartbeat[slot]!, cause, now)
+  }
+
+  /** Believes a Dead claim that was checked, unless the member has a higher incarnation by now. */
+  believeDeath(claim: DeathClaim, cause: Cause, now: number): void {
+    if (this.table.isLive(claim.slot)) {
+      this.#verdict(claim.slot, claim.incarnation, Claim.Dead, claim.heartbeat, cause, now)
+    }
+  }
+
+  #verdict(slot: number, incarnation: number, status: number, heartbeat: number, cause: Cause, now: number): void {
+    const table = this.table
+    const order = Claim.compare(
+      incarnation,
+      status,
+      heartbeat,
+      table.incarnation[slot]!,
+      table.status[slot]!,
+      table.heartbeat[slot]!
+    )
+    if (order > 0) this.#apply(slot, incarnation, status, heartbeat, undefined, 0, cause, false, now)
+  }
+
+  // --- time ----------------------------------------------------------------
+
+  /** When `expire` next has something to do, in ms, or Infinity. */
+  nextExpiry(): number {
+    const { dead, tombstones, unlisted } = this.table
+    const { deadRetention } = this.#options
+    const buried = Math.min(tombstones.oldestBegan, unlisted.oldestBegan)
+    return Math.min(dead.oldestBegan + deadRetention, buried + TombstoneFactor * deadRetention)
+  }
+
+  /** Turns the long dead into tombstones and forgets old tombstones. */
+  expire(now: number): void {
+    const { dead, tombstones, unlisted } = this.table
+    const { deadRetention } = this.#options
+    while (dead.oldestBegan + deadRetention <= now) this.#bury(dead.oldest, now)
+    for (const list of [tombstones, unlisted]) {
+      while (list.oldestBegan + TombstoneFactor * deadRetention <= now) this.#forget(list.oldest)
+    }
+  }
+
+  // --- reading -------------------------------------------------------------
+
+  idOf(slot: number): NodeId.NodeId {
+    return NodeId.fromWords(this.table.idHi[slot]!, this.table.idLo[slot]!)
+  }
+
+  slotOf(id: NodeId.NodeId): number {
+    return this.table.index.get(NodeId.hi(id), NodeId.lo(id))
+  }
+
+  // --- changing the table --------------------------------------------------
+
+  #before(slot: number): Pick<Transition, "previousStatus" | "previousIncarnation" | "previousAddress"> {
+    return {
+      previousStatus: this.table.status[slot]!,
+      previousIncarnation: this.table.incarnation[slot]!,
+      previousAddress: this.table.inetAddress(slot)
+    }
+  }
+
+  #emit(
+    kind: TransitionKind,
+    slot: number,
+    before: Pick<Transition, "previousStatus" | "previousIncarnation" | "previousAddress">,
+    cause: Cause,
+    now: number
+  ): void {
+    const transition = { kind, slot, cause, now, ...before }
+    for (const observer of this.#observers) observer.transition?.(transition)
+  }
+
+  #causeOf(ofSender: boolean): Cause {
+    return ofSender ? { _tag: "Heard" } : { _tag: "Claimed", by: this.#by }
+  }
+
+  /** Gives a slot the claim that won, and says what that means. */
+  #apply(
+    slot: number,
+    incarnation: number,
+    status: number,
+    heartbeat: number,
+    address: Uint8Array | undefined,
+    addressAt: number,
+    cause: Cause | undefined,
+    ofSender: boolean,
+    now: number,
+    left: number = 0
+  ): void {
+    const table = this.table
+    const newLife = incarnation !== table.incarnation[slot]
+    if (!newLife && status === table.status[slot] && address === undefined) {
+      table.heartbeat[slot] = heartbeat
+      if (status === Claim.Alive) table.aliveHeartbeat[slot] = heartbeat
+      return
+    }
+    const before = this.#before(slot)
+    table.unfile(slot)
+    table.incarnation[slot] = incarnation
+    table.heartbeat[slot] = heartbeat
+    table.status[slot] = status
+    if (status === Claim.Alive) {
+      table.mark(slot, Mark.AliveKnown)
+      table.aliveHeartbeat[slot] = heartbeat
+    } else if (newLife) table.unmark(slot, Mark.AliveKnown)
+    if (newLife || status !== Claim.Dead) table.unmark(slot, Mark.Left)
+    table.mark(slot, left)
+    if (address !== undefined) this.#move(slot, address, addressAt)
+    if (before.previousStatus !== status) table.since[slot] = now
+    table.file(slot, now)
+    this.mergedUpdated++
+    const kind = before.previousStatus === status
+      ? "Updated"
+      : status === Claim.Alive
+      ? "Recovered"
+      : status === Claim.Suspect
+      ? "Suspected"
+      : left !== 0
+      ? "Left"
+      : "Died"
+    this.#emit(kind, slot, before, cause ?? this.#causeOf(ofSender), now)
+  }
+
+  #move(slot: number, address: Uint8Array, addressAt: number): void {
+    const table = this.table
+    PackedAddress.copy(address, addressAt, table.address, table.addressAt(slot))
+    table.routes[slot] = undefined
+    table.unmark(slot, Mark.Proved | Mark.Provisional | Mark.AtOurAddress)
+    if (table.sameAddress(SelfSlot, address, addressAt)) table.mark(slot, Mark.AtOurAddress)
+  }
+
+  /** The first own entry of a member that was known only by where it spoke from. */
+  #settleAddress(slot: number, address: Uint8Array, addressAt: number, now: number): void {
+    const table = this.table
+    // What it advertises leads nowhere, so the source address goes on standing in.
+    if (!PackedAddress.isReachable(address, addressAt)) return
+    const before = this.#before(slot)
+    table.unfile(slot)
+    this.#move(slot, address, addressAt)
+    table.file(slot, now)
+    this.#emit("Updated", slot, before, { _tag: "Heard" }, now)
+  }
+
+  /** Lists the node of the cursor's claim. */
+  #insert(address: Uint8Array, addressAt: number, ofSender: boolean, now: number, marks: number = 0): number {
+    const { heartbeat, idHi, idLo, incarnation, status } = this.#cursor
+    const table = this.table
+    const slot = table.take(idHi, idLo)
+    table.mark(slot, marks)
+    this.#list(slot, incarnation, status, heartbeat, address, addressAt, ofSender, now)
+    return slot
+  }
+
+  #list(
+    slot: number,
+    incarnation: number,
+    status: number,
+    heartbeat: number,
+    address: Uint8Array,
+    addressAt: number,
+    ofSender: boolean,
+    now: number
+  ): void {
+    const table = this.table
+    const provisional = table.marks[slot]! & Mark.Provisional
+    this.#move(slot, address, addressAt)
+    table.mark(slot, provisional)
+    table.phase[slot] = Phase.Member
+    table.incarnation[slot] = incarnation
+    table.heartbeat[slot] = heartbeat
+    table.status[slot] = status
+    table.unmark(slot, Mark.AliveKnown | Mark.Left)
+    if (status === Claim.Alive) table.mark(slot, Mark.AliveKnown)
+    table.aliveHeartbeat[slot] = heartbeat
+    table.since[slot] = now
+    table.inserted[slot] = now
+    table.file(slot, now)
+    this.mergedNew++
+    this.#emit("Joined", slot, this.#before(slot), this.#causeOf(ofSender), now)
+  }
+
+  /** The cursor's claim about a node that is a tombstone here. */
+  #mergeTombstone(slot: number, address: Uint8Array, addressAt: number, ofSender: boolean, now: number): void {
+    const table = this.table
+    const { heartbeat, incarnation, status } = this.#cursor
+    const list = table.has(slot, Mark.Unlisted) ? table.unlisted : table.tombstones
+    const newer = SerialNumber.compare(incarnation, table.incarnation[slot]!) > 0
+    if (status === Claim.Dead) {
+      // Its age runs on: the dead must not be kept in mind by being talked of.
+      if (!newer) return
+      table.incarnation[slot] = incarnation
+      table.heartbeat[slot] = heartbeat
+      table.unmark(slot, Mark.Left)
+      return
+    }
+    if (!newer) {
+      this.mergedStale++
+      list.renew(slot, now)
+      const { refused } = this.receipt
+      if (!ofSender && refused.length < MaxRefused) refused.push(slot)
+      return
+    }
+    if (!PackedAddress.isReachable(address, addressAt)) return
+    list.remove(slot)
+    table.unmark(slot, Mark.Unlisted)
+    this.#list(slot, incarnation, status, heartbeat, address, addressAt, ofSender, now)
+  }
+
+  /** The cursor's Dead claim about a node that we never listed. */
+  #buryUnlisted(address: Uint8Array, addressAt: number, now: number): void {
+    const { heartbeat, idHi, idLo, incarnation } = this.#cursor
+    const table = this.table
+    if (table.unlisted.length >= MaxUnlisted) this.#forget(table.unlisted.oldest)
+    const slot = table.take(idHi, idLo)
+    table.phase[slot] = Phase.Tombstone
+    table.mark(slot, Mark.Unlisted)
+    table.incarnation[slot] = incarnation
+    table.heartbeat[slot] = heartbeat
+    table.status[slot] = Claim.Dead
+    PackedAddress.copy(address, addressAt, table.address, table.addressAt(slot))
+    table.since[slot] = now
+    table.unlisted.add(slot, now)
+  }
+
+  #bury(slot: number, now: number): void {
+    const table = this.table
+    table.unfile(slot)
+    table.phase[slot] = Phase.Tombstone
+    table.tombstones.add(slot, now)
+    for (const observer of this.#observers) observer.forgotten?.(slot)
+    if (table.tombstones.length > MaxTombstones) this.#forget(table.tombstones.oldest)
+  }
+
+  #forget(slot: number): void {
+    const table = this.table
+    const list = table.has(slot, Mark.Unlisted) ? table.unlisted : table.tombstones
+    list.remove(slot)
+    table.release(slot)
+  }
+
+  // --- conflicts -----------------------------------------------------------
+
+  /**
+   * A claim about another id at our address. That is our former self, and left
+   * alone to die, unless it speaks or goes on living after old gossip has settled.
+   */
+  #claimToOurAddress(slot: number, ofSender: boolean, now: number): void {
+    const table = this.table
+    if (!table.isLive(slot)) return
+    const lives = table.status[slot] === Claim.Alive && table.heartbeat[slot] === this.#cursor.heartbeat &&
+      now - table.inserted[slot]! > FormerSelfSettles
+    if (ofSender || lives) this.#reportConflict("SameAddress", this.idOf(slot), table.inetAddress(slot), now)
+  }
+
+  #reportConflict(kind: Conflict["kind"], id: NodeId.NodeId, address: NetAddress.InetAddress, now: number): void {
+    this.conflicts++
+    const key = `${kind} ${id} ${address}`
+    if (this.#reported.has(key) || this.#reported.size >= MaxReportedConflicts) return
+    this.#reported.add(key)
+    const conflict = { kind, id, address, by: this.#by }
+    for (const observer of this.#observers) observer.conflict?.(conflict, now)
+  }
+}

@@ -1,0 +1,306 @@
+/**
+ * The storage behind a view of the cluster: one slot per node in parallel typed
+ * arrays, an index by id, pools for random choice, and lists by age. It knows no
+ * rules; those are `ClusterView`'s. Nothing here allocates per lookup or update.
+ */
+import type { NetAddress } from "effect/net"
+import { Alive, Dead, type StatusCode, Suspect } from "../domain/Claim.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
+import { AgeLinks, AgeList } from "./AgeList.ts"
+import { IdIndex } from "./IdIndex.ts"
+import { SlotPool } from "./SlotPool.ts"
+
+/** What a slot holds. */
+export const Phase = { Free: 0, Self: 1, Member: 2, Tombstone: 3 } as const
+
+/** Bits that qualify a slot. */
+export const Mark = {
+  /** It is known that the member left of its own will. */
+  Left: 1,
+  /** The address is only where its first message came from; not to be passed on. */
+  Provisional: 2,
+  /** It answered a PING of ours at its address. */
+  Proved: 4,
+  /** It has spoken to us itself; `heardIncarnation` and the like are meaningful. */
+  Heard: 8,
+  /** `aliveHeartbeat` is from an Alive claim of the present incarnation. */
+  AliveKnown: 16,
+  /** A tombstone of a node that we never listed. */
+  Unlisted: 32,
+  /** Its address is ours: our former self, or a conflict. */
+  AtOurAddress: 64
+} as const
+
+/** Our own slot. */
+export const SelfSlot = 0
+
+/** Bytes from one slot's address to the next. */
+export const AddressStride = 20
+
+/** Copies of typed arrays with room for `length` slots. */
+const grown = (length: number) => {
+  const filled = <A extends { set(from: A): void }>(to: A, from: A): A => {
+    to.set(from)
+    return to
+  }
+  return {
+    u8: (from: Uint8Array<ArrayBuffer>, stride = 1) => filled(new Uint8Array(length * stride), from),
+    u32: (from: Uint32Array<ArrayBuffer>) => filled(new Uint32Array(length), from),
+    i32: (from: Int32Array<ArrayBuffer>) => filled(new Int32Array(length), from),
+    f64: (from: Float64Array<ArrayBuffer>) => filled(new Float64Array(length), from)
+  }
+}
+
+export class MemberTable {
+  readonly index: IdIndex
+
+  idHi = new Uint32Array(0)
+  idLo = new Uint32Array(0)
+  incarnation = new Uint32Array(0)
+  heartbeat = new Uint32Array(0)
+  status = new Uint8Array(0)
+  /** Canonical packed addresses, `AddressStride` apart. */
+  address = new Uint8Array(0)
+
+  phase = new Uint8Array(0)
+  marks = new Uint8Array(0)
+  /** Extension level of the newest message that the member itself sent. */
+  level = new Uint8Array(0)
+  /** Highest heartbeat of an Alive claim of the present incarnation, where `Mark.AliveKnown`. */
+  aliveHeartbeat = new Uint32Array(0)
+  /** Header of the newest message that the member itself sent, where `Mark.Heard`. */
+  heardIncarnation = new Uint32Array(0)
+  heardHeartbeat = new Uint32Array(0)
+  /** Source address of the newest message that the member itself sent, where `Mark.Heard`. */
+  spoke = new Uint8Array(0)
+  /** When the status began, in ms of the monotonic clock. */
+  since = new Float64Array(0)
+  /** When the member was inserted. */
+  inserted = new Float64Array(0)
+  /** When the node was last told of its own entry. */
+  told = new Float64Array(0)
+  /** Where to send to, made on first use. */
+  readonly routes: Array<NetAddress.InetAddress | undefined> = []
+
+  readonly #links = new AgeLinks()
+  /** Dead and Left members that are still listed. */
+  readonly dead = new AgeList(this.#links)
+  /** Tombstones of nodes that were members. */
+  readonly tombstones = new AgeList(this.#links)
+  /** Tombstones of nodes that we never listed. */
+  readonly unlisted = new AgeList(this.#links)
+
+  readonly #positions = { position: new Int32Array(0) }
+  /** Alive members of extension level 0; ourselves excluded from all pools. */
+  readonly aliveBase = new SlotPool(this.#positions)
+  /** Alive members of extension level 1 and above. */
+  readonly aliveExtended = new SlotPool(this.#positions)
+  /** Suspect members. */
+  readonly suspects = new SlotPool(this.#positions)
+
+  /** One past the highest slot that was ever used. */
+  top = 0
+  /** Listed members that left. */
+  leftCount = 0
+  readonly #free: Array<number> = []
+  readonly #liveByAddress = new Map<string, number>()
+
+  constructor(seed: number) {
+    this.index = new IdIndex(seed)
+  }
+
+  /** Alive and Suspect members, ourselves included: the n of the protocol's formulas. */
+  get live(): number {
+    return 1 + this.aliveBase.length + this.aliveExtended.length + this.suspects.length
+  }
+
+  /** Alive members, ourselves included. */
+  get alive(): number {
+    return 1 + this.aliveBase.length + this.aliveExtended.length
+  }
+
+  #reserve(): void {
+    const length = Math.max(16, 2 * this.phase.length)
+    const { f64, i32, u32, u8 } = grown(length)
+    this.idHi = u32(this.idHi)
+    this.idLo = u32(this.idLo)
+    this.incarnation = u32(this.incarnation)
+    this.heartbeat = u32(this.heartbeat)
+    this.status = u8(this.status)
+    this.address = u8(this.address, AddressStride)
+    this.phase = u8(this.phase)
+    this.marks = u8(this.marks)
+    this.level = u8(this.level)
+    this.aliveHeartbeat = u32(this.aliveHeartbeat)
+    this.heardIncarnation = u32(this.heardIncarnation)
+    this.heardHeartbeat = u32(this.heardHeartbeat)
+    this.spoke = u8(this.spoke, AddressStride)
+    this.since = f64(this.since)
+    this.inserted = f64(this.inserted)
+    this.told = f64(this.told)
+    this.#links.previous = i32(this.#links.previous)
+    this.#links.next = i32(this.#links.next)
+    this.#links.began = f64(this.#links.began)
+    this.#positions.position = i32(this.#positions.position)
+  }
+
+  /** Takes a slot for an id that has none. The caller fills in the claim and the phase. */
+  take(idHi: number, idLo: number): number {
+    const slot = this.#free.pop() ?? this.top++
+    if (slot >= this.phase.length) this.#reserve()
+    this.idHi[slot] = idHi
+    this.idLo[slot] = idLo
+    this.marks[slot] = 0
+    this.level[slot] = 0
+    this.told[slot] = -Infinity
+    this.routes[slot] = undefined
+    this.index.add(idHi, idLo, slot)
+    return slot
+  }
+
+  /** Gives a slot back; it must be in no pool and on no list. */
+  release(slot: number): void {
+    this.index.remove(this.idHi[slot]!, this.idLo[slot]!)
+    this.phase[slot] = Phase.Free
+    this.routes[slot] = undefined
+    this.#free.push(slot)
+  }
+
+  has(slot: number, mark: number): boolean {
+    return (this.marks[slot]! & mark) !== 0
+  }
+
+  mark(slot: number, mark: number): void {
+    this.marks[slot] = this.marks[slot]! | mark
+  }
+
+  unmark(slot: number, mark: number): void {
+    this.marks[slot] = this.marks[slot]! & ~mark
+  }
+
+  isLive(slot: number): boolean {
+    return this.phase[slot] === Phase.Member && this.status[slot] !== Dead
+  }
+
+  /** Where the slot's packed address begins in `address`, and its source address in `spoke`. */
+  addressAt(slot: number): number {
+    return slot * AddressStride
+  }
+
+  sameAddress(slot: number, bytes: Uint8Array, at: number): boolean {
+    return PackedAddress.compare(this.address, slot * AddressStride, bytes, at) === 0
+  }
+
+  /** The slot's address as a value. */
+  inetAddress(slot: number): NetAddress.InetAddress {
+    return PackedAddress.read(this.address, slot * AddressStride)
+  }
+
+  /** The live member at a packed canonical address, or -1. */
+  liveAt(bytes: Uint8Array, at: number): number {
+    return this.#liveByAddress.get(PackedAddress.key(bytes, at)) ?? -1
+  }
+
+  #pool(slot: number): SlotPool {
+    if (this.status[slot] === Suspect) return this.suspects
+    return this.level[slot] === 0 ? this.aliveBase : this.aliveExtended
+  }
+
+  /** Puts a listed slot where its status, level and address say; the opposite of `unfile`. */
+  file(slot: number, now: number): void {
+    if (this.status[slot] === Dead) {
+      this.dead.add(slot, now)
+      if (this.has(slot, Mark.Left)) this.leftCount++
+      return
+    }
+    this.#pool(slot).add(slot)
+    const key = PackedAddress.key(this.address, slot * AddressStride)
+    // Of two members that claim one address the first keeps it; that is a conflict, and reported as such.
+    if (!this.#liveByAddress.has(key)) this.#liveByAddress.set(key, slot)
+  }
+
+  /** Takes a listed slot out of pools, lists and the index by address, before its status, level or address changes. */
+  unfile(slot: number): void {
+    if (this.status[slot] === Dead) {
+      this.dead.remove(slot)
+      if (this.has(slot, Mark.Left)) this.leftCount--
+      return
+    }
+    this.#pool(slot).remove(slot)
+    const key = PackedAddress.key(this.address, slot * AddressStride)
+    if (this.#liveByAddress.get(key) === slot) this.#liveByAddress.delete(key)
+  }
+
+  /** Notes the level of a member's newest message. */
+  setLevel(slot: number, level: number): void {
+    if (this.level[slot] === level) return
+    const moves = this.isLive(slot) && this.status[slot] === Alive && (this.level[slot] === 0) !== (level === 0)
+    if (moves) this.#pool(slot).remove(slot)
+    this.level[slot] = level
+    if (moves) this.#pool(slot).add(slot)
+  }
+
+  /** A random live member other than ourselves, or -1. */
+  randomLive(random: () => number): number {
+    const total = this.live - 1
+    if (total === 0) return -1
+    let index = Math.floor(random() * total)
+    for (const pool of [this.aliveBase, this.aliveExtended, this.suspects]) {
+      if (index < pool.length) return pool.at(index)
+      index -= pool.length
+    }
+    return -1
+  }
+
+  /**
+   * Draws up to `count` distinct Alive members other than `except` into `into`,
+   * those of extension level 1 and above first. Returns how many.
+   */
+  drawAlive(count: number, except: number, random: () => number, into: Array<number>): number {
+    return this.#draw(count, except, random, into, [this.aliveExtended, this.aliveBase])
+  }
+
+  /** Draws up to `count` distinct live members into `into`, all equally likely. Returns how many. */
+  drawLive(count: number, random: () => number, into: Array<number>): number {
+    into.length = 0
+    const pools = [this.aliveBase, this.aliveExtended, this.suspects] as const
+    const drawn = [0, 0, 0]
+    let remaining = this.live - 1
+    while (into.length < count && remaining > 0) {
+      let index = Math.floor(random() * remaining--)
+      for (let i = 0; i < 3; i++) {
+        const left = pools[i]!.length - drawn[i]!
+        if (index < left) {
+          into.push(pools[i]!.draw(drawn[i]!, random))
+          drawn[i] = drawn[i]! + 1
+          break
+        }
+        index -= left
+      }
+    }
+    return into.length
+  }
+
+  #draw(
+    count: number,
+    except: number,
+    random: () => number,
+    into: Array<number>,
+    pools: ReadonlyArray<SlotPool>
+  ): number {
+    into.length = 0
+    for (const pool of pools) {
+      for (let i = 0; i < pool.length && into.length < count; i++) {
+        const slot = pool.draw(i, random)
+        if (slot !== except) into.push(slot)
+      }
+    }
+    return into.length
+  }
+
+  /** The claim's status as a code. */
+  statusOf(slot: number): StatusCode {
+    const status = this.status[slot]!
+    return status === Alive ? Alive : status === Suspect ? Suspect : Dead
+  }
+}

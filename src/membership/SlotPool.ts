@@ -1,0 +1,57 @@
+/** A set of slots with constant-time add, remove and random choice. */
+
+/** Where each slot stands in the one pool that holds it; shared by pools that exclude each other. */
+export interface Positions {
+  position: Int32Array
+}
+
+export class SlotPool {
+  readonly #positions: Positions
+  #items = new Int32Array(16)
+  #length = 0
+
+  constructor(positions: Positions) {
+    this.#positions = positions
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  at(index: number): number {
+    return this.#items[index]!
+  }
+
+  add(slot: number): void {
+    if (this.#length === this.#items.length) {
+      const items = new Int32Array(2 * this.#items.length)
+      items.set(this.#items)
+      this.#items = items
+    }
+    this.#items[this.#length] = slot
+    this.#positions.position[slot] = this.#length++
+  }
+
+  remove(slot: number): void {
+    const index = this.#positions.position[slot]!
+    const last = this.#items[--this.#length]!
+    this.#items[index] = last
+    this.#positions.position[last] = index
+  }
+
+  /**
+   * Swaps a random one of the slots from `index` on to `index` and returns it.
+   * Called for 0, 1, 2, … it draws without repetition (Fisher and Yates), in
+   * constant time a draw, since the order of a pool means nothing.
+   */
+  draw(index: number, random: () => number): number {
+    const other = index + Math.floor(random() * (this.#length - index))
+    const drawn = this.#items[other]!
+    const displaced = this.#items[index]!
+    this.#items[index] = drawn
+    this.#items[other] = displaced
+    this.#positions.position[drawn] = index
+    this.#positions.position[displaced] = other
+    return drawn
+  }
+}
