@@ -92,8 +92,7 @@ export const NodeIdFromString = Schema.String.pipe(
     SchemaTransformation.transformEffect<bigint, string>({
       decode: (input, options) =>
         Result.match(fromString(input), {
-          onFailure: (error) =>
-            Effect.fail(new SchemaIssue.InvalidValue({ message: error.message }, input, options)),
+          onFailure: (error) => Effect.fail(new SchemaIssue.InvalidValue({ message: error.message }, input, options)),
           onSuccess: (id) => Effect.succeed(id)
         }),
       encode: (id) => Effect.succeed(id.toString())

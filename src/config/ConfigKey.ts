@@ -1,0 +1,336 @@
+/**
+ * The kinds of configuration keys. A key knows the form it has in a file, the value it stands for, its default, its
+ * unit and what it is for, so that a table of keys is all that files, environment, options and help texts need.
+ */
+import {
+  Array as Arr,
+  Duration,
+  Effect,
+  Option,
+  Predicate,
+  Result,
+  Schema,
+  SchemaIssue,
+  SchemaTransformation
+} from "effect"
+import { NetAddress } from "effect/net"
+import * as NodeId from "../domain/NodeId.ts"
+
+/**
+ * What a key can be in a file.
+ */
+export type FileValue = string | number | boolean | ReadonlyArray<string>
+
+/**
+ * One configuration key. `A` is its value once given, `D` what else its default may be (`undefined` for a key that is
+ * optional).
+ */
+export interface ConfigKey<out A, out D extends A | undefined = A> {
+  /** The file form and the value. */
+  readonly schema: Schema.Codec<A, FileValue>
+  /** The value alone, as a field of the resolved configuration. */
+  readonly field: Schema.Codec<A | D, unknown>
+  readonly default: D
+  /** `"ms"` for times: their file names end in `_ms`. */
+  readonly unit: "ms" | undefined
+  /** Whether it holds a list, which is comma-separated in an environment variable. */
+  readonly list: boolean
+  /** One line for help texts and printed files. */
+  readonly doc: string
+  /** What a value must be, to end the sentence "expected ...". */
+  readonly expected: string
+  /** Brings the text of an environment variable into file form, as far as it can be; `schema` judges the result. */
+  readonly fromText: (text: string) => unknown
+  /** Brings what a program passes into file form, as far as it can be; `schema` judges the result. */
+  readonly fromOption: (option: unknown) => unknown
+}
+
+/**
+ * The longest time that a timer can wait: 2^31 - 1 ms, almost 25 days. Timers of JavaScript fire at once when asked
+ * for more.
+ */
+export const maximumTimer = 2 ** 31 - 1
+
+const identity = (value: unknown): unknown => value
+
+const numberFromText = (text: string): unknown =>
+  /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text
+
+const booleanFromText = (text: string): unknown => (text === "true" ? true : text === "false" ? false : text)
+
+const listFromText = (text: string): unknown =>
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
+
+const invalid = (message: string): SchemaIssue.Issue => new SchemaIssue.InvalidValue({ message })
+
+const hasNaN = (input: object): boolean => Object.values(input).some((part) => Number.isNaN(part))
+
+const millisFromOption = (option: unknown): unknown => {
+  if (Duration.isDuration(option)) return Duration.toMillis(option)
+  // `Duration` reads NaN as zero, which would pass where zero means "off".
+  if (Predicate.isNumber(option) || (Predicate.isObject(option) && hasNaN(option))) return option
+  if (Arr.isArray(option) && (option.length !== 2 || hasNaN(option))) return option
+  return Option.match(parseDuration(option), { onNone: () => option, onSome: Duration.toMillis })
+}
+
+const isDurationInput = (input: unknown): input is Duration.Input =>
+  Predicate.isString(input) || Predicate.isBigInt(input) || Predicate.isObjectOrArray(input)
+
+const parseDuration = (input: unknown): Option.Option<Duration.Duration> =>
+  isDurationInput(input) ? Duration.fromInput(input) : Option.none()
+
+/**
+ * A time. In files a number of milliseconds, whole or fractional, of at least 0.001; `zero` allows 0 besides. In code
+ * any `Duration.Input`. `maximum` is in milliseconds, by default what a timer can hold.
+ */
+export const duration = (spec: {
+  readonly default: Duration.Input
+  readonly doc: string
+  readonly zero?: string
+  readonly maximum?: number
+}): ConfigKey<Duration.Duration> => {
+  const maximum = spec.maximum ?? maximumTimer
+  const allowed = (ms: number) => (ms === 0 && spec.zero !== undefined) || (ms >= 0.001 && ms <= maximum)
+  return {
+    schema: Schema.Finite.check(Schema.makeFilter(allowed)).pipe(
+      Schema.decodeTo(Schema.Duration, SchemaTransformation.durationFromMillis)
+    ),
+    field: Schema.Duration,
+    default: Duration.fromInputUnsafe(spec.default),
+    unit: "ms",
+    list: false,
+    doc: spec.doc,
+    expected: `a number of milliseconds from 0.001 to ${maximum}${spec.zero === undefined ? "" : `, or 0 for ${spec.zero}`}`,
+    fromText: numberFromText,
+    fromOption: millisFromOption
+  }
+}
+
+/**
+ * A whole number from `minimum` to `maximum`.
+ */
+export const count = (spec: {
+  readonly default: number
+  readonly minimum: number
+  readonly maximum: number
+  readonly doc: string
+}): ConfigKey<number> => ({
+  schema: Schema.Int.check(Schema.isBetween({ minimum: spec.minimum, maximum: spec.maximum })),
+  field: Schema.Number,
+  default: spec.default,
+  unit: undefined,
+  list: false,
+  doc: spec.doc,
+  expected: `a whole number from ${spec.minimum} to ${spec.maximum}`,
+  fromText: numberFromText,
+  fromOption: identity
+})
+
+/**
+ * A number from `minimum` to `maximum`, whole or fractional.
+ */
+export const factor = (spec: {
+  readonly default: number
+  readonly minimum: number
+  readonly maximum: number
+  readonly doc: string
+}): ConfigKey<number> => ({
+  ...count(spec),
+  schema: Schema.Finite.check(Schema.isBetween({ minimum: spec.minimum, maximum: spec.maximum })),
+  expected: `a number from ${spec.minimum} to ${spec.maximum}`
+})
+
+/**
+ * `true` or `false`.
+ */
+export const toggle = (spec: { readonly default: boolean; readonly doc: string }): ConfigKey<boolean> => ({
+  schema: Schema.Boolean,
+  field: Schema.Boolean,
+  default: spec.default,
+  unit: undefined,
+  list: false,
+  doc: spec.doc,
+  expected: "true or false",
+  fromText: booleanFromText,
+  fromOption: identity
+})
+
+const InetAddress: Schema.Codec<NetAddress.InetAddress> = Schema.Union([Schema.InetAddressV4, Schema.InetAddressV6])
+
+type Role = "bind" | "advertise" | "peer"
+
+// Why an address cannot serve in its role, or undefined if it can.
+const unfit = (role: Role, { address, port }: NetAddress.InetAddress, scoped: boolean): string | undefined => {
+  if (role !== "bind" && NetAddress.isUnspecified(address))
+    return "stands for every address of a host, give the one to reach"
+  if (role === "peer" && port === 0) return "has port 0, give the port the peer listens on"
+  if (NetAddress.isMulticast(address)) return "is a multicast address, give the address of one host"
+  if (NetAddress.isIpv4Address(address) && NetAddress.isBroadcast(address)) {
+    return "is the broadcast address, give the address of one host"
+  }
+  if (scoped || (NetAddress.isIpv6Address(address) && NetAddress.isLinkLocal(address))) {
+    return "is a link-local IPv6 address or has a zone, which members cannot pass on to each other; give a routable one"
+  }
+  return undefined
+}
+
+// Letters before the port and no other colon: an IPv6 address has two colons at least.
+const looksLikeName = (text: string): boolean => /^[^:[\]\s]*[a-z_-][^:[\]\s]*(:\d*)?$/i.test(text)
+
+const isIp = (text: string): boolean => Result.isSuccess(NetAddress.ipFromString(text))
+
+const parseAddress = (role: Role, text: string): Result.Result<NetAddress.InetAddress, string> => {
+  const quoted = JSON.stringify(text)
+  const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text
+  // A port may be left out only where port 0 says the same.
+  const full = role === "advertise" && isIp(bare) ? `${bare.includes(":") ? `[${bare}]` : bare}:0` : text
+  return Result.match(NetAddress.inetAddressFromString(full), {
+    onFailure: (error) =>
+      Result.fail(
+        isIp(bare) && !(bare === text && text.includes(":"))
+          ? `${quoted} has no port`
+          : looksLikeName(text)
+            ? `${quoted} is not an IP address, and host names are not looked up`
+            : `${quoted}: ${error.message}`
+      ),
+    onSuccess: (given) => {
+      const address = NetAddress.toCanonical(given)
+      const reason = unfit(role, address, NetAddress.isInetAddressV6(given) && given.scopeId !== 0)
+      return reason === undefined ? Result.succeed(address) : Result.fail(`${quoted} ${reason}`)
+    }
+  })
+}
+
+const addressSchema = (role: Role): Schema.Codec<NetAddress.InetAddress, string> =>
+  Schema.String.pipe(
+    Schema.decodeTo(
+      InetAddress,
+      SchemaTransformation.transformEffect<NetAddress.InetAddress, string>({
+        decode: (text) =>
+          Result.match(parseAddress(role, text), {
+            onFailure: (message) => Effect.fail(invalid(message)),
+            onSuccess: (address) => Effect.succeed(address)
+          }),
+        encode: (address) => Effect.succeed(NetAddress.formatInet(address))
+      })
+    )
+  )
+
+const addressFromOption = (option: unknown): unknown =>
+  NetAddress.isInetAddress(option) ? NetAddress.formatInet(option) : option
+
+/**
+ * An address to listen on: `IPv4:port` or `[IPv6]:port`, where port 0 lets the system choose, and `0.0.0.0` or `::`
+ * mean every interface. Addresses of IPv4 written as IPv6 (`::ffff:a.b.c.d`) become IPv4.
+ */
+export const bindAddress = (spec: {
+  readonly default: string
+  readonly doc: string
+}): ConfigKey<NetAddress.InetAddress> => ({
+  schema: addressSchema("bind"),
+  field: InetAddress,
+  default: NetAddress.inetAddressFromStringUnsafe(spec.default),
+  unit: undefined,
+  list: false,
+  doc: spec.doc,
+  expected: `an IP address and port, such as "0.0.0.0:7946" or "[::]:7946"`,
+  fromText: identity,
+  fromOption: addressFromOption
+})
+
+/**
+ * An address at which others reach this node, or `undefined` when it is not given. Without a port, or with port 0, its
+ * port is 0 and stands for the port that was bound.
+ */
+export const advertisedAddress = (spec: { readonly doc: string }): ConfigKey<NetAddress.InetAddress, undefined> => ({
+  schema: addressSchema("advertise"),
+  field: Schema.UndefinedOr(InetAddress),
+  default: undefined,
+  unit: undefined,
+  list: false,
+  doc: spec.doc,
+  expected: `an IP address, with a port unless it is the bound one, such as "10.0.0.5:7946" or "[fd00::5]:7946"`,
+  fromText: identity,
+  fromOption: addressFromOption
+})
+
+/**
+ * A list of addresses to contact, each with its port. What is named twice is kept once.
+ */
+export const peerAddresses = (spec: { readonly doc: string }): ConfigKey<ReadonlyArray<NetAddress.InetAddress>> => ({
+  schema: Schema.Array(addressSchema("peer")).pipe(
+    Schema.decodeTo(
+      Schema.Array(InetAddress),
+      SchemaTransformation.transform<ReadonlyArray<NetAddress.InetAddress>, ReadonlyArray<NetAddress.InetAddress>>({
+        decode: Arr.dedupe,
+        encode: (peers) => peers
+      })
+    )
+  ),
+  field: Schema.Array(InetAddress),
+  default: [],
+  unit: undefined,
+  list: true,
+  doc: spec.doc,
+  expected: `a list of IP addresses with ports, such as "10.0.0.5:7946" and "[fd00::5]:7946"`,
+  fromText: listFromText,
+  fromOption: (option) => (Arr.isArray(option) ? option.map(addressFromOption) : option)
+})
+
+/**
+ * A node id, or `undefined` when it is not given. In files a text, decimal or `0x` and hexadecimal digits, or a whole
+ * number up to 2^53 - 1, which is as far as numbers in files are exact.
+ */
+export const nodeId = (spec: { readonly doc: string }): ConfigKey<NodeId.NodeId, undefined> => ({
+  schema: Schema.Union([Schema.String, Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))]).pipe(
+    Schema.decodeTo(
+      NodeId.NodeId,
+      SchemaTransformation.transformEffect<bigint, string | number>({
+        decode: (input) =>
+          Result.match(NodeId.fromString(String(input)), {
+            onFailure: () => Effect.fail(invalid("")),
+            onSuccess: (id) => Effect.succeed(id)
+          }),
+        encode: (id) => Effect.succeed(id.toString())
+      })
+    )
+  ),
+  field: Schema.UndefinedOr(NodeId.NodeId),
+  default: undefined,
+  unit: undefined,
+  list: false,
+  doc: spec.doc,
+  expected: `a node id below 2^64: decimal, or 0x and 1 to 16 hexadecimal digits, such as "0x2a"`,
+  fromText: identity,
+  fromOption: (option) => (Predicate.isBigInt(option) ? option.toString() : option)
+})
+
+// The sentences that this module wrote itself. What schemas say by themselves ("Expected number") repeats `expected`.
+const reasons = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) => (issue._tag === "InvalidValue" ? SchemaIssue.defaultLeafHook(issue) : ""),
+  checkHook: () => ""
+})
+
+/**
+ * Judges a value in file form. Fails with the end of a sentence that says what was expected and, where that helps, why
+ * the value is not it.
+ */
+export const decode = <A, D extends A | undefined>(key: ConfigKey<A, D>, raw: unknown): Result.Result<A, string> => {
+  // Minus zero has no file form of its own.
+  const value = raw === 0 ? 0 : raw
+  return Result.mapError(Schema.decodeUnknownResult(key.schema, { errors: "all" })(value), (error) => {
+    const because = reasons(error.issue)
+      .issues.map((issue) => issue.message)
+      .filter((message) => message !== "")
+    return [`expected ${key.expected}`, ...because].join("; ")
+  })
+}
+
+/**
+ * The file form of a value; `undefined` for a value that is not given.
+ */
+export const encode = (key: ConfigKey<unknown>, value: unknown): FileValue | undefined =>
+  value === undefined ? undefined : Result.getOrUndefined(Schema.encodeUnknownResult(key.schema)(value))

@@ -1,0 +1,216 @@
+/**
+ * Every key of the configuration, each in one place: what it takes, its default, its unit and what it is for. Types,
+ * files, environment variables, flags and help texts all follow from this table.
+ *
+ * To add a key, add a line here and a paragraph to `gossip.example.toml`. To add a section, name it in
+ * `ClusterConfigSchema` too.
+ */
+import { Schema, String as Str, Struct } from "effect"
+import type { ConfigKey } from "./ConfigKey.ts"
+import {
+  advertisedAddress,
+  bindAddress,
+  count,
+  duration,
+  factor,
+  maximumTimer,
+  nodeId,
+  peerAddresses,
+  toggle
+} from "./ConfigKey.ts"
+
+// Local health stretches the probe interval up to nine times, and tombstones live ten times as long as dead members
+// are listed: both products must still fit a timer.
+const maximumProbeInterval = Math.floor(maximumTimer / 9)
+const maximumDeadRetention = Math.floor(maximumTimer / 10)
+
+/**
+ * The table, by section and by the name that a key has in code.
+ */
+export const keys = {
+  network: {
+    bind: bindAddress({
+      default: "127.0.0.1:0",
+      doc: "Address and port to listen on; port 0 lets the system choose."
+    }),
+    advertise: advertisedAddress({
+      doc: "Address at which the others reach this node, where it is not the bound one."
+    }),
+    peers: peerAddresses({
+      doc: "Members to contact at the start; any one of them is enough to join."
+    }),
+    nodeId: nodeId({
+      doc: "Identity of this node; drawn at random at each start when not given."
+    }),
+    reliableAckTimeout: duration({
+      default: 500,
+      doc: "How long to wait for the acknowledgement of a reliable message before it is sent again."
+    }),
+    reliableMaxRetries: count({
+      default: 3,
+      minimum: 0,
+      maximum: 1000,
+      doc: "How often a reliable message is sent again before it is given up."
+    })
+  },
+  gossip: {
+    fanout: count({
+      default: 50,
+      minimum: 1,
+      maximum: 65535,
+      doc: "Most entries in one message, within the 1400 bytes that one holds."
+    }),
+    adaptiveFanout: toggle({
+      default: true,
+      doc: "Let the number of entries in a message grow with the cluster."
+    }),
+    maxSends: count({
+      default: 1,
+      minimum: 1,
+      maximum: 65535,
+      doc: "Members that get the waiting changes in each round."
+    }),
+    adaptiveTargets: toggle({
+      default: true,
+      doc: "Multiply max_sends by log2 of the number of members."
+    }),
+    interval: duration({
+      default: 200,
+      doc: "Time between gossip rounds; a round without changes sends nothing."
+    }),
+    heartbeatInterval: duration({
+      default: 500,
+      doc: "Time between increments of this node's heartbeat."
+    }),
+    piggybackMax: count({
+      default: 6,
+      minimum: 0,
+      maximum: 65535,
+      doc: "Most heartbeats that a probe or an acknowledgement carries besides changes."
+    }),
+    antiEntropyInterval: duration({
+      default: "10 seconds",
+      zero: "off",
+      doc: "Time between exchanges of the whole table with one member; 0 turns them off."
+    }),
+    retransmitMultiplier: count({
+      default: 4,
+      minimum: 1,
+      maximum: 1000,
+      doc: "A change is sent this many times log2 of the number of members."
+    }),
+    healInterval: duration({
+      default: "10 seconds",
+      doc: "Time between attempts to reach a member that died or a peer that never answered."
+    }),
+    healTimeout: duration({
+      default: "24 hours",
+      zero: "never",
+      maximum: Number.MAX_SAFE_INTEGER,
+      doc: "How long after its death a member is still looked for; 0 never looks."
+    })
+  },
+  probes: {
+    interval: duration({
+      default: "1 second",
+      maximum: maximumProbeInterval,
+      doc: "Time between probes; each probes one member."
+    }),
+    timeout: duration({
+      default: 500,
+      maximum: maximumProbeInterval,
+      doc: "How long to wait for the answer to a probe before others are asked to probe too; less than the interval."
+    }),
+    indirectK: count({
+      default: 2,
+      minimum: 0,
+      maximum: 255,
+      doc: "Members that are asked to probe one that did not answer; 0 asks none."
+    }),
+    suspectTimeout: duration({
+      default: "3 seconds",
+      doc: "How long a suspected member has to refute before it is declared dead."
+    }),
+    suspectMultiplier: factor({
+      default: 0.5,
+      minimum: 0,
+      maximum: 1000,
+      doc: "Lengthens suspect_timeout_ms by this times log2 of the number of members."
+    }),
+    suspectJitter: duration({
+      default: "1 second",
+      zero: "none",
+      doc: "Most that is added to a suspicion, so that members do not all declare a death at once."
+    }),
+    deadRetention: duration({
+      default: "15 seconds",
+      maximum: maximumDeadRetention,
+      doc: "How long dead members stay listed."
+    })
+  }
+} as const
+
+interface FieldOf extends Struct.Lambda {
+  <F>(key: { readonly field: F }): F
+  readonly "~lambda.out": this["~lambda.in"] extends { readonly field: infer F } ? F : never
+}
+
+const fieldOf = Struct.lambda<FieldOf>((key) => key.field)
+
+/**
+ * The schema of a resolved configuration. It knows the kinds of values only; the bounds are those of the keys.
+ */
+export const ClusterConfigSchema = Schema.Struct({
+  network: Schema.Struct(Struct.map(keys.network, fieldOf)),
+  gossip: Schema.Struct(Struct.map(keys.gossip, fieldOf)),
+  probes: Schema.Struct(Struct.map(keys.probes, fieldOf))
+})
+
+/**
+ * A key of the table with all its names.
+ */
+export interface Entry {
+  readonly key: ConfigKey<unknown>
+  /** The section, in code and in files: `gossip`. */
+  readonly section: string
+  /** The name within the section in code: `healInterval`. */
+  readonly property: string
+  /** The name within the section in files: `heal_interval_ms`. */
+  readonly name: string
+  /** Section and name in files: `gossip.heal_interval_ms`. Names the key wherever one text has to. */
+  readonly path: string
+  /** The name among `ClusterOptions`, where those of `network` need no section: `gossip.healInterval`, `bind`. */
+  readonly option: string
+  /** The environment variable: `GOSSIP_GOSSIP_HEAL_INTERVAL_MS`. */
+  readonly variable: string
+  /** The flag of the command line, where those of `network` need no section: `--gossip-heal-interval`, `--bind`. */
+  readonly flag: string
+}
+
+const entryOf = (section: string, property: string, key: ConfigKey<unknown>): Entry => {
+  const words = property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  const name = key.unit === undefined ? words : `${words}_${key.unit}`
+  const plain = section === "network"
+  return {
+    key,
+    section,
+    property,
+    name,
+    path: `${section}.${name}`,
+    option: plain ? property : `${section}.${property}`,
+    variable: `GOSSIP_${section}_${name}`.toUpperCase(),
+    flag: `--${plain ? "" : `${section}-`}${Str.replaceAll("_", "-")(words)}`
+  }
+}
+
+/**
+ * All keys in the order of the table.
+ */
+export const entries: ReadonlyArray<Entry> = Object.entries<Readonly<Record<string, ConfigKey<unknown>>>>(keys).flatMap(
+  ([section, table]) => Object.entries(table).map(([property, key]) => entryOf(section, property, key))
+)
+
+/**
+ * The names of the sections.
+ */
+export const sections: ReadonlyArray<string> = Object.keys(keys)
