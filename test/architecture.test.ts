@@ -34,8 +34,9 @@ const packages = new Map<string, ReadonlyArray<string>>([
 
 const forbiddenNames = /^(utils?|helpers?|common|types)$/i
 
-// A file that imports one of these at runtime is a shell, and so is one that takes more from `Effect` than a value to
-// hold, which is what a schema's transformation answers with. Every other file is a core: plain data and functions. ("*" is an import of the whole of effect.)
+// A file that imports one of these at runtime is a shell ("*" is the whole of effect), and so is one that takes more
+// from `Effect` than a value to hold, which is what a schema's transformation answers with. Every other file is a core:
+// plain data and functions.
 const shellModules = new Set(["Layer", "Stream", "Scope", "Fiber", "Context", "Clock", "Random", "*"])
 const plainValues = new Set(["succeed", "fail", "fromResult", "fromOption"])
 // Here files only put shells together, and need not name any of these modules to do so.
