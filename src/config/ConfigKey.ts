@@ -66,21 +66,25 @@ const listFromText = (text: string): unknown =>
 
 const invalid = (message: string): SchemaIssue.Issue => new SchemaIssue.InvalidValue({ message })
 
-const hasNaN = (input: object): boolean => Object.values(input).some((part) => Number.isNaN(part))
+const units = ["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"]
+
+// `Duration` reads NaN, `{}` and `{ second: 1 }` as zero, which would pass where zero means "off".
+const isDurationInput = (input: unknown): input is Duration.Input => {
+  if (Arr.isArray(input))
+    return input.length === 2 && input.every((part) => Predicate.isNumber(part) && !Number.isNaN(part))
+  if (!Predicate.isObject(input)) return Predicate.isString(input) || Predicate.isBigInt(input)
+  return (
+    units.some((unit) => Predicate.isNumber(input[unit])) &&
+    units.every((unit) => !Number.isNaN(input[unit])) &&
+    Object.keys(input).every((name) => units.includes(name))
+  )
+}
 
 const millisFromOption = (option: unknown): unknown => {
   if (Duration.isDuration(option)) return Duration.toMillis(option)
-  // `Duration` reads NaN as zero, which would pass where zero means "off".
-  if (Predicate.isNumber(option) || (Predicate.isObject(option) && hasNaN(option))) return option
-  if (Arr.isArray(option) && (option.length !== 2 || hasNaN(option))) return option
-  return Option.match(parseDuration(option), { onNone: () => option, onSome: Duration.toMillis })
+  const parsed = isDurationInput(option) ? Duration.fromInput(option) : Option.none()
+  return Option.match(parsed, { onNone: () => option, onSome: Duration.toMillis })
 }
-
-const isDurationInput = (input: unknown): input is Duration.Input =>
-  Predicate.isString(input) || Predicate.isBigInt(input) || Predicate.isObjectOrArray(input)
-
-const parseDuration = (input: unknown): Option.Option<Duration.Duration> =>
-  isDurationInput(input) ? Duration.fromInput(input) : Option.none()
 
 /**
  * A time. In files a number of milliseconds, whole or fractional, of at least 0.001; `zero` allows 0 besides. In code

@@ -1,0 +1,354 @@
+import { assert, describe, expect, it } from "@effect/vitest"
+import { Duration, Equal, Result } from "effect"
+import { NetAddress } from "effect/net"
+import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
+import type { ClusterOptions } from "../../src/config/ClusterConfig.ts"
+import { distance, nearest } from "../../src/config/Suggestion.ts"
+
+const made = (options: ClusterOptions) => Result.getOrThrow(ClusterConfig.make(options))
+
+const problems = (options: ClusterOptions) =>
+  Result.match(ClusterConfig.make(options), {
+    onFailure: (error) => error.problems,
+    onSuccess: () => []
+  })
+
+const inet = NetAddress.inetAddressFromStringUnsafe
+
+// What the types forbid may still come from JavaScript.
+const untyped = (json: string): ClusterOptions => JSON.parse(json)
+
+describe("defaults", () => {
+  it("are those of the protocol", () => {
+    assert.isTrue(
+      Equal.equals(ClusterConfig.defaults, {
+        network: {
+          bind: inet("127.0.0.1:0"),
+          advertise: undefined,
+          peers: [],
+          nodeId: undefined,
+          reliableAckTimeout: Duration.millis(500),
+          reliableMaxRetries: 3
+        },
+        gossip: {
+          fanout: 50,
+          adaptiveFanout: true,
+          maxSends: 1,
+          adaptiveTargets: true,
+          interval: Duration.millis(200),
+          heartbeatInterval: Duration.millis(500),
+          piggybackMax: 6,
+          antiEntropyInterval: Duration.seconds(10),
+          retransmitMultiplier: 4,
+          healInterval: Duration.seconds(10),
+          healTimeout: Duration.hours(24)
+        },
+        probes: {
+          interval: Duration.seconds(1),
+          timeout: Duration.millis(500),
+          indirectK: 2,
+          suspectTimeout: Duration.seconds(3),
+          suspectMultiplier: 0.5,
+          suspectJitter: Duration.seconds(1),
+          deadRetention: Duration.seconds(15)
+        }
+      })
+    )
+  })
+})
+
+describe("make", () => {
+  it("takes texts and values alike", () => {
+    const texts = made({
+      bind: "10.0.0.5:7946",
+      advertise: "192.0.2.1:7000",
+      peers: ["10.0.0.1:7946"],
+      nodeId: "0x2a",
+      reliableAckTimeout: "1 second",
+      gossip: { fanout: 7, interval: "0.25 seconds", antiEntropyInterval: 0 },
+      probes: { suspectJitter: "0 millis", indirectK: 0 }
+    })
+    const values = made({
+      bind: inet("10.0.0.5:7946"),
+      advertise: inet("192.0.2.1:7000"),
+      peers: [inet("10.0.0.1:7946")],
+      nodeId: made({ nodeId: "42" }).network.nodeId,
+      reliableAckTimeout: Duration.seconds(1),
+      gossip: { fanout: 7, interval: 250, antiEntropyInterval: Duration.zero },
+      probes: { suspectJitter: Duration.zero, indirectK: 0 }
+    })
+    assert.isTrue(Equal.equals(texts, values))
+    assert.isFalse(Equal.equals(texts, ClusterConfig.defaults))
+    expect(texts.network.nodeId).toBe(42n)
+    expect(Duration.toMillis(texts.gossip.interval)).toBe(250)
+    expect(Duration.isZero(texts.gossip.antiEntropyInterval)).toBe(true)
+  })
+
+  it("takes undefined for what is not given", () => {
+    assert.isTrue(
+      Equal.equals(
+        made({ bind: undefined, peers: undefined, gossip: undefined, probes: { interval: undefined } }),
+        ClusterConfig.defaults
+      )
+    )
+  })
+
+  it("makes mapped IPv4 addresses plain, and names each peer once", () => {
+    const { network } = made({
+      bind: "[::]:7946",
+      advertise: "[::ffff:192.0.2.1]:7946",
+      peers: ["[::ffff:10.0.0.1]:7946", "10.0.0.1:7946", inet("[::ffff:10.0.0.1]:7946"), "[fd00:0::1]:7946"]
+    })
+    expect(String(network.advertise)).toBe("192.0.2.1:7946")
+    expect(network.peers.map(String)).toEqual(["10.0.0.1:7946", "[fd00::1]:7946"])
+  })
+
+  it.each([
+    ["10.0.0.5", "0.0.0.0:1", "10.0.0.5:0"],
+    ["10.0.0.5:0", "0.0.0.0:1", "10.0.0.5:0"],
+    ["10.0.0.5:99", "0.0.0.0:1", "10.0.0.5:99"],
+    ["fd00::5", "[::]:1", "[fd00::5]:0"],
+    ["[fd00::5]", "[::]:1", "[fd00::5]:0"],
+    ["[fd00::5]:0", "[::]:1", "[fd00::5]:0"]
+  ])("advertise %s", (advertise, bind, expected) => {
+    expect(String(made({ bind, advertise }).network.advertise)).toBe(expected)
+  })
+
+  it.each([
+    ["db1:7946", /host names are not looked up/],
+    ["localhost:7946", /host names are not looked up/],
+    ["db", /host names are not looked up/],
+    ["10.0.0.1", /has no port/],
+    ["[fd00::1]", /has no port/],
+    ["fd00::1", /bracketed/],
+    ["10.0.0.1:0", /has port 0/],
+    ["10.0.0.1:65536", /65535/],
+    ["10.0.0.256:1", /255/],
+    ["0.0.0.0:1", /every address/],
+    ["[::]:1", /every address/],
+    ["[::ffff:0.0.0.0]:1", /every address/],
+    ["224.0.0.1:1", /multicast/],
+    ["[ff02::1]:1", /multicast/],
+    ["255.255.255.255:1", /broadcast/],
+    ["[fe80::1]:1", /link-local/],
+    ["[fd00::1%3]:1", /zone/],
+    ["", /expected/]
+  ])("refuses the peer %j", (peer, reason) => {
+    const found = problems({ bind: "[::]:0", peers: ["10.0.0.9:1", peer] })
+    expect(found).toHaveLength(1)
+    expect(found[0]?.key).toBe("peers")
+    expect(found[0]?.message).toMatch(reason)
+    expect(found[0]?.message).toContain(JSON.stringify(peer))
+    expect(found[0]?.message).toContain(`expected a list of IP addresses with ports, such as "10.0.0.5:7946"`)
+  })
+
+  it.each([
+    "0.0.0.0",
+    "0.0.0.0:1",
+    "::",
+    "[::]:1",
+    "host",
+    "host:1",
+    "224.0.0.1",
+    "fe80::1",
+    "10.0.0.1:",
+    "10.0.0.1:x"
+  ])("refuses to advertise %j", (advertise) => {
+    expect(problems({ bind: "[::]:0", advertise })).toMatchObject([{ key: "advertise" }])
+  })
+
+  it.each([
+    "10.0.0.1",
+    "",
+    ":1",
+    "*:1",
+    "localhost:1",
+    "224.0.0.1:1",
+    "[fe80::1]:1",
+    "[fd00::1%2]:0",
+    "10.0.0.1:99999"
+  ])("refuses to bind %j", (bind) => {
+    expect(problems({ bind })).toMatchObject([{ key: "bind" }])
+  })
+
+  it("refuses times that are zero, negative, endless or beyond a timer", () => {
+    const wrong = [
+      0,
+      -1,
+      NaN,
+      Infinity,
+      2 ** 31,
+      0.0009,
+      -5n,
+      "0 millis",
+      "-1 seconds",
+      "Infinity",
+      Duration.infinity,
+      Duration.negativeInfinity,
+      Duration.nanos(1n),
+      { seconds: NaN },
+      [NaN, 0]
+    ] as const
+    for (const value of wrong) {
+      expect(problems({ gossip: { healInterval: value } })).toMatchObject([{ key: "gossip.healInterval" }])
+    }
+    for (const value of [0.001, 1, 2 ** 31 - 1, "1.5 millis", 1000n] as const) {
+      expect(problems({ gossip: { healInterval: value } })).toEqual([])
+    }
+  })
+
+  it("takes zero where it means something, and nothing else that is not a time", () => {
+    const zero = { gossip: { antiEntropyInterval: 0, healTimeout: 0 }, probes: { suspectJitter: 0 } }
+    expect(problems(zero)).toEqual([])
+    for (const value of [NaN, -1, Infinity, [NaN, 0], { seconds: NaN }] as const) {
+      expect(
+        problems({ gossip: { antiEntropyInterval: value, healTimeout: value }, probes: { suspectJitter: value } })
+      ).toHaveLength(3)
+    }
+    for (const json of [`{}`, `{ "second": 1 }`, `{ "seconds": "1" }`, `[1]`, `true`, `null`, `"soon"`]) {
+      expect(problems(untyped(`{ "gossip": { "antiEntropyInterval": ${json} } }`))).toHaveLength(1)
+    }
+    expect(Duration.toMillis(made({ gossip: { healTimeout: { days: 365, hours: 1 } } }).gossip.healTimeout)).toBe(
+      366 * 86_400_000 - 23 * 3_600_000
+    )
+  })
+
+  it.each<readonly [string, ClusterOptions]>([
+    ["gossip.fanout", { gossip: { fanout: 0 } }],
+    ["gossip.fanout", { gossip: { fanout: 1.5 } }],
+    ["gossip.maxSends", { gossip: { maxSends: 0 } }],
+    ["gossip.piggybackMax", { gossip: { piggybackMax: -1 } }],
+    ["gossip.retransmitMultiplier", { gossip: { retransmitMultiplier: 0 } }],
+    ["gossip.antiEntropyInterval", { gossip: { antiEntropyInterval: -1 } }],
+    ["probes.indirectK", { probes: { indirectK: -1 } }],
+    ["probes.suspectMultiplier", { probes: { suspectMultiplier: -0.1 } }],
+    ["probes.suspectMultiplier", { probes: { suspectMultiplier: NaN } }],
+    ["probes.suspectTimeout", { probes: { suspectTimeout: 0 } }],
+    ["probes.deadRetention", { probes: { deadRetention: 0 } }],
+    ["probes.interval", { probes: { interval: "3 days" } }],
+    ["reliableMaxRetries", { reliableMaxRetries: -1 }],
+    ["nodeId", { nodeId: "18446744073709551616" }],
+    ["nodeId", { nodeId: "-1" }]
+  ])("refuses a %s out of bounds", (key, options) => {
+    const found = problems(options)
+    expect(found).toMatchObject([{ key }])
+    expect(found[0]?.message).toMatch(new RegExp(`^\`${key}\` is .*; expected `))
+  })
+
+  it("makes minus zero plain, which no file could hold", () => {
+    expect(made({ probes: { suspectMultiplier: -0 } }).probes.suspectMultiplier).toBe(0)
+  })
+
+  it("takes each bound itself", () => {
+    expect(
+      problems({
+        reliableMaxRetries: 0,
+        gossip: { fanout: 1, maxSends: 1, piggybackMax: 0, retransmitMultiplier: 1 },
+        probes: { indirectK: 0, suspectMultiplier: 0, suspectJitter: 0 }
+      })
+    ).toEqual([])
+  })
+
+  it("refuses a probe timeout that is not less than the interval, and names both", () => {
+    for (const timeout of [2000, 2001]) {
+      const found = problems({ probes: { timeout, interval: "2 seconds" } })
+      expect(found).toMatchObject([{ key: "probes.timeout" }])
+      expect(found[0]?.message).toContain(`\`probes.timeout\` is ${timeout} ms and \`probes.interval\` is 2000 ms`)
+      expect(found[0]?.message).toContain("lower the timeout or raise the interval")
+    }
+    expect(problems({ probes: { timeout: 1999, interval: 2000 } })).toEqual([])
+    expect(problems({ probes: { timeout: 1000 } })[0]?.message).toContain("`probes.interval` is 1000 ms by default")
+  })
+
+  it("refuses suspicions that no timer can hold", () => {
+    const found = problems({ probes: { suspectTimeout: "10 days", suspectMultiplier: 1 } })
+    expect(found).toMatchObject([{ key: "probes.suspectTimeout" }])
+    expect(found[0]?.message).toMatch(/suspectTimeout.*864000000 ms.*suspectMultiplier.* 1 .*suspectJitter.*1000 ms/)
+  })
+
+  it.each<readonly [string, RegExp, ClusterOptions]>([
+    ["advertise", /IPv6.*10\.0\.0\.1|10\.0\.0\.1/, { bind: "10.0.0.1:1", advertise: "fd00::1" }],
+    ["advertise", /\[fd00::1\]:1.*"0\.0\.0\.0/, { bind: "[fd00::1]:1", advertise: "10.0.0.1" }],
+    ["advertise", /loopback.*0\.0\.0\.0:7946/, { advertise: "10.0.0.1:7946" }],
+    ["advertise", /loopback/, { bind: "10.0.0.1:1", advertise: "127.0.0.1" }],
+    ["peers", /10\.0\.0\.1:1.*fd00|fd00.*10\.0\.0\.1:1/, { bind: "10.0.0.1:1", peers: ["[fd00::1]:1"] }],
+    ["peers", /IPv4/, { bind: "[fd00::1]:1", peers: ["10.0.0.1:1"] }],
+    ["peers", /only this machine.*0\.0\.0\.0:7946/, { peers: ["10.0.0.1:7946"] }],
+    ["peers", /only this machine/, { bind: "[::1]:0", peers: ["[fd00::1]:1"] }]
+  ])("refuses addresses that cannot work together: %s %s", (key, message, options) => {
+    const found = problems(options)
+    expect(found).toMatchObject([{ key }])
+    expect(found[0]?.message).toMatch(message)
+    expect(found[0]?.message).toContain("`bind` is ")
+  })
+
+  it.each<ClusterOptions>([
+    { bind: "[::]:0", advertise: "10.0.0.1", peers: ["10.0.0.1:1", "[fd00::1]:1", "127.0.0.1:1"] },
+    { bind: "0.0.0.0:0", advertise: "127.0.0.1", peers: ["127.0.0.1:1"] },
+    { bind: "127.0.0.1:0", advertise: "127.0.0.1:5", peers: ["127.0.0.2:1"] },
+    { bind: "10.0.0.1:0", advertise: "192.0.2.1:5", peers: ["10.0.0.1:1", "127.0.0.1:1"] },
+    { bind: "[::1]:0", peers: ["[::1]:1"] },
+    { bind: "[::ffff:127.0.0.1]:0", peers: ["127.0.0.1:1"] }
+  ])("takes addresses that do: %j", (options) => {
+    expect(problems(options)).toEqual([])
+  })
+
+  it("reports everything at once, a line each", () => {
+    const result = ClusterConfig.make({
+      bind: "nowhere",
+      nodeId: "x",
+      gossip: { fanout: 0, interval: -1 },
+      probes: { timeout: 2000, suspectTimeout: 0 }
+    })
+    const error = Result.getOrThrow(Result.flip(result))
+    expect(error._tag).toBe("ClusterConfigError")
+    expect(error.problems.map((problem) => problem.key)).toEqual([
+      "bind",
+      "nodeId",
+      "gossip.fanout",
+      "gossip.interval",
+      "probes.suspectTimeout",
+      "probes.timeout"
+    ])
+    expect(error.message.split("\n")).toEqual([
+      "The configuration cannot be used:",
+      ...error.problems.map((problem) => `  ${problem.message}`)
+    ])
+  })
+
+  it("does not hold a default against the value that it stands in for", () => {
+    expect(problems({ probes: { interval: -1, timeout: 900 } })).toMatchObject([{ key: "probes.interval" }])
+    expect(problems({ bind: "nowhere", peers: ["10.0.0.1:1"] })).toMatchObject([{ key: "bind" }])
+  })
+
+  it("refuses options that do not exist", () => {
+    expect(
+      problems(untyped(`{ "bnd": "x", "gossip": { "fanot": 1, "interval_ms": 2 }, "probes": 3, "zzzzzz": 1 }`))
+    ).toMatchObject([
+      { key: "probes", message: "`probes` is 3; expected an object of options" },
+      { key: "bnd", message: "`bnd` is not an option; did you mean `bind`?" },
+      { key: "zzzzzz", message: "`zzzzzz` is not an option" },
+      { key: "gossip.fanot", message: "`gossip.fanot` is not an option; did you mean `gossip.fanout`?" },
+      { key: "gossip.interval_ms", message: "`gossip.interval_ms` is not an option; did you mean `gossip.interval`?" }
+    ])
+    expect(problems(untyped(`{ "gossip": [], "probes": null }`))).toHaveLength(2)
+  })
+})
+
+describe("suggestions", () => {
+  it("measures the distance between words", () => {
+    expect(distance("", "")).toBe(0)
+    expect(distance("", "abc")).toBe(3)
+    expect(distance("kitten", "sitting")).toBe(3)
+    expect(distance("flaw", "lawn")).toBe(2)
+  })
+
+  it("takes the nearest of those that are near", () => {
+    const names = ["fanout", "max_sends", "interval_ms"].map((name) => [name, name] as const)
+    expect(nearest("fanot", names)).toBe("fanout")
+    expect(nearest("maxSends", names)).toBe("max_sends")
+    expect(nearest("interval", names)).toBe("interval_ms")
+    expect(nearest("colour", names)).toBeUndefined()
+    expect(nearest("fanout".repeat(20), names)).toBeUndefined()
+  })
+})
