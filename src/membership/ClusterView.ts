@@ -22,7 +22,7 @@ export interface Transition {
   readonly kind: TransitionKind
   readonly cause: Cause
   readonly now: number
-  /** What the slot held before; for `Joined` the same as now. */
+  /** What the slot held before. For `Joined` the same as now, but Dead where we had a tombstone. */
   readonly previousStatus: number
   readonly previousIncarnation: number
   readonly previousAddress: NetAddress.InetAddress | undefined
@@ -117,6 +117,7 @@ export class ClusterView {
   readonly #reported = new Set<string>()
   #conflictRefutedAt = -Infinity
   #by: NodeId.NodeId
+  #aging: () => void = () => {}
 
   constructor(options: ViewOptions) {
     this.#options = options
@@ -140,6 +141,10 @@ export class ClusterView {
 
   get incarnation(): number {
     return this.table.incarnation[SelfSlot]!
+  }
+
+  isSelf(idHi: number, idLo: number): boolean {
+    return idHi === this.table.idHi[SelfSlot] && idLo === this.table.idLo[SelfSlot]
   }
 
   /** Counts our heartbeat up by one. */
@@ -189,7 +194,7 @@ export class ClusterView {
     const { receipt, table } = this
     receipt.refused.length = 0
     receipt.tell = false
-    const fromSelf = header.idHi === table.idHi[SelfSlot] && header.idLo === table.idLo[SelfSlot]
+    const fromSelf = this.isSelf(header.idHi, header.idLo)
     const known = table.index.get(header.idHi, header.idLo)
     receipt.replay = known > SelfSlot && this.#isReplay(known, header.incarnation, header.heartbeat)
     if (receipt.replay) this.replays++
@@ -332,8 +337,8 @@ export class ClusterView {
 
   /**
    * A member's own LEAVE. Counts when its incarnation is not older than what we
-   * know, it is no replay, and, unless `authentic`, it comes from an address that
-   * the member has spoken from. Returns whether it counted.
+   * know, it is no replay, and, unless `authentic`, it comes from the address that
+   * the member last spoke from. Returns whether it counted.
    */
   receiveLeave(inbound: Inbound, authentic: boolean, now: number): boolean {
     const { header, source } = inbound
@@ -347,8 +352,9 @@ export class ClusterView {
       return false
     }
     const at = table.addressAt(slot)
-    const spokenFrom = table.has(slot, Mark.Heard) && PackedAddress.compare(source, 0, table.spoke, at) === 0
-    if (!authentic && !spokenFrom) return false
+    // A member that has not spoken to us yet can only be known by its address.
+    const from = table.has(slot, Mark.Heard) ? table.spoke : table.address
+    if (!authentic && PackedAddress.compare(source, 0, from, at) !== 0) return false
     table.mark(slot, Mark.Heard)
     table.heardIncarnation[slot] = header.incarnation
     table.heardHeartbeat[slot] = header.heartbeat
@@ -415,6 +421,11 @@ export class ClusterView {
       table.heartbeat[slot]!
     )
     if (order > 0) this.#apply(slot, incarnation, status, heartbeat, undefined, 0, cause, false, now)
+  }
+
+  /** `listener` is called whenever `nextExpiry` may have come nearer. */
+  onAging(listener: () => void): void {
+    this.#aging = listener
   }
 
   // --- time ----------------------------------------------------------------
@@ -506,6 +517,7 @@ export class ClusterView {
     if (address !== undefined) this.#move(slot, address, addressAt)
     if (before.previousStatus !== status) table.since[slot] = now
     table.file(slot, now)
+    if (status === Claim.Dead) this.#aging()
     this.mergedUpdated++
     const kind = before.previousStatus === status
       ? "Updated"
@@ -545,7 +557,7 @@ export class ClusterView {
     const table = this.table
     const slot = table.take(idHi, idLo)
     table.mark(slot, marks)
-    this.#list(slot, incarnation, status, heartbeat, address, addressAt, ofSender, now)
+    this.#list(slot, incarnation, status, heartbeat, address, addressAt, status, ofSender, now)
     return slot
   }
 
@@ -556,6 +568,7 @@ export class ClusterView {
     heartbeat: number,
     address: Uint8Array,
     addressAt: number,
+    previousStatus: number,
     ofSender: boolean,
     now: number
   ): void {
@@ -574,7 +587,7 @@ export class ClusterView {
     table.inserted[slot] = now
     table.file(slot, now)
     this.mergedNew++
-    this.#emit("Joined", slot, this.#before(slot), this.#causeOf(ofSender), now)
+    this.#emit("Joined", slot, { ...this.#before(slot), previousStatus }, this.#causeOf(ofSender), now)
   }
 
   /** The cursor's claim about a node that is a tombstone here. */
@@ -601,7 +614,7 @@ export class ClusterView {
     if (!PackedAddress.isReachable(address, addressAt)) return
     list.remove(slot)
     table.unmark(slot, Mark.Unlisted)
-    this.#list(slot, incarnation, status, heartbeat, address, addressAt, ofSender, now)
+    this.#list(slot, incarnation, status, heartbeat, address, addressAt, Claim.Dead, ofSender, now)
   }
 
   /** The cursor's Dead claim about a node that we never listed. */
@@ -618,6 +631,7 @@ export class ClusterView {
     PackedAddress.copy(address, addressAt, table.address, table.addressAt(slot))
     table.since[slot] = now
     table.unlisted.add(slot, now)
+    this.#aging()
   }
 
   #bury(slot: number, now: number): void {

@@ -79,6 +79,8 @@ export class MemberTable {
   inserted = new Float64Array(0)
   /** When the node was last told of its own entry. */
   told = new Float64Array(0)
+  /** When we last sent the member a PING. */
+  pinged = new Float64Array(0)
   /** Where to send to, made on first use. */
   readonly routes: Array<NetAddress.InetAddress | undefined> = []
 
@@ -138,6 +140,7 @@ export class MemberTable {
     this.since = f64(this.since)
     this.inserted = f64(this.inserted)
     this.told = f64(this.told)
+    this.pinged = f64(this.pinged)
     this.#links.previous = i32(this.#links.previous)
     this.#links.next = i32(this.#links.next)
     this.#links.began = f64(this.#links.began)
@@ -153,6 +156,7 @@ export class MemberTable {
     this.marks[slot] = 0
     this.level[slot] = 0
     this.told[slot] = -Infinity
+    this.pinged[slot] = -Infinity
     this.routes[slot] = undefined
     this.index.add(idHi, idLo, slot)
     return slot

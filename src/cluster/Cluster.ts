@@ -1,0 +1,168 @@
+/** One node: all components composed, messages dispatched by kind, and a polite end. */
+import { Context, Duration, Effect, FiberSet, Layer } from "effect"
+import { NetAddress } from "effect/net"
+import type { DatagramSocket } from "effect/socket"
+import { AntiEntropy } from "../anti-entropy/AntiEntropy.ts"
+import * as ClusterConfig from "../config/ClusterConfig.ts"
+import { CurrentConfig } from "../config/CurrentConfig.ts"
+import { ReliableDelivery } from "../delivery/ReliableDelivery.ts"
+import { FailureDetector } from "../detector/FailureDetector.ts"
+import type { NodeId } from "../domain/NodeId.ts"
+import { Gossip } from "../gossip/Gossip.ts"
+import { Messenger } from "../gossip/Messenger.ts"
+import { LocalView } from "../membership/LocalView.ts"
+import { Membership } from "../membership/Membership.ts"
+import { NodeClock } from "../time/NodeClock.ts"
+import type { Network } from "../transport/Network.ts"
+import { type AdvertiseError, type AdvertiseSource, type BindError, Transport } from "../transport/Transport.ts"
+import { Kind, RequestAck } from "../wire/Header.ts"
+import type { Inbound } from "../wire/Inbound.ts"
+
+/**
+ * LEAVE goes to every member up to this many, and to so many random ones of a
+ * larger cluster: that all of them miss it, over all retries, is negligible.
+ */
+const MaxLeaveTargets = 32
+
+export class Cluster extends Context.Service<Cluster, {
+  readonly id: NodeId
+  /** The address that is bound. */
+  readonly bound: NetAddress.InetAddress
+  /** The address that others are told, and how it came about. */
+  readonly advertised: NetAddress.InetAddress
+  readonly advertisedFrom: AdvertiseSource
+  /**
+   * Leaves the cluster: stops probing and gossiping, says LEAVE, and succeeds when
+   * that is acknowledged or given up, at the latest after `reliable_ack_timeout x
+   * (reliable_max_retries + 1)`. Closing the layer does the same. A second call
+   * waits for the first.
+   */
+  readonly leave: Effect.Effect<void>
+}>()("effect-gossip/cluster/Cluster") {
+  /**
+   * A node with this configuration on whatever `Network` is provided. The layer is
+   * fresh: two of them are two nodes, even with one and the same configuration.
+   */
+  static readonly layer = (
+    config: ClusterConfig.ClusterConfig
+  ): Layer.Layer<Cluster | Membership, BindError | AdvertiseError, Network> => Layer.fresh(node(config))
+
+  /** The same from options, checked when the layer is built. */
+  static readonly layerOptions = (
+    options: ClusterConfig.ClusterOptions
+  ): Layer.Layer<Cluster | Membership, BindError | AdvertiseError | ClusterConfig.ClusterConfigError, Network> =>
+    Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), Cluster.layer))
+}
+
+/** Everything of a node, its inner services included. */
+const make = Effect.gen(function*() {
+  const { network } = yield* CurrentConfig
+  const { now, random } = yield* NodeClock
+  const transport = yield* Transport
+  const view = yield* LocalView
+  const messenger = yield* Messenger
+  const gossip = yield* Gossip
+  const detector = yield* FailureDetector
+  const antiEntropy = yield* AntiEntropy
+  const delivery = yield* ReliableDelivery
+  const { packer } = messenger
+
+  const acknowledge = (datagram: DatagramSocket.Datagram): void => {
+    const { sender, tell } = view.receipt
+    messenger.reply(datagram, packer.ack(sender, tell, messenger.isStranger(sender)))
+  }
+
+  const leave = (inbound: Inbound, datagram: DatagramSocket.Datagram, at: number): void => {
+    // Without encryption anybody can write a LEAVE; sealed datagrams will vouch for it here.
+    const counted = view.receiveLeave(inbound, false, at)
+    const { sender } = view.receipt
+    if (counted) {
+      gossip.left(sender)
+      delivery.left(sender)
+    }
+    if (sender < 0 || !inbound.has(RequestAck)) return
+    // With what we hold of the leaver: Dead, if its LEAVE counted.
+    messenger.reply(datagram, packer.ack(sender, true, messenger.isStranger(sender)))
+  }
+
+  const receive = (inbound: Inbound, datagram: DatagramSocket.Datagram): void => {
+    const at = now()
+    const { kind } = inbound.header
+    if (kind === Kind.Leave) return leave(inbound, datagram, at)
+    view.receive(inbound, at)
+    const fromOther = !view.isSelf(inbound.header.idHi, inbound.header.idLo)
+    const acknowledged = fromOther && kind !== Kind.Ack && (kind === Kind.Ping || inbound.has(RequestAck))
+    gossip.received(inbound, datagram, acknowledged, at)
+    if (!fromOther) return
+    switch (kind) {
+      case Kind.PingReq:
+        detector.pingReq(inbound, datagram, at)
+        break
+      case Kind.Ack:
+        detector.ack(inbound, at)
+        delivery.ack(inbound)
+        break
+      case Kind.AntiEntropy:
+        antiEntropy.chunk(inbound, at)
+        break
+    }
+    if (acknowledged) acknowledge(datagram)
+  }
+
+  yield* Effect.forkScoped(transport.run(receive))
+
+  const log = yield* FiberSet.makeRuntime<never>()
+  view.observe({
+    conflict: ({ address, id, kind }) => {
+      log(Effect.logWarning(
+        kind === "SameId"
+          ? `another node, at ${NetAddress.formatInet(address)}, has our id ${id}: give each node its own`
+          : `another node, ${id}, claims our address ${NetAddress.formatInet(address)}`
+      ))
+    }
+  })
+
+  const sayGoodbye = Effect.gen(function*() {
+    view.startLeaving(now())
+    detector.stop()
+    gossip.stop()
+    antiEntropy.stop()
+    const targets: Array<number> = []
+    view.table.drawLive(MaxLeaveTargets, random, targets)
+    yield* Effect.forEach(targets, delivery.leave, { concurrency: "unbounded", discard: true })
+  }).pipe(
+    // A socket that is gone must not hold up the end.
+    Effect.timeoutOption(
+      Duration.sum(Duration.times(network.reliableAckTimeout, network.reliableMaxRetries + 1), Duration.millis(500))
+    ),
+    Effect.asVoid
+  )
+  const leaveOnce = yield* Effect.cached(Effect.uninterruptible(sayGoodbye))
+  yield* Effect.addFinalizer(() => leaveOnce)
+
+  return Cluster.of({
+    id: view.selfId,
+    bound: transport.bound,
+    advertised: transport.advertised,
+    advertisedFrom: transport.advertisedFrom,
+    leave: leaveOnce
+  })
+})
+
+const node = (config: ClusterConfig.ClusterConfig) => {
+  const { network, probes } = config
+  const base = Layer.mergeAll(
+    Layer.succeed(CurrentConfig, config),
+    // A timer that is half a probe timeout late spoils what a probe can tell.
+    NodeClock.layer(Duration.toMillis(probes.timeout) / 2),
+    Transport.layer({ bind: network.bind, advertise: network.advertise })
+  )
+  return Layer.effect(Cluster, make).pipe(
+    Layer.provide(Layer.mergeAll(AntiEntropy.layer, ReliableDelivery.layer)),
+    Layer.provide(Layer.mergeAll(FailureDetector.layer, Gossip.layer)),
+    Layer.provide(Messenger.layer),
+    Layer.provideMerge(Membership.layer),
+    Layer.provide(LocalView.layer),
+    Layer.provide(base)
+  )
+}

@@ -1,0 +1,305 @@
+/**
+ * Failure detection: SWIM's probes with relays, local health and pause awareness
+ * from Lifeguard, and the timers that make a suspect dead.
+ */
+import { Context, Duration, Effect, Layer } from "effect"
+import type { DatagramSocket } from "effect/socket"
+import { CurrentConfig } from "../config/CurrentConfig.ts"
+import * as Claim from "../domain/Claim.ts"
+import type { LooseClaim } from "../gossip/MessagePacker.ts"
+import { Messenger } from "../gossip/Messenger.ts"
+import type { DeathClaim } from "../membership/ClusterView.ts"
+import { LocalView } from "../membership/LocalView.ts"
+import { Mark, Phase, SelfSlot } from "../membership/MemberTable.ts"
+import * as Alarm from "../time/Alarm.ts"
+import { DeadlineQueue } from "../time/DeadlineQueue.ts"
+import { NodeClock } from "../time/NodeClock.ts"
+import * as Ticks from "../time/Ticks.ts"
+import { EntryCursor } from "../wire/Entry.ts"
+import { IndirectAck } from "../wire/Header.ts"
+import type { Inbound } from "../wire/Inbound.ts"
+import { DeathChecks, Pings } from "./DeathChecks.ts"
+import { LocalHealth } from "./LocalHealth.ts"
+import { ProbeRing } from "./ProbeRing.ts"
+import { Relays } from "./Relays.ts"
+import { jitterFraction, suspicionTimeout } from "./SuspicionTiming.ts"
+
+/** An ACK this long after a PING, in ms, still shows that the address is the member's. */
+const ProofWindow = 10_000
+
+export interface DetectorCounters {
+  pings: number
+  pingReqs: number
+  /** Probes whose target did not answer in time itself. */
+  directTimeouts: number
+  /** Probes that failed, directly and through relays. */
+  failures: number
+  /** Probes that a relay's ACK saved. */
+  savedByRelay: number
+  /** Probes that a pause of this process made void. */
+  voided: number
+  /** PING_REQs that we passed on. */
+  relayed: number
+}
+
+/** The probe in flight. */
+interface Probe {
+  readonly target: number
+  readonly relays: Array<number>
+  acknowledged: boolean
+}
+
+interface Suspicion {
+  readonly incarnation: number
+  /** With jitter, in ms. */
+  readonly timeout: number
+}
+
+export class FailureDetector extends Context.Service<FailureDetector, {
+  readonly counters: DetectorCounters
+  readonly health: LocalHealth
+  readonly relays: Relays
+  readonly checks: DeathChecks
+  /** Suspicions that run. */
+  readonly suspicions: () => number
+  /** An ACK was merged. */
+  readonly ack: (inbound: Inbound, now: number) => void
+  /** A PING_REQ was merged. */
+  readonly pingReq: (inbound: Inbound, datagram: DatagramSocket.Datagram, now: number) => void
+  /** `listener` is called when a member's address has answered us for the first time. */
+  readonly onProved: (listener: (slot: number) => void) => void
+  /** Stops probing and judging: we are leaving. PINGs are still answered. */
+  readonly stop: () => void
+}>()("effect-gossip/detector/FailureDetector") {
+  static readonly layer: Layer.Layer<FailureDetector, never, CurrentConfig | LocalView | Messenger | NodeClock> = Layer
+    .effect(
+      FailureDetector,
+      Effect.gen(function*() {
+        const { probes } = yield* CurrentConfig
+        const view = yield* LocalView
+        const { packer, ...messenger } = yield* Messenger
+        const { clock, random, watch } = yield* NodeClock
+        const { table } = view
+        const interval = Duration.toMillis(probes.interval)
+        const timeout = Duration.toMillis(probes.timeout)
+        const timing = {
+          timeout: Duration.toMillis(probes.suspectTimeout),
+          multiplier: probes.suspectMultiplier,
+          jitter: Duration.toMillis(probes.suspectJitter)
+        }
+
+        const counters: DetectorCounters = {
+          pings: 0,
+          pingReqs: 0,
+          directTimeouts: 0,
+          failures: 0,
+          savedByRelay: 0,
+          voided: 0,
+          relayed: 0
+        }
+        const health = new LocalHealth()
+        const ring = new ProbeRing(random)
+        // A requester waits for the rest of its interval, longer when its own health is poor.
+        const relays = new Relays(2 * interval)
+        const checks = new DeathChecks()
+        const suspicions = new Map<number, Suspicion>()
+        const deadlines = new DeadlineQueue()
+        const cursor = new EntryCursor()
+        const provedListeners: Array<(slot: number) => void> = []
+        let probe: Probe | undefined
+        let stopped = false
+
+        // --- suspicions ------------------------------------------------------
+
+        const judge = (now: number): void => {
+          if (stopped) return
+          for (let slot = deadlines.popDue(now); slot >= 0; slot = deadlines.popDue(now)) {
+            const after = Duration.millis(suspicions.get(slot)?.timeout ?? 0)
+            view.declareDead(slot, { _tag: "SuspicionExpired", after }, now)
+          }
+          checks.due(now, (claim) => messenger.pingWithClaim(looseClaimOf(claim), now), believe(now))
+        }
+
+        const looseClaimOf = ({ address, heartbeat, incarnation, slot }: DeathClaim): LooseClaim => ({
+          idHi: table.idHi[slot]!,
+          idLo: table.idLo[slot]!,
+          incarnation,
+          heartbeat,
+          address
+        })
+
+        const believe = (now: number) => (claim: DeathClaim): void =>
+          view.believeDeath(claim, { _tag: "DeathConfirmed", by: claim.by, pings: Pings }, now)
+
+        const alarm = yield* Alarm.make({
+          clock,
+          watch,
+          next: () => stopped ? Infinity : Math.min(deadlines.next, checks.next),
+          fire: judge
+        })
+
+        const clearSuspicion = (slot: number): void => {
+          if (suspicions.delete(slot)) deadlines.delete(slot)
+        }
+
+        const startSuspicion = (slot: number, now: number): void => {
+          const incarnation = table.incarnation[slot]!
+          if (suspicions.get(slot)?.incarnation === incarnation) return
+          const fraction = jitterFraction(
+            table.idHi[SelfSlot]!,
+            table.idLo[SelfSlot]!,
+            table.idHi[slot]!,
+            table.idLo[slot]!
+          )
+          const length = suspicionTimeout(timing, table.live) + fraction * timing.jitter
+          suspicions.set(slot, { incarnation, timeout: length })
+          deadlines.set(slot, now + length)
+          alarm.reset()
+        }
+
+        view.observe({
+          transition: ({ now, slot }) => {
+            if (!table.isLive(slot)) {
+              checks.cancel(slot)
+              clearSuspicion(slot)
+              ring.remove(slot)
+              return
+            }
+            checks.refuted(slot, table.incarnation[slot]!)
+            ring.add(slot)
+            if (table.status[slot] === Claim.Suspect) startSuspicion(slot, now)
+            else clearSuspicion(slot)
+          },
+          forgotten: (slot) => relays.forget(slot),
+          selfChanged: (refuted) => {
+            if (refuted) health.worsen()
+          },
+          deathClaimed: (claim, now) => {
+            checks.add(claim, now)
+            alarm.reset()
+          }
+        })
+
+        watch.onPause((length) => {
+          if (probe !== undefined) counters.voided++
+          probe = undefined
+          deadlines.shift(length)
+          checks.shift(length)
+        })
+
+        // --- probes ----------------------------------------------------------
+
+        const drawn: Array<number> = []
+        /** Multiplies the times of the cycle that runs. */
+        let scale = 1
+        let awaitingAck = false
+
+        const startProbe = (now: number): void => {
+          const target = ring.next()
+          probe = target < 0 ? undefined : { target, relays: [], acknowledged: false }
+          if (target < 0) return
+          counters.pings++
+          messenger.ping(target, table.status[target] === Claim.Suspect, now)
+        }
+
+        const askRelays = (): void => {
+          if (probe === undefined || probe.acknowledged || !table.isLive(probe.target)) return
+          counters.directTimeouts++
+          table.drawAlive(probes.indirectK, probe.target, random, drawn)
+          for (const relay of drawn) {
+            probe.relays.push(relay)
+            counters.pingReqs++
+            messenger.send(relay, packer.pingReq(probe.target))
+          }
+        }
+
+        const concludeProbe = (now: number): void => {
+          if (probe === undefined) return
+          const { acknowledged, relays, target } = probe
+          probe = undefined
+          // It died or left meanwhile: nothing that our probe could tell.
+          if (!table.isLive(target)) return
+          if (acknowledged) return health.improve()
+          counters.failures++
+          health.worsen()
+          view.suspect(target, { _tag: "ProbeFailed", relays: relays.map((slot) => view.idOf(slot)) }, now)
+        }
+
+        yield* Effect.forkScoped(Ticks.forever({
+          clock,
+          watch,
+          first: interval,
+          // A cycle has two ticks: from the PING to the timeout, and on to the end of the interval.
+          period: () => (awaitingAck ? timeout : interval - timeout) * scale,
+          tick: (now) => {
+            if (stopped) return
+            if (awaitingAck) {
+              awaitingAck = false
+              return askRelays()
+            }
+            concludeProbe(now)
+            scale = health.score + 1
+            awaitingAck = true
+            startProbe(now)
+          }
+        }))
+
+        // --- messages --------------------------------------------------------
+
+        const prove = (slot: number, now: number): void => {
+          if (table.has(slot, Mark.Proved) || now - table.pinged[slot]! > ProofWindow) return
+          const at = table.addressAt(slot)
+          if (!table.sameAddress(slot, table.spoke, at)) return
+          table.mark(slot, Mark.Proved)
+          for (const listener of provedListeners) listener(slot)
+        }
+
+        /** A relay's ACK: its first entry is the target's, from the header of the target's own ACK. */
+        const relayedAck = (relay: number, inbound: Inbound): void => {
+          if (probe === undefined || probe.acknowledged || !probe.relays.includes(relay)) return
+          if (inbound.entriesStart >= inbound.entriesEnd) return
+          cursor.read(inbound.bytes, inbound.entriesStart)
+          const { target } = probe
+          if (cursor.idHi !== table.idHi[target] || cursor.idLo !== table.idLo[target]) return
+          if (cursor.status !== Claim.Alive) return
+          if (view.isOlderThanHeard(target, cursor.incarnation, cursor.heartbeat)) return
+          probe.acknowledged = true
+          counters.savedByRelay++
+        }
+
+        return FailureDetector.of({
+          counters,
+          health,
+          relays,
+          checks,
+          suspicions: () => suspicions.size,
+          ack: (inbound, now) => {
+            const { replay, sender } = view.receipt
+            if (sender < 0 || replay) return
+            prove(sender, now)
+            if (inbound.has(IndirectAck)) return relayedAck(sender, inbound)
+            if (probe?.target === sender) probe.acknowledged = true
+            relays.answer(sender, now, (requester, datagram) => {
+              counters.relayed++
+              messenger.reply(datagram, packer.indirectAck(sender, inbound, messenger.isStranger(requester)))
+            })
+          },
+          pingReq: (inbound, datagram, now) => {
+            const { sender } = view.receipt
+            // Only towards members that we know, at the address that we know: a relay is no port scanner.
+            const target = table.index.get(inbound.targetHi, inbound.targetLo)
+            if (sender < 0 || target <= SelfSlot || table.phase[target] !== Phase.Member) return
+            if (!relays.add(target, sender, datagram, now)) return
+            messenger.ping(target, table.status[target] !== Claim.Alive, now)
+          },
+          onProved: (listener) => {
+            provedListeners.push(listener)
+          },
+          stop: () => {
+            stopped = true
+            probe = undefined
+          }
+        })
+      })
+    )
+}

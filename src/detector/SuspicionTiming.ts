@@ -1,0 +1,41 @@
+/** How long a suspicion lasts before its subject is declared dead. */
+
+/** Times in ms. */
+export interface SuspicionOptions {
+  readonly timeout: number
+  /** How much log2 n lengthens the timeout. */
+  readonly multiplier: number
+  readonly jitter: number
+}
+
+/** MurmurHash3's finaliser. */
+const mix = (h: number): number => {
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return h ^ (h >>> 16)
+}
+
+/**
+ * A number in [0, 1) that is always the same for one observer and one suspect, so
+ * that observers do not all give up at once, and a test can know when each does.
+ */
+export const jitterFraction = (
+  observerHi: number,
+  observerLo: number,
+  suspectHi: number,
+  suspectLo: number
+): number => {
+  let h = mix(observerHi | 0)
+  h = mix((h + observerLo) | 0)
+  h = mix((h + Math.imul(suspectHi, 0x9e3779b1)) | 0)
+  h = mix((h + suspectLo) | 0)
+  return (h >>> 0) / 0x100000000
+}
+
+/**
+ * The timeout in ms of a suspicion that begins now, without its jitter:
+ * `timeout x (1 + multiplier x log2 n)`. `n` counts Alive and Suspect members,
+ * ourselves included.
+ */
+export const suspicionTimeout = (options: SuspicionOptions, n: number): number =>
+  options.timeout * (1 + options.multiplier * Math.log2(Math.max(1, n)))

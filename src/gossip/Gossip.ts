@@ -1,0 +1,159 @@
+/** Dissemination: rounds, telling a node about itself, finding the first members and those lost in a partition. */
+import { Context, Duration, Effect, Layer } from "effect"
+import type { DatagramSocket } from "effect/socket"
+import { CurrentConfig } from "../config/CurrentConfig.ts"
+import * as Claim from "../domain/Claim.ts"
+import { LocalView } from "../membership/LocalView.ts"
+import { SelfSlot } from "../membership/MemberTable.ts"
+import * as Alarm from "../time/Alarm.ts"
+import { NodeClock } from "../time/NodeClock.ts"
+import * as Ticks from "../time/Ticks.ts"
+import type { Inbound } from "../wire/Inbound.ts"
+import { BootstrapPeers } from "./BootstrapPeers.ts"
+import { HealList } from "./HealList.ts"
+import { growth } from "./MessagePacker.ts"
+import { looseClaim, Messenger } from "./Messenger.ts"
+
+/** A node is told its own entry by a GOSSIP at most once in this time, in ms. */
+const TellInterval = 1000
+/** For a revived member of level 0 our own incarnation rises at most once in this time, in ms. */
+const RaiseInterval = 5000
+
+export interface GossipCounters {
+  rounds: number
+  sent: number
+  told: number
+  healsTried: number
+}
+
+export class Gossip extends Context.Service<Gossip, {
+  readonly counters: GossipCounters
+  readonly healList: HealList
+  readonly peers: BootstrapPeers
+  /** After a message was merged: notes answering peers, and tells what is to be told unless an ACK will. */
+  readonly received: (inbound: Inbound, datagram: DatagramSocket.Datagram, acknowledged: boolean, now: number) => void
+  /** A member left of its own will; nobody tries to heal it back. */
+  readonly left: (slot: number) => void
+  /** Stops rounds, contacts and healing: we are leaving. */
+  readonly stop: () => void
+}>()("effect-gossip/gossip/Gossip") {
+  static readonly layer: Layer.Layer<Gossip, never, CurrentConfig | LocalView | Messenger | NodeClock> = Layer.effect(
+    Gossip,
+    Effect.gen(function*() {
+      const { gossip, network } = yield* CurrentConfig
+      const view = yield* LocalView
+      const { packer, queue, ...messenger } = yield* Messenger
+      const { clock, now: readClock, random, watch } = yield* NodeClock
+      const { table } = view
+
+      const counters: GossipCounters = { rounds: 0, sent: 0, told: 0, healsTried: 0 }
+      const healList = new HealList(Duration.toMillis(gossip.healTimeout))
+      const peers = new BootstrapPeers(network.peers, table.inetAddress(SelfSlot), readClock())
+      let stopped = false
+      let asked = false
+      let raisedAt = -Infinity
+
+      view.observe({
+        transition: ({ kind, now, previousStatus, slot }) => {
+          if (kind === "Died") healList.add(view.idOf(slot), looseClaim(table, slot), now)
+          else if (kind === "Left" || table.isLive(slot)) healList.remove(view.idOf(slot))
+          const revived = (kind === "Recovered" || kind === "Joined") && previousStatus === Claim.Dead
+          // A node of the older implementation may hold us dead and cannot say so well.
+          if (!revived || table.level[slot] !== 0 || now - raisedAt < RaiseInterval || view.leaving) return
+          raisedAt = now
+          view.raiseIncarnation(view.incarnation, false, now)
+        }
+      })
+
+      // --- rounds ------------------------------------------------------------
+
+      const targets: Array<number> = []
+      const round = (): void => {
+        if (stopped || queue.size === 0) return
+        counters.rounds++
+        const count = gossip.adaptiveTargets ? gossip.maxSends * growth(table.live) : gossip.maxSends
+        table.drawLive(count, random, targets)
+        for (const slot of targets) {
+          messenger.send(slot, packer.gossip())
+          counters.sent++
+        }
+      }
+      const interval = Duration.toMillis(gossip.interval)
+      yield* Effect.forkScoped(
+        Ticks.forever({ clock, watch, first: interval, period: () => interval, tick: round })
+      )
+
+      // --- joining -----------------------------------------------------------
+
+      const contacts = yield* Alarm.make({
+        clock,
+        watch,
+        next: () => stopped ? Infinity : peers.nextContact(),
+        fire: (now) => peers.contactDue(now, (address) => messenger.sendTo(address, packer.contact()))
+      })
+      contacts.reset()
+
+      /** The first member that answers is asked for its table, by a snapshot of our own that lacks everybody. */
+      const joined = (datagram: DatagramSocket.Datagram): void => {
+        if (asked || stopped) return
+        asked = true
+        for (const chunk of packer.snapshot("self")) messenger.reply(datagram, chunk)
+      }
+
+      // --- healing -----------------------------------------------------------
+
+      const taken = (claim: { readonly idHi: number; readonly idLo: number; readonly address: Uint8Array }): boolean => {
+        const live = table.liveAt(claim.address, 0)
+        return live >= 0 && (table.idHi[live] !== claim.idHi || table.idLo[live] !== claim.idLo)
+      }
+      const heal = (now: number): void => {
+        if (stopped) return
+        const absent = peers.absent(table)
+        const total = healList.size + absent.length
+        if (total === 0) return
+        counters.healsTried++
+        const chosen = Math.floor(random() * total)
+        const address = absent[chosen]
+        if (address !== undefined) return messenger.sendTo(address, packer.contact())
+        const claim = healList.pick(random, now, taken)
+        if (claim !== undefined) messenger.pingWithClaim(claim, now)
+      }
+      const healInterval = Duration.toMillis(gossip.healInterval)
+      // Jittered by a quarter, so that the two sides of a healed partition do not all try at once.
+      const jittered = () => healInterval * (0.75 + 0.5 * random())
+      yield* Effect.forkScoped(
+        Ticks.forever({ clock, watch, first: jittered(), period: jittered, tick: heal })
+      )
+
+      // --- telling -----------------------------------------------------------
+
+      const tell = (slot: number, datagram: DatagramSocket.Datagram, now: number): void => {
+        if (now - table.told[slot]! < TellInterval) return
+        table.told[slot] = now
+        counters.told++
+        messenger.reply(datagram, packer.tell(slot))
+      }
+
+      return Gossip.of({
+        counters,
+        healList,
+        peers,
+        received: (inbound, datagram, acknowledged, now) => {
+          const { refused, sender, tell: tellSender } = view.receipt
+          const { idHi, idLo } = inbound.header
+          if (peers.waiting > 0) {
+            if (sender === -1 && idHi === table.idHi[SelfSlot] && idLo === table.idLo[SelfSlot]) {
+              peers.foundSelf(inbound.source)
+            } else if (peers.answered(inbound.source, idHi, idLo)) joined(datagram)
+          }
+          if (tellSender && !acknowledged) tell(sender, datagram, now)
+          for (const slot of refused) tell(slot, datagram, now)
+        },
+        left: (slot) => healList.remove(view.idOf(slot)),
+        stop: () => {
+          stopped = true
+        }
+      })
+    })
+  )
+}

@@ -1,0 +1,90 @@
+/** What a node has to say, and the way out: the queue of changes, the packer, and the transport behind them. */
+import { Context, Effect, Layer } from "effect"
+import type { DatagramSocket } from "effect/socket"
+import { CurrentConfig } from "../config/CurrentConfig.ts"
+import { LocalView } from "../membership/LocalView.ts"
+import { Mark, SelfSlot } from "../membership/MemberTable.ts"
+import { NodeClock } from "../time/NodeClock.ts"
+import { Transport } from "../transport/Transport.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
+import { type LooseClaim, MessagePacker } from "./MessagePacker.ts"
+import { UpdateQueue } from "./UpdateQueue.ts"
+
+export class Messenger extends Context.Service<Messenger, {
+  readonly queue: UpdateQueue
+  readonly packer: MessagePacker
+  /** Sends a message to a member's address. */
+  readonly send: (slot: number, message: Uint8Array) => void
+  /** Sends a message back to where a datagram came from. */
+  readonly reply: (datagram: DatagramSocket.Datagram, message: Uint8Array) => void
+  /** Sends a message to a packed address. */
+  readonly sendTo: (address: Uint8Array, message: Uint8Array) => void
+  /** PINGs a member; with `tell` it hears what we hold of it. */
+  readonly ping: (slot: number, tell: boolean, now: number) => void
+  /** PINGs whoever is at a claim's address with that claim. */
+  readonly pingWithClaim: (claim: LooseClaim, now: number) => void
+  /** Whether a slot's address never answered us: it gets little, since it may be forged. */
+  readonly isStranger: (slot: number) => boolean
+}>()("effect-gossip/gossip/Messenger") {
+  static readonly layer: Layer.Layer<Messenger, never, CurrentConfig | LocalView | NodeClock | Transport> = Layer
+    .effect(
+      Messenger,
+      Effect.gen(function*() {
+        const { gossip } = yield* CurrentConfig
+        const view = yield* LocalView
+        const transport = yield* Transport
+        const { random } = yield* NodeClock
+        const { table } = view
+        const queue = new UpdateQueue()
+        const packer = new MessagePacker(view, queue, gossip, random)
+
+        view.observe({
+          transition: ({ kind, previousIncarnation, slot }) => {
+            // Known only by where it spoke from: others learn it once its own entry came.
+            if (table.has(slot, Mark.Provisional)) return
+            queue.add(slot, kind !== "Updated" || previousIncarnation !== table.incarnation[slot])
+          },
+          forgotten: (slot) => queue.remove(slot),
+          selfChanged: () => queue.add(SelfSlot, true)
+        })
+
+        const send = (slot: number, message: Uint8Array): void => {
+          const route = table.routes[slot] ??= transport.route(table.address, table.addressAt(slot))
+          transport.send(message, route)
+        }
+        const sendTo = (address: Uint8Array, message: Uint8Array): void =>
+          transport.send(message, transport.route(address, 0))
+
+        return Messenger.of({
+          queue,
+          packer,
+          send,
+          reply: (datagram, message) => transport.send(message, datagram),
+          sendTo,
+          ping: (slot, tell, now) => {
+            table.pinged[slot] = now
+            send(slot, packer.ping(slot, tell))
+          },
+          pingWithClaim: (claim, now) => {
+            const slot = table.index.get(claim.idHi, claim.idLo)
+            if (slot > SelfSlot) table.pinged[slot] = now
+            sendTo(claim.address, packer.pingWithClaim(claim))
+          },
+          isStranger: (slot) => slot < 0 || !table.has(slot, Mark.Proved)
+        })
+      })
+    )
+}
+
+/** The claim that a slot holds, in a form that outlives it. */
+export const looseClaim = (table: LocalView["Service"]["table"], slot: number): LooseClaim => {
+  const address = new Uint8Array(PackedAddress.MaxLength)
+  PackedAddress.copy(table.address, table.addressAt(slot), address, 0)
+  return {
+    idHi: table.idHi[slot]!,
+    idLo: table.idLo[slot]!,
+    incarnation: table.incarnation[slot]!,
+    heartbeat: table.heartbeat[slot]!,
+    address
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Changes that wait to be passed on, least-sent first. It holds slots and not
+ * claims: what goes out is the claim that the table holds by then, so a claim that
+ * wins over a queued one replaces it without being told.
+ */
+
+const none = -1
+
+export class UpdateQueue {
+  /** How often the slot's change was sent, or -1 when none is queued. */
+  #sent = new Int32Array(0)
+  #next = new Int32Array(0)
+  #previous = new Int32Array(0)
+  /** Heads and tails of lists of slots, by how often they were sent. */
+  readonly #heads: Array<number> = []
+  readonly #tails: Array<number> = []
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  has(slot: number): boolean {
+    return slot < this.#sent.length && this.#sent[slot] !== none
+  }
+
+  /** Queues a slot's change. One that is queued already starts its count anew only if `renew`. */
+  add(slot: number, renew: boolean): void {
+    if (slot >= this.#sent.length) this.#reserve(slot)
+    if (this.has(slot)) {
+      if (!renew) return
+      this.#unlink(slot)
+    } else this.#size++
+    this.#link(slot, 0)
+  }
+
+  remove(slot: number): void {
+    if (!this.has(slot)) return
+    this.#unlink(slot)
+    this.#sent[slot] = none
+    this.#size--
+  }
+
+  /** Counts one more sending; at `limit` the change has been passed on enough. */
+  countSent(slot: number, limit: number): void {
+    if (!this.has(slot)) return
+    const sent = this.#sent[slot]! + 1
+    if (sent >= limit) return this.remove(slot)
+    this.#unlink(slot)
+    this.#link(slot, sent)
+  }
+
+  /** Calls `visit` for each queued slot, least-sent first, until it returns `false`. It must not change the queue. */
+  forEach(visit: (slot: number) => boolean): void {
+    for (let sent = 0; sent < this.#heads.length; sent++) {
+      for (let slot = this.#heads[sent]!; slot !== none; slot = this.#next[slot]!) if (!visit(slot)) return
+    }
+  }
+
+  #link(slot: number, sent: number): void {
+    while (this.#heads.length <= sent) {
+      this.#heads.push(none)
+      this.#tails.push(none)
+    }
+    const tail = this.#tails[sent]!
+    this.#sent[slot] = sent
+    this.#previous[slot] = tail
+    this.#next[slot] = none
+    if (tail === none) this.#heads[sent] = slot
+    else this.#next[tail] = slot
+    this.#tails[sent] = slot
+  }
+
+  #unlink(slot: number): void {
+    const sent = this.#sent[slot]!
+    const previous = this.#previous[slot]!
+    const next = this.#next[slot]!
+    if (previous === none) this.#heads[sent] = next
+    else this.#next[previous] = next
+    if (next === none) this.#tails[sent] = previous
+    else this.#previous[next] = previous
+  }
+
+  #reserve(slot: number): void {
+    const length = Math.max(16, 2 * this.#sent.length, slot + 1)
+    const sent = new Int32Array(length).fill(none)
+    sent.set(this.#sent)
+    this.#sent = sent
+    const next = new Int32Array(length)
+    next.set(this.#next)
+    this.#next = next
+    const previous = new Int32Array(length)
+    previous.set(this.#previous)
+    this.#previous = previous
+  }
+}

@@ -1,0 +1,53 @@
+/** The view that the components of one node share. */
+import { Context, Duration, Effect, Layer } from "effect"
+import { CurrentConfig } from "../config/CurrentConfig.ts"
+import * as NodeId from "../domain/NodeId.ts"
+import * as Alarm from "../time/Alarm.ts"
+import { NodeClock } from "../time/NodeClock.ts"
+import * as Ticks from "../time/Ticks.ts"
+import { Transport } from "../transport/Transport.ts"
+import { ClusterView } from "./ClusterView.ts"
+
+/** 2020-01-01 UTC, in ms since 1970. */
+const Epoch2020 = 1_577_836_800_000
+
+/**
+ * Incarnation of a node that was given its id: seconds since 2020, so that a
+ * restart without memory is ahead of its former life and not taken for a replay.
+ */
+export const startingIncarnation = (unixMillis: number): number =>
+  Math.max(0, Math.floor((unixMillis - Epoch2020) / 1000)) >>> 0
+
+/** A node's view of the cluster, kept in time: heartbeats rise, the dead are buried and tombstones forgotten. */
+export class LocalView extends Context.Service<LocalView, ClusterView>()("effect-gossip/membership/LocalView") {
+  static readonly layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Transport> = Layer.effect(
+    LocalView,
+    Effect.gen(function*() {
+      const { gossip, network, probes } = yield* CurrentConfig
+      const { clock, random, watch } = yield* NodeClock
+      const transport = yield* Transport
+      const view = new ClusterView({
+        id: network.nodeId ?? NodeId.random(random),
+        address: transport.advertised,
+        incarnation: network.nodeId === undefined ? 0 : startingIncarnation(clock.currentTimeMillisUnsafe()),
+        deadRetention: Duration.toMillis(probes.deadRetention),
+        conflictInterval: Duration.toMillis(probes.interval),
+        seed: Math.floor(random() * 0x100000000)
+      })
+
+      const alarm = yield* Alarm.make({
+        clock,
+        watch,
+        next: () => view.nextExpiry(),
+        fire: (now) => view.expire(now)
+      })
+      view.onAging(alarm.reset)
+
+      const beat = Duration.toMillis(gossip.heartbeatInterval)
+      yield* Effect.forkScoped(
+        Ticks.forever({ clock, watch, first: beat, period: () => beat, tick: () => view.beat() })
+      )
+      return view
+    })
+  )
+}

@@ -1,0 +1,157 @@
+/**
+ * Who is in the cluster: the service that programs ask.
+ *
+ * @example
+ * ```ts
+ * const program = Effect.gen(function*() {
+ *   const membership = yield* Membership
+ *   const alive = yield* membership.alive
+ *   yield* Effect.log(`${alive.length} members are alive`)
+ *   yield* membership.changes.pipe(Stream.runForEach((change) => Effect.log(change)))
+ * })
+ * ```
+ */
+import { Context, DateTime, Effect, Layer, Option, PubSub, Stream } from "effect"
+import type { Change, Member, MemberStatus } from "../domain/Change.ts"
+import * as Claim from "../domain/Claim.ts"
+import type { NodeId } from "../domain/NodeId.ts"
+import { NodeClock } from "../time/NodeClock.ts"
+import type { Conflict, Transition } from "./ClusterView.ts"
+import { LocalView } from "./LocalView.ts"
+import { Mark, Phase, SelfSlot } from "./MemberTable.ts"
+
+/** Changes that a subscriber may lag behind before it misses some. */
+const ChangeBuffer = 1024
+
+/** How many members of each status a node sees, itself included. */
+export interface Counts {
+  readonly alive: number
+  readonly suspect: number
+  readonly dead: number
+  readonly left: number
+}
+
+export class Membership extends Context.Service<Membership, {
+  /** This node. */
+  readonly self: Effect.Effect<Member>
+  /** Every listed member, this node first: the dead and the left too, for the time of `dead_retention`. */
+  readonly members: Effect.Effect<ReadonlyArray<Member>>
+  /** The members that are alive, this node first. */
+  readonly alive: Effect.Effect<ReadonlyArray<Member>>
+  /** A listed member by id. */
+  readonly get: (id: NodeId) => Effect.Effect<Option.Option<Member>>
+  /** How many members of each status there are, in constant time. */
+  readonly counts: Effect.Effect<Counts>
+  /**
+   * Every change from the moment of subscription on, each with its cause. A slow
+   * subscriber slows nobody: beyond 1024 waiting changes it misses the oldest, and
+   * gets a `Missed` in their place; it should then read `members` again.
+   */
+  readonly changes: Stream.Stream<Change>
+}>()("effect-gossip/membership/Membership") {
+  static readonly layer: Layer.Layer<Membership, never, LocalView | NodeClock> = Layer.effect(
+    Membership,
+    Effect.gen(function*() {
+      const view = yield* LocalView
+      const { clock, now } = yield* NodeClock
+      const { table } = view
+      const pubsub = yield* Effect.acquireRelease(PubSub.sliding<Numbered>(ChangeBuffer), PubSub.shutdown)
+      let sequence = 0
+      let subscribers = 0
+
+      const at = (monotonic: number) => DateTime.makeUnsafe(clock.currentTimeMillisUnsafe() - (now() - monotonic))
+
+      const statusOf = (slot: number): MemberStatus => {
+        switch (table.statusOf(slot)) {
+          case Claim.Alive:
+            return "alive"
+          case Claim.Suspect:
+            return "suspect"
+          case Claim.Dead:
+            return table.has(slot, Mark.Left) ? "left" : "dead"
+        }
+      }
+
+      const memberAt = (slot: number): Member => ({
+        id: view.idOf(slot),
+        address: table.inetAddress(slot),
+        status: statusOf(slot),
+        incarnation: table.incarnation[slot]!,
+        heartbeat: table.heartbeat[slot]!,
+        level: table.level[slot]!,
+        since: at(table.since[slot]!),
+        self: slot === SelfSlot
+      })
+
+      const isListed = (slot: number): boolean =>
+        slot >= 0 && (table.phase[slot] === Phase.Member || table.phase[slot] === Phase.Self)
+
+      const membersWhere = (include: (slot: number) => boolean) =>
+        Effect.sync(() => {
+          const members: Array<Member> = []
+          for (let slot = 0; slot < table.top; slot++) {
+            if (isListed(slot) && include(slot)) members.push(memberAt(slot))
+          }
+          return members
+        })
+
+      /** Numbers a change, and builds it only if somebody listens. */
+      const publish = (build: (sequence: number) => Numbered): void => {
+        sequence++
+        if (subscribers > 0) PubSub.publishUnsafe(pubsub, build(sequence))
+      }
+
+      const changeOf = (transition: Transition, sequence: number): Numbered => {
+        const { cause, kind, previousAddress, previousIncarnation, slot } = transition
+        const event = { sequence, at: at(transition.now), member: memberAt(slot), cause }
+        return kind === "Updated"
+          ? { _tag: kind, ...event, previousAddress: previousAddress ?? event.member.address, previousIncarnation }
+          : { _tag: kind, ...event }
+      }
+
+      view.observe({
+        transition: (transition) => publish((sequence) => changeOf(transition, sequence)),
+        conflict: (conflict: Conflict, when) =>
+          publish((sequence) => ({ _tag: "Conflict", sequence, at: at(when), ...conflict }))
+      })
+
+      const subscription = Effect.gen(function*() {
+        const changes = yield* PubSub.subscribe(pubsub)
+        yield* Effect.acquireRelease(Effect.sync(() => subscribers++), () => Effect.sync(() => subscribers--))
+        let expected = sequence + 1
+        return Stream.fromSubscription(changes).pipe(
+          Stream.map((change): ReadonlyArray<Change> => {
+            const missed = change.sequence - expected
+            expected = change.sequence + 1
+            return missed > 0 ? [{ _tag: "Missed", count: missed }, change] : [change]
+          }),
+          Stream.flattenIterable
+        )
+      })
+
+      return Membership.of({
+        self: Effect.sync(() => memberAt(SelfSlot)),
+        members: membersWhere(() => true),
+        alive: membersWhere((slot) => table.status[slot] === Claim.Alive),
+        get: (id) =>
+          Effect.sync(() => {
+            const slot = view.slotOf(id)
+            return isListed(slot) ? Option.some(memberAt(slot)) : Option.none()
+          }),
+        counts: Effect.sync(() => {
+          const left = table.leftCount + (view.leaving ? 1 : 0)
+          return {
+            alive: table.alive - (view.leaving ? 1 : 0),
+            suspect: table.suspects.length,
+            dead: table.dead.length - table.leftCount,
+            left
+          }
+        }),
+        changes: Stream.unwrap(subscription)
+      })
+    })
+  )
+}
+
+/** Every change but `Missed`, which belongs to one subscriber. */
+type Numbered = Exclude<Change, { readonly _tag: "Missed" }>

@@ -1,0 +1,27 @@
+/** The network as Node.js has it. */
+import { NodeDatagramSocket } from "@effect/platform-node"
+import { Effect, Layer, Result } from "effect"
+import { NetAddress } from "effect/net"
+import * as Os from "node:os"
+import { Network } from "../transport/Network.ts"
+
+/** Datagrams that may wait while a node is busy; beyond, the newest are dropped and counted. */
+const ReceiveBuffer = 4096
+
+/** UDP sockets and interfaces of this machine. */
+export const layer: Layer.Layer<Network> = Layer.succeed(Network, {
+  socket: (address) =>
+    NodeDatagramSocket.make({
+      bind: { address: address.address, port: address.port },
+      family: NetAddress.isInetAddressV4(address) ? "ipv4" : "ipv6",
+      receiveBuffer: { capacity: ReceiveBuffer }
+    }),
+  interfaces: Effect.sync(() =>
+    Object.values(Os.networkInterfaces()).flatMap((addresses) =>
+      (addresses ?? []).flatMap(({ address }) => {
+        const parsed = NetAddress.ipFromString(address)
+        return Result.isSuccess(parsed) ? [parsed.success] : []
+      })
+    )
+  )
+})

@@ -1,0 +1,3 @@
+/** effect-gossip on Node.js. */
+export * as NodeCluster from "./NodeCluster.ts"
+export * as NodeNetwork from "./NodeNetwork.ts"

@@ -1,0 +1,91 @@
+/** Deadlines by key, earliest first: a binary heap that knows where each key stands. */
+export class DeadlineQueue {
+  readonly #keys: Array<number> = []
+  readonly #deadlines: Array<number> = []
+  readonly #index = new Map<number, number>()
+
+  get size(): number {
+    return this.#keys.length
+  }
+
+  /** The earliest deadline, or Infinity. */
+  get next(): number {
+    return this.#deadlines[0] ?? Infinity
+  }
+
+  has(key: number): boolean {
+    return this.#index.has(key)
+  }
+
+  /** Sets or moves the deadline of a key. */
+  set(key: number, deadline: number): void {
+    const at = this.#index.get(key)
+    if (at === undefined) {
+      this.#keys.push(key)
+      this.#deadlines.push(deadline)
+      this.#index.set(key, this.#keys.length - 1)
+      this.#rise(this.#keys.length - 1)
+      return
+    }
+    this.#deadlines[at] = deadline
+    this.#sink(this.#rise(at))
+  }
+
+  delete(key: number): boolean {
+    const at = this.#index.get(key)
+    if (at === undefined) return false
+    this.#swap(at, this.#keys.length - 1)
+    this.#keys.pop()
+    this.#deadlines.pop()
+    this.#index.delete(key)
+    if (at < this.#keys.length) this.#sink(this.#rise(at))
+    return true
+  }
+
+  /** Takes out the key with the earliest deadline if that is not after `now`, else returns -1. */
+  popDue(now: number): number {
+    const key = this.#keys[0]
+    if (key === undefined || this.#deadlines[0]! > now) return -1
+    this.delete(key)
+    return key
+  }
+
+  /** Moves every deadline by `ms`, which keeps their order. */
+  shift(ms: number): void {
+    for (let i = 0; i < this.#deadlines.length; i++) this.#deadlines[i] = this.#deadlines[i]! + ms
+  }
+
+  #rise(from: number): number {
+    let at = from
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (this.#deadlines[parent]! <= this.#deadlines[at]!) break
+      this.#swap(at, parent)
+      at = parent
+    }
+    return at
+  }
+
+  #sink(from: number): void {
+    let at = from
+    while (true) {
+      let child = 2 * at + 1
+      if (child >= this.#keys.length) return
+      if (child + 1 < this.#keys.length && this.#deadlines[child + 1]! < this.#deadlines[child]!) child++
+      if (this.#deadlines[at]! <= this.#deadlines[child]!) return
+      this.#swap(at, child)
+      at = child
+    }
+  }
+
+  #swap(a: number, b: number): void {
+    const key = this.#keys[a]!
+    const deadline = this.#deadlines[a]!
+    this.#keys[a] = this.#keys[b]!
+    this.#deadlines[a] = this.#deadlines[b]!
+    this.#keys[b] = key
+    this.#deadlines[b] = deadline
+    this.#index.set(this.#keys[a], a)
+    this.#index.set(key, b)
+  }
+}
