@@ -22,7 +22,7 @@ import type { Inbound } from "../wire/Inbound.ts"
  * LEAVE goes to every member up to this many, and to so many random ones of a
  * larger cluster: that all of them miss it, over all retries, is negligible.
  */
-const MaxLeaveTargets = 32
+const MaxLeaveTargets = 64
 
 export class Cluster extends Context.Service<Cluster, {
   readonly id: NodeId

@@ -205,7 +205,8 @@ export class ClusterView {
     for (let at = inbound.entriesStart; at < entriesEnd; at = cursor.next) {
       cursor.read(bytes, at)
       if (cursor.status > Claim.Dead) continue
-      this.#mergeEntry(bytes, header.idHi === cursor.idHi && header.idLo === cursor.idLo, now)
+      const ofSender = !receipt.replay && header.idHi === cursor.idHi && header.idLo === cursor.idLo
+      this.#mergeEntry(bytes, ofSender, now)
     }
 
     if (fromSelf) {
@@ -254,12 +255,12 @@ export class ClusterView {
       return
     }
     if (table.phase[slot] === Phase.Tombstone) return this.#mergeTombstone(slot, address, addressAt, ofSender, now)
-    this.#mergeListed(slot, address, addressAt, ofSender, now)
-    if (table.has(slot, Mark.AtOurAddress)) this.#claimToOurAddress(slot, ofSender, now)
+    const won = this.#mergeListed(slot, address, addressAt, ofSender, now)
+    if (table.has(slot, Mark.AtOurAddress)) this.#claimToOurAddress(slot, ofSender, won, now)
   }
 
-  /** The cursor's claim about a listed member. */
-  #mergeListed(slot: number, address: Uint8Array, addressAt: number, ofSender: boolean, now: number): void {
+  /** The cursor's claim about a listed member. Returns whether it won. */
+  #mergeListed(slot: number, address: Uint8Array, addressAt: number, ofSender: boolean, now: number): boolean {
     const table = this.table
     const { heartbeat, incarnation, status } = this.#cursor
     if (ofSender && table.has(slot, Mark.Provisional)) this.#settleAddress(slot, address, addressAt, now)
@@ -274,19 +275,20 @@ export class ClusterView {
     if (order <= 0) {
       if (order < 0) this.mergedStale++
       this.#noteAlive(slot, incarnation, status, heartbeat)
-      return
+      return false
     }
     if (status === Claim.Dead && table.status[slot] === Claim.Alive) {
       // Nobody suspected it, so the claim may be left over from a partition, or forged: ask the member first.
       const claim = { slot, incarnation, heartbeat, address: new Uint8Array(PackedAddress.MaxLength), by: this.#by }
       PackedAddress.copy(address, addressAt, claim.address, 0)
       for (const observer of this.#observers) observer.deathClaimed?.(claim, now)
-      return
+      return false
     }
     const moved = !table.sameAddress(slot, address, addressAt)
     // An address that leads nowhere changes none that is known.
     const usable = moved && PackedAddress.isReachable(address, addressAt)
     this.#apply(slot, incarnation, status, heartbeat, usable ? address : undefined, addressAt, undefined, ofSender, now)
+    return true
   }
 
   /** A losing Alive claim of the present incarnation can still tell the highest honest heartbeat. */
@@ -326,7 +328,7 @@ export class ClusterView {
       if (order > 0) {
         this.#apply(slot, header.incarnation, Claim.Alive, header.heartbeat, undefined, 0, undefined, true, now)
       } else this.#noteAlive(slot, header.incarnation, Claim.Alive, header.heartbeat)
-      if (table.has(slot, Mark.AtOurAddress)) this.#claimToOurAddress(slot, true, now)
+      if (table.has(slot, Mark.AtOurAddress)) this.#claimToOurAddress(slot, true, true, now)
     }
     table.mark(slot, Mark.Heard)
     table.heardIncarnation[slot] = header.incarnation
@@ -358,6 +360,8 @@ export class ClusterView {
     table.mark(slot, Mark.Heard)
     table.heardIncarnation[slot] = header.incarnation
     table.heardHeartbeat[slot] = header.heartbeat
+    table.setLevel(slot, header.level)
+    PackedAddress.copy(source, 0, table.spoke, at)
     const cause: Cause = { _tag: "LeaveReceived" }
     if (table.phase[slot] === Phase.Tombstone) {
       table.incarnation[slot] = header.incarnation
@@ -614,6 +618,8 @@ export class ClusterView {
     if (!PackedAddress.isReachable(address, addressAt)) return
     list.remove(slot)
     table.unmark(slot, Mark.Unlisted)
+    // A header has no address and hands in the one that the tombstone holds, which stays what it was.
+    if (address !== table.address) table.unmark(slot, Mark.Provisional)
     this.#list(slot, incarnation, status, heartbeat, address, addressAt, Claim.Dead, ofSender, now)
   }
 
@@ -656,11 +662,10 @@ export class ClusterView {
    * A claim about another id at our address. That is our former self, and left
    * alone to die, unless it speaks or goes on living after old gossip has settled.
    */
-  #claimToOurAddress(slot: number, ofSender: boolean, now: number): void {
+  #claimToOurAddress(slot: number, ofSender: boolean, won: boolean, now: number): void {
     const table = this.table
     if (!table.isLive(slot)) return
-    const lives = table.status[slot] === Claim.Alive && table.heartbeat[slot] === this.#cursor.heartbeat &&
-      now - table.inserted[slot]! > FormerSelfSettles
+    const lives = won && table.status[slot] === Claim.Alive && now - table.inserted[slot]! > FormerSelfSettles
     if (ofSender || lives) this.#reportConflict("SameAddress", this.idOf(slot), table.inetAddress(slot), now)
   }
 

@@ -28,7 +28,9 @@ export const Mark = {
   /** A tombstone of a node that we never listed. */
   Unlisted: 32,
   /** Its address is ours: our former self, or a conflict. */
-  AtOurAddress: 64
+  AtOurAddress: 64,
+  /** It is live at an address that the index by address gives to another live member. */
+  Shadowed: 128
 } as const
 
 /** Our own slot. */
@@ -106,6 +108,7 @@ export class MemberTable {
   leftCount = 0
   readonly #free: Array<number> = []
   readonly #liveByAddress = new Map<string, number>()
+  #shadowed = 0
 
   constructor(seed: number) {
     this.index = new IdIndex(seed)
@@ -219,8 +222,11 @@ export class MemberTable {
     }
     this.#pool(slot).add(slot)
     const key = PackedAddress.key(this.address, slot * AddressStride)
-    // Of two members that claim one address the first keeps it; that is a conflict, and reported as such.
-    if (!this.#liveByAddress.has(key)) this.#liveByAddress.set(key, slot)
+    // Of two members that claim one address the first has it, until it dies: a restarted node and its former self.
+    if (this.#liveByAddress.has(key)) {
+      this.mark(slot, Mark.Shadowed)
+      this.#shadowed++
+    } else this.#liveByAddress.set(key, slot)
   }
 
   /** Takes a listed slot out of pools, lists and the index by address, before its status, level or address changes. */
@@ -231,8 +237,25 @@ export class MemberTable {
       return
     }
     this.#pool(slot).remove(slot)
+    if (this.has(slot, Mark.Shadowed)) {
+      this.unmark(slot, Mark.Shadowed)
+      this.#shadowed--
+      return
+    }
     const key = PackedAddress.key(this.address, slot * AddressStride)
-    if (this.#liveByAddress.get(key) === slot) this.#liveByAddress.delete(key)
+    this.#liveByAddress.delete(key)
+    if (this.#shadowed > 0) this.#succeed(slot, key)
+  }
+
+  /** Gives the address of a slot, which just lost it, to the next live member there. */
+  #succeed(slot: number, key: string): void {
+    for (let other = 1; other < this.top; other++) {
+      if (!this.has(other, Mark.Shadowed) || !this.sameAddress(slot, this.address, other * AddressStride)) continue
+      this.unmark(other, Mark.Shadowed)
+      this.#shadowed--
+      this.#liveByAddress.set(key, other)
+      return
+    }
   }
 
   /** Notes the level of a member's newest message. */

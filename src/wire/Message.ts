@@ -6,7 +6,7 @@
 import { Effect, Predicate, Result, Schema, type SchemaAST, SchemaIssue, SchemaTransformation } from "effect"
 import { NetAddress } from "effect/net"
 import * as NodeId from "../domain/NodeId.ts"
-import { readU32, writeU16, writeU32 } from "./Bytes.ts"
+import { writeU16, writeU32 } from "./Bytes.ts"
 import * as Entry from "./Entry.ts"
 import { Header, HeaderLength, Kind, type KindCode, MaxPayload, writeHeader } from "./Header.ts"
 import { ChunkPrefixLength, Inbound } from "./Inbound.ts"
