@@ -5,7 +5,6 @@
  */
 import { Context, Duration, Effect, FiberSet, Layer } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
-import { FailureDetector } from "../detector/FailureDetector.ts"
 import * as Claim from "../domain/Claim.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { Messenger } from "../gossip/Messenger.ts"
@@ -46,14 +45,13 @@ export class AntiEntropy extends Context.Service<AntiEntropy, {
   static readonly layer: Layer.Layer<
     AntiEntropy,
     never,
-    CurrentConfig | FailureDetector | LocalView | Messenger | NodeClock
+    CurrentConfig | LocalView | Messenger | NodeClock
   > = Layer.effect(
     AntiEntropy,
     Effect.gen(function*() {
       const { gossip } = yield* CurrentConfig
       const view = yield* LocalView
       const { packer, ...messenger } = yield* Messenger
-      const detector = yield* FailureDetector
       const { clock, random, watch } = yield* NodeClock
       const { table } = view
       const assemblies = new Assemblies()
@@ -149,13 +147,13 @@ export class AntiEntropy extends Context.Service<AntiEntropy, {
         // Its address may be forged: it gets one PING, and the table once it has answered that.
         if (awaiting.size >= MaxAwaiting) return
         awaiting.add(sender)
-        messenger.ping(sender, false, now)
+        messenger.prove(sender, now)
       }
 
-      detector.onProved((slot) => {
-        if (awaiting.delete(slot) && table.isLive(slot) && !stopped) sendTable(slot)
-      })
       view.observe({
+        proved: (slot) => {
+          if (awaiting.delete(slot) && table.isLive(slot) && !stopped) sendTable(slot)
+        },
         forgotten: (slot) => {
           awaiting.delete(slot)
         }

@@ -47,6 +47,11 @@ export class Cluster extends Context.Service<Cluster, {
     config: ClusterConfig.ClusterConfig
   ): Layer.Layer<Cluster | Membership, BindError | AdvertiseError, Network> => Layer.fresh(node(config))
 
+  /** The same with the components inside, for what measures or tests a node. */
+  static readonly layerComponents = (
+    config: ClusterConfig.ClusterConfig
+  ): Layer.Layer<Cluster | Membership | Components, BindError | AdvertiseError, Network> => Layer.fresh(node(config))
+
   /** The same from options, checked when the layer is built. */
   static readonly layerOptions = (
     options: ClusterConfig.ClusterOptions
@@ -54,7 +59,17 @@ export class Cluster extends Context.Service<Cluster, {
     Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), Cluster.layer))
 }
 
-/** Everything of a node, its inner services included. */
+/** The services inside a node. */
+export type Components =
+  | AntiEntropy
+  | FailureDetector
+  | Gossip
+  | LocalView
+  | Messenger
+  | NodeClock
+  | ReliableDelivery
+  | Transport
+
 const make = Effect.gen(function*() {
   const { network } = yield* CurrentConfig
   const { now, random } = yield* NodeClock
@@ -158,11 +173,9 @@ const node = (config: ClusterConfig.ClusterConfig) => {
     Transport.layer({ bind: network.bind, advertise: network.advertise })
   )
   return Layer.effect(Cluster, make).pipe(
-    Layer.provide(Layer.mergeAll(AntiEntropy.layer, ReliableDelivery.layer)),
-    Layer.provide(Layer.mergeAll(FailureDetector.layer, Gossip.layer)),
-    Layer.provide(Messenger.layer),
-    Layer.provideMerge(Membership.layer),
-    Layer.provide(LocalView.layer),
-    Layer.provide(base)
+    Layer.provideMerge(Layer.mergeAll(FailureDetector.layer, Gossip.layer, AntiEntropy.layer, ReliableDelivery.layer)),
+    Layer.provideMerge(Layer.mergeAll(Messenger.layer, Membership.layer)),
+    Layer.provideMerge(LocalView.layer),
+    Layer.provideMerge(base)
   )
 }

@@ -10,7 +10,7 @@ import type { LooseClaim } from "../gossip/MessagePacker.ts"
 import { Messenger } from "../gossip/Messenger.ts"
 import type { DeathClaim } from "../membership/ClusterView.ts"
 import { LocalView } from "../membership/LocalView.ts"
-import { Mark, Phase, SelfSlot } from "../membership/MemberTable.ts"
+import { Phase, SelfSlot } from "../membership/MemberTable.ts"
 import * as Alarm from "../time/Alarm.ts"
 import { DeadlineQueue } from "../time/DeadlineQueue.ts"
 import { NodeClock } from "../time/NodeClock.ts"
@@ -23,9 +23,6 @@ import { LocalHealth } from "./LocalHealth.ts"
 import { ProbeRing } from "./ProbeRing.ts"
 import { Relays } from "./Relays.ts"
 import { jitterFraction, suspicionTimeout } from "./SuspicionTiming.ts"
-
-/** An ACK this long after a PING, in ms, still shows that the address is the member's. */
-const ProofWindow = 10_000
 
 export interface DetectorCounters {
   pings: number
@@ -66,8 +63,6 @@ export class FailureDetector extends Context.Service<FailureDetector, {
   readonly ack: (inbound: Inbound, now: number) => void
   /** A PING_REQ was merged. */
   readonly pingReq: (inbound: Inbound, datagram: DatagramSocket.Datagram, now: number) => void
-  /** `listener` is called when a member's address has answered us for the first time. */
-  readonly onProved: (listener: (slot: number) => void) => void
   /** Stops probing and judging: we are leaving. PINGs are still answered. */
   readonly stop: () => void
 }>()("effect-gossip/detector/FailureDetector") {
@@ -105,7 +100,6 @@ export class FailureDetector extends Context.Service<FailureDetector, {
         const suspicions = new Map<number, Suspicion>()
         const deadlines = new DeadlineQueue()
         const cursor = new EntryCursor()
-        const provedListeners: Array<(slot: number) => void> = []
         let probe: Probe | undefined
         let stopped = false
 
@@ -246,14 +240,6 @@ export class FailureDetector extends Context.Service<FailureDetector, {
 
         // --- messages --------------------------------------------------------
 
-        const prove = (slot: number, now: number): void => {
-          if (table.has(slot, Mark.Proved) || now - table.pinged[slot]! > ProofWindow) return
-          const at = table.addressAt(slot)
-          if (!table.sameAddress(slot, table.spoke, at)) return
-          table.mark(slot, Mark.Proved)
-          for (const listener of provedListeners) listener(slot)
-        }
-
         /** A relay's ACK: its first entry is the target's, from the header of the target's own ACK. */
         const relayedAck = (relay: number, inbound: Inbound): void => {
           if (probe === undefined || probe.acknowledged || !probe.relays.includes(relay)) return
@@ -276,7 +262,7 @@ export class FailureDetector extends Context.Service<FailureDetector, {
           ack: (inbound, now) => {
             const { replay, sender } = view.receipt
             if (sender < 0 || replay) return
-            prove(sender, now)
+            view.prove(sender, now)
             if (inbound.has(IndirectAck)) return relayedAck(sender, inbound)
             if (probe?.target === sender) probe.acknowledged = true
             relays.answer(sender, now, (requester, datagram) => {
@@ -291,9 +277,6 @@ export class FailureDetector extends Context.Service<FailureDetector, {
             if (sender < 0 || target <= SelfSlot || table.phase[target] !== Phase.Member) return
             if (!relays.add(target, sender, datagram, now)) return
             messenger.ping(target, table.status[target] !== Claim.Alive, now)
-          },
-          onProved: (listener) => {
-            provedListeners.push(listener)
           },
           stop: () => {
             stopped = true

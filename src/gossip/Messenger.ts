@@ -21,6 +21,8 @@ export class Messenger extends Context.Service<Messenger, {
   readonly sendTo: (address: Uint8Array, message: Uint8Array) => void
   /** PINGs a member; with `tell` it hears what we hold of it. */
   readonly ping: (slot: number, tell: boolean, now: number) => void
+  /** PINGs a member whose address is to be proved, with nothing but our own entry. */
+  readonly prove: (slot: number, now: number) => void
   /** PINGs whoever is at a claim's address with that claim. */
   readonly pingWithClaim: (claim: LooseClaim, now: number) => void
   /** Whether a slot's address never answered us: it gets little, since it may be forged. */
@@ -52,6 +54,10 @@ export class Messenger extends Context.Service<Messenger, {
           const route = table.routes[slot] ??= transport.route(table.address, table.addressAt(slot))
           transport.send(message, route)
         }
+        const pinged = (slot: number, ping: Uint8Array, now: number): void => {
+          table.pinged[slot] = now
+          send(slot, ping)
+        }
         const sendTo = (address: Uint8Array, message: Uint8Array): void =>
           transport.send(message, transport.route(address, 0))
 
@@ -61,10 +67,8 @@ export class Messenger extends Context.Service<Messenger, {
           send,
           reply: (datagram, message) => transport.send(message, datagram),
           sendTo,
-          ping: (slot, tell, now) => {
-            table.pinged[slot] = now
-            send(slot, packer.ping(slot, tell))
-          },
+          ping: (slot, tell, now) => pinged(slot, packer.ping(slot, tell), now),
+          prove: (slot, now) => pinged(slot, packer.contact(), now),
           pingWithClaim: (claim, now) => {
             const slot = table.index.get(claim.idHi, claim.idLo)
             if (slot > SelfSlot) table.pinged[slot] = now

@@ -1,4 +1,4 @@
-/** Deadlines by key, earliest first: a binary heap that knows where each key stands. */
+/** Deadlines by key, earliest first and lower keys first among equals: a binary heap that knows where each key stands. */
 export class DeadlineQueue {
   readonly #keys: Array<number> = []
   readonly #deadlines: Array<number> = []
@@ -59,7 +59,7 @@ export class DeadlineQueue {
     let at = from
     while (at > 0) {
       const parent = (at - 1) >> 1
-      if (this.#deadlines[parent]! <= this.#deadlines[at]!) break
+      if (!this.#precedes(at, parent)) break
       this.#swap(at, parent)
       at = parent
     }
@@ -71,11 +71,16 @@ export class DeadlineQueue {
     while (true) {
       let child = 2 * at + 1
       if (child >= this.#keys.length) return
-      if (child + 1 < this.#keys.length && this.#deadlines[child + 1]! < this.#deadlines[child]!) child++
-      if (this.#deadlines[at]! <= this.#deadlines[child]!) return
+      if (child + 1 < this.#keys.length && this.#precedes(child + 1, child)) child++
+      if (!this.#precedes(child, at)) return
       this.#swap(at, child)
       at = child
     }
+  }
+
+  #precedes(a: number, b: number): boolean {
+    const difference = this.#deadlines[a]! - this.#deadlines[b]!
+    return difference < 0 || (difference === 0 && this.#keys[a]! < this.#keys[b]!)
   }
 
   #swap(a: number, b: number): void {

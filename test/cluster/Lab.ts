@@ -1,0 +1,168 @@
+/** Real nodes on a virtual network, on whatever clock the test runs on. */
+import { Clock, Context, Effect, Exit, Fiber, Layer, Random, Result, Scope, Stream } from "effect"
+import { NetAddress } from "effect/net"
+import { TestClock } from "effect/testing"
+import { AntiEntropy } from "../../src/anti-entropy/AntiEntropy.ts"
+import { Cluster, type Components } from "../../src/cluster/Cluster.ts"
+import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
+import { FailureDetector } from "../../src/detector/FailureDetector.ts"
+import type { Change } from "../../src/domain/Change.ts"
+import { Gossip } from "../../src/gossip/Gossip.ts"
+import { Messenger } from "../../src/gossip/Messenger.ts"
+import { LocalView } from "../../src/membership/LocalView.ts"
+import { Membership } from "../../src/membership/Membership.ts"
+import { type Host, type Link, type Sighting, VirtualNetwork } from "../../src/simulation/VirtualNetwork.ts"
+import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
+import { NodeClock } from "../../src/time/NodeClock.ts"
+import { Network } from "../../src/transport/Network.ts"
+import { Transport } from "../../src/transport/Transport.ts"
+import * as Message from "../../src/wire/Message.ts"
+
+/** LEAVE and its retries are over by then, with the default configuration, in ms. */
+const LongestGoodbye = 3000
+
+/** A datagram as the network saw it, decoded. */
+export interface Seen extends Omit<Sighting, "payload"> {
+  readonly message: Message.Message
+  readonly bytes: number
+}
+
+/** A change with the time, in ms, at which it happened. */
+export type Timed = Change & { readonly ms: number }
+
+export interface LabNode {
+  readonly name: string
+  readonly host: Host
+  readonly scope: Scope.Closeable
+  readonly context: Context.Context<Cluster | Membership | Components>
+  readonly changes: Array<Timed>
+  readonly id: bigint
+  readonly address: string
+}
+
+export class Lab {
+  readonly network: VirtualNetwork
+  readonly seen: Array<Seen> = []
+  readonly #clock: Clock.Clock
+  readonly #scopes: Array<Scope.Closeable> = []
+
+  constructor(network: VirtualNetwork, clock: Clock.Clock) {
+    this.network = network
+    this.#clock = clock
+    network.onDatagram(({ payload, ...sighting }) => {
+      const message = Result.getOrThrow(Message.decode(payload))
+      this.seen.push({ ...sighting, message, bytes: payload.length })
+    })
+  }
+
+  /**
+   * A network with 1 ms from host to host, unless `link` says otherwise. With the
+   * test's scope all nodes end, and the clock moves on for as long as goodbyes take.
+   */
+  static readonly make = (link: Partial<Link> = {}) =>
+    Effect.gen(function*() {
+      const network = yield* VirtualNetwork.make(link)
+      const lab = new Lab(network, yield* Clock.Clock)
+      yield* Effect.addFinalizer(() => lab.end)
+      return lab
+    })
+
+  /** Ends all nodes. */
+  get end() {
+    return Effect.gen({ self: this }, function*() {
+      const closing = yield* Effect.forEach(this.#scopes, (scope) => Scope.close(scope, Exit.void), {
+        concurrency: "unbounded"
+      }).pipe(Effect.forkChild({ startImmediately: true }))
+      yield* TestClock.adjust(LongestGoodbye)
+      yield* Fiber.join(closing)
+    })
+  }
+
+  /** Milliseconds by the test's clock. */
+  get now(): number {
+    return MonotonicTime.millis(this.#clock)
+  }
+
+  /**
+   * Starts a node called `n1`, `n2`, … with that number as its id, on a host of its
+   * own at 10.0.0.number, port 7946.
+   */
+  start(number: number, options: ClusterConfig.ClusterOptions = {}, clock: Clock.Clock = this.#clock) {
+    const name = `n${number}`
+    const address = `10.0.0.${number}`
+    return this.startAt(name, this.network.host(name, [address]), {
+      bind: `${address}:7946`,
+      nodeId: String(number),
+      ...options
+    }, clock)
+  }
+
+  startAt(name: string, host: Host, options: ClusterConfig.ClusterOptions, clock: Clock.Clock = this.#clock) {
+    const lab = this
+    return Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      lab.#scopes.push(scope)
+      const config = Result.getOrThrow(ClusterConfig.make(options))
+      const context = yield* Layer.buildWithScope(
+        Layer.provide(Cluster.layerComponents(config), Layer.succeed(Network, host.network)),
+        scope
+      ).pipe(Random.withSeed(name), Effect.provideService(Clock.Clock, clock))
+      const cluster = Context.get(context, Cluster)
+      const changes: Array<Timed> = []
+      yield* Context.get(context, Membership).changes.pipe(
+        Stream.runForEach((change) => Effect.sync(() => changes.push({ ...change, ms: lab.now }))),
+        Effect.forkIn(scope, { startImmediately: true })
+      )
+      const node: LabNode = {
+        name,
+        host,
+        scope,
+        context,
+        changes,
+        id: cluster.id,
+        address: NetAddress.formatInet(cluster.advertised)
+      }
+      return node
+    })
+  }
+
+  /** Starts to end a node politely; it needs time to hear that its LEAVE arrived. */
+  stop(node: LabNode) {
+    return Effect.forkDetach(Scope.close(node.scope, Exit.void), { startImmediately: true })
+  }
+
+  /** Ends a node without a word: unplugged first, so that its LEAVE reaches nobody. */
+  kill(node: LabNode) {
+    node.host.detach()
+    return this.stop(node)
+  }
+
+  /** What a node sees of another: `alive`, `suspect`, `dead`, `left`, or `unknown`. */
+  status(observer: LabNode, subject: LabNode | bigint) {
+    const id = typeof subject === "bigint" ? subject : subject.id
+    return Effect.map(
+      membersOf(observer),
+      (members) => members.find((member) => member.id === id)?.status ?? "unknown"
+    )
+  }
+
+  /** Datagrams seen since `from` ms that satisfy a predicate. */
+  sent(predicate: (seen: Seen) => boolean, from = 0): ReadonlyArray<Seen> {
+    return this.seen.filter((seen) => seen.at >= from && predicate(seen))
+  }
+}
+
+export const membersOf = (node: LabNode) => Context.get(node.context, Membership).members
+
+export const countsOf = (node: LabNode) => Context.get(node.context, Membership).counts
+
+/** The inside of a node. */
+export const parts = (node: LabNode) => ({
+  antiEntropy: Context.get(node.context, AntiEntropy),
+  detector: Context.get(node.context, FailureDetector),
+  gossip: Context.get(node.context, Gossip),
+  messenger: Context.get(node.context, Messenger),
+  view: Context.get(node.context, LocalView),
+  clock: Context.get(node.context, NodeClock),
+  transport: Context.get(node.context, Transport)
+})
