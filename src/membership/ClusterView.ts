@@ -55,6 +55,8 @@ export interface ViewObserver {
   readonly selfChanged?: (refuted: boolean, now: number) => void
   readonly deathClaimed?: (claim: DeathClaim, now: number) => void
   readonly conflict?: (conflict: Conflict, now: number) => void
+  /** The member's address has answered us for the first time. */
+  readonly proved?: (slot: number, now: number) => void
 }
 
 /** Times in milliseconds. */
@@ -80,6 +82,8 @@ export const MaxUnlisted = 1024
 const FormerSelfSettles = 10_000
 /** Peers for which a conflict is remembered as reported. */
 const MaxReportedConflicts = 1024
+/** An ACK this long after a PING, in ms, still shows that the address is the member's. */
+const ProofWindow = 10_000
 /** Tombstones that refused a claim of one message and are to be answered. */
 const MaxRefused = 8
 
@@ -383,6 +387,18 @@ export class ClusterView {
       : table.heartbeat[slot]!
     this.#apply(slot, header.incarnation, Claim.Dead, heartbeat, undefined, 0, cause, true, now, Mark.Left)
     return true
+  }
+
+  /**
+   * The member sent an ACK. If that answers a PING of ours and came from where the
+   * member says it is, the address is no longer one that anybody may have made up.
+   */
+  prove(slot: number, now: number): void {
+    const table = this.table
+    if (table.has(slot, Mark.Proved) || now - table.pinged[slot]! > ProofWindow) return
+    if (!table.sameAddress(slot, table.spoke, table.addressAt(slot))) return
+    table.mark(slot, Mark.Proved)
+    for (const observer of this.#observers) observer.proved?.(slot, now)
   }
 
   // --- our own verdicts ----------------------------------------------------
