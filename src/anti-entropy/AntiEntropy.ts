@@ -34,153 +34,157 @@ export interface AntiEntropyCounters {
   bulksDropped: number
 }
 
-export class AntiEntropy extends Context.Service<AntiEntropy, {
-  readonly counters: AntiEntropyCounters
-  readonly assemblies: Assemblies
-  /** An ANTI_ENTROPY message was merged. */
-  readonly chunk: (inbound: Inbound, now: number) => void
-  /** Stops rounds: we are leaving. */
-  readonly stop: () => void
-}>()("effect-gossip/anti-entropy/AntiEntropy") {
-  static readonly layer: Layer.Layer<
-    AntiEntropy,
-    never,
-    CurrentConfig | LocalView | Messenger | NodeClock
-  > = Layer.effect(
-    AntiEntropy,
-    Effect.gen(function*() {
-      const { gossip } = yield* CurrentConfig
-      const view = yield* LocalView
-      const { packer, ...messenger } = yield* Messenger
-      const { clock, random, watch } = yield* NodeClock
-      const { table } = view
-      const assemblies = new Assemblies()
-      const cursor = new EntryCursor()
-      const awaiting = new Set<number>()
-      const bulks = yield* FiberSet.make()
-      const runBulk = yield* FiberSet.runtime(bulks)<never>()
-      const counters: AntiEntropyCounters = {
-        rounds: 0,
-        chunksSent: 0,
-        chunksReceived: 0,
-        snapshotsCompleted: 0,
-        answersSent: 0,
-        bulksDropped: 0
-      }
-      let bulksUnderWay = 0
-      let stopped = false
+export class AntiEntropy extends Context.Service<
+  AntiEntropy,
+  {
+    readonly counters: AntiEntropyCounters
+    readonly assemblies: Assemblies
+    /** An ANTI_ENTROPY message was merged. */
+    readonly chunk: (inbound: Inbound, now: number) => void
+    /** Stops rounds: we are leaving. */
+    readonly stop: () => void
+  }
+>()("effect-gossip/anti-entropy/AntiEntropy") {
+  static readonly layer: Layer.Layer<AntiEntropy, never, CurrentConfig | LocalView | Messenger | NodeClock> =
+    Layer.effect(
+      AntiEntropy,
+      Effect.gen(function* () {
+        const { gossip } = yield* CurrentConfig
+        const view = yield* LocalView
+        const { packer, ...messenger } = yield* Messenger
+        const { clock, random, watch } = yield* NodeClock
+        const { table } = view
+        const assemblies = new Assemblies()
+        const cursor = new EntryCursor()
+        const awaiting = new Set<number>()
+        const bulks = yield* FiberSet.make()
+        const runBulk = yield* FiberSet.runtime(bulks)<never>()
+        const counters: AntiEntropyCounters = {
+          rounds: 0,
+          chunksSent: 0,
+          chunksReceived: 0,
+          snapshotsCompleted: 0,
+          answersSent: 0,
+          bulksDropped: 0
+        }
+        let bulksUnderWay = 0
+        let stopped = false
 
-      /** Sends many messages to one member, a burst at a time. */
-      const sendPaced = (slot: number, messages: ReadonlyArray<Uint8Array>): void => {
-        const burst = (from: number): void => {
-          for (const message of messages.slice(from, from + Burst)) messenger.send(slot, message)
-        }
-        if (messages.length <= Burst) return burst(0)
-        if (bulksUnderWay >= MaxBulks) {
-          counters.bulksDropped++
-          return
-        }
-        bulksUnderWay++
-        runBulk(Effect.gen(function*() {
-          for (let from = 0; from < messages.length && table.phase[slot] === Phase.Member; from += Burst) {
-            burst(from)
-            yield* Effect.sleep(BurstPause)
+        /** Sends many messages to one member, a burst at a time. */
+        const sendPaced = (slot: number, messages: ReadonlyArray<Uint8Array>): void => {
+          const burst = (from: number): void => {
+            for (const message of messages.slice(from, from + Burst)) messenger.send(slot, message)
           }
-        }).pipe(Effect.ensuring(Effect.sync(() => bulksUnderWay--))))
-      }
-
-      const sendTable = (slot: number): void => {
-        const chunks = packer.snapshot()
-        counters.chunksSent += chunks.length
-        sendPaced(slot, chunks)
-      }
-
-      const period = Duration.toMillis(gossip.antiEntropyInterval)
-      if (period > 0) {
-        yield* Effect.forkScoped(Ticks.forever({
-          clock,
-          watch,
-          first: period,
-          period: () => period,
-          tick: () => {
-            const slot = stopped ? -1 : table.randomLive(random)
-            if (slot < 0) return
-            counters.rounds++
-            sendTable(slot)
+          if (messages.length <= Burst) return burst(0)
+          if (bulksUnderWay >= MaxBulks) {
+            counters.bulksDropped++
+            return
           }
-        }))
-      }
-
-      /** Notes, for each entry of a chunk, what we know better of its node. */
-      const compareChunk = (inbound: Inbound, assembly: Assembly): void => {
-        const { bytes, entriesEnd, entriesStart } = inbound
-        for (let at = entriesStart; at < entriesEnd; at = cursor.next) {
-          cursor.read(bytes, at)
-          if (cursor.status > Claim.Dead) continue
-          const slot = table.index.get(cursor.idHi, cursor.idLo)
-          if (slot < 0) continue
-          assembly.name(slot)
-          const ahead = SerialNumber.compare(table.incarnation[slot]!, cursor.incarnation)
-          const worse = table.incarnation[slot] === cursor.incarnation && table.status[slot]! > cursor.status
-          // A tombstone speaks only to refuse a claim that its node lives.
-          const dumb = table.phase[slot] === Phase.Tombstone && cursor.status === Claim.Dead
-          if ((ahead > 0 || worse) && !dumb) assembly.better.add(slot)
-          else assembly.better.delete(slot)
+          bulksUnderWay++
+          runBulk(
+            Effect.gen(function* () {
+              for (let from = 0; from < messages.length && table.phase[slot] === Phase.Member; from += Burst) {
+                burst(from)
+                yield* Effect.sleep(BurstPause)
+              }
+            }).pipe(Effect.ensuring(Effect.sync(() => bulksUnderWay--)))
+          )
         }
-      }
 
-      const answer = (sender: number, assembly: Assembly): void => {
-        const slots = [...assembly.better].filter((slot) => table.phase[slot] !== Phase.Free)
-        for (let slot = SelfSlot + 1; slot < table.top; slot++) {
-          if (table.isLive(slot) && slot !== sender && !assembly.isNamed(slot)) slots.push(slot)
+        const sendTable = (slot: number): void => {
+          const chunks = packer.snapshot()
+          counters.chunksSent += chunks.length
+          sendPaced(slot, chunks)
         }
-        if (slots.length === 0) return
-        const messages = packer.entries(slots)
-        counters.answersSent += messages.length
-        sendPaced(sender, messages)
-      }
 
-      /** A newcomer knows nobody else, and gets the whole table if there is more in it than the two of us. */
-      const welcome = (sender: number, now: number): void => {
-        if (table.live <= 2) return
-        if (!messenger.isStranger(sender)) return sendTable(sender)
-        // Its address may be forged: it gets one PING, and the table once it has answered that.
-        if (awaiting.size >= MaxAwaiting) return
-        awaiting.add(sender)
-        messenger.prove(sender, now)
-      }
-
-      view.observe({
-        proved: (slot) => {
-          if (awaiting.delete(slot) && table.isLive(slot) && !stopped) sendTable(slot)
-        },
-        forgotten: (slot) => {
-          awaiting.delete(slot)
+        const period = Duration.toMillis(gossip.antiEntropyInterval)
+        if (period > 0) {
+          yield* Effect.forkScoped(
+            Ticks.forever({
+              clock,
+              watch,
+              first: period,
+              period: () => period,
+              tick: () => {
+                const slot = stopped ? -1 : table.randomLive(random)
+                if (slot < 0) return
+                counters.rounds++
+                sendTable(slot)
+              }
+            })
+          )
         }
+
+        /** Notes, for each entry of a chunk, what we know better of its node. */
+        const compareChunk = (inbound: Inbound, assembly: Assembly): void => {
+          const { bytes, entriesEnd, entriesStart } = inbound
+          for (let at = entriesStart; at < entriesEnd; at = cursor.next) {
+            cursor.read(bytes, at)
+            if (cursor.status > Claim.Dead) continue
+            const slot = table.index.get(cursor.idHi, cursor.idLo)
+            if (slot < 0) continue
+            assembly.name(slot)
+            const ahead = SerialNumber.compare(table.incarnation[slot]!, cursor.incarnation)
+            const worse = table.incarnation[slot] === cursor.incarnation && table.status[slot]! > cursor.status
+            // A tombstone speaks only to refuse a claim that its node lives.
+            const dumb = table.phase[slot] === Phase.Tombstone && cursor.status === Claim.Dead
+            if ((ahead > 0 || worse) && !dumb) assembly.better.add(slot)
+            else assembly.better.delete(slot)
+          }
+        }
+
+        const answer = (sender: number, assembly: Assembly): void => {
+          const slots = [...assembly.better].filter((slot) => table.phase[slot] !== Phase.Free)
+          for (let slot = SelfSlot + 1; slot < table.top; slot++) {
+            if (table.isLive(slot) && slot !== sender && !assembly.isNamed(slot)) slots.push(slot)
+          }
+          if (slots.length === 0) return
+          const messages = packer.entries(slots)
+          counters.answersSent += messages.length
+          sendPaced(sender, messages)
+        }
+
+        /** A newcomer knows nobody else, and gets the whole table if there is more in it than the two of us. */
+        const welcome = (sender: number, now: number): void => {
+          if (table.live <= 2) return
+          if (!messenger.isStranger(sender)) return sendTable(sender)
+          // Its address may be forged: it gets one PING, and the table once it has answered that.
+          if (awaiting.size >= MaxAwaiting) return
+          awaiting.add(sender)
+          messenger.prove(sender, now)
+        }
+
+        view.observe({
+          proved: (slot) => {
+            if (awaiting.delete(slot) && table.isLive(slot) && !stopped) sendTable(slot)
+          },
+          forgotten: (slot) => {
+            awaiting.delete(slot)
+          }
+        })
+
+        return AntiEntropy.of({
+          counters,
+          assemblies,
+          chunk: (inbound, now) => {
+            const { sender } = view.receipt
+            if (sender < 0 || stopped || !table.isLive(sender)) return
+            counters.chunksReceived++
+            const id = view.idOf(sender)
+            const version = inbound.tableVersionHi * 0x100000000 + inbound.tableVersionLo
+            const assembly = assemblies.chunk(id, version, inbound.chunkIndex, inbound.totalChunks, now)
+            if (assembly === undefined) return
+            compareChunk(inbound, assembly)
+            if (!assembly.complete) return
+            assemblies.finish(id)
+            counters.snapshotsCompleted++
+            if (assembly.namedCount <= 1 && assembly.isNamed(sender)) return welcome(sender, now)
+            if (!messenger.isStranger(sender)) answer(sender, assembly)
+          },
+          stop: () => {
+            stopped = true
+          }
+        })
       })
-
-      return AntiEntropy.of({
-        counters,
-        assemblies,
-        chunk: (inbound, now) => {
-          const { sender } = view.receipt
-          if (sender < 0 || stopped || !table.isLive(sender)) return
-          counters.chunksReceived++
-          const id = view.idOf(sender)
-          const version = inbound.tableVersionHi * 0x100000000 + inbound.tableVersionLo
-          const assembly = assemblies.chunk(id, version, inbound.chunkIndex, inbound.totalChunks, now)
-          if (assembly === undefined) return
-          compareChunk(inbound, assembly)
-          if (!assembly.complete) return
-          assemblies.finish(id)
-          counters.snapshotsCompleted++
-          if (assembly.namedCount <= 1 && assembly.isNamed(sender)) return welcome(sender, now)
-          if (!messenger.isStranger(sender)) answer(sender, assembly)
-        },
-        stop: () => {
-          stopped = true
-        }
-      })
-    })
-  )
+    )
 }

@@ -24,21 +24,24 @@ import type { Inbound } from "../wire/Inbound.ts"
  */
 const MaxLeaveTargets = 64
 
-export class Cluster extends Context.Service<Cluster, {
-  readonly id: NodeId
-  /** The address that is bound. */
-  readonly bound: NetAddress.InetAddress
-  /** The address that others are told, and how it came about. */
-  readonly advertised: NetAddress.InetAddress
-  readonly advertisedFrom: AdvertiseSource
-  /**
-   * Leaves the cluster: stops probing and gossiping, says LEAVE, and succeeds when
-   * that is acknowledged or given up, at the latest after `reliable_ack_timeout x
-   * (reliable_max_retries + 1)`. Closing the layer does the same. A second call
-   * waits for the first.
-   */
-  readonly leave: Effect.Effect<void>
-}>()("effect-gossip/cluster/Cluster") {
+export class Cluster extends Context.Service<
+  Cluster,
+  {
+    readonly id: NodeId
+    /** The address that is bound. */
+    readonly bound: NetAddress.InetAddress
+    /** The address that others are told, and how it came about. */
+    readonly advertised: NetAddress.InetAddress
+    readonly advertisedFrom: AdvertiseSource
+    /**
+     * Leaves the cluster: stops probing and gossiping, says LEAVE, and succeeds when
+     * that is acknowledged or given up, at the latest after `reliable_ack_timeout x
+     * (reliable_max_retries + 1)`. Closing the layer does the same. A second call
+     * waits for the first.
+     */
+    readonly leave: Effect.Effect<void>
+  }
+>()("effect-gossip/cluster/Cluster") {
   /**
    * A node with this configuration on whatever `Network` is provided. The layer is
    * fresh: two of them are two nodes, even with one and the same configuration.
@@ -70,7 +73,7 @@ export type Components =
   | ReliableDelivery
   | Transport
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const { network } = yield* CurrentConfig
   const { now, random } = yield* NodeClock
   const transport = yield* Transport
@@ -129,15 +132,17 @@ const make = Effect.gen(function*() {
   const log = yield* FiberSet.makeRuntime<never>()
   view.observe({
     conflict: ({ address, id, kind }) => {
-      log(Effect.logWarning(
-        kind === "SameId"
-          ? `another node, at ${NetAddress.formatInet(address)}, has our id ${id}: give each node its own`
-          : `another node, ${id}, claims our address ${NetAddress.formatInet(address)}`
-      ))
+      log(
+        Effect.logWarning(
+          kind === "SameId"
+            ? `another node, at ${NetAddress.formatInet(address)}, has our id ${id}: give each node its own`
+            : `another node, ${id}, claims our address ${NetAddress.formatInet(address)}`
+        )
+      )
     }
   })
 
-  const sayGoodbye = Effect.gen(function*() {
+  const sayGoodbye = Effect.gen(function* () {
     view.startLeaving(now())
     detector.stop()
     gossip.stop()

@@ -14,22 +14,25 @@ export interface DeliveryCounters {
   exhausted: number
 }
 
-export class ReliableDelivery extends Context.Service<ReliableDelivery, {
-  readonly counters: DeliveryCounters
-  /**
-   * Says LEAVE to a member until it acknowledges that, at most
-   * `reliable_max_retries` times more, `reliable_ack_timeout` apart. Succeeds with
-   * whether it did.
-   */
-  readonly leave: (slot: number) => Effect.Effect<boolean>
-  /** An ACK was merged. */
-  readonly ack: (inbound: Inbound) => void
-  /** A member leaves too, so it need not be waited for. */
-  readonly left: (slot: number) => void
-}>()("effect-gossip/delivery/ReliableDelivery") {
+export class ReliableDelivery extends Context.Service<
+  ReliableDelivery,
+  {
+    readonly counters: DeliveryCounters
+    /**
+     * Says LEAVE to a member until it acknowledges that, at most
+     * `reliable_max_retries` times more, `reliable_ack_timeout` apart. Succeeds with
+     * whether it did.
+     */
+    readonly leave: (slot: number) => Effect.Effect<boolean>
+    /** An ACK was merged. */
+    readonly ack: (inbound: Inbound) => void
+    /** A member leaves too, so it need not be waited for. */
+    readonly left: (slot: number) => void
+  }
+>()("effect-gossip/delivery/ReliableDelivery") {
   static readonly layer: Layer.Layer<ReliableDelivery, never, CurrentConfig | LocalView | Messenger> = Layer.effect(
     ReliableDelivery,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { network } = yield* CurrentConfig
       const view = yield* LocalView
       const { packer, send } = yield* Messenger
@@ -54,7 +57,7 @@ export class ReliableDelivery extends Context.Service<ReliableDelivery, {
         if (waiting !== undefined) Deferred.doneUnsafe(waiting, Effect.void)
       }
 
-      const leave = Effect.fnUntraced(function*(slot: number) {
+      const leave = Effect.fnUntraced(function* (slot: number) {
         const acknowledged = yield* Deferred.make<void>()
         pending.set(slot, acknowledged)
         for (let attempt = 0; attempt <= network.reliableMaxRetries; attempt++) {
@@ -70,7 +73,11 @@ export class ReliableDelivery extends Context.Service<ReliableDelivery, {
 
       return ReliableDelivery.of({
         counters,
-        leave: (slot) => Effect.ensuring(leave(slot), Effect.sync(() => pending.delete(slot))),
+        leave: (slot) =>
+          Effect.ensuring(
+            leave(slot),
+            Effect.sync(() => pending.delete(slot))
+          ),
         left: settle,
         ack: (inbound) => {
           const { sender } = view.receipt

@@ -52,24 +52,27 @@ interface Suspicion {
   readonly timeout: number
 }
 
-export class FailureDetector extends Context.Service<FailureDetector, {
-  readonly counters: DetectorCounters
-  readonly health: LocalHealth
-  readonly relays: Relays
-  readonly checks: DeathChecks
-  /** Suspicions that run. */
-  readonly suspicions: () => number
-  /** An ACK was merged. */
-  readonly ack: (inbound: Inbound, now: number) => void
-  /** A PING_REQ was merged. */
-  readonly pingReq: (inbound: Inbound, datagram: DatagramSocket.Datagram, now: number) => void
-  /** Stops probing and judging: we are leaving. PINGs are still answered. */
-  readonly stop: () => void
-}>()("effect-gossip/detector/FailureDetector") {
-  static readonly layer: Layer.Layer<FailureDetector, never, CurrentConfig | LocalView | Messenger | NodeClock> = Layer
-    .effect(
+export class FailureDetector extends Context.Service<
+  FailureDetector,
+  {
+    readonly counters: DetectorCounters
+    readonly health: LocalHealth
+    readonly relays: Relays
+    readonly checks: DeathChecks
+    /** Suspicions that run. */
+    readonly suspicions: () => number
+    /** An ACK was merged. */
+    readonly ack: (inbound: Inbound, now: number) => void
+    /** A PING_REQ was merged. */
+    readonly pingReq: (inbound: Inbound, datagram: DatagramSocket.Datagram, now: number) => void
+    /** Stops probing and judging: we are leaving. PINGs are still answered. */
+    readonly stop: () => void
+  }
+>()("effect-gossip/detector/FailureDetector") {
+  static readonly layer: Layer.Layer<FailureDetector, never, CurrentConfig | LocalView | Messenger | NodeClock> =
+    Layer.effect(
       FailureDetector,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { probes } = yield* CurrentConfig
         const view = yield* LocalView
         const { packer, ...messenger } = yield* Messenger
@@ -122,13 +125,15 @@ export class FailureDetector extends Context.Service<FailureDetector, {
           address
         })
 
-        const believe = (now: number) => (claim: DeathClaim): void =>
-          view.believeDeath(claim, { _tag: "DeathConfirmed", by: claim.by, pings: Pings }, now)
+        const believe =
+          (now: number) =>
+          (claim: DeathClaim): void =>
+            view.believeDeath(claim, { _tag: "DeathConfirmed", by: claim.by, pings: Pings }, now)
 
         const alarm = yield* Alarm.make({
           clock,
           watch,
-          next: () => stopped ? Infinity : Math.min(deadlines.next, checks.next),
+          next: () => (stopped ? Infinity : Math.min(deadlines.next, checks.next)),
           fire: judge
         })
 
@@ -219,24 +224,26 @@ export class FailureDetector extends Context.Service<FailureDetector, {
           view.suspect(target, { _tag: "ProbeFailed", relays: relays.map((slot) => view.idOf(slot)) }, now)
         }
 
-        yield* Effect.forkScoped(Ticks.forever({
-          clock,
-          watch,
-          first: interval,
-          // A cycle has two ticks: from the PING to the timeout, and on to the end of the interval.
-          period: () => (awaitingAck ? timeout : interval - timeout) * scale,
-          tick: (now) => {
-            if (stopped) return
-            if (awaitingAck) {
-              awaitingAck = false
-              return askRelays()
+        yield* Effect.forkScoped(
+          Ticks.forever({
+            clock,
+            watch,
+            first: interval,
+            // A cycle has two ticks: from the PING to the timeout, and on to the end of the interval.
+            period: () => (awaitingAck ? timeout : interval - timeout) * scale,
+            tick: (now) => {
+              if (stopped) return
+              if (awaitingAck) {
+                awaitingAck = false
+                return askRelays()
+              }
+              concludeProbe(now)
+              scale = health.score + 1
+              awaitingAck = true
+              startProbe(now)
             }
-            concludeProbe(now)
-            scale = health.score + 1
-            awaitingAck = true
-            startProbe(now)
-          }
-        }))
+          })
+        )
 
         // --- messages --------------------------------------------------------
 

@@ -42,11 +42,7 @@ export class Relays {
   }
 
   /** Hands out every request for `target` and forgets it. */
-  answer(
-    target: number,
-    now: number,
-    reply: (requester: number, datagram: DatagramSocket.Datagram) => void
-  ): void {
+  answer(target: number, now: number, reply: (requester: number, datagram: DatagramSocket.Datagram) => void): void {
     if (this.#waiting.length === 0) return
     this.#expire(now)
     const rest: Array<Relay> = []

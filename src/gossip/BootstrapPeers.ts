@@ -78,8 +78,8 @@ export class BootstrapPeers {
 
   #waitingAt(source: Uint8Array): Peer | undefined {
     if (this.#waiting === 0) return undefined
-    return this.#peers.find((peer) =>
-      peer.answeredBy === undefined && PackedAddress.compare(peer.address, 0, source, 0) === 0
+    return this.#peers.find(
+      (peer) => peer.answeredBy === undefined && PackedAddress.compare(peer.address, 0, source, 0) === 0
     )
   }
 

@@ -26,20 +26,23 @@ export interface GossipCounters {
   healsTried: number
 }
 
-export class Gossip extends Context.Service<Gossip, {
-  readonly counters: GossipCounters
-  readonly healList: HealList
-  readonly peers: BootstrapPeers
-  /** After a message was merged: notes answering peers, and tells what is to be told unless an ACK will. */
-  readonly received: (inbound: Inbound, datagram: DatagramSocket.Datagram, acknowledged: boolean, now: number) => void
-  /** A member left of its own will; nobody tries to heal it back. */
-  readonly left: (slot: number) => void
-  /** Stops rounds, contacts and healing: we are leaving. */
-  readonly stop: () => void
-}>()("effect-gossip/gossip/Gossip") {
+export class Gossip extends Context.Service<
+  Gossip,
+  {
+    readonly counters: GossipCounters
+    readonly healList: HealList
+    readonly peers: BootstrapPeers
+    /** After a message was merged: notes answering peers, and tells what is to be told unless an ACK will. */
+    readonly received: (inbound: Inbound, datagram: DatagramSocket.Datagram, acknowledged: boolean, now: number) => void
+    /** A member left of its own will; nobody tries to heal it back. */
+    readonly left: (slot: number) => void
+    /** Stops rounds, contacts and healing: we are leaving. */
+    readonly stop: () => void
+  }
+>()("effect-gossip/gossip/Gossip") {
   static readonly layer: Layer.Layer<Gossip, never, CurrentConfig | LocalView | Messenger | NodeClock> = Layer.effect(
     Gossip,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { gossip, network } = yield* CurrentConfig
       const view = yield* LocalView
       const { packer, queue, ...messenger } = yield* Messenger
@@ -79,16 +82,14 @@ export class Gossip extends Context.Service<Gossip, {
         }
       }
       const interval = Duration.toMillis(gossip.interval)
-      yield* Effect.forkScoped(
-        Ticks.forever({ clock, watch, first: interval, period: () => interval, tick: round })
-      )
+      yield* Effect.forkScoped(Ticks.forever({ clock, watch, first: interval, period: () => interval, tick: round }))
 
       // --- joining -----------------------------------------------------------
 
       const contacts = yield* Alarm.make({
         clock,
         watch,
-        next: () => stopped ? Infinity : peers.nextContact(),
+        next: () => (stopped ? Infinity : peers.nextContact()),
         fire: (now) => peers.contactDue(now, (address) => messenger.sendTo(address, packer.contact()))
       })
       contacts.reset()
@@ -97,12 +98,16 @@ export class Gossip extends Context.Service<Gossip, {
       const joined = (datagram: DatagramSocket.Datagram): void => {
         if (asked || stopped) return
         asked = true
-        for (const chunk of packer.snapshot("self")) messenger.reply(datagram, chunk)
+        for (const chunk of packer.introduction()) messenger.reply(datagram, chunk)
       }
 
       // --- healing -----------------------------------------------------------
 
-      const taken = (claim: { readonly idHi: number; readonly idLo: number; readonly address: Uint8Array }): boolean => {
+      const taken = (claim: {
+        readonly idHi: number
+        readonly idLo: number
+        readonly address: Uint8Array
+      }): boolean => {
         const live = table.liveAt(claim.address, 0)
         return live >= 0 && (table.idHi[live] !== claim.idHi || table.idLo[live] !== claim.idLo)
       }
@@ -121,9 +126,7 @@ export class Gossip extends Context.Service<Gossip, {
       const healInterval = Duration.toMillis(gossip.healInterval)
       // Jittered by a quarter, so that the two sides of a healed partition do not all try at once.
       const jittered = () => healInterval * (0.75 + 0.5 * random())
-      yield* Effect.forkScoped(
-        Ticks.forever({ clock, watch, first: jittered(), period: jittered, tick: heal })
-      )
+      yield* Effect.forkScoped(Ticks.forever({ clock, watch, first: jittered(), period: jittered, tick: heal }))
 
       // --- telling -----------------------------------------------------------
 

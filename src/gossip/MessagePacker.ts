@@ -144,13 +144,22 @@ export class MessagePacker {
     return messages
   }
 
-  /** The whole table as chunks of one ANTI_ENTROPY snapshot; `only` ourselves for a newcomer. */
-  snapshot(only?: "self"): Array<Uint8Array> {
+  /** The whole table as chunks of one ANTI_ENTROPY snapshot: every listed member, the dead included. */
+  snapshot(): Array<Uint8Array> {
     const table = this.#table
     const slots = [SelfSlot]
-    for (let slot = 1; slot < table.top && only === undefined; slot++) {
+    for (let slot = SelfSlot + 1; slot < table.top; slot++) {
       if (table.phase[slot] === Phase.Member && !this.#isPrivate(slot)) slots.push(slot)
     }
+    return this.#chunks(slots)
+  }
+
+  /** A newcomer's snapshot: nobody but itself. */
+  introduction(): Array<Uint8Array> {
+    return this.#chunks([SelfSlot])
+  }
+
+  #chunks(slots: ReadonlyArray<number>): Array<Uint8Array> {
     // How many chunks there are stands in each, so the table is laid out before it is written.
     const version = ++this.#snapshot
     const starts = this.#layOut(slots)

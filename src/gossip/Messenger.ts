@@ -10,28 +10,31 @@ import * as PackedAddress from "../wire/PackedAddress.ts"
 import { type LooseClaim, MessagePacker } from "./MessagePacker.ts"
 import { UpdateQueue } from "./UpdateQueue.ts"
 
-export class Messenger extends Context.Service<Messenger, {
-  readonly queue: UpdateQueue
-  readonly packer: MessagePacker
-  /** Sends a message to a member's address. */
-  readonly send: (slot: number, message: Uint8Array) => void
-  /** Sends a message back to where a datagram came from. */
-  readonly reply: (datagram: DatagramSocket.Datagram, message: Uint8Array) => void
-  /** Sends a message to a packed address. */
-  readonly sendTo: (address: Uint8Array, message: Uint8Array) => void
-  /** PINGs a member; with `tell` it hears what we hold of it. */
-  readonly ping: (slot: number, tell: boolean, now: number) => void
-  /** PINGs a member whose address is to be proved, with nothing but our own entry. */
-  readonly prove: (slot: number, now: number) => void
-  /** PINGs whoever is at a claim's address with that claim. */
-  readonly pingWithClaim: (claim: LooseClaim, now: number) => void
-  /** Whether a slot's address never answered us: it gets little, since it may be forged. */
-  readonly isStranger: (slot: number) => boolean
-}>()("effect-gossip/gossip/Messenger") {
-  static readonly layer: Layer.Layer<Messenger, never, CurrentConfig | LocalView | NodeClock | Transport> = Layer
-    .effect(
+export class Messenger extends Context.Service<
+  Messenger,
+  {
+    readonly queue: UpdateQueue
+    readonly packer: MessagePacker
+    /** Sends a message to a member's address. */
+    readonly send: (slot: number, message: Uint8Array) => void
+    /** Sends a message back to where a datagram came from. */
+    readonly reply: (datagram: DatagramSocket.Datagram, message: Uint8Array) => void
+    /** Sends a message to a packed address. */
+    readonly sendTo: (address: Uint8Array, message: Uint8Array) => void
+    /** PINGs a member; with `tell` it hears what we hold of it. */
+    readonly ping: (slot: number, tell: boolean, now: number) => void
+    /** PINGs a member whose address is to be proved, with nothing but our own entry. */
+    readonly prove: (slot: number, now: number) => void
+    /** PINGs whoever is at a claim's address with that claim. */
+    readonly pingWithClaim: (claim: LooseClaim, now: number) => void
+    /** Whether a slot's address never answered us: it gets little, since it may be forged. */
+    readonly isStranger: (slot: number) => boolean
+  }
+>()("effect-gossip/gossip/Messenger") {
+  static readonly layer: Layer.Layer<Messenger, never, CurrentConfig | LocalView | NodeClock | Transport> =
+    Layer.effect(
       Messenger,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { gossip } = yield* CurrentConfig
         const view = yield* LocalView
         const transport = yield* Transport
@@ -51,7 +54,7 @@ export class Messenger extends Context.Service<Messenger, {
         })
 
         const send = (slot: number, message: Uint8Array): void => {
-          const route = table.routes[slot] ??= transport.route(table.address, table.addressAt(slot))
+          const route = (table.routes[slot] ??= transport.route(table.address, table.addressAt(slot)))
           transport.send(message, route)
         }
         const pinged = (slot: number, ping: Uint8Array, now: number): void => {

@@ -268,14 +268,15 @@ export class ClusterView {
     const table = this.table
     const { heartbeat, incarnation, status } = this.#cursor
     if (ofSender && table.has(slot, Mark.Provisional)) this.#settleAddress(slot, address, addressAt, now)
-    const order = Claim.compare(
-      incarnation,
-      status,
-      heartbeat,
-      table.incarnation[slot]!,
-      table.status[slot]!,
-      table.heartbeat[slot]!
-    ) || PackedAddress.compare(address, addressAt, table.address, table.addressAt(slot))
+    const order =
+      Claim.compare(
+        incarnation,
+        status,
+        heartbeat,
+        table.incarnation[slot]!,
+        table.status[slot]!,
+        table.heartbeat[slot]!
+      ) || PackedAddress.compare(address, addressAt, table.address, table.addressAt(slot))
     if (order <= 0) {
       if (order < 0) this.mergedStale++
       this.#noteAlive(slot, incarnation, status, heartbeat)
@@ -382,9 +383,8 @@ export class ClusterView {
       this.#emit("Left", slot, before, cause, now)
       return true
     }
-    const heartbeat = SerialNumber.compare(header.heartbeat, table.heartbeat[slot]!) > 0
-      ? header.heartbeat
-      : table.heartbeat[slot]!
+    const heartbeat =
+      SerialNumber.compare(header.heartbeat, table.heartbeat[slot]!) > 0 ? header.heartbeat : table.heartbeat[slot]!
     this.#apply(slot, header.incarnation, Claim.Dead, heartbeat, undefined, 0, cause, true, now, Mark.Left)
     return true
   }
@@ -425,7 +425,8 @@ export class ClusterView {
 
   /** Believes a Dead claim that was checked, unless the member has a higher incarnation by now. */
   believeDeath(claim: DeathClaim, cause: Cause, now: number): void {
-    if (this.table.isLive(claim.slot)) {
+    // A member that has died meanwhile may have died of an older incarnation.
+    if (this.table.phase[claim.slot] === Phase.Member) {
       this.#verdict(claim.slot, claim.incarnation, Claim.Dead, claim.heartbeat, cause, now)
     }
   }
@@ -539,15 +540,16 @@ export class ClusterView {
     table.file(slot, now)
     if (status === Claim.Dead) this.#aging()
     this.mergedUpdated++
-    const kind = before.previousStatus === status
-      ? "Updated"
-      : status === Claim.Alive
-      ? "Recovered"
-      : status === Claim.Suspect
-      ? "Suspected"
-      : left !== 0
-      ? "Left"
-      : "Died"
+    const kind =
+      before.previousStatus === status
+        ? "Updated"
+        : status === Claim.Alive
+          ? "Recovered"
+          : status === Claim.Suspect
+            ? "Suspected"
+            : left !== 0
+              ? "Left"
+              : "Died"
     this.#emit(kind, slot, before, cause ?? this.#causeOf(ofSender), now)
   }
 

@@ -22,7 +22,7 @@ export const startingIncarnation = (unixMillis: number): number =>
 export class LocalView extends Context.Service<LocalView, ClusterView>()("effect-gossip/membership/LocalView") {
   static readonly layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Transport> = Layer.effect(
     LocalView,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { gossip, network, probes } = yield* CurrentConfig
       const { clock, random, watch } = yield* NodeClock
       const transport = yield* Transport

@@ -31,27 +31,30 @@ export interface Counts {
   readonly left: number
 }
 
-export class Membership extends Context.Service<Membership, {
-  /** This node. */
-  readonly self: Effect.Effect<Member>
-  /** Every listed member, this node first: the dead and the left too, for the time of `dead_retention`. */
-  readonly members: Effect.Effect<ReadonlyArray<Member>>
-  /** The members that are alive, this node first. */
-  readonly alive: Effect.Effect<ReadonlyArray<Member>>
-  /** A listed member by id. */
-  readonly get: (id: NodeId) => Effect.Effect<Option.Option<Member>>
-  /** How many members of each status there are, in constant time. */
-  readonly counts: Effect.Effect<Counts>
-  /**
-   * Every change from the moment of subscription on, each with its cause. A slow
-   * subscriber slows nobody: beyond 1024 waiting changes it misses the oldest, and
-   * gets a `Missed` in their place; it should then read `members` again.
-   */
-  readonly changes: Stream.Stream<Change>
-}>()("effect-gossip/membership/Membership") {
+export class Membership extends Context.Service<
+  Membership,
+  {
+    /** This node. */
+    readonly self: Effect.Effect<Member>
+    /** Every listed member, this node first: the dead and the left too, for the time of `dead_retention`. */
+    readonly members: Effect.Effect<ReadonlyArray<Member>>
+    /** The members that are alive, this node first. */
+    readonly alive: Effect.Effect<ReadonlyArray<Member>>
+    /** A listed member by id. */
+    readonly get: (id: NodeId) => Effect.Effect<Option.Option<Member>>
+    /** How many members of each status there are, in constant time. */
+    readonly counts: Effect.Effect<Counts>
+    /**
+     * Every change from the moment of subscription on, each with its cause. A slow
+     * subscriber slows nobody: beyond 1024 waiting changes it misses the oldest, and
+     * gets a `Missed` in their place; it should then read `members` again.
+     */
+    readonly changes: Stream.Stream<Change>
+  }
+>()("effect-gossip/membership/Membership") {
   static readonly layer: Layer.Layer<Membership, never, LocalView | NodeClock> = Layer.effect(
     Membership,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const view = yield* LocalView
       const { clock, now } = yield* NodeClock
       const { table } = view
@@ -115,9 +118,12 @@ export class Membership extends Context.Service<Membership, {
           publish((sequence) => ({ _tag: "Conflict", sequence, at: at(when), ...conflict }))
       })
 
-      const subscription = Effect.gen(function*() {
+      const subscription = Effect.gen(function* () {
         const changes = yield* PubSub.subscribe(pubsub)
-        yield* Effect.acquireRelease(Effect.sync(() => subscribers++), () => Effect.sync(() => subscribers--))
+        yield* Effect.acquireRelease(
+          Effect.sync(() => subscribers++),
+          () => Effect.sync(() => subscribers--)
+        )
         let expected = sequence + 1
         return Stream.fromSubscription(changes).pipe(
           Stream.map((change): ReadonlyArray<Change> => {

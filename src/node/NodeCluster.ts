@@ -33,7 +33,5 @@ export const layer = (
   Layer.provide(Cluster.layerOptions(options), NodeNetwork.layer)
 
 /** The same from a configuration that is resolved already. */
-export const layerConfig = (
-  config: ClusterConfig
-): Layer.Layer<Cluster | Membership, BindError | AdvertiseError> =>
+export const layerConfig = (config: ClusterConfig): Layer.Layer<Cluster | Membership, BindError | AdvertiseError> =>
   Layer.provide(Cluster.layer(config), NodeNetwork.layer)

@@ -96,7 +96,7 @@ export class VirtualNetwork {
    * A network whose links are as `link` says until they are changed; 1 ms latency
    * and no loss by default. It carries datagrams until the scope closes.
    */
-  static readonly make = Effect.fnUntraced(function*(
+  static readonly make = Effect.fnUntraced(function* (
     link: Partial<Link> = {}
   ): Effect.fn.Return<VirtualNetwork, never, Scope.Scope> {
     const clock = yield* Clock.Clock

@@ -16,7 +16,7 @@ export interface Alarm {
  * away or was dropped costs at most one idle wake-up. At any time one fiber sleeps,
  * or none, and it ends with the scope.
  */
-export const make = Effect.fnUntraced(function*(options: {
+export const make = Effect.fnUntraced(function* (options: {
   readonly clock: Clock.Clock
   readonly watch: PauseWatch
   readonly next: () => number
@@ -27,7 +27,7 @@ export const make = Effect.fnUntraced(function*(options: {
   let armed = Infinity
   let firing = false
 
-  const sleep = Effect.gen(function*() {
+  const sleep = Effect.gen(function* () {
     while (true) {
       armed = next()
       if (armed === Infinity) return

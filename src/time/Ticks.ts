@@ -9,7 +9,8 @@ export const sleepUntil = (clock: Clock.Clock, deadline: number): Effect.Effect<
     const wait = deadline - MonotonicTime.millis(clock)
     if (wait <= 0) return Effect.void
     return Effect.flatMap(clock.sleep(Duration.millis(wait)), () =>
-      deadline - MonotonicTime.millis(clock) > MonotonicTime.EarlyBy ? sleepUntil(clock, deadline) : Effect.void)
+      deadline - MonotonicTime.millis(clock) > MonotonicTime.EarlyBy ? sleepUntil(clock, deadline) : Effect.void
+    )
   })
 
 /**
@@ -29,7 +30,7 @@ export const forever = (options: {
   readonly period: () => number
   readonly tick: (now: number) => void
 }): Effect.Effect<never> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { clock, period, tick, watch } = options
     let deadline = MonotonicTime.millis(clock) + options.first
     while (true) {

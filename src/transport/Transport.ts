@@ -49,8 +49,10 @@ export class AdvertiseError extends Schema.TaggedError<AdvertiseError>()("Advert
   bound: Schema.InetAddress
 }) {
   override get message(): string {
-    return `${NetAddress.formatInet(this.bound)} is every address of this machine, and none was found for others to ` +
+    return (
+      `${NetAddress.formatInet(this.bound)} is every address of this machine, and none was found for others to ` +
       `use: set the address to advertise`
+    )
   }
 }
 
@@ -92,37 +94,42 @@ export interface TransportOptions {
 /** How the advertised address came about. */
 export type AdvertiseSource = "configured" | "bound" | "interface"
 
-export class Transport extends Context.Service<Transport, {
-  /** The bound address. */
-  readonly bound: NetAddress.InetAddress
-  /** The address that others are to use, in canonical form. */
-  readonly advertised: NetAddress.InetAddress
-  readonly advertisedFrom: AdvertiseSource
-  readonly counters: TransportCounters
-  /** Datagrams that the socket's receive buffer had no room for. */
-  readonly receiveDropped: () => number
-  /** Queues a datagram. Never waits and never fails: a full queue drops it and counts. */
-  readonly send: (payload: Uint8Array, to: Destination) => void
-  /** Turns a packed address into one that `send` takes cheapest; keep it. */
-  readonly route: (packed: Uint8Array, at: number) => NetAddress.InetAddress
-  /** Waits until everything queued before has been handed to the socket. */
-  readonly flush: Effect.Effect<void>
-  /** Reads for ever. To be run once. */
-  readonly run: (receive: Receive) => Effect.Effect<never>
-}>()("effect-gossip/transport/Transport") {
+export class Transport extends Context.Service<
+  Transport,
+  {
+    /** The bound address. */
+    readonly bound: NetAddress.InetAddress
+    /** The address that others are to use, in canonical form. */
+    readonly advertised: NetAddress.InetAddress
+    readonly advertisedFrom: AdvertiseSource
+    readonly counters: TransportCounters
+    /** Datagrams that the socket's receive buffer had no room for. */
+    readonly receiveDropped: () => number
+    /** Queues a datagram. Never waits and never fails: a full queue drops it and counts. */
+    readonly send: (payload: Uint8Array, to: Destination) => void
+    /** Turns a packed address into one that `send` takes cheapest; keep it. */
+    readonly route: (packed: Uint8Array, at: number) => NetAddress.InetAddress
+    /** Waits until everything queued before has been handed to the socket. */
+    readonly flush: Effect.Effect<void>
+    /** Reads for ever. To be run once. */
+    readonly run: (receive: Receive) => Effect.Effect<never>
+  }
+>()("effect-gossip/transport/Transport") {
   static readonly layer = (options: TransportOptions): Layer.Layer<Transport, BindError | AdvertiseError, Network> =>
     Layer.effect(Transport, make(options))
 }
 
-const bindError = (address: NetAddress.InetAddress) => (error: DatagramSocket.DatagramSocketError): BindError => {
-  const { reason } = error
-  return reason._tag === "DatagramSocketOpenError"
-    ? new BindError({ address, kind: reason.kind, cause: reason.cause })
-    : new BindError({ address, kind: "Unknown", cause: reason })
-}
+const bindError =
+  (address: NetAddress.InetAddress) =>
+  (error: DatagramSocket.DatagramSocketError): BindError => {
+    const { reason } = error
+    return reason._tag === "DatagramSocketOpenError"
+      ? new BindError({ address, kind: reason.kind, cause: reason.cause })
+      : new BindError({ address, kind: "Unknown", cause: reason })
+  }
 
 /** The address that others can use, and where it comes from. */
-const chooseAdvertised = Effect.fnUntraced(function*(
+const chooseAdvertised = Effect.fnUntraced(function* (
   bound: NetAddress.InetAddress,
   configured: NetAddress.InetAddress | undefined
 ): Effect.fn.Return<readonly [NetAddress.InetAddress, AdvertiseSource], AdvertiseError, Network> {
@@ -133,8 +140,11 @@ const chooseAdvertised = Effect.fnUntraced(function*(
   if (!NetAddress.isUnspecified(bound.address)) return [NetAddress.toCanonical(bound), "bound"]
   const network = yield* Network
   const dual = NetAddress.isIpv6Address(bound.address)
-  const usable = (yield* network.interfaces).filter((address) =>
-    (dual || NetAddress.isIpv4Address(address)) && !NetAddress.isLinkLocal(address) && !NetAddress.isMulticast(address)
+  const usable = (yield* network.interfaces).filter(
+    (address) =>
+      (dual || NetAddress.isIpv4Address(address)) &&
+      !NetAddress.isLinkLocal(address) &&
+      !NetAddress.isMulticast(address)
   )
   // An IPv4 address reaches nodes of both families' sockets; loopback is the last resort.
   const rank = (address: NetAddress.IpAddress) =>
@@ -144,11 +154,11 @@ const chooseAdvertised = Effect.fnUntraced(function*(
   return [NetAddress.inetAddressUnsafe(best, bound.port), "interface"]
 })
 
-const make = Effect.fnUntraced(function*(options: TransportOptions) {
+const make = Effect.fnUntraced(function* (options: TransportOptions) {
   const network = yield* Network
   const layerScope = yield* Effect.scope
 
-  const open = Effect.fnUntraced(function*(address: NetAddress.InetAddress) {
+  const open = Effect.fnUntraced(function* (address: NetAddress.InetAddress) {
     const scope = yield* Scope.fork(layerScope)
     const socket = yield* network.socket(address)
     return yield* Effect.all({ reader: socket.reader, writer: socket.writer }).pipe(
@@ -217,7 +227,7 @@ const make = Effect.fnUntraced(function*(options: TransportOptions) {
       ? Effect.catch(current.writer.writeAll(batch), (error) => Effect.sync(() => countWriteError(error)))
       : Effect.void
 
-  const drain = Effect.gen(function*() {
+  const drain = Effect.gen(function* () {
     while (true) {
       yield* waiting.await
       const batch = queue.length <= SendBatch ? queue : queue.slice(0, SendBatch)
@@ -249,7 +259,7 @@ const make = Effect.fnUntraced(function*(options: TransportOptions) {
     receive(inbound, datagram)
   }
 
-  const read = Effect.fnUntraced(function*(reader: DatagramSocket.Reader, receive: Receive) {
+  const read = Effect.fnUntraced(function* (reader: DatagramSocket.Reader, receive: Receive) {
     while (true) {
       const batch = yield* reader.pull
       for (const datagram of batch) take(datagram, receive)
@@ -258,7 +268,7 @@ const make = Effect.fnUntraced(function*(options: TransportOptions) {
     }
   })
 
-  const reopen = Effect.gen(function*() {
+  const reopen = Effect.gen(function* () {
     // A write to a socket without a reader waits for ever, so nobody may be in one meanwhile.
     yield* FiberHandle.clear(sender)
     yield* Scope.close(current.scope, Exit.void)

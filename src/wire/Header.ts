@@ -16,7 +16,7 @@ export const MaxMessage = HeaderLength + MaxPayload
 export const Kind = { Gossip: 1, Ping: 2, PingReq: 3, Ack: 4, Leave: 5, AntiEntropy: 6 } as const
 
 /** One of the `Kind` bytes. */
-export type KindCode = typeof Kind[keyof typeof Kind]
+export type KindCode = (typeof Kind)[keyof typeof Kind]
 
 /** Flag bit 0: the receiver acknowledges this message. */
 export const RequestAck = 1

@@ -21,7 +21,7 @@ export interface MessageEntry {
   readonly nodeId: NodeId.NodeId
   readonly heartbeat: number
   readonly incarnation: number
-  readonly status: typeof statuses[number]
+  readonly status: (typeof statuses)[number]
   readonly address: NetAddress.InetAddress
 }
 
@@ -175,7 +175,15 @@ export const encode = (message: Message): Result.Result<Uint8Array, WireError.Pa
     }
     for (const entry of message.entries) {
       const { address, heartbeat, incarnation, nodeId, status } = entry
-      Entry.writePrefix(bytes, at, NodeId.hi(nodeId), NodeId.lo(nodeId), heartbeat, incarnation, statuses.indexOf(status))
+      Entry.writePrefix(
+        bytes,
+        at,
+        NodeId.hi(nodeId),
+        NodeId.lo(nodeId),
+        heartbeat,
+        incarnation,
+        statuses.indexOf(status)
+      )
       at += Entry.PrefixLength
       at += PackedAddress.writeExact(address, bytes, at)
     }
@@ -195,8 +203,11 @@ const orInvalid = <A>(
   })
 
 const isMessage = (u: unknown): u is Message =>
-  Predicate.hasProperty(u, "_tag") && Predicate.isString(u._tag) && Object.hasOwn(kindOf, u._tag) &&
-  Predicate.hasProperty(u, "senderId") && Predicate.isBigInt(u.senderId)
+  Predicate.hasProperty(u, "_tag") &&
+  Predicate.isString(u._tag) &&
+  Object.hasOwn(kindOf, u._tag) &&
+  Predicate.hasProperty(u, "senderId") &&
+  Predicate.isBigInt(u.senderId)
 
 /** A message as a declared schema; its parts are checked when bytes are decoded, not again. */
 export const Message = Schema.declare(isMessage, { identifier: "Message" })

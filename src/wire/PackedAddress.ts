@@ -12,7 +12,7 @@ export const Ipv4Length = 7
 export const MaxLength = 19
 
 /** The packed length for a family byte, or 0 when the family is unknown. */
-export const lengthOf = (family: number): number => family === 4 ? Ipv4Length : family === 6 ? MaxLength : 0
+export const lengthOf = (family: number): number => (family === 4 ? Ipv4Length : family === 6 ? MaxLength : 0)
 
 /** Whether the packed address at `at` is an IPv4-mapped IPv6 address (`::ffff:0:0/96`). */
 export const isMapped = (bytes: Uint8Array, at: number): boolean => {
@@ -99,8 +99,14 @@ export const writeExact = (address: NetAddress.InetAddress, to: Uint8Array, at: 
 /** Reads the packed address at `at`, whose family must be known. */
 export const read = (bytes: Uint8Array, at: number): NetAddress.InetAddress =>
   bytes[at] === 4
-    ? NetAddress.inetAddressUnsafe(NetAddress.ipv4FromBytesUnsafe(bytes.subarray(at + 1, at + 5)), readU16(bytes, at + 5))
-    : NetAddress.inetAddressUnsafe(NetAddress.ipv6FromBytesUnsafe(bytes.subarray(at + 1, at + 17)), readU16(bytes, at + 17))
+    ? NetAddress.inetAddressUnsafe(
+        NetAddress.ipv4FromBytesUnsafe(bytes.subarray(at + 1, at + 5)),
+        readU16(bytes, at + 5)
+      )
+    : NetAddress.inetAddressUnsafe(
+        NetAddress.ipv6FromBytesUnsafe(bytes.subarray(at + 1, at + 17)),
+        readU16(bytes, at + 17)
+      )
 
 /** Packs an `InetAddress` in canonical form into an array of its own. */
 export const pack = (address: NetAddress.InetAddress): Uint8Array => {
