@@ -600,6 +600,12 @@ describe("PackedAddress", () => {
     )
   })
 
+  it("takes no address for IPv4-mapped that differs from ::ffff:0:0/96 in any byte", () => {
+    const exact = v6(0xff, 0xff, 10, 0, 0, 1, 0x1b, 0x58)
+    expect(PackedAddress.isMapped(exact, 0)).toBe(true)
+    for (let at = 0; at < 13; at++) expect(PackedAddress.isMapped(exact.with(at, exact[at]! ^ 2), 0)).toBe(false)
+  })
+
   it("has one key for each address", () => {
     fc.assert(
       fc.property(address, address, (a, b) => {
