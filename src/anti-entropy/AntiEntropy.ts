@@ -11,7 +11,6 @@ import { Messenger } from "../gossip/Messenger.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Phase, SelfSlot } from "../membership/MemberTable.ts"
 import { NodeClock } from "../time/NodeClock.ts"
-import * as Ticks from "../time/Ticks.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { Assemblies, type Assembly } from "./Assembly.ts"
@@ -52,7 +51,7 @@ export class AntiEntropy extends Context.Service<
         const { gossip } = yield* CurrentConfig
         const view = yield* LocalView
         const { packer, ...messenger } = yield* Messenger
-        const { clock, random, watch } = yield* NodeClock
+        const { every, random } = yield* NodeClock
         const { table } = view
         const assemblies = new Assemblies()
         const cursor = new EntryCursor()
@@ -99,20 +98,16 @@ export class AntiEntropy extends Context.Service<
 
         const period = Duration.toMillis(gossip.antiEntropyInterval)
         if (period > 0) {
-          yield* Effect.forkScoped(
-            Ticks.forever({
-              clock,
-              watch,
-              first: period,
-              period: () => period,
-              tick: () => {
-                const slot = stopped ? -1 : table.randomLive(random)
-                if (slot < 0) return
-                counters.rounds++
-                sendTable(slot)
-              }
-            })
-          )
+          yield* every("anti-entropy", {
+            first: period,
+            period: () => period,
+            tick: () => {
+              const slot = stopped ? -1 : table.randomLive(random)
+              if (slot < 0) return
+              counters.rounds++
+              sendTable(slot)
+            }
+          })
         }
 
         /** Notes, for each entry of a chunk, what we know better of its node. */
@@ -179,7 +174,9 @@ export class AntiEntropy extends Context.Service<
             assemblies.finish(id)
             counters.snapshotsCompleted++
             if (assembly.namedCount <= 1 && assembly.isNamed(sender)) return welcome(sender, now)
-            if (!messenger.isStranger(sender)) answer(sender, assembly)
+            if (!messenger.isStranger(sender)) return answer(sender, assembly)
+            // Once it has answered a PING the next snapshot gets its answer.
+            messenger.prove(sender, now)
           },
           stop: () => {
             stopped = true

@@ -75,7 +75,7 @@ export type Components =
 
 const make = Effect.gen(function* () {
   const { network } = yield* CurrentConfig
-  const { now, random } = yield* NodeClock
+  const { fork, now, random } = yield* NodeClock
   const transport = yield* Transport
   const view = yield* LocalView
   const messenger = yield* Messenger
@@ -127,7 +127,7 @@ const make = Effect.gen(function* () {
     if (acknowledged) acknowledge(datagram)
   }
 
-  yield* Effect.forkScoped(transport.run(receive))
+  yield* fork("receiving", transport.run(receive))
 
   const log = yield* FiberSet.makeRuntime<never>()
   view.observe({

@@ -7,14 +7,12 @@ import type { DatagramSocket } from "effect/socket"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
 import type { LooseClaim } from "../gossip/MessagePacker.ts"
-import { Messenger } from "../gossip/Messenger.ts"
+import { looseClaim, Messenger } from "../gossip/Messenger.ts"
 import type { DeathClaim } from "../membership/ClusterView.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Phase, SelfSlot } from "../membership/MemberTable.ts"
-import * as Alarm from "../time/Alarm.ts"
 import { DeadlineQueue } from "../time/DeadlineQueue.ts"
 import { NodeClock } from "../time/NodeClock.ts"
-import * as Ticks from "../time/Ticks.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import { IndirectAck } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
@@ -76,7 +74,7 @@ export class FailureDetector extends Context.Service<
         const { probes } = yield* CurrentConfig
         const view = yield* LocalView
         const { packer, ...messenger } = yield* Messenger
-        const { clock, random, watch } = yield* NodeClock
+        const { alarm, every, random, watch } = yield* NodeClock
         const { table } = view
         const interval = Duration.toMillis(probes.interval)
         const timeout = Duration.toMillis(probes.timeout)
@@ -117,12 +115,11 @@ export class FailureDetector extends Context.Service<
           checks.due(now, (claim) => messenger.pingWithClaim(looseClaimOf(claim), now), believe(now))
         }
 
-        const looseClaimOf = ({ address, heartbeat, incarnation, slot }: DeathClaim): LooseClaim => ({
-          idHi: table.idHi[slot]!,
-          idLo: table.idLo[slot]!,
+        /** With the address that we hold: who makes up a death may make up an address too. */
+        const looseClaimOf = ({ heartbeat, incarnation, slot }: DeathClaim): LooseClaim => ({
+          ...looseClaim(table, slot),
           incarnation,
-          heartbeat,
-          address
+          heartbeat
         })
 
         const believe =
@@ -130,9 +127,7 @@ export class FailureDetector extends Context.Service<
           (claim: DeathClaim): void =>
             view.believeDeath(claim, { _tag: "DeathConfirmed", by: claim.by, pings: Pings }, now)
 
-        const alarm = yield* Alarm.make({
-          clock,
-          watch,
+        const deadline = yield* alarm("suspicions", {
           next: () => (stopped ? Infinity : Math.min(deadlines.next, checks.next)),
           fire: judge
         })
@@ -153,7 +148,7 @@ export class FailureDetector extends Context.Service<
           const length = suspicionTimeout(timing, table.live) + fraction * timing.jitter
           suspicions.set(slot, { incarnation, timeout: length })
           deadlines.set(slot, now + length)
-          alarm.reset()
+          deadline.reset()
         }
 
         view.observe({
@@ -175,7 +170,7 @@ export class FailureDetector extends Context.Service<
           },
           deathClaimed: (claim, now) => {
             checks.add(claim, now)
-            alarm.reset()
+            deadline.reset()
           }
         })
 
@@ -224,26 +219,22 @@ export class FailureDetector extends Context.Service<
           view.suspect(target, { _tag: "ProbeFailed", relays: relays.map((slot) => view.idOf(slot)) }, now)
         }
 
-        yield* Effect.forkScoped(
-          Ticks.forever({
-            clock,
-            watch,
-            first: interval,
-            // A cycle has two ticks: from the PING to the timeout, and on to the end of the interval.
-            period: () => (awaitingAck ? timeout : interval - timeout) * scale,
-            tick: (now) => {
-              if (stopped) return
-              if (awaitingAck) {
-                awaitingAck = false
-                return askRelays()
-              }
-              concludeProbe(now)
-              scale = health.score + 1
-              awaitingAck = true
-              startProbe(now)
+        yield* every("probe", {
+          first: interval,
+          // A cycle has two ticks: from the PING to the timeout, and on to the end of the interval.
+          period: () => (awaitingAck ? timeout : interval - timeout) * scale,
+          tick: (now) => {
+            if (stopped) return
+            if (awaitingAck) {
+              awaitingAck = false
+              return askRelays()
             }
-          })
-        )
+            concludeProbe(now)
+            scale = health.score + 1
+            awaitingAck = true
+            startProbe(now)
+          }
+        })
 
         // --- messages --------------------------------------------------------
 

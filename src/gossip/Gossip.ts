@@ -5,9 +5,7 @@ import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { SelfSlot } from "../membership/MemberTable.ts"
-import * as Alarm from "../time/Alarm.ts"
 import { NodeClock } from "../time/NodeClock.ts"
-import * as Ticks from "../time/Ticks.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { BootstrapPeers } from "./BootstrapPeers.ts"
 import { HealList } from "./HealList.ts"
@@ -46,7 +44,7 @@ export class Gossip extends Context.Service<
       const { gossip, network } = yield* CurrentConfig
       const view = yield* LocalView
       const { packer, queue, ...messenger } = yield* Messenger
-      const { clock, now: readClock, random, watch } = yield* NodeClock
+      const { alarm, every, now: readClock, random } = yield* NodeClock
       const { table } = view
 
       const counters: GossipCounters = { rounds: 0, sent: 0, told: 0, healsTried: 0 }
@@ -82,13 +80,11 @@ export class Gossip extends Context.Service<
         }
       }
       const interval = Duration.toMillis(gossip.interval)
-      yield* Effect.forkScoped(Ticks.forever({ clock, watch, first: interval, period: () => interval, tick: round }))
+      yield* every("gossip", { first: interval, period: () => interval, tick: round })
 
       // --- joining -----------------------------------------------------------
 
-      const contacts = yield* Alarm.make({
-        clock,
-        watch,
+      const contacts = yield* alarm("contacts", {
         next: () => (stopped ? Infinity : peers.nextContact()),
         fire: (now) => peers.contactDue(now, (address) => messenger.sendTo(address, packer.contact()))
       })
@@ -126,7 +122,7 @@ export class Gossip extends Context.Service<
       const healInterval = Duration.toMillis(gossip.healInterval)
       // Jittered by a quarter, so that the two sides of a healed partition do not all try at once.
       const jittered = () => healInterval * (0.75 + 0.5 * random())
-      yield* Effect.forkScoped(Ticks.forever({ clock, watch, first: jittered(), period: jittered, tick: heal }))
+      yield* every("healing", { first: jittered(), period: jittered, tick: heal })
 
       // --- telling -----------------------------------------------------------
 

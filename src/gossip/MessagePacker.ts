@@ -161,7 +161,7 @@ export class MessagePacker {
 
   #chunks(slots: ReadonlyArray<number>): Array<Uint8Array> {
     // How many chunks there are stands in each, so the table is laid out before it is written.
-    const version = ++this.#snapshot
+    const version = this.#nextVersion()
     const starts = this.#layOut(slots)
     return starts.map((start, index) => {
       this.#begin(Kind.AntiEntropy, 0)
@@ -169,6 +169,12 @@ export class MessagePacker {
       for (const slot of slots.slice(start, starts[index + 1] ?? slots.length)) this.#slot(slot)
       return this.#writer.finish()
     })
+  }
+
+  /** Snapshots are told apart by a number that rises within a life and, with the incarnation, over restarts. */
+  #nextVersion(): number {
+    this.#snapshot = (this.#snapshot + 1) % SnapshotsPerIncarnation
+    return this.#table.incarnation[SelfSlot]! * SnapshotsPerIncarnation + this.#snapshot
   }
 
   /** Where each chunk begins in `slots`. */
@@ -281,6 +287,9 @@ export class MessagePacker {
     }
   }
 }
+
+/** With a 32-bit incarnation above it this stays below 2^53. */
+const SnapshotsPerIncarnation = 0x100000
 
 /** Bytes of an ANTI_ENTROPY message before its entries. */
 const ChunkOverhead = HeaderLength + ChunkPrefixLength

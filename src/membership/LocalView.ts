@@ -2,9 +2,7 @@
 import { Context, Duration, Effect, Layer } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as NodeId from "../domain/NodeId.ts"
-import * as Alarm from "../time/Alarm.ts"
 import { NodeClock } from "../time/NodeClock.ts"
-import * as Ticks from "../time/Ticks.ts"
 import { Transport } from "../transport/Transport.ts"
 import { ClusterView } from "./ClusterView.ts"
 
@@ -24,7 +22,7 @@ export class LocalView extends Context.Service<LocalView, ClusterView>()("effect
     LocalView,
     Effect.gen(function* () {
       const { gossip, network, probes } = yield* CurrentConfig
-      const { clock, random, watch } = yield* NodeClock
+      const { alarm, clock, every, random } = yield* NodeClock
       const transport = yield* Transport
       const view = new ClusterView({
         id: network.nodeId ?? NodeId.random(random),
@@ -35,18 +33,14 @@ export class LocalView extends Context.Service<LocalView, ClusterView>()("effect
         seed: Math.floor(random() * 0x100000000)
       })
 
-      const alarm = yield* Alarm.make({
-        clock,
-        watch,
+      const expiry = yield* alarm("expiry of the dead", {
         next: () => view.nextExpiry(),
         fire: (now) => view.expire(now)
       })
-      view.onAging(alarm.reset)
+      view.onAging(expiry.reset)
 
       const beat = Duration.toMillis(gossip.heartbeatInterval)
-      yield* Effect.forkScoped(
-        Ticks.forever({ clock, watch, first: beat, period: () => beat, tick: () => view.beat() })
-      )
+      yield* every("heartbeat", { first: beat, period: () => beat, tick: () => view.beat() })
       return view
     })
   )

@@ -107,10 +107,8 @@ export class VirtualNetwork {
       cut: false,
       ...link
     })
-    const alarm = yield* Alarm.make({
-      clock,
-      // What runs the network is nobody's process, so its lateness says nothing.
-      watch: new PauseWatch(Infinity),
+    // What runs the network is nobody's process, so its lateness says nothing.
+    const alarm = yield* Alarm.make(clock, new PauseWatch(Infinity), {
       next: () => network.#arrivals.next,
       fire: (now) => network.#deliver(now)
     })

@@ -10,19 +10,25 @@ export interface Alarm {
   readonly reset: () => void
 }
 
-/**
- * Makes an alarm that calls `fire` when the earliest deadline, as `next` tells it
- * (ms of the monotonic clock; Infinity for none), has come. A deadline that moved
- * away or was dropped costs at most one idle wake-up. At any time one fiber sleeps,
- * or none, and it ends with the scope.
- */
-export const make = Effect.fnUntraced(function* (options: {
-  readonly clock: Clock.Clock
-  readonly watch: PauseWatch
+/** What an alarm watches and does. */
+export interface AlarmOptions {
+  /** The earliest deadline, in ms of the monotonic clock; Infinity for none. */
   readonly next: () => number
+  /** Does what is due. */
   readonly fire: (now: number) => void
-}): Effect.fn.Return<Alarm, never, Scope.Scope> {
-  const { clock, fire, next, watch } = options
+}
+
+/**
+ * Makes an alarm that calls `fire` when the earliest deadline has come. A deadline
+ * that moved away or was dropped costs at most one idle wake-up. At any time one
+ * fiber sleeps, or none, and it ends with the scope. `supervise` wraps that fiber.
+ */
+export const make = Effect.fnUntraced(function* (
+  clock: Clock.Clock,
+  watch: PauseWatch,
+  { fire, next }: AlarmOptions,
+  supervise: (effect: Effect.Effect<void>) => Effect.Effect<void> = (effect) => effect
+): Effect.fn.Return<Alarm, never, Scope.Scope> {
   const run = yield* FiberHandle.makeRuntime<never>()
   let armed = Infinity
   let firing = false
@@ -44,7 +50,7 @@ export const make = Effect.fnUntraced(function* (options: {
   return {
     reset: () => {
       // The sleeper asks for the next deadline itself once `fire` returns.
-      if (!firing && next() < armed) run(sleep)
+      if (!firing && next() < armed) run(supervise(sleep))
     }
   }
 })

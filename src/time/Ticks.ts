@@ -13,6 +13,15 @@ export const sleepUntil = (clock: Clock.Clock, deadline: number): Effect.Effect<
     )
   })
 
+/** When and what to do periodically. */
+export interface TickOptions {
+  /** Milliseconds until the first tick. */
+  readonly first: number
+  /** Milliseconds until the next tick; positive. */
+  readonly period: () => number
+  readonly tick: (now: number) => void
+}
+
 /**
  * Calls `tick` once per period, for ever.
  *
@@ -21,18 +30,10 @@ export const sleepUntil = (clock: Clock.Clock, deadline: number): Effect.Effect<
  * a whole period the next is a period away: what was missed is not made up for.
  * Every tick's lateness goes to `watch`.
  */
-export const forever = (options: {
-  readonly clock: Clock.Clock
-  readonly watch: PauseWatch
-  /** Milliseconds until the first tick. */
-  readonly first: number
-  /** Milliseconds until the next tick; positive. */
-  readonly period: () => number
-  readonly tick: (now: number) => void
-}): Effect.Effect<never> =>
+export const forever = (clock: Clock.Clock, watch: PauseWatch, options: TickOptions): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const { clock, period, tick, watch } = options
-    let deadline = MonotonicTime.millis(clock) + options.first
+    const { first, period, tick } = options
+    let deadline = MonotonicTime.millis(clock) + first
     while (true) {
       yield* sleepUntil(clock, deadline)
       // Early by less than a timer's grain is on time.

@@ -69,7 +69,7 @@ export interface TransportCounters {
   datagramsOut: number
   bytesOut: number
   /** Datagrams that were no message, by reason. */
-  readonly dropped: Record<WireError.WireError["_tag"], number>
+  readonly dropped: Record<WireError.WireError["_tag"] | "UnknownSource", number>
   /** Datagrams that found the send queue full. */
   overflow: number
   /** Failed writes by kind. */
@@ -127,6 +127,16 @@ const bindError =
       ? new BindError({ address, kind: reason.kind, cause: reason.cause })
       : new BindError({ address, kind: "Unknown", cause: reason })
   }
+
+/** Packs a datagram's source, or returns `false` for one of an IPv6 zone that appeared after the socket was opened. */
+const readSource = (datagram: DatagramSocket.Datagram, into: Uint8Array): boolean => {
+  try {
+    PackedAddress.write(datagram.address, into, 0)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** The address that others can use, and where it comes from. */
 const chooseAdvertised = Effect.fnUntraced(function* (
@@ -186,7 +196,8 @@ const make = Effect.fnUntraced(function* (options: TransportOptions) {
       LengthMismatch: 0,
       ChecksumMismatch: 0,
       UnknownKind: 0,
-      MalformedPayload: 0
+      MalformedPayload: 0,
+      UnknownSource: 0
     },
     overflow: 0,
     writeErrors: {},
@@ -255,7 +266,10 @@ const make = Effect.fnUntraced(function* (options: TransportOptions) {
       counters.dropped[fault._tag]++
       return
     }
-    PackedAddress.write(datagram.address, inbound.source, 0)
+    if (!readSource(datagram, inbound.source)) {
+      counters.dropped.UnknownSource++
+      return
+    }
     receive(inbound, datagram)
   }
 
