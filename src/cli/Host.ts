@@ -1,0 +1,19 @@
+/**
+ * The process that a command runs in, as far as commands need it. `src/node/main.ts` provides the real one.
+ */
+import type { Effect, Option } from "effect"
+import { Context } from "effect"
+
+/**
+ * The process that a command runs in. It ends a command by interrupting it, so that every scope closes; a second
+ * signal ends the process at once.
+ */
+export class Host extends Context.Service<
+  Host,
+  {
+    /** The environment variables. */
+    readonly env: Readonly<Record<string, string | undefined>>
+    /** The signal that asked the command to end, `SIGTERM` or `SIGINT`, if one has. */
+    readonly signal: Effect.Effect<Option.Option<string>>
+  }
+>()("effect-gossip/cli/Host") {}

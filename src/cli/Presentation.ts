@@ -1,0 +1,99 @@
+/**
+ * Help, version and mistakes in the invocation, as the program shows them: help and version on standard output; a
+ * mistake on standard error, as one line each and without the help.
+ */
+import { Console, Effect, Layer } from "effect"
+import type { CliError, HelpDoc } from "effect/cli"
+import { CliOutput, TerminalCapabilities } from "effect/cli"
+import { entries } from "../config/ConfigTable.ts"
+
+const program = "gossip"
+
+/**
+ * Marks each line as this program's, so that it can be told apart in the log of a service manager.
+ */
+export const errorLines = (message: string): string =>
+  message
+    .split("\n")
+    .map((line) => `${program}: ${line}`)
+    .join("\n")
+
+const orHelp = (suggestions: ReadonlyArray<string>, path: ReadonlyArray<string> | undefined): string =>
+  suggestions.length === 0
+    ? `; ${[...(path ?? [program]), "--help"].join(" ")} lists what there is`
+    : `; did you mean ${suggestions.join(" or ")}?`
+
+// Every key of the configuration has the name of a flag, and only the keys of one node's place in the network have the
+// flag. Who tries another one is told where it goes.
+const elsewhere = (flag: string): string | undefined => {
+  const entry = entries.find((entry) => entry.flag === flag)
+  return entry && `${flag} is not a flag; set ${entry.variable}, or \`${entry.path}\` in the file that --config names`
+}
+
+const invalidValue = ({ expected, option, value }: CliError.InvalidValue): string => {
+  const flag = `--${option}`
+  const choices = expected.replaceAll('"', "")
+  if (expected.startsWith("at most ")) return `${flag} may be given once`
+  return value === "" ? `${flag} needs a value: ${choices}` : `${flag} is ${JSON.stringify(value)}; expected ${choices}`
+}
+
+const sentence = (error: CliError.CliError): string => {
+  switch (error._tag) {
+    case "UnrecognizedOption":
+      return elsewhere(error.option) ?? `unknown flag ${error.option}${orHelp(error.suggestions, error.command)}`
+    case "UnknownSubcommand":
+      return `unknown command ${JSON.stringify(error.subcommand)}${orHelp(error.suggestions, error.parent)}`
+    case "UnexpectedArgument":
+      return `unexpected ${error.arguments.map((argument) => JSON.stringify(argument)).join(" ")}`
+    case "InvalidValue":
+      return invalidValue(error)
+    default:
+      return error.message
+  }
+}
+
+// The value of an unknown flag is then a value too many, and not a mistake of its own.
+const withoutConsequences = (errors: ReadonlyArray<CliError.CliError>): ReadonlyArray<CliError.CliError> => {
+  const causes = errors.filter((error) => error._tag !== "UnexpectedArgument")
+  return causes.some((error) => error._tag === "UnrecognizedOption") ? causes : errors
+}
+
+// The list of choices stands in the description, so the placeholder need not repeat it.
+const placeholders: Readonly<Record<string, string>> = { "log-level": "LEVEL", completions: "SHELL" }
+
+const brief = (flag: HelpDoc.FlagDoc): HelpDoc.FlagDoc => ({ ...flag, type: placeholders[flag.name] ?? flag.type })
+
+const formatterOf = (colors: boolean): CliOutput.Formatter => {
+  const standard = CliOutput.defaultFormatter({ colors })
+  return {
+    formatHelpDoc: (doc) => standard.formatHelpDoc({ ...doc, globalFlags: (doc.globalFlags ?? []).map(brief) }),
+    formatCliError: sentence,
+    formatError: (error) => errorLines(sentence(error)),
+    formatErrors: (errors) =>
+      withoutConsequences(errors)
+        .map((error) => errorLines(sentence(error)))
+        .join("\n"),
+    formatVersion: (name, version) => `${name} ${version}`
+  }
+}
+
+const presenter: CliOutput.Presenter = {
+  present: Effect.fnUntraced(function* (event) {
+    if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
+    const formatter = yield* CliOutput.Formatter
+    yield* Console.error(formatter.formatErrors(event.errors))
+  })
+}
+
+/**
+ * How the program shows help, version and mistakes.
+ */
+export const layer: Layer.Layer<never> = Layer.merge(
+  Layer.effect(
+    CliOutput.Formatter,
+    Effect.map(TerminalCapabilities.TerminalCapabilities, ({ canAnimate, canColor }) =>
+      formatterOf(canColor && canAnimate)
+    )
+  ),
+  CliOutput.layerPresenter(presenter)
+)

@@ -1,0 +1,36 @@
+/**
+ * The program: its commands, and how each of them logs and reports mistakes.
+ */
+import { Effect, Layer } from "effect"
+import { CliConfig, Command, GlobalFlag } from "effect/cli"
+import * as HumanLog from "./HumanLog.ts"
+import * as Presentation from "./Presentation.ts"
+import { run } from "./run.ts"
+
+/**
+ * The command line.
+ */
+export const gossip = Command.make("gossip").pipe(
+  Command.withDescription("Cluster membership by SWIM gossip over UDP: who is there, who failed, who left."),
+  Command.withSubcommands([{ group: "COMMANDS", commands: [run] }]),
+  Command.withExamples([
+    { command: "gossip run --bind 127.0.0.1:7946", description: "The first node of a cluster on this machine" },
+    { command: "gossip run --peers 127.0.0.1:7946", description: "Another one that joins it" }
+  ])
+)
+
+/**
+ * Runs the command that the arguments of the process name.
+ */
+export const main = (version: string) =>
+  Command.run(gossip, { version }).pipe(
+    Effect.provide(
+      Layer.mergeAll(
+        HumanLog.layer,
+        Presentation.layer,
+        CliConfig.layer({
+          builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.LogLevel, GlobalFlag.Completions]
+        })
+      )
+    )
+  )

@@ -1,0 +1,237 @@
+/**
+ * `gossip run`: one node, until a signal ends it.
+ */
+import type { PlatformError } from "effect"
+import { Effect, FileSystem, Latch, Option, Schema, Stream } from "effect"
+import { CliError, Command, Flag } from "effect/cli"
+import { NetAddress } from "effect/net"
+import { Cluster } from "../cluster/Cluster.ts"
+import type { ClusterConfig, ClusterConfigError } from "../config/ClusterConfig.ts"
+import type { ConfigFileError } from "../config/ConfigFile.ts"
+import * as ConfigSources from "../config/ConfigSources.ts"
+import { keys } from "../config/ConfigTable.ts"
+import type { Change } from "../domain/Change.ts"
+import type { NodeId } from "../domain/NodeId.ts"
+import { Membership } from "../membership/Membership.ts"
+import * as NodeCluster from "../node/NodeCluster.ts"
+import type { AdvertiseError, BindError } from "../transport/Transport.ts"
+import { changeLine, durationText, memberText, mentioned } from "./ChangeLine.ts"
+import { Host } from "./Host.ts"
+
+const flags = {
+  bind: Flag.String("bind").pipe(Flag.withMetavar("ADDR"), Flag.withDescription(keys.network.bind.doc), Flag.optional),
+  peers: Flag.String("peers").pipe(
+    Flag.withMetavar("ADDR,ADDR"),
+    Flag.withDescription(keys.network.peers.doc),
+    Flag.atLeast(0)
+  ),
+  advertise: Flag.String("advertise").pipe(
+    Flag.withMetavar("ADDR"),
+    Flag.withDescription(keys.network.advertise.doc),
+    Flag.optional
+  ),
+  nodeId: Flag.String("node-id").pipe(
+    Flag.withMetavar("ID"),
+    Flag.withDescription(keys.network.nodeId.doc),
+    Flag.optional
+  ),
+  config: Flag.String("config").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("TOML file with the configuration; gossip.example.toml explains every key."),
+    Flag.optional
+  )
+}
+
+type Flags = Command.Command.Config.Infer<typeof flags>
+
+/**
+ * Joins a cluster and logs what happens there, until SIGINT or SIGTERM; then it leaves.
+ */
+export const run = Command.make(
+  "run",
+  flags,
+  Effect.fnUntraced(
+    function* (flags: Flags) {
+      const { config, unknownVariables } = yield* load(flags)
+      for (const { name, suggestion } of unknownVariables) {
+        const hint = suggestion === undefined ? "" : `; did you mean ${suggestion}?`
+        yield* Effect.logWarning(`unknown environment variable ${name} has no effect${hint}`)
+      }
+      yield* Effect.provide(serve(config), NodeCluster.layerConfig(config))
+    },
+    Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: userMessage(cause) }))
+  )
+).pipe(
+  Command.withShortDescription("Run a node: join a cluster and log who joins, fails and leaves."),
+  Command.withDescription(
+    [
+      "Runs a node. It joins the cluster of its peers and logs every change of membership, with its cause, to standard",
+      "  output. SIGINT or SIGTERM makes it leave politely and exit 0; a second one makes it exit at once.",
+      "",
+      "  Everything else is set in the TOML file or by environment variables named GOSSIP_<SECTION>_<KEY>. A flag goes",
+      "  before the environment, the environment before the file, the file before the default.",
+      "",
+      '  ADDR is "IPv4:port" or "[IPv6]:port". ID is decimal, or 0x and hexadecimal digits.'
+    ].join("\n")
+  ),
+  Command.withExamples([
+    { command: "gossip run --bind 127.0.0.1:7946", description: "The first node of a cluster on this machine" },
+    { command: "gossip run --peers 127.0.0.1:7946", description: "Another one, on any free port" },
+    {
+      command: "gossip run --bind 0.0.0.0:7946 --peers 10.0.0.1:7946,10.0.0.2:7946",
+      description: "A node for other machines to reach"
+    },
+    {
+      command: "GOSSIP_PROBES_SUSPECT_TIMEOUT_MS=5000 gossip run --config gossip.toml",
+      description: "Configured by a file, with one key set by the environment"
+    }
+  ])
+)
+
+/**
+ * The configuration file cannot be read.
+ */
+class UnreadableFile extends Schema.TaggedError<UnreadableFile>()("UnreadableFile", {
+  path: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `cannot read ${this.path}: ${this.reason}`
+  }
+}
+
+const reasonOf = ({ reason }: PlatformError.PlatformError): string => {
+  switch (reason._tag) {
+    case "NotFound":
+      return "there is no such file"
+    case "PermissionDenied":
+      return "permission denied"
+    case "BadResource":
+      return "it is not a file"
+    default:
+      return reason.cause instanceof Error ? reason.cause.message : reason.message
+  }
+}
+
+const readFile = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* Effect.mapError(
+    fs.readFileString(path),
+    (error) => new UnreadableFile({ path, reason: reasonOf(error) })
+  )
+  return { path, text }
+})
+
+const load = Effect.fnUntraced(function* (flags: Flags) {
+  const { env } = yield* Host
+  const file = yield* Effect.transposeOption(Option.map(flags.config, readFile))
+  return yield* ConfigSources.load({
+    flags: {
+      bind: Option.getOrUndefined(flags.bind),
+      // Given without a value it means nobody, and overrides what file and environment name.
+      peers: flags.peers.length === 0 ? undefined : flags.peers.flatMap(addressesIn),
+      advertise: Option.getOrUndefined(flags.advertise),
+      nodeId: Option.getOrUndefined(flags.nodeId)
+    },
+    env,
+    file
+  })
+})
+
+const addressesIn = (list: string): ReadonlyArray<string> =>
+  list
+    .split(",")
+    .map((address) => address.trim())
+    .filter((address) => address !== "")
+
+const userMessage = (
+  error: ClusterConfigError | ConfigFileError | UnreadableFile | BindError | AdvertiseError
+): string =>
+  error._tag === "ClusterConfigError" ? error.problems.map(({ message }) => message).join("\n") : error.message
+
+const serve = Effect.fnUntraced(
+  function* (config: ClusterConfig) {
+    const membership = yield* Membership
+    const introduced = yield* Latch.make()
+    yield* Stream.runForEach(membership.changes, (change) => Effect.andThen(introduced.await, logChange(change))).pipe(
+      Effect.forkScoped({ startImmediately: true })
+    )
+    yield* introduce(config)
+    // Who spoke to us before the changes were watched.
+    for (const member of yield* membership.members) {
+      if (!member.self) yield* Effect.logInfo(`${member.status} ${memberText(member)}: known since the start`)
+    }
+    yield* introduced.open
+    yield* remindOfPeers(config)
+    return yield* Effect.never
+  },
+  Effect.onInterrupt(() => sayGoodbye),
+  Effect.scoped
+)
+
+const introduce = Effect.fnUntraced(function* ({ network }: ClusterConfig) {
+  const { advertised, advertisedFrom, bound, id } = yield* Cluster
+  yield* Effect.logInfo(`node ${id} is bound to ${NetAddress.formatInet(bound)}`)
+
+  const advertises = `advertises ${NetAddress.formatInet(advertised)}`
+  switch (advertisedFrom) {
+    case "configured":
+      yield* Effect.logInfo(`${advertises}, as configured`)
+      break
+    case "bound":
+      yield* Effect.logInfo(
+        NetAddress.isLoopback(advertised.address)
+          ? `${advertises}, the bound address, which only this machine can reach`
+          : `${advertises}, the bound address`
+      )
+      break
+    case "interface": {
+      const wildcard = `${NetAddress.formatIp(bound.address)} is every address of this machine`
+      yield* NetAddress.isLoopback(advertised.address)
+        ? Effect.logWarning(
+            `${advertises}, which only this machine can reach: ${wildcard}, and no other one was found; ` +
+              "--advertise names one"
+          )
+        : Effect.logInfo(
+            `${advertises}: ${wildcard}, and this is the first that others may reach; --advertise names another`
+          )
+    }
+  }
+
+  yield* Effect.logInfo(
+    network.peers.length === 0
+      ? "no peers: waits to be contacted"
+      : `joins through ${network.peers.map(NetAddress.formatInet).join(", ")}`
+  )
+})
+
+// A peer that does not answer is no change of membership, so it would not show.
+const remindOfPeers = Effect.fnUntraced(function* ({ network }: ClusterConfig) {
+  if (network.peers.length === 0) return
+  const membership = yield* Membership
+  yield* Effect.sleep("5 seconds")
+  const members = yield* membership.members
+  if (members.length === 1) {
+    yield* Effect.logWarning(`no answer yet from ${network.peers.map(NetAddress.formatInet).join(", ")}; keeps trying`)
+  }
+})
+
+const logChange = Effect.fnUntraced(function* (change: Change) {
+  const membership = yield* Membership
+  const addresses = new Map<NodeId, NetAddress.InetAddress>()
+  for (const id of mentioned(change)) {
+    const member = yield* membership.get(id)
+    if (Option.isSome(member)) addresses.set(id, member.value.address)
+  }
+  const line = changeLine(change, (id) => addresses.get(id))
+  if (line !== undefined) yield* Effect.logWithLevel(line.level)(line.text)
+})
+
+const sayGoodbye = Effect.gen(function* () {
+  const { leave } = yield* Cluster
+  const { signal } = yield* Host
+  const why = Option.match(yield* signal, { onNone: () => "leaves", onSome: (name) => `${name}: leaves` })
+  yield* Effect.logInfo(`${why}; a second signal exits at once`)
+  const [took] = yield* Effect.timed(leave)
+  yield* Effect.logInfo(`has left, after ${durationText(took)}`)
+})
