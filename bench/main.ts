@@ -1,0 +1,137 @@
+/**
+ * What the hot paths cost, each beside something to compare it with, in one run.
+ * Medians over rounds; the spread is shown, since a machine is never quiet.
+ */
+import { Effect, Result, Schema } from "effect"
+import { NetAddress } from "effect/net"
+import * as NodeId from "../src/domain/NodeId.ts"
+import { MessagePacker } from "../src/gossip/MessagePacker.ts"
+import { UpdateQueue } from "../src/gossip/UpdateQueue.ts"
+import { ClusterView } from "../src/membership/ClusterView.ts"
+import { Inbound } from "../src/wire/Inbound.ts"
+import * as Message from "../src/wire/Message.ts"
+import * as PackedAddress from "../src/wire/PackedAddress.ts"
+
+const Rounds = 15
+
+/** Runs `work` in rounds of about 50 ms and prints nanoseconds per operation. */
+const measure = (name: string, perCall: number, work: () => void): void => {
+  const timed = (calls: number): number => {
+    const start = process.hrtime.bigint()
+    for (let i = 0; i < calls; i++) work()
+    return Number(process.hrtime.bigint() - start)
+  }
+  let calls = 1
+  while (timed(calls) < 20_000_000) calls *= 2
+  const rounds = Array.from({ length: Rounds }, () => timed(calls) / (calls * perCall)).sort((a, b) => a - b)
+  const at = (q: number) => rounds[Math.floor(q * (Rounds - 1))]!.toFixed(1).padStart(10)
+  console.log(`${name.padEnd(58)}${at(0.5)} ns   (${at(0).trim()} .. ${at(1).trim()})`)
+}
+
+const address = (n: number) =>
+  NetAddress.inetAddressFromIpStringUnsafe(`10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`, 7946)
+const idOf = (n: number) => NodeId.fromWords(Math.imul(n, 0x9e3779b1), n)
+const random = () => 0.5
+
+const viewOf = (members: number): ClusterView => {
+  const view = new ClusterView({
+    id: idOf(0),
+    address: address(1),
+    incarnation: 0,
+    deadRetention: 15_000,
+    conflictInterval: 1000,
+    seed: 1
+  })
+  const inbound = new Inbound()
+  for (let n = 1; n <= members; n++) {
+    inbound.decode(gossip(n, [n], 1))
+    PackedAddress.write(address(n + 1), inbound.source, 0)
+    view.receive(inbound, 0)
+  }
+  return view
+}
+
+const gossip = (sender: number, subjects: ReadonlyArray<number>, heartbeat: number): Uint8Array =>
+  Result.getOrThrow(
+    Message.encode({
+      _tag: "Gossip",
+      senderId: idOf(sender),
+      heartbeat,
+      incarnation: 0,
+      flags: 0,
+      level: 0,
+      entries: subjects.map((n) => ({
+        nodeId: idOf(n),
+        heartbeat,
+        incarnation: 0,
+        status: "Alive",
+        address: address(n + 1)
+      }))
+    })
+  )
+
+const fifty = Array.from({ length: 50 }, (_, i) => i + 1)
+
+console.log(`Node.js ${process.version}, ${process.arch}; median (fastest .. slowest) of ${Rounds} rounds\n`)
+
+{
+  // 2^18 packets with rising heartbeats would not fit; a window of 512 that each raise all 50 heartbeats does.
+  const view = viewOf(1000)
+  const inbound = new Inbound()
+  let heartbeat = 1
+  const packets: Array<Uint8Array> = []
+  const refill = () => {
+    packets.length = 0
+    for (let i = 0; i < 512; i++) packets.push(gossip(1, fifty, ++heartbeat))
+  }
+  refill()
+  let at = 0
+  measure("GOSSIP of 50, datagram to merged table, nothing new", 1, () => {
+    inbound.decode(packets[at++ & 511]!)
+    view.receive(inbound, 0)
+  })
+  measure("  the same per entry", 50, () => {
+    inbound.decode(packets[at++ & 511]!)
+    view.receive(inbound, 0)
+  })
+  measure("  decoding to values instead (Message.decode)", 1, () => Message.decode(packets[at++ & 511]!))
+  const decode = Schema.decodeUnknownEffect(Message.MessageFromBytes)
+  measure("  the same through Schema", 1, () => Effect.runSync(decode(packets[at++ & 511]!)))
+}
+
+{
+  const view = viewOf(50)
+  const inbound = new Inbound()
+  let heartbeat = 2
+  let packet = gossip(1, fifty, heartbeat)
+  // Raises every heartbeat in place, which costs the same as an incoming newer packet and needs no encoding.
+  const raise = () => {
+    heartbeat++
+    packet = gossip(1, fifty, heartbeat)
+  }
+  measure("encoding GOSSIP of 50 from values (Message.encode)", 1, raise)
+  measure("  that, decoded and merged, every heartbeat newer", 1, () => {
+    raise()
+    inbound.decode(packet)
+    view.receive(inbound, 0)
+  })
+}
+
+for (const members of [10, 1000, 10_000]) {
+  const view = viewOf(members)
+  const queue = new UpdateQueue()
+  const packer = new MessagePacker(
+    view,
+    queue,
+    { fanout: 50, adaptiveFanout: true, piggybackMax: 6, retransmitMultiplier: 4 },
+    random
+  )
+  const refill = () => {
+    for (let slot = 1; slot <= Math.min(members, 57); slot++) queue.add(slot, true)
+  }
+  measure(`a full GOSSIP packed from the queue, ${members} members`, 1, () => {
+    if (queue.size === 0) refill()
+    packer.gossip()
+  })
+  measure(`a PING packed, ${members} members`, 1, () => packer.ping(1, false))
+}
