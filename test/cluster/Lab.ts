@@ -7,6 +7,7 @@ import { Cluster, type Components } from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { FailureDetector } from "../../src/detector/FailureDetector.ts"
 import type { Change } from "../../src/domain/Change.ts"
+import * as NodeId from "../../src/domain/NodeId.ts"
 import { Gossip } from "../../src/gossip/Gossip.ts"
 import { Messenger } from "../../src/gossip/Messenger.ts"
 import { LocalView } from "../../src/membership/LocalView.ts"
@@ -40,6 +41,23 @@ export interface LabNode {
   readonly address: string
 }
 
+/** A socket without a node behind it: it says what it is told to say, and keeps what it hears. */
+export interface Puppet {
+  readonly host: Host
+  readonly address: NetAddress.InetAddress
+  /** What arrived, with the time in ms. */
+  readonly received: Array<Received>
+  /** Sends a message, well-formed but as untrue as may be, to a node or address. */
+  readonly send: (message: Message.Message, to: LabNode | string) => Effect.Effect<void>
+}
+
+export interface Received {
+  readonly at: number
+  readonly from: string
+  readonly message: Message.Message
+  readonly bytes: number
+}
+
 export class Lab {
   readonly network: VirtualNetwork
   readonly seen: Array<Seen> = []
@@ -60,7 +78,7 @@ export class Lab {
    * test's scope all nodes end, and the clock moves on for as long as goodbyes take.
    */
   static readonly make = (link: Partial<Link> = {}) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const network = yield* VirtualNetwork.make(link)
       const lab = new Lab(network, yield* Clock.Clock)
       yield* Effect.addFinalizer(() => lab.end)
@@ -69,7 +87,7 @@ export class Lab {
 
   /** Ends all nodes. */
   get end() {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.gen({ self: this }, function* () {
       const closing = yield* Effect.forEach(this.#scopes, (scope) => Scope.close(scope, Exit.void), {
         concurrency: "unbounded"
       }).pipe(Effect.forkChild({ startImmediately: true }))
@@ -90,18 +108,22 @@ export class Lab {
   start(number: number, options: ClusterConfig.ClusterOptions = {}, clock: Clock.Clock = this.#clock) {
     const name = `n${number}`
     const address = `10.0.0.${number}`
-    return this.startAt(name, this.network.host(name, [address]), {
-      bind: `${address}:7946`,
-      nodeId: String(number),
-      ...options
-    }, clock)
+    return this.startAt(
+      name,
+      this.network.host(name, [address]),
+      {
+        bind: `${address}:7946`,
+        nodeId: String(number),
+        ...options
+      },
+      clock
+    )
   }
 
   startAt(name: string, host: Host, options: ClusterConfig.ClusterOptions, clock: Clock.Clock = this.#clock) {
-    const lab = this
-    return Effect.gen(function*() {
+    return Effect.gen({ self: this }, function* () {
       const scope = yield* Scope.make()
-      lab.#scopes.push(scope)
+      this.#scopes.push(scope)
       const config = Result.getOrThrow(ClusterConfig.make(options))
       const context = yield* Layer.buildWithScope(
         Layer.provide(Cluster.layerComponents(config), Layer.succeed(Network, host.network)),
@@ -110,7 +132,7 @@ export class Lab {
       const cluster = Context.get(context, Cluster)
       const changes: Array<Timed> = []
       yield* Context.get(context, Membership).changes.pipe(
-        Stream.runForEach((change) => Effect.sync(() => changes.push({ ...change, ms: lab.now }))),
+        Stream.runForEach((change) => Effect.sync(() => changes.push({ ...change, ms: this.now }))),
         Effect.forkIn(scope, { startImmediately: true })
       )
       const node: LabNode = {
@@ -123,6 +145,52 @@ export class Lab {
         address: NetAddress.formatInet(cluster.advertised)
       }
       return node
+    })
+  }
+
+  /** Opens a socket at 10.0.0.`number`:7946, or elsewhere, for messages made by hand. */
+  puppet(number: number, at: string = `10.0.0.${number}:7946`) {
+    return Effect.gen({ self: this }, function* () {
+      const address = NetAddress.inetAddressFromStringUnsafe(at)
+      const host = this.network.host(`n${number}`, [NetAddress.formatIp(address.address)])
+      const scope = yield* Scope.make()
+      this.#scopes.push(scope)
+      const socket = yield* host.network.socket(address)
+      const reader = yield* Scope.provide(socket.reader, scope)
+      const writer = yield* Scope.provide(socket.writer, scope)
+      const received: Array<Received> = []
+      yield* reader.pull.pipe(
+        Effect.flatMap((batch) =>
+          Effect.sync(() => {
+            for (const { address, payload } of batch) {
+              received.push({
+                at: this.now,
+                from: NetAddress.formatInet(address),
+                message: Result.getOrThrow(Message.decode(payload)),
+                bytes: payload.length
+              })
+            }
+          })
+        ),
+        Effect.forever,
+        Effect.ignore,
+        Effect.forkIn(scope, { startImmediately: true })
+      )
+      const puppet: Puppet = {
+        host,
+        address,
+        received,
+        send: (message, to) => {
+          const destination = typeof to === "string" ? to : to.address
+          return Effect.orDie(
+            writer.write({
+              payload: Result.getOrThrow(Message.encode(message)),
+              address: NetAddress.inetAddressFromStringUnsafe(destination)
+            })
+          )
+        }
+      }
+      return puppet
     })
   }
 
@@ -140,10 +208,7 @@ export class Lab {
   /** What a node sees of another: `alive`, `suspect`, `dead`, `left`, or `unknown`. */
   status(observer: LabNode, subject: LabNode | bigint) {
     const id = typeof subject === "bigint" ? subject : subject.id
-    return Effect.map(
-      membersOf(observer),
-      (members) => members.find((member) => member.id === id)?.status ?? "unknown"
-    )
+    return Effect.map(membersOf(observer), (members) => members.find((member) => member.id === id)?.status ?? "unknown")
   }
 
   /** Datagrams seen since `from` ms that satisfy a predicate. */
@@ -151,6 +216,66 @@ export class Lab {
     return this.seen.filter((seen) => seen.at >= from && predicate(seen))
   }
 }
+
+const causeOf = (change: Change): string => {
+  if (!("cause" in change)) return ""
+  const { cause } = change
+  switch (cause._tag) {
+    case "Claimed":
+      return `Claimed by ${cause.by}`
+    case "DeathConfirmed":
+      return `DeathConfirmed by ${cause.by} after ${cause.pings}`
+    default:
+      return cause._tag
+  }
+}
+
+const tellChange = (change: Change): string => {
+  switch (change._tag) {
+    case "Missed":
+      return `Missed ${change.count}`
+    case "Conflict":
+      return `Conflict ${change.kind} ${change.id} at ${NetAddress.formatInet(change.address)}`
+    default:
+      return `${change._tag} ${change.member.id}: ${causeOf(change)}`
+  }
+}
+
+/** What became of whom in a node's eyes: ms since `from`, and for example `Died 3: SuspicionExpired`. */
+export const story = (node: LabNode, from = 0): ReadonlyArray<readonly [number, string]> =>
+  node.changes.filter(({ ms }) => ms >= from).map((change) => [change.ms - from, tellChange(change)])
+
+/** An entry of a message made by hand. */
+export const claim = (
+  status: Message.MessageEntry["status"],
+  id: number | bigint,
+  address: string,
+  incarnation = 0,
+  heartbeat = 0
+): Message.MessageEntry => ({
+  nodeId: NodeId.fromWords(Number(BigInt(id) >> 32n), Number(BigInt(id) & 0xffffffffn)),
+  incarnation,
+  heartbeat,
+  status,
+  address: NetAddress.inetAddressFromStringUnsafe(address)
+})
+
+/**
+ * The header of a message made by hand. With the id of a member that has spoken,
+ * and numbers that are old, it is a replay: it says nothing of its sender, and its
+ * entries are heard all the same.
+ */
+export const sender = (id: number | bigint, incarnation = 0, heartbeat = 0, flags = 0): Message.Sender => ({
+  senderId: NodeId.fromWords(Number(BigInt(id) >> 32n), Number(BigInt(id) & 0xffffffffn)),
+  incarnation,
+  heartbeat,
+  flags,
+  level: 0
+})
+
+/** The entries of a message; none of a PING_REQ or LEAVE. */
+export const entriesOf = (message: Message.Message): ReadonlyArray<Message.MessageEntry> =>
+  "entries" in message ? message.entries : []
 
 export const membersOf = (node: LabNode) => Context.get(node.context, Membership).members
 

@@ -1,0 +1,182 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { claim, entriesOf, Lab, type LabNode, parts, type Seen, sender, story } from "./Lab.ts"
+
+/** Probes so rare that none disturbs what is tested. */
+const rareProbes = { probes: { interval: 60_000, timeout: 30_000 }, gossip: { antiEntropyInterval: 0 } } as const
+
+const carriesDeathOf =
+  (node: LabNode) =>
+  ({ message }: Seen): boolean =>
+    entriesOf(message).some((entry) => entry.nodeId === node.id && entry.status === "Dead")
+
+const deaths = (node: LabNode) => story(node).filter(([, what]) => what.startsWith("Died"))
+
+describe("a death that is only said", () => {
+  it.effect("of a live member is refuted after one PING, is never passed on, and nobody reports it", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1)
+      const nodes = [a]
+      for (let i = 2; i <= 5; i++) nodes.push(yield* lab.start(i, { peers: [a.address] }))
+      const liar = yield* lab.puppet(99)
+      yield* TestClock.adjust(10_000)
+      const victim = nodes[4]!
+      const told = nodes.slice(0, 4)
+      const from = lab.now
+      for (const node of told) {
+        yield* liar.send(
+          { _tag: "Gossip", ...sender(node === a ? 2 : 1), entries: [claim("Dead", victim.id, victim.address)] },
+          node
+        )
+      }
+      yield* TestClock.adjust(30_000)
+      const carriers = lab.sent(carriesDeathOf(victim), from).filter(({ from }) => from !== "n99")
+      // Each that was told asks the victim at once, and once: its answer is there 2 ms later.
+      assert.deepStrictEqual(
+        carriers.map(({ at, from, message, to }) => [at, from, to, message._tag]).toSorted(),
+        told.map(({ name }) => [from + 1, name, victim.name, "Ping"])
+      )
+      for (const { message } of carriers) {
+        assert.deepStrictEqual([entriesOf(message)[0]!.nodeId, entriesOf(message)[0]!.status], [victim.id, "Dead"])
+      }
+      for (const node of nodes) {
+        assert.deepStrictEqual(deaths(node), [])
+        assert.isFalse(node.changes.some((change) => change._tag === "Suspected" || change._tag === "Conflict"))
+      }
+      for (const node of told) {
+        assert.deepStrictEqual(story(node, from), [[3, "Updated 5: Heard"]])
+      }
+    })
+  )
+
+  it.effect("of a dead member is checked by PINGs at 0, 500 and 1000 ms and believed at 1500 ms", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1, rareProbes)
+      const b = yield* lab.start(2, { ...rareProbes, peers: [a.address] })
+      const c = yield* lab.start(3, { ...rareProbes, peers: [a.address] })
+      const teller = yield* lab.puppet(99)
+      yield* TestClock.adjust(1000)
+      const from = lab.now
+      yield* lab.kill(c)
+      yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim("Dead", c.id, c.address)] }, a)
+      yield* TestClock.adjust(1500)
+      assert.strictEqual(yield* lab.status(a, c), "alive")
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* lab.status(a, c), "dead")
+      const pings = lab.sent((seen) => seen.from === "n1" && seen.to === "n3" && carriesDeathOf(c)(seen), from)
+      assert.deepStrictEqual(
+        pings.map(({ at, message }) => [message._tag, at - from]),
+        [
+          ["Ping", 1],
+          ["Ping", 501],
+          ["Ping", 1001]
+        ]
+      )
+      assert.deepStrictEqual(story(a, from), [[1501, `Died 3: DeathConfirmed by ${b.id} after 3`]])
+      assert.strictEqual(parts(a).detector.checks.size, 0)
+    })
+  )
+
+  it.effect("with a forged address is still put to the member where it is, so it does no harm", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1, rareProbes)
+      const b = yield* lab.start(2, { ...rareProbes, peers: [a.address] })
+      const c = yield* lab.start(3, { ...rareProbes, peers: [a.address] })
+      const liar = yield* lab.puppet(99)
+      yield* TestClock.adjust(1000)
+      const from = lab.now
+      for (const incarnation of [0, 5]) {
+        yield* liar.send(
+          { _tag: "Gossip", ...sender(2), entries: [claim("Dead", c.id, "10.0.0.99:7946", incarnation)] },
+          a
+        )
+        yield* TestClock.adjust(5000)
+      }
+      assert.strictEqual(yield* lab.status(a, c), "alive")
+      for (const node of [a, b, c]) {
+        assert.deepStrictEqual(
+          node.changes.filter((change) => change.ms > from && change._tag !== "Updated"),
+          []
+        )
+      }
+      // Nothing of it reaches whoever is at the forged address either.
+      assert.deepStrictEqual(liar.received, [])
+    })
+  )
+
+  it.effect("of a suspect is believed at once", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1, rareProbes)
+      const b = yield* lab.start(2, { ...rareProbes, peers: [a.address] })
+      const c = yield* lab.start(3, { ...rareProbes, peers: [a.address] })
+      const teller = yield* lab.puppet(99)
+      yield* TestClock.adjust(1000)
+      yield* lab.kill(c)
+      const from = lab.now
+      for (const status of ["Suspect", "Dead"] as const) {
+        yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim(status, c.id, c.address, 0, 2 ** 20)] }, a)
+        yield* TestClock.adjust(10)
+      }
+      assert.deepStrictEqual(story(a, from), [
+        [1, `Suspected 3: Claimed by ${b.id}`],
+        [11, `Died 3: Claimed by ${b.id}`]
+      ])
+      assert.deepStrictEqual(
+        lab.sent((seen) => seen.message._tag === "Ping" && seen.to === "n3", from),
+        []
+      )
+    })
+  )
+
+  it.effect("waits with at most 15 others; more are dropped and counted", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1, rareProbes)
+      yield* lab.start(2, { ...rareProbes, peers: [a.address] })
+      const teller = yield* lab.puppet(99)
+      yield* TestClock.adjust(1000)
+      const told = Array.from({ length: 20 }, (_, i) => [100 + i, `10.0.1.${i}:7946`] as const)
+      for (const status of ["Alive", "Dead"] as const) {
+        yield* teller.send(
+          { _tag: "Gossip", ...sender(2), entries: told.map(([id, address]) => claim(status, id, address)) },
+          a
+        )
+        yield* TestClock.adjust(1)
+      }
+      const { checks } = parts(a).detector
+      assert.deepStrictEqual([checks.size, checks.dropped], [16, 4])
+      yield* TestClock.adjust(1499)
+      assert.strictEqual(deaths(a).length, 0)
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(
+        deaths(a).map(([, what]) => what),
+        told.slice(0, 16).map(([id]) => `Died ${id}: DeathConfirmed by 2 after 3`)
+      )
+      assert.strictEqual(yield* lab.status(a, 119n), "alive")
+    })
+  )
+
+  it.effect("of a member that left is believed at once by who heard the LEAVE, and hides it from nobody", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1, rareProbes)
+      const b = yield* lab.start(2, { ...rareProbes, peers: [a.address] })
+      const c = yield* lab.start(3, { ...rareProbes, peers: [a.address] })
+      yield* TestClock.adjust(1000)
+      // B does not hear the LEAVE of C, and learns of it from A.
+      lab.network.link("n3", "n2").cut = true
+      const from = lab.now
+      yield* lab.stop(c)
+      yield* TestClock.adjust(5000)
+      assert.strictEqual(yield* lab.status(a, c), "left")
+      assert.strictEqual(yield* lab.status(b, c), "dead")
+      // A's round of changes brings the claim; three unanswered PINGs later it is believed.
+      assert.deepStrictEqual(story(b, from), [[201 + 1500, `Died 3: DeathConfirmed by ${a.id} after 3`]])
+    })
+  )
+})
