@@ -360,7 +360,8 @@ describe("merging", () => {
   it("a higher incarnation and another address each make an update that tells what was before", () => {
     const node = open()
     node.tell(alive(a, 0, 1))
-    node.tell(alive(a, 1, 1, address("10.0.0.7:7000")))
+    node.tellAt(Now + 5, alive(a, 1, 1, address("10.0.0.7:7000")))
+    expect(node.table.since[node.slotOf(a)]).toBe(Now)
     expect(node.transitions[1]).toMatchObject({ kind: "Updated", previousStatus: Claim.Alive, previousIncarnation: 0 })
     expect(String(node.transitions[1]!.previousAddress)).toBe("10.0.0.1:7000")
     node.tell(alive(a, 1, 1, address("10.0.0.8:7000")))
