@@ -18,6 +18,8 @@ import { Assemblies, type Assembly } from "./Assembly.ts"
 /** Datagrams that go out at once, and the pause before the next, in ms. */
 const Burst = 8
 const BurstPause = 20
+/** A member gets the table, or what it lacks, at most once in this time, in ms. */
+const AnswerInterval = 1000
 /** The most members that are being sent bursts at once. */
 const MaxBulks = 16
 /** The most newcomers whose address is being proved before they get the table. */
@@ -67,6 +69,8 @@ export class AntiEntropy extends Context.Service<
           bulksDropped: 0
         }
         let bulksUnderWay = 0
+        /** When a member was last sent more than it sent us. */
+        const answeredAt = new Map<number, number>()
         let stopped = false
 
         /** Sends many messages to one member, a burst at a time. */
@@ -142,7 +146,7 @@ export class AntiEntropy extends Context.Service<
         /** A newcomer knows nobody else, and gets the whole table if there is more in it than the two of us. */
         const welcome = (sender: number, now: number): void => {
           if (table.live <= 2) return
-          if (!messenger.isStranger(sender)) return sendTable(sender)
+          if (!messenger.isUnproved(sender)) return sendTable(sender)
           // Its address may be forged: it gets one PING, and the table once it has answered that.
           if (awaiting.size >= MaxAwaiting) return
           awaiting.add(sender)
@@ -155,6 +159,7 @@ export class AntiEntropy extends Context.Service<
           },
           forgotten: (slot) => {
             awaiting.delete(slot)
+            answeredAt.delete(slot)
           }
         })
 
@@ -173,8 +178,11 @@ export class AntiEntropy extends Context.Service<
             if (!assembly.complete) return
             assemblies.finish(id)
             counters.snapshotsCompleted++
+            // The answer goes to the member's own address, but what asks for it may be forged.
+            if (now - (answeredAt.get(sender) ?? -Infinity) < AnswerInterval) return
+            answeredAt.set(sender, now)
             if (assembly.namedCount <= 1 && assembly.isNamed(sender)) return welcome(sender, now)
-            if (!messenger.isStranger(sender)) return answer(sender, assembly)
+            if (!messenger.isUnproved(sender)) return answer(sender, assembly)
             // Once it has answered a PING the next snapshot gets its answer.
             messenger.prove(sender, now)
           },

@@ -105,7 +105,7 @@ const why = (cause: Cause, addressOf: AddressOf): string => {
       return `according to ${named(cause.by)}`
     case "ProbeFailed":
       return cause.relays.length === 0
-        ? "it did not answer our probe, and there was nobody else to ask"
+        ? "it did not answer our probe, and no other member was asked"
         : `it answered neither our probe nor the one through ${listed(cause.relays.map(named))}`
     case "SuspicionExpired":
       return `suspect for ${durationText(cause.after)}, and it did not refute that`

@@ -2,7 +2,7 @@
  * Help, version and mistakes in the invocation, as the program shows them: help and version on standard output; a
  * mistake on standard error, as one line each and without the help.
  */
-import { Console, Effect, Layer } from "effect"
+import { Console, Effect, Layer, Option } from "effect"
 import type { CliError, HelpDoc } from "effect/cli"
 import { CliOutput, TerminalCapabilities } from "effect/cli"
 import { entries } from "../config/ConfigTable.ts"
@@ -58,10 +58,21 @@ const withoutConsequences = (errors: ReadonlyArray<CliError.CliError>): Readonly
   return causes.some((error) => error._tag === "UnrecognizedOption") ? causes : errors
 }
 
-// The list of choices stands in the description, so the placeholder need not repeat it.
-const placeholders: Readonly<Record<string, string>> = { "log-level": "LEVEL", completions: "SHELL" }
+// Effect's own flags list their choices twice, in lines wider than a terminal.
+const briefly: Readonly<Record<string, Pick<HelpDoc.FlagDoc, "type" | "description">>> = {
+  help: { type: "boolean", description: Option.some("Show this help.") },
+  version: { type: "boolean", description: Option.some("Show the version.") },
+  "log-level": {
+    type: "LEVEL",
+    description: Option.some("Least level to log: all, trace, debug, info (default), warn, error, fatal or none.")
+  },
+  completions: {
+    type: "SHELL",
+    description: Option.some("Print a completion script for bash, zsh, fish or powershell.")
+  }
+}
 
-const brief = (flag: HelpDoc.FlagDoc): HelpDoc.FlagDoc => ({ ...flag, type: placeholders[flag.name] ?? flag.type })
+const brief = (flag: HelpDoc.FlagDoc): HelpDoc.FlagDoc => ({ ...flag, ...briefly[flag.name] })
 
 const formatterOf = (colors: boolean): CliOutput.Formatter => {
   const standard = CliOutput.defaultFormatter({ colors })

@@ -87,7 +87,7 @@ const make = Effect.gen(function* () {
 
   const acknowledge = (datagram: DatagramSocket.Datagram): void => {
     const { sender, tell } = view.receipt
-    messenger.reply(datagram, packer.ack(sender, tell, messenger.isStranger(sender)))
+    messenger.answer(datagram, (limit) => packer.ack(sender, tell, limit))
   }
 
   const leave = (inbound: Inbound, datagram: DatagramSocket.Datagram, at: number): void => {
@@ -98,9 +98,10 @@ const make = Effect.gen(function* () {
       gossip.left(sender)
       delivery.left(sender)
     }
-    if (sender < 0 || !inbound.has(RequestAck)) return
+    if (!inbound.has(RequestAck) || view.isSelf(inbound.header.idHi, inbound.header.idLo)) return
+    messenger.answering(inbound, sender)
     // With what we hold of the leaver: Dead, if its LEAVE counted.
-    messenger.reply(datagram, packer.ack(sender, true, messenger.isStranger(sender)))
+    messenger.answer(datagram, (limit) => packer.ack(sender, true, limit))
   }
 
   const receive = (inbound: Inbound, datagram: DatagramSocket.Datagram): void => {
@@ -108,6 +109,7 @@ const make = Effect.gen(function* () {
     const { kind } = inbound.header
     if (kind === Kind.Leave) return leave(inbound, datagram, at)
     view.receive(inbound, at)
+    messenger.answering(inbound, view.receipt.sender)
     const fromOther = !view.isSelf(inbound.header.idHi, inbound.header.idLo)
     const acknowledged = fromOther && kind !== Kind.Ack && (kind === Kind.Ping || inbound.has(RequestAck))
     gossip.received(inbound, datagram, acknowledged, at)

@@ -10,11 +10,11 @@ import type { LooseClaim } from "../gossip/MessagePacker.ts"
 import { looseClaim, Messenger } from "../gossip/Messenger.ts"
 import type { DeathClaim } from "../membership/ClusterView.ts"
 import { LocalView } from "../membership/LocalView.ts"
-import { Phase, SelfSlot } from "../membership/MemberTable.ts"
+import { Mark, Phase, SelfSlot } from "../membership/MemberTable.ts"
 import { DeadlineQueue } from "../time/DeadlineQueue.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { EntryCursor } from "../wire/Entry.ts"
-import { IndirectAck } from "../wire/Header.ts"
+import { IndirectAck, MaxMessage } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { DeathChecks, Pings } from "./DeathChecks.ts"
 import { LocalHealth } from "./LocalHealth.ts"
@@ -263,9 +263,9 @@ export class FailureDetector extends Context.Service<
             view.prove(sender, now)
             if (inbound.has(IndirectAck)) return relayedAck(sender, inbound)
             if (probe?.target === sender) probe.acknowledged = true
-            relays.answer(sender, now, (requester, datagram) => {
+            relays.answer(sender, now, (datagram, limit) => {
               counters.relayed++
-              messenger.reply(datagram, packer.indirectAck(sender, inbound, messenger.isStranger(requester)))
+              messenger.reply(datagram, packer.indirectAck(sender, inbound, limit))
             })
           },
           pingReq: (inbound, datagram, now) => {
@@ -273,7 +273,10 @@ export class FailureDetector extends Context.Service<
             // Only towards members that we know, at the address that we know: a relay is no port scanner.
             const target = table.index.get(inbound.targetHi, inbound.targetLo)
             if (sender < 0 || target <= SelfSlot || table.phase[target] !== Phase.Member) return
-            if (!relays.add(target, sender, datagram, now)) return
+            // An address that is only where it spoke from is not passed on.
+            if (table.has(target, Mark.Provisional)) return
+            const limit = Math.min(messenger.answerBudget(), MaxMessage)
+            if (!relays.add(target, sender, datagram, limit, now)) return
             messenger.ping(target, table.status[target] !== Claim.Alive, now)
           },
           stop: () => {

@@ -12,6 +12,8 @@ interface Relay {
   readonly target: number
   readonly requester: number
   readonly datagram: DatagramSocket.Datagram
+  /** The most bytes that the requester may get. */
+  readonly limit: number
   readonly expiresAt: number
 }
 
@@ -31,23 +33,23 @@ export class Relays {
   }
 
   /** Notes a request. `requester` is a slot, or -1. Returns whether it is served. */
-  add(target: number, requester: number, datagram: DatagramSocket.Datagram, now: number): boolean {
+  add(target: number, requester: number, datagram: DatagramSocket.Datagram, limit: number, now: number): boolean {
     this.#expire(now)
     if (this.#waiting.length >= MaxRelays) {
       this.refused++
       return false
     }
-    this.#waiting.push({ target, requester, datagram, expiresAt: now + this.#lifetime })
+    this.#waiting.push({ target, requester, datagram, limit, expiresAt: now + this.#lifetime })
     return true
   }
 
   /** Hands out every request for `target` and forgets it. */
-  answer(target: number, now: number, reply: (requester: number, datagram: DatagramSocket.Datagram) => void): void {
+  answer(target: number, now: number, reply: (datagram: DatagramSocket.Datagram, limit: number) => void): void {
     if (this.#waiting.length === 0) return
     this.#expire(now)
     const rest: Array<Relay> = []
     for (const relay of this.#waiting) {
-      if (relay.target === target) reply(relay.requester, relay.datagram)
+      if (relay.target === target) reply(relay.datagram, relay.limit)
       else rest.push(relay)
     }
     this.#waiting = rest

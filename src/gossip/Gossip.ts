@@ -6,6 +6,7 @@ import * as Claim from "../domain/Claim.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { SelfSlot } from "../membership/MemberTable.ts"
 import { NodeClock } from "../time/NodeClock.ts"
+import { Kind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { BootstrapPeers } from "./BootstrapPeers.ts"
 import { HealList } from "./HealList.ts"
@@ -16,6 +17,10 @@ import { looseClaim, Messenger } from "./Messenger.ts"
 const TellInterval = 1000
 /** For a revived member of level 0 our own incarnation rises at most once in this time, in ms. */
 const RaiseInterval = 5000
+
+/** How often a newcomer asks for the table, and the wait between, in ms. */
+const Introductions = 3
+const IntroductionInterval = 1000
 
 export interface GossipCounters {
   rounds: number
@@ -51,7 +56,6 @@ export class Gossip extends Context.Service<
       const healList = new HealList(Duration.toMillis(gossip.healTimeout))
       const peers = new BootstrapPeers(network.peers, table.inetAddress(SelfSlot), readClock())
       let stopped = false
-      let asked = false
       let raisedAt = -Infinity
 
       view.observe({
@@ -75,6 +79,7 @@ export class Gossip extends Context.Service<
         const count = gossip.adaptiveTargets ? gossip.maxSends * growth(table.live) : gossip.maxSends
         table.drawLive(count, random, targets)
         for (const slot of targets) {
+          if (queue.size === 0) return
           messenger.send(slot, packer.gossip())
           counters.sent++
         }
@@ -84,17 +89,33 @@ export class Gossip extends Context.Service<
 
       // --- joining -----------------------------------------------------------
 
+      /** The first member that answered, which is asked for its table until some of one comes. */
+      let seed: { readonly datagram: DatagramSocket.Datagram; asked: number; nextAt: number } | undefined
+      let introduced = false
+
+      /** Asks by a snapshot of our own, which lacks everybody. */
+      const introduce = (now: number): void => {
+        if (seed === undefined || seed.nextAt > now) return
+        seed.asked++
+        // A seed that knows nobody else has nothing to send, so it is not asked for ever.
+        seed.nextAt = seed.asked < Introductions ? now + IntroductionInterval : Infinity
+        for (const chunk of packer.introduction()) messenger.reply(seed.datagram, chunk)
+      }
+
       const contacts = yield* alarm("contacts", {
-        next: () => (stopped ? Infinity : peers.nextContact()),
-        fire: (now) => peers.contactDue(now, (address) => messenger.sendTo(address, packer.contact()))
+        next: () => (stopped ? Infinity : Math.min(peers.nextContact(), seed?.nextAt ?? Infinity)),
+        fire: (now) => {
+          peers.contactDue(now, (address) => messenger.sendTo(address, packer.contact()))
+          introduce(now)
+        }
       })
       contacts.reset()
 
-      /** The first member that answers is asked for its table, by a snapshot of our own that lacks everybody. */
-      const joined = (datagram: DatagramSocket.Datagram): void => {
-        if (asked || stopped) return
-        asked = true
-        for (const chunk of packer.introduction()) messenger.reply(datagram, chunk)
+      const peerAnswered = (datagram: DatagramSocket.Datagram, now: number): void => {
+        if (introduced || seed !== undefined || stopped) return
+        seed = { datagram, asked: 0, nextAt: now }
+        introduce(now)
+        contacts.reset()
       }
 
       // --- healing -----------------------------------------------------------
@@ -104,6 +125,7 @@ export class Gossip extends Context.Service<
         readonly idLo: number
         readonly address: Uint8Array
       }): boolean => {
+        if (table.sameAddress(SelfSlot, claim.address, 0)) return true
         const live = table.liveAt(claim.address, 0)
         return live >= 0 && (table.idHi[live] !== claim.idHi || table.idLo[live] !== claim.idLo)
       }
@@ -130,7 +152,7 @@ export class Gossip extends Context.Service<
         if (now - table.told[slot]! < TellInterval) return
         table.told[slot] = now
         counters.told++
-        messenger.reply(datagram, packer.tell(slot))
+        messenger.answer(datagram, (limit) => packer.tell(slot, limit))
       }
 
       return Gossip.of({
@@ -143,7 +165,11 @@ export class Gossip extends Context.Service<
           if (peers.waiting > 0) {
             if (sender === -1 && idHi === table.idHi[SelfSlot] && idLo === table.idLo[SelfSlot]) {
               peers.foundSelf(inbound.source)
-            } else if (peers.answered(inbound.source, idHi, idLo)) joined(datagram)
+            } else if (peers.answered(inbound.source, idHi, idLo)) peerAnswered(datagram, now)
+          }
+          if (sender >= 0 && inbound.header.kind === Kind.AntiEntropy) {
+            introduced = true
+            seed = undefined
           }
           if (tellSender && !acknowledged) tell(sender, datagram, now)
           for (const slot of refused) tell(slot, datagram, now)

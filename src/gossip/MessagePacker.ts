@@ -6,7 +6,7 @@
 import * as Claim from "../domain/Claim.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
-import { HeaderLength, IndirectAck, Kind } from "../wire/Header.ts"
+import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
 import { ChunkPrefixLength, type Inbound } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
 import type { UpdateQueue } from "./UpdateQueue.ts"
@@ -77,18 +77,22 @@ export class MessagePacker {
     return this.#alone()
   }
 
-  /** An ACK. With `tell` it begins with what we hold of the receiver; a stranger gets nothing else but our own entry. */
-  ack(slot: number, tell: boolean, stranger: boolean): Uint8Array {
-    this.#begin(Kind.Ack, 0)
+  /**
+   * An ACK. With `tell` it begins with what we hold of the receiver. A `limit` in
+   * bytes below that of a message is a stranger's, which gets nothing else but our
+   * own entry, and even that only within the limit.
+   */
+  ack(slot: number, tell: boolean, limit: number): Uint8Array {
+    this.#begin(Kind.Ack, 0, limit)
     if (slot >= 0 && tell) this.#slot(slot)
-    return stranger ? this.#alone() : this.#withNews(true)
+    return limit < MaxMessage ? this.#alone() : this.#withNews(true)
   }
 
-  /** An ACK that passes on that of the relayed target, as its header gave it. */
-  indirectAck(target: number, inbound: Inbound, stranger: boolean): Uint8Array {
+  /** An ACK that passes on that of the relayed target, as its header gave it; `limit` as for `ack`. */
+  indirectAck(target: number, inbound: Inbound, limit: number): Uint8Array {
     const { header } = inbound
     const table = this.#table
-    this.#begin(Kind.Ack, IndirectAck)
+    this.#begin(Kind.Ack, IndirectAck, limit)
     this.#stampSlot(target)
     this.#writer.entry(
       header.idHi,
@@ -99,7 +103,7 @@ export class MessagePacker {
       table.address,
       table.addressAt(target)
     )
-    return stranger ? this.#alone() : this.#withNews(true)
+    return limit < MaxMessage ? this.#alone() : this.#withNews(true)
   }
 
   /** A PING_REQ for a member. */
@@ -121,9 +125,9 @@ export class MessagePacker {
     return this.#withNews(false)
   }
 
-  /** A GOSSIP of one node's entry and our own. */
-  tell(slot: number): Uint8Array {
-    this.#begin(Kind.Gossip, 0)
+  /** A GOSSIP of one node's entry and our own, within `limit` bytes. */
+  tell(slot: number, limit: number): Uint8Array {
+    this.#begin(Kind.Gossip, 0, limit)
     this.#slot(slot)
     return this.#alone()
   }
@@ -131,14 +135,16 @@ export class MessagePacker {
   /** GOSSIP messages of the given slots' entries, as many as it takes. */
   entries(slots: ReadonlyArray<number>): Array<Uint8Array> {
     const messages: Array<Uint8Array> = []
+    const limit = this.#entryLimit
     let at = 0
     while (at < slots.length) {
       this.#begin(Kind.Gossip, 0)
       this.#slot(SelfSlot)
       const first = at
-      while (at < slots.length && (this.#isPrivate(slots[at]!) || this.#slot(slots[at]!))) at++
-      // A first entry always fits, so every message takes at least one.
-      if (at === first) break
+      while (at < slots.length && (at === first || this.#writer.entries < limit)) {
+        if (!this.#isPrivate(slots[at]!) && !this.#slot(slots[at]!)) break
+        at++
+      }
       messages.push(this.#writer.finish())
     }
     return messages
@@ -207,7 +213,7 @@ export class MessagePacker {
     return this.#table.has(slot, Mark.Provisional)
   }
 
-  #begin(kind: number, flags: number): void {
+  #begin(kind: number, flags: number, limit: number = MaxMessage): void {
     const table = this.#table
     const { header } = this.#writer
     header.idHi = table.idHi[SelfSlot]!
@@ -215,7 +221,7 @@ export class MessagePacker {
     header.heartbeat = table.heartbeat[SelfSlot]!
     header.incarnation = table.incarnation[SelfSlot]!
     header.level = Level
-    this.#writer.begin(kind, flags)
+    this.#writer.begin(kind, flags, limit)
     this.#stamp = (this.#stamp + 1) >>> 0
     this.#included.length = 0
   }

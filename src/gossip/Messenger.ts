@@ -6,9 +6,14 @@ import { LocalView } from "../membership/LocalView.ts"
 import { Mark, SelfSlot } from "../membership/MemberTable.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { Transport } from "../transport/Transport.ts"
+import { HeaderLength, MaxMessage } from "../wire/Header.ts"
+import type { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { type LooseClaim, MessagePacker } from "./MessagePacker.ts"
 import { UpdateQueue } from "./UpdateQueue.ts"
+
+/** A stranger gets at most this many times the bytes that it sent. */
+export const StrangerFactor = 3
 
 export class Messenger extends Context.Service<
   Messenger,
@@ -17,6 +22,16 @@ export class Messenger extends Context.Service<
     readonly packer: MessagePacker
     /** Sends a message to a member's address. */
     readonly send: (slot: number, message: Uint8Array) => void
+    /**
+     * Says to whom the messages of `answer` go from now on, and how many bytes they
+     * may have: a stranger, whose address anybody may have written on the datagram,
+     * gets three times what it sent.
+     */
+    readonly answering: (inbound: Inbound, sender: number) => void
+    /** Bytes that may still be answered. */
+    readonly answerBudget: () => number
+    /** Sends a message back to where a datagram came from, built within a limit of bytes. */
+    readonly answer: (datagram: DatagramSocket.Datagram, build: (limit: number) => Uint8Array) => void
     /** Sends a message back to where a datagram came from. */
     readonly reply: (datagram: DatagramSocket.Datagram, message: Uint8Array) => void
     /** Sends a message to a packed address. */
@@ -28,7 +43,7 @@ export class Messenger extends Context.Service<
     /** PINGs whoever is at a claim's address with that claim. */
     readonly pingWithClaim: (claim: LooseClaim, now: number) => void
     /** Whether a slot's address never answered us: it gets little, since it may be forged. */
-    readonly isStranger: (slot: number) => boolean
+    readonly isUnproved: (slot: number) => boolean
   }
 >()("effect-gossip/gossip/Messenger") {
   static readonly layer: Layer.Layer<Messenger, never, CurrentConfig | LocalView | NodeClock | Transport> =
@@ -64,10 +79,25 @@ export class Messenger extends Context.Service<
         const sendTo = (address: Uint8Array, message: Uint8Array): void =>
           transport.send(message, transport.route(address, 0))
 
+        const isUnproved = (slot: number): boolean => slot < 0 || !table.has(slot, Mark.Proved)
+
+        let budget = 0
+
         return Messenger.of({
           queue,
           packer,
           send,
+          answering: (inbound, sender) => {
+            const known = !isUnproved(sender) && table.sameAddress(sender, inbound.source, 0)
+            budget = known ? Infinity : StrangerFactor * inbound.bytes.length
+          },
+          answerBudget: () => budget,
+          answer: (datagram, build) => {
+            if (budget < HeaderLength) return
+            const message = build(Math.min(budget, MaxMessage))
+            budget -= message.length
+            transport.send(message, datagram)
+          },
           reply: (datagram, message) => transport.send(message, datagram),
           sendTo,
           ping: (slot, tell, now) => pinged(slot, packer.ping(slot, tell), now),
@@ -77,7 +107,7 @@ export class Messenger extends Context.Service<
             if (slot > SelfSlot) table.pinged[slot] = now
             sendTo(claim.address, packer.pingWithClaim(claim))
           },
-          isStranger: (slot) => slot < 0 || !table.has(slot, Mark.Proved)
+          isUnproved
         })
       })
     )

@@ -119,6 +119,8 @@ export class ClusterView {
   readonly #cursor = new EntryCursor()
   readonly #canonical = new Uint8Array(PackedAddress.MaxLength)
   readonly #reported = new Set<string>()
+  /** Where the message that is being merged came from. */
+  #source = new Uint8Array(PackedAddress.MaxLength)
   #conflictRefutedAt = -Infinity
   #by: NodeId.NodeId
   #aging: () => void = () => {}
@@ -204,6 +206,10 @@ export class ClusterView {
     if (receipt.replay) this.replays++
     this.#by = known >= 0 ? this.idOf(known) : NodeId.fromWords(header.idHi, header.idLo)
 
+    // Before any transition, so that observers see what the sender speaks now.
+    if (known > SelfSlot && !receipt.replay) table.setLevel(known, header.level)
+    this.#source = inbound.source
+
     const { bytes, entriesEnd } = inbound
     const cursor = this.#cursor
     for (let at = inbound.entriesStart; at < entriesEnd; at = cursor.next) {
@@ -282,6 +288,12 @@ export class ClusterView {
       this.#noteAlive(slot, incarnation, status, heartbeat)
       return false
     }
+    // Its own word that it is gone is as good as a LEAVE.
+    if (status === Claim.Dead && ofSender && this.#maySpeakFor(slot, this.#source)) {
+      const cause: Cause = { _tag: "LeaveReceived" }
+      this.#apply(slot, incarnation, status, heartbeat, undefined, 0, cause, true, now, Mark.Left)
+      return true
+    }
     if (status === Claim.Dead && table.status[slot] === Claim.Alive) {
       // Nobody suspected it, so the claim may be left over from a partition, or forged: ask the member first.
       const claim = { slot, incarnation, heartbeat, address: new Uint8Array(PackedAddress.MaxLength), by: this.#by }
@@ -344,8 +356,8 @@ export class ClusterView {
 
   /**
    * A member's own LEAVE. Counts when its incarnation is not older than what we
-   * know, it is no replay, and, unless `authentic`, it comes from the address that
-   * the member last spoke from. Returns whether it counted.
+   * know, it is no replay, and, unless `authentic`, it comes from an address that is
+   * the member's. Returns whether it counted.
    */
   receiveLeave(inbound: Inbound, authentic: boolean, now: number): boolean {
     const { header, source } = inbound
@@ -358,15 +370,12 @@ export class ClusterView {
       this.replays++
       return false
     }
-    const at = table.addressAt(slot)
-    // A member that has not spoken to us yet can only be known by its address.
-    const from = table.has(slot, Mark.Heard) ? table.spoke : table.address
-    if (!authentic && PackedAddress.compare(source, 0, from, at) !== 0) return false
+    if (!authentic && !this.#maySpeakFor(slot, source)) return false
     table.mark(slot, Mark.Heard)
     table.heardIncarnation[slot] = header.incarnation
     table.heardHeartbeat[slot] = header.heartbeat
     table.setLevel(slot, header.level)
-    PackedAddress.copy(source, 0, table.spoke, at)
+    PackedAddress.copy(source, 0, table.spoke, table.addressAt(slot))
     const cause: Cause = { _tag: "LeaveReceived" }
     if (table.phase[slot] === Phase.Tombstone) {
       table.incarnation[slot] = header.incarnation
@@ -387,6 +396,17 @@ export class ClusterView {
       SerialNumber.compare(header.heartbeat, table.heartbeat[slot]!) > 0 ? header.heartbeat : table.heartbeat[slot]!
     this.#apply(slot, header.incarnation, Claim.Dead, heartbeat, undefined, 0, cause, true, now, Mark.Left)
     return true
+  }
+
+  /**
+   * Whether a goodbye from `source` may be the member's: from its address, or, as
+   * long as that never answered us, from where it last spoke.
+   */
+  #maySpeakFor(slot: number, source: Uint8Array): boolean {
+    const table = this.table
+    if (table.sameAddress(slot, source, 0)) return true
+    if (table.has(slot, Mark.Proved) || !table.has(slot, Mark.Heard)) return false
+    return PackedAddress.compare(source, 0, table.spoke, table.addressAt(slot)) === 0
   }
 
   /**
@@ -624,6 +644,7 @@ export class ClusterView {
       table.incarnation[slot] = incarnation
       table.heartbeat[slot] = heartbeat
       table.unmark(slot, Mark.Left)
+      PackedAddress.copy(address, addressAt, table.address, table.addressAt(slot))
       return
     }
     if (!newer) {
