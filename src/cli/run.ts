@@ -186,14 +186,11 @@ const introduce = Effect.fnUntraced(function* ({ network }: ClusterConfig) {
       )
       break
     case "interface": {
-      const wildcard = `${NetAddress.formatIp(bound.address)} is every address of this machine`
+      const all = `as ${NetAddress.formatInet(bound)} stands for all`
       yield* NetAddress.isLoopback(advertised.address)
-        ? Effect.logWarning(
-            `${advertises}, which only this machine can reach: ${wildcard}, and no other one was found; ` +
-              "--advertise names one"
-          )
+        ? Effect.logWarning(`${advertises}, the only address found, ${all}; no other machine can reach it`)
         : Effect.logInfo(
-            `${advertises}: ${wildcard}, and this is the first that others may reach; --advertise names another`
+            `${advertises}, the first address of this machine that others may reach, ${all}; --advertise names another`
           )
     }
   }
