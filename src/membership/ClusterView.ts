@@ -180,7 +180,7 @@ export class ClusterView {
     const table = this.table
     const ahead = SerialNumber.compare(incarnation, table.incarnation[SelfSlot]!)
     if (ahead < 0 || (ahead === 0 && incarnation !== table.incarnation[SelfSlot])) return
-    const elsewhere = !table.sameAddress(SelfSlot, address, addressAt)
+    const elsewhere = PackedAddress.isReachable(address, addressAt) && !table.sameAddress(SelfSlot, address, addressAt)
     if (elsewhere) {
       this.#reportConflict("SameId", this.selfId, PackedAddress.read(address, addressAt), now)
       if (now - this.#conflictRefutedAt < this.#options.conflictInterval) return
@@ -332,7 +332,10 @@ export class ClusterView {
       if (!PackedAddress.isReachable(inbound.source, 0)) return
       slot = this.#insert(inbound.source, 0, true, now, Mark.Provisional)
     } else if (table.phase[slot] === Phase.Tombstone) {
-      this.#mergeTombstone(slot, table.address, table.addressAt(slot), true, now)
+      // One that advertised no address to speak of comes back as it came: at where it speaks from.
+      const usable = PackedAddress.isReachable(table.address, table.addressAt(slot))
+      if (usable) this.#mergeTombstone(slot, table.address, table.addressAt(slot), true, now)
+      else this.#mergeTombstone(slot, inbound.source, 0, true, now)
     } else {
       const order = Claim.compare(
         header.incarnation,
@@ -658,7 +661,8 @@ export class ClusterView {
     list.remove(slot)
     table.unmark(slot, Mark.Unlisted)
     // A header has no address and hands in the one that the tombstone holds, which stays what it was.
-    if (address !== table.address) table.unmark(slot, Mark.Provisional)
+    if (address === this.#source) table.mark(slot, Mark.Provisional)
+    else if (address !== table.address) table.unmark(slot, Mark.Provisional)
     this.#list(slot, incarnation, status, heartbeat, address, addressAt, Claim.Dead, ofSender, now)
   }
 

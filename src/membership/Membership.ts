@@ -11,7 +11,7 @@
  * })
  * ```
  */
-import { Context, DateTime, Effect, Layer, Option, PubSub, Stream } from "effect"
+import { Context, DateTime, Effect, Equal, Layer, Option, PubSub, Stream } from "effect"
 import type { Change, Member, MemberStatus } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
 import type { NodeId } from "../domain/NodeId.ts"
@@ -98,6 +98,9 @@ export class Membership extends Context.Service<
           return members
         })
 
+      const isUnchanged = ({ previousAddress, previousIncarnation, slot }: Transition): boolean =>
+        previousIncarnation === table.incarnation[slot] && Equal.equals(previousAddress, table.inetAddress(slot))
+
       /** Numbers a change, and builds it only if somebody listens. */
       const publish = (build: (sequence: number) => Numbered): void => {
         sequence++
@@ -113,7 +116,11 @@ export class Membership extends Context.Service<
       }
 
       view.observe({
-        transition: (transition) => publish((sequence) => changeOf(transition, sequence)),
+        transition: (transition) => {
+          // A member's own entry can confirm the address that stood in for it, which is news to nobody here.
+          if (transition.kind === "Updated" && isUnchanged(transition)) return
+          publish((sequence) => changeOf(transition, sequence))
+        },
         conflict: (conflict: Conflict, when) =>
           publish((sequence) => ({ _tag: "Conflict", sequence, at: at(when), ...conflict }))
       })
