@@ -207,8 +207,10 @@ export class VirtualNetwork {
   #send(socket: Socket, payload: Uint8Array, destination: DatagramSocket.BackingAddress): void {
     const host = canonicalHost(destination.host)
     const target = this.#hostOf.get(host)
-    // A socket on every address speaks from one of the destination's family.
-    const source = socket.addresses.find((address) => address.includes(":") === host.includes(":"))
+    // A socket on every address speaks to its own machine from the very address, and else from one of the family.
+    const source = socket.addresses.includes(host)
+      ? host
+      : socket.addresses.find((address) => address.includes(":") === host.includes(":"))
     if (source === undefined) return
     const link = this.link(socket.host, target ?? host)
     const severed = target === undefined || link.cut || this.#detached.has(socket.host) || this.#detached.has(target)

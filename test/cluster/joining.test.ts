@@ -1,0 +1,231 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { claim, countsOf, entriesOf, Lab, type LabNode, parts, type Puppet, type Seen, sender, story } from "./Lab.ts"
+
+/** Nothing but what joining takes. */
+const quiet = { probes: { interval: 600_000, timeout: 300_000 }, gossip: { antiEntropyInterval: 0 } } as const
+
+/** Contacts of a peer that does not answer, in ms: 500 doubled up to 10 000 in between. */
+const Contacts = [0, 500, 1500, 3500, 7500, 15_500, 25_500, 35_500, 45_500, 55_500]
+
+const pings = (lab: Lab, from: string, to: string) =>
+  lab.sent((seen) => seen.from === from && seen.to === to && seen.message._tag === "Ping")
+
+const between =
+  (x: string, y: string) =>
+  ({ from, to }: Seen): boolean =>
+    (from === x && to === y) || (from === y && to === x)
+
+const ids = ({ message }: Pick<Seen, "message">) => entriesOf(message).map(({ nodeId }) => Number(nodeId))
+
+const cluster = (lab: Lab, size: number) =>
+  Effect.gen(function* () {
+    const nodes: Array<LabNode> = []
+    for (let i = 1; i <= size; i++) {
+      nodes.push(yield* lab.start(i, { ...quiet, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
+      yield* TestClock.adjust(5000)
+    }
+    for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, size)
+    return nodes
+  })
+
+describe("joining", () => {
+  it.effect(
+    "a peer is PINGed until it answers, at waits doubled from 500 ms to 10 s, and listed nowhere meanwhile",
+    () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const a = yield* lab.start(1, { ...quiet, peers: ["10.0.0.9:7946"] })
+        yield* TestClock.adjust(60_000)
+        const contacts = pings(lab, "n1", "10.0.0.9")
+        assert.deepStrictEqual(
+          contacts.map(({ at }) => at),
+          Contacts
+        )
+        for (const contact of contacts) assert.deepStrictEqual(ids(contact), [1])
+        assert.strictEqual(lab.seen.length, contacts.length)
+        assert.deepStrictEqual(yield* countsOf(a), { alive: 1, suspect: 0, dead: 0, left: 0 })
+        assert.deepStrictEqual(story(a), [])
+      })
+  )
+
+  it.effect("a peer that comes up 30 s late is joined at the next attempt", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1, { ...quiet, peers: ["10.0.0.2:7946"] })
+      yield* TestClock.adjust(30_000)
+      const b = yield* lab.start(2, quiet)
+      yield* TestClock.adjust(30_000)
+      assert.deepStrictEqual(
+        pings(lab, "n1", "n2").map(({ at }) => at),
+        [35_500]
+      )
+      assert.deepStrictEqual(story(b), [[35_501, "Joined 1: Heard"]])
+      assert.deepStrictEqual(story(a), [[35_502, "Joined 2: Heard"]])
+    })
+  )
+
+  it.effect("a newcomer shows itself to one member, proves its address, and gets everybody within 6 ms", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const [seed] = yield* cluster(lab, 4)
+      const from = lab.now
+      const newcomer = yield* lab.start(5, { ...quiet, peers: [seed!.address] })
+      yield* TestClock.adjust(6)
+      assert.deepStrictEqual(
+        lab
+          .sent((seen) => between("n1", "n5")(seen) && seen.at < lab.now, from)
+          .map((seen) => [seen.at - from, seen.from, seen.message._tag, ids(seen)]),
+        [
+          [0, "n5", "Ping", [5]],
+          // A stranger learns of nobody but who answers it.
+          [1, "n1", "Ack", [1]],
+          [2, "n5", "AntiEntropy", [5]],
+          [3, "n1", "Ping", [1]],
+          [4, "n5", "Ack", [5]],
+          [5, "n1", "AntiEntropy", [1, 2, 3, 4, 5]]
+        ]
+      )
+      assert.deepStrictEqual(story(newcomer, from), [
+        [2, "Joined 1: Heard"],
+        [6, "Joined 2: Claimed by 1"],
+        [6, "Joined 3: Claimed by 1"],
+        [6, "Joined 4: Claimed by 1"]
+      ])
+    })
+  )
+
+  it.effect("only the first peer that answers is asked for its table; the others answer no less", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const nodes = yield* cluster(lab, 3)
+      const from = lab.now
+      // The first peer is further away than the second.
+      lab.network.link("n5", "n1").latency = 20
+      yield* lab.start(5, { ...quiet, peers: nodes.map(({ address }) => address) })
+      yield* TestClock.adjust(100)
+      const asked = lab.sent((seen) => seen.from === "n5" && seen.message._tag === "AntiEntropy", from)
+      assert.deepStrictEqual(
+        asked.map(({ at, to }) => [at - from, to]),
+        [[2, "n2"]]
+      )
+      const tables = lab.sent((seen) => seen.to === "n5" && seen.message._tag === "AntiEntropy", from)
+      assert.deepStrictEqual(
+        tables.map(({ from }) => from),
+        ["n2"]
+      )
+      // And it proves the address of who sent it a table.
+      assert.deepStrictEqual(
+        nodes.map(({ name }) => pings(lab, "n5", name).map(({ at }) => at - from)),
+        [[0], [0, 6], [0]]
+      )
+    })
+  )
+
+  it.effect("with all peers dead but one, it joins through that one and goes on trying the others", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const [seed] = yield* cluster(lab, 3)
+      const from = lab.now
+      const peers = ["10.0.0.21:7946", "10.0.0.22:7946", seed!.address, "10.0.0.23:7946"]
+      const newcomer = yield* lab.start(5, { ...quiet, peers })
+      yield* TestClock.adjust(16_000)
+      assert.strictEqual((yield* countsOf(newcomer)).alive, 4)
+      assert.isTrue(story(newcomer, from).every(([ms]) => ms <= 6))
+      assert.strictEqual(parts(newcomer).gossip.peers.waiting, 3)
+      for (const to of ["10.0.0.21", "10.0.0.22", "10.0.0.23"]) {
+        assert.deepStrictEqual(
+          pings(lab, "n5", to).map(({ at }) => at - from),
+          [0, 500, 1500, 3500, 7500, 15_500]
+        )
+      }
+    })
+  )
+
+  it.effect("our own address among the peers is none of them", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1, { ...quiet, peers: ["10.0.0.1:7946"] })
+      yield* TestClock.adjust(60_000)
+      assert.deepStrictEqual(lab.seen, [])
+      assert.strictEqual(parts(a).gossip.peers.waiting, 0)
+    })
+  )
+
+  it.effect("a peer's address that turns out to be another of our own is struck out after one PING", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const host = lab.network.host("n1", ["10.0.0.1", "10.9.9.1"])
+      const a = yield* lab.startAt("n1", host, {
+        ...quiet,
+        bind: "0.0.0.0:7946",
+        advertise: "10.0.0.1:7946",
+        nodeId: "1",
+        peers: ["10.9.9.1:7946"]
+      })
+      yield* TestClock.adjust(60_000)
+      assert.deepStrictEqual(
+        lab.seen.map(({ at, from, to }) => [at, from, to]),
+        [[0, "n1", "n1"]]
+      )
+      assert.strictEqual(parts(a).gossip.peers.waiting, 0)
+      assert.deepStrictEqual(story(a), [])
+    })
+  )
+
+  it.effect("a lost table is made up for by the next round of anti-entropy", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const [seed] = yield* cluster(lab, 3)
+      const from = lab.now
+      const newcomer = yield* lab.start(5, {
+        ...quiet,
+        gossip: { antiEntropyInterval: 10_000 },
+        peers: [seed!.address]
+      })
+      yield* TestClock.adjust(2)
+      lab.network.link("n5", "n1").loss = 1
+      yield* TestClock.adjust(1000)
+      lab.network.link("n5", "n1").loss = 0
+      yield* TestClock.adjust(8990)
+      yield* TestClock.adjust(10)
+      assert.isAtMost(Math.max(...story(newcomer, from).map(([ms]) => ms)), 10_006)
+      assert.strictEqual((yield* countsOf(newcomer)).alive, 4)
+    })
+  )
+
+  const forged = (puppet: Puppet, to: LabNode, how: "Ping" | "AntiEntropy") =>
+    Effect.gen(function* () {
+      const entries = [claim("Alive", 99, "10.0.0.99:7946")]
+      yield* how === "Ping"
+        ? puppet.send({ _tag: "Ping", ...sender(99), entries }, to)
+        : puppet.send(
+            { _tag: "AntiEntropy", ...sender(99), tableVersion: 1n, chunkIndex: 0, totalChunks: 1, entries },
+            to
+          )
+      yield* TestClock.adjust(100)
+    })
+
+  it.effect("who never answers us gets no table, and no more at once than three times what came from there", () =>
+    Effect.gen(function* () {
+      for (const kinds of [
+        ["Ping"],
+        ["AntiEntropy"],
+        ["Ping", "AntiEntropy"],
+        ["AntiEntropy", "AntiEntropy"]
+      ] as const) {
+        const lab = yield* Lab.make()
+        const [seed] = yield* cluster(lab, 8)
+        const stranger = yield* lab.puppet(99)
+        const from = lab.now
+        for (const kind of kinds) yield* forged(stranger, seed!, kind)
+        const sent = lab.sent((seen) => seen.from === "n99", from).reduce((sum, { bytes }) => sum + bytes, 0)
+        const got = stranger.received.reduce((sum, { bytes }) => sum + bytes, 0)
+        assert.isAtMost(got, 3 * sent)
+        for (const heard of stranger.received) assert.deepStrictEqual(ids(heard), [1])
+        assert.isFalse(stranger.received.some(({ message }) => message._tag === "AntiEntropy"))
+      }
+    })
+  )
+})

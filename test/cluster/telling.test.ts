@@ -1,0 +1,179 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import type * as Message from "../../src/wire/Message.ts"
+import { RequestAck } from "../../src/wire/Header.ts"
+import { claim, entriesOf, Lab, type LabNode, type Puppet, sender, story } from "./Lab.ts"
+
+const Incarnation = 7
+const Told = 99
+
+/** A node, a member that can be quoted, and a puppet that the node holds `status`, at an incarnation of 7. */
+const held = (status: "Suspect" | "Dead" | "tombstone") =>
+  Effect.gen(function* () {
+    const lab = yield* Lab.make()
+    const options = {
+      probes: { interval: 600_000, timeout: 300_000, suspectTimeout: 600_000, deadRetention: 10_000 },
+      gossip: { antiEntropyInterval: 0, healTimeout: 0 }
+    }
+    const a = yield* lab.start(1, options)
+    yield* lab.start(2, { ...options, peers: [a.address] })
+    const puppet = yield* lab.puppet(Told)
+    yield* TestClock.adjust(1000)
+    yield* say(puppet, a, gossip(1))
+    yield* TestClock.adjust(10)
+    const other = yield* lab.puppet(98)
+    for (const next of status === "Suspect" ? (["Suspect"] as const) : (["Suspect", "Dead"] as const)) {
+      yield* other.send(
+        { _tag: "Gossip", ...sender(2), entries: [claim(next, Told, "10.0.0.99:7946", Incarnation, 2 ** 20)] },
+        a
+      )
+      yield* TestClock.adjust(10)
+    }
+    // Changes are passed on by then, and a tombstone is one.
+    yield* TestClock.adjust(status === "tombstone" ? 20_000 : 8000)
+    assert.strictEqual(
+      yield* lab.status(a, BigInt(Told)),
+      status === "tombstone" ? "unknown" : status === "Dead" ? "dead" : "suspect"
+    )
+    puppet.received.length = 0
+    return { lab, a, puppet, from: lab.now, wire: status === "Suspect" ? "Suspect" : "Dead" }
+  })
+
+const own = (heartbeat: number, incarnation = Incarnation) => [
+  claim("Alive", Told, "10.0.0.99:7946", incarnation, heartbeat)
+]
+const gossip = (heartbeat: number, flags = 0): Message.Message => ({
+  _tag: "Gossip",
+  ...sender(Told, Incarnation, heartbeat, flags),
+  entries: own(heartbeat)
+})
+const say = (puppet: Puppet, to: LabNode, message: Message.Message) => puppet.send(message, to)
+
+interface Heard {
+  readonly kind: string
+  readonly ms: number
+  readonly entries: ReadonlyArray<string>
+}
+
+/** Kinds, times since `from`, and entries as `id status`. */
+const heard = (puppet: Puppet, from: number): ReadonlyArray<Heard> =>
+  puppet.received.map(({ at, message }) => ({
+    kind: message._tag,
+    ms: at - from,
+    entries: entriesOf(message).map((entry) => `${entry.nodeId} ${entry.status}`)
+  }))
+
+describe("telling a node what we hold of it", () => {
+  for (const status of ["Suspect", "Dead", "tombstone"] as const) {
+    it.effect(`a PING of one that we hold ${status} is answered by an ACK that begins with its entry, every time`, () =>
+      Effect.gen(function* () {
+        const { a, from, lab, puppet, wire } = yield* held(status)
+        for (let i = 0; i < 3; i++) {
+          yield* say(puppet, a, { _tag: "Ping", ...sender(Told, Incarnation, 10 + i), entries: own(10 + i) })
+          yield* TestClock.adjust(100)
+        }
+        assert.deepStrictEqual(
+          heard(puppet, from).map((said) => ({ ...said, entries: said.entries.slice(0, 2) })),
+          [0, 100, 200].map((at) => ({ kind: "Ack", ms: at + 2, entries: [`99 ${wire}`, "1 Alive"] }))
+        )
+        assert.strictEqual(yield* lab.status(a, BigInt(Told)), status === "tombstone" ? "unknown" : wire.toLowerCase())
+      })
+    )
+
+    it.effect(`any other message of one that we hold ${status} is answered by GOSSIP of its entry, once a second`, () =>
+      Effect.gen(function* () {
+        const { a, from, puppet, wire } = yield* held(status)
+        let heartbeat = 10
+        const header = () => sender(Told, Incarnation, heartbeat++)
+        const target = claim("Alive", 2, "10.0.0.2:7946")
+        const kinds: ReadonlyArray<() => Message.Message> = [
+          () => ({ _tag: "Gossip", ...header(), entries: own(heartbeat) }),
+          () => ({ _tag: "Ack", ...header(), entries: own(heartbeat) }),
+          () => ({ _tag: "PingReq", ...header(), targetId: target.nodeId, targetAddress: target.address }),
+          () => ({
+            _tag: "AntiEntropy",
+            ...header(),
+            tableVersion: BigInt(heartbeat),
+            chunkIndex: 0,
+            totalChunks: 2,
+            entries: own(heartbeat)
+          })
+        ]
+        for (const kind of kinds) {
+          // The second comes 999 ms after the first, the third a full second after it.
+          yield* say(puppet, a, kind())
+          yield* TestClock.adjust(999)
+          yield* say(puppet, a, kind())
+          yield* TestClock.adjust(1)
+        }
+        const told = heard(puppet, from).filter(({ kind }) => kind === "Gossip")
+        assert.deepStrictEqual(
+          told,
+          [0, 1000, 2000, 3000].map((at) => ({ kind: "Gossip", ms: at + 2, entries: [`99 ${wire}`, "1 Alive"] }))
+        )
+      })
+    )
+
+    it.effect(`at a higher incarnation than the one held ${status} it is not told, and lives`, () =>
+      Effect.gen(function* () {
+        const { a, from, lab, puppet } = yield* held(status)
+        yield* say(puppet, a, {
+          _tag: "Ping",
+          ...sender(Told, Incarnation + 1, 2),
+          entries: own(2, Incarnation + 1)
+        })
+        yield* TestClock.adjust(2)
+        assert.strictEqual(yield* lab.status(a, BigInt(Told)), "alive")
+        const { entries } = heard(puppet, from)[0]!
+        assert.isFalse(entries.includes("99 Suspect") || entries.includes("99 Dead"))
+        assert.deepStrictEqual(story(a, from), [[1, `${status === "tombstone" ? "Joined" : "Recovered"} 99: Heard`]])
+      })
+    )
+  }
+
+  it.effect("with REQUEST_ACK, what it is told is in the ACK and not in a GOSSIP besides", () =>
+    Effect.gen(function* () {
+      const { a, from, puppet } = yield* held("Dead")
+      yield* say(puppet, a, gossip(10, RequestAck))
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual(
+        heard(puppet, from).map(({ kind, ms }) => [kind, ms]),
+        [["Ack", 2]]
+      )
+    })
+  )
+
+  it.effect("a node that was held dead while it could not hear refutes within a round trip of its first word", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1)
+      // So patient that it does not come to hold the others dead, who cannot answer it.
+      const b = yield* lab.start(2, { peers: [a.address], probes: { suspectTimeout: 600_000 } })
+      yield* TestClock.adjust(5000)
+      lab.network.link("n1", "n2").cut = true
+      lab.network.link("n2", "n1").cut = true
+      yield* TestClock.adjust(20_000)
+      assert.strictEqual(yield* lab.status(a, b), "dead")
+      assert.strictEqual(yield* lab.status(b, a), "suspect")
+      const from = lab.now
+      lab.network.separate(["n1"], ["n2"], false)
+      yield* TestClock.adjust(12_000)
+      const first = lab.sent(({ fate, from: by }) => by === "n2" && fate === "carried", from)[0]!
+      const word = first.at
+      // Its PING is answered with the Dead claim; what it says next, at most a round of changes later, has the new incarnation.
+      assert.strictEqual(first.message._tag, "Ping")
+      const answer = lab.sent(({ message, from: by }) => by === "n1" && message._tag === "Ack", word)[0]!
+      assert.strictEqual(answer.at, word + 1)
+      assert.deepStrictEqual(
+        [entriesOf(answer.message)[0]!.nodeId, entriesOf(answer.message)[0]!.status],
+        [b.id, "Dead"]
+      )
+      const next = lab.sent(({ from: by }) => by === "n2", word + 1)[0]!
+      assert.strictEqual(next.message.incarnation, 1)
+      assert.isAtMost(next.at - word, 2 + 200)
+      assert.strictEqual(yield* lab.status(a, b), "alive")
+      assert.strictEqual(yield* lab.status(b, a), "alive")
+    })
+  )
+})
