@@ -1,0 +1,74 @@
+/** What happened, in plain words. */
+import { Duration, Equal } from "effect"
+import { NetAddress } from "effect/net"
+import type { Cause, Change } from "../../domain/Change.ts"
+import type { NodeId } from "../../domain/NodeId.ts"
+import type { Event } from "./Scene.ts"
+import { nameOf } from "./Scene.ts"
+
+/** A time span: `702 ms`, `4.01 s`. */
+export const span = (ms: number): string => {
+  const whole = Math.max(0, Math.round(ms))
+  if (whole < 1000) return `${whole} ms`
+  return whole < 100_000 ? `${(whole / 1000).toFixed(2).replace(/\.?0+$/, "")} s` : `${Math.round(whole / 1000)} s`
+}
+
+/** `n1`, `n1 and n2`, `n1, n2 and n3`. */
+export const names = (ids: ReadonlyArray<NodeId>): string => {
+  const all = ids.map(nameOf)
+  const last = all.at(-1) ?? "nobody"
+  return all.length < 2 ? last : `${all.slice(0, -1).join(", ")} and ${last}`
+}
+
+/** Why a node thinks what it thinks. */
+export const reason = (cause: Cause): string => {
+  switch (cause._tag) {
+    case "Heard":
+      return "it spoke up itself"
+    case "Claimed":
+      return `${nameOf(cause.by)} said so`
+    case "ProbeFailed":
+      return cause.relays.length === 0
+        ? "it did not answer, and there was nobody else to try"
+        : `it did not answer, neither directly nor through ${names(cause.relays)}`
+    case "SuspicionExpired":
+      return `suspect for ${span(Duration.toMillis(cause.after))} without a word against it`
+    case "DeathConfirmed":
+      return `${nameOf(cause.by)} said so, and it answered none of ${cause.pings} PINGs`
+    case "LeaveReceived":
+      return "it said goodbye"
+  }
+}
+
+const changed = (change: Change): string => {
+  switch (change._tag) {
+    case "Joined":
+      return `meets ${nameOf(change.member.id)}${change.member.status === "suspect" ? ", a suspect" : ""}: ${reason(change.cause)}`
+    case "Suspected":
+      return `suspects ${nameOf(change.member.id)}: ${reason(change.cause)}`
+    case "Recovered":
+      return `sees ${nameOf(change.member.id)} alive again: ${reason(change.cause)}`
+    case "Died":
+      return `holds ${nameOf(change.member.id)} dead: ${reason(change.cause)}`
+    case "Left":
+      return `sees ${nameOf(change.member.id)} leave: ${reason(change.cause)}`
+    case "Updated": {
+      const { address, id, incarnation } = change.member
+      const news = [
+        ...(incarnation === change.previousIncarnation ? [] : [`incarnation ${incarnation}`]),
+        ...(Equal.equals(address, change.previousAddress) ? [] : [`address ${NetAddress.formatInet(address)}`])
+      ]
+      return `notes that ${nameOf(id)} has ${news.join(" and ")}: ${reason(change.cause)}`
+    }
+    case "Conflict":
+      return change.kind === "SameId"
+        ? `finds its own id ${nameOf(change.id)} used at ${NetAddress.formatInet(change.address)}`
+        : `finds its own address ${NetAddress.formatInet(change.address)} claimed for ${nameOf(change.id)}`
+    case "Missed":
+      return `was too busy to say what changed, ${change.count} times`
+  }
+}
+
+/** An event of the log. */
+export const line = (event: Event): string =>
+  event._tag === "Changed" ? `${nameOf(event.observer)} ${changed(event.change)}` : event.text

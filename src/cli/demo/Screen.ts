@@ -1,0 +1,261 @@
+/** The scene as lines of text: a pure function of what there is to show and of the room there is for it. */
+import type { MemberStatus } from "../../domain/Change.ts"
+import * as Narration from "./Narration.ts"
+import * as Scene from "./Scene.ts"
+
+/** How a piece of text looks where there is colour. */
+export type Style = "plain" | "bold" | "dim" | "green" | "yellow" | "red" | "blue"
+
+/** A piece of a line. */
+export interface Span {
+  readonly text: string
+  readonly style: Style
+}
+
+/** A line of the screen. */
+export type Line = ReadonlyArray<Span>
+
+/** The room there is, in characters. */
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
+const codes: Readonly<Record<Style, string>> = {
+  plain: "",
+  bold: "\x1b[1m",
+  dim: "\x1b[90m",
+  green: "\x1b[32m",
+  yellow: "\x1b[33m",
+  red: "\x1b[31m",
+  blue: "\x1b[34m"
+}
+
+const span = (text: string, style: Style = "plain"): Span => ({ text, style })
+const blank: Line = []
+
+/** A line as a terminal takes it, without any escape code if there is to be no colour. */
+export const paint = (line: Line, colour: boolean): string =>
+  line.map(({ style, text }) => (colour && style !== "plain" ? `${codes[style]}${text}\x1b[0m` : text)).join("")
+
+/** The text of a line. */
+export const plain = (line: Line): string => paint(line, false)
+
+/** The whole screen: at most as many lines as there are rows, none longer than there are columns. */
+export const render = (scene: Scene.Scene, { columns, rows }: Size): ReadonlyArray<Line> => {
+  const above = [...header(scene, columns), blank, ...table(scene, { columns, rows: Math.max(1, rows - 12) }), blank]
+  const below = [blank, footer(scene)]
+  const room = rows - above.length - below.length
+  const play = playIn(scene, columns, room)
+  const log = logIn(scene, room - play.length)
+  const empty = Array.from({ length: Math.max(0, room - play.length - log.length) }, () => blank)
+  const lines = [...above, ...play, ...log, ...empty, ...below]
+  // Where there is no room for everything, the keys go first and the table last.
+  return lines.slice(0, rows).map((line) => cropped(line, columns))
+}
+
+const cropped = (line: Line, columns: number): Line => {
+  const spans: Array<Span> = []
+  let room = columns
+  let left = line.reduce((sum, { text }) => sum + text.length, 0)
+  for (const { style, text } of line) {
+    if (left <= room || text.length < room) spans.push({ style, text })
+    else {
+      if (room > 0) spans.push({ style, text: `${text.slice(0, room - 1)}…` })
+      break
+    }
+    room -= text.length
+    left -= text.length
+  }
+  return spans
+}
+
+/** Breaks text at blanks. */
+const wrapped = (text: string, columns: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let line = ""
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line)
+      line = word
+    } else line = line === "" ? word : `${line} ${word}`
+  }
+  return [...lines, line]
+}
+
+// --- header and footer -------------------------------------------------------
+
+const header = (scene: Scene.Scene, columns: number): ReadonlyArray<Line> => [
+  [span("gossip demo", "bold"), span("  real nodes on UDP sockets of 127.0.0.1, all in this process")],
+  ...wrapped(scene.settings, columns).map((text) => [span(text, "dim")])
+]
+
+const isPlaying = ({ steps }: Scene.Scene): boolean =>
+  steps.some(({ state }) => state === "waiting" || state === "running")
+
+const footer = (scene: Scene.Scene): Line => {
+  const key = (name: string, does: string): Line => [span(name, "bold"), span(` ${does}   `)]
+  return [
+    ...key("k", "kill one"),
+    ...key("a", "add one"),
+    ...key("p", "cut one off"),
+    ...key("h", "heal the cuts"),
+    ...key("q", "quit"),
+    ...(isPlaying(scene) ? [span("k a p h end the play", "dim")] : [])
+  ]
+}
+
+// --- the table ---------------------------------------------------------------
+
+const looks: Readonly<Record<MemberStatus | "unknown", readonly [symbol: string, style: Style]>> = {
+  alive: ["●", "green"],
+  suspect: ["◐", "yellow"],
+  dead: ["✗", "red"],
+  left: ["○", "blue"],
+  unknown: ["·", "dim"]
+}
+
+const conditions: Readonly<Record<Scene.Condition, readonly [text: string, style: Style]>> = {
+  running: ["", "plain"],
+  cut: ["cut off", "yellow"],
+  killed: ["killed", "red"],
+  leaving: ["leaving", "blue"],
+  left: ["left", "blue"]
+}
+
+const LabelWidth = 12
+const WordWidth = 10
+const SymbolWidth = 4
+const ConditionWidth = 8
+
+const table = (scene: Scene.Scene, { columns, rows }: Size): ReadonlyArray<Line> => {
+  const { actors } = scene
+  const room = columns - LabelWidth - ConditionWidth
+  const words = actors.length * WordWidth <= room
+  const longest = Math.max(SymbolWidth, ...actors.map(({ id }) => Scene.nameOf(id).length + 1))
+  const width = words ? WordWidth : longest
+  const shown = actors.slice(0, Math.max(1, Math.floor(room / width)))
+  const hiddenColumns = actors.length - shown.length
+  const observers = actors.length <= rows ? actors : actors.slice(0, Math.max(1, rows - 1))
+  const hiddenRows = actors.length - observers.length
+  const more = hiddenColumns === 0 ? "" : `+${hiddenColumns}`
+
+  return [
+    [
+      span("sees:".padEnd(LabelWidth), "dim"),
+      ...shown.map(({ id }) => span(Scene.nameOf(id).padEnd(width), "bold")),
+      span(more, "dim")
+    ],
+    ...observers.map((observer) => row(scene, observer, shown, width, words)),
+    ...(hiddenRows === 0 ? [] : [[span(`and ${hiddenRows} more`, "dim")]]),
+    legend
+  ]
+}
+
+const row = (
+  scene: Scene.Scene,
+  observer: Scene.Actor,
+  subjects: ReadonlyArray<Scene.Actor>,
+  width: number,
+  words: boolean
+): Line => {
+  const [condition, style] = conditions[observer.condition]
+  return [
+    span(Scene.nameOf(observer.id).padEnd(4), "bold"),
+    span(` :${observer.port}`.padEnd(LabelWidth - 4), "dim"),
+    ...subjects.map(({ id }) => {
+      if (!scene.views.has(observer.id)) return span("".padEnd(width))
+      const status = Scene.cellAt(scene, observer.id, id)?.status ?? "unknown"
+      const [symbol, style] = looks[status]
+      if (id === observer.id) return span((words ? `${symbol} itself` : symbol).padEnd(width), "dim")
+      return span((words && status !== "unknown" ? `${symbol} ${status}` : symbol).padEnd(width), style)
+    }),
+    span(condition, style)
+  ]
+}
+
+const legend: Line = [
+  span("".padEnd(LabelWidth)),
+  ...Object.entries(looks).map(([status, [symbol, style]]) =>
+    span(`${symbol} ${status === "unknown" ? "not known" : status}  `, style)
+  )
+]
+
+// --- the play ----------------------------------------------------------------
+
+/** Lines of the log that the play leaves room for. */
+const MinLog = 5
+
+const playIn = (scene: Scene.Scene, columns: number, room: number): ReadonlyArray<Line> => {
+  if (scene.steps.length === 0) return []
+  const current = Math.max(
+    scene.steps.findIndex(({ state }) => state === "running" || state === "failed"),
+    scene.steps.findLastIndex(({ state }) => state === "done")
+  )
+  const block = (withFindings: (index: number) => boolean) => [
+    ...scene.steps.flatMap((step, index) => stepLines(step, index, columns, withFindings(index))),
+    blank
+  ]
+  const blocks = [block(() => true), block((index) => index === current), block(() => false)]
+  return blocks.find(({ length }) => length + MinLog <= room) ?? blocks[2]?.slice(0, Math.max(0, room)) ?? []
+}
+
+const marks: Readonly<Record<Scene.Step["state"], readonly [symbol: string, style: Style]>> = {
+  waiting: [" ", "dim"],
+  running: ["▶", "bold"],
+  done: ["✓", "green"],
+  failed: ["✗", "red"],
+  skipped: ["-", "dim"]
+}
+
+const TimeWidth = 10
+
+const stepLines = (step: Scene.Step, index: number, columns: number, withFindings: boolean): ReadonlyArray<Line> => {
+  const [symbol, style] = marks[step.state]
+  const title = step.state === "skipped" ? `${step.title} (not played)` : step.title
+  const took = step.state === "done" && !withFindings ? (step.findings.at(-1)?.after ?? 0) : undefined
+  const heading = [
+    span(`${symbol} ${index + 1}. `, style),
+    span(title, step.state === "running" ? "bold" : step.state === "done" ? "plain" : "dim"),
+    ...(took === undefined ? [] : [span(`  ${Narration.span(took)}`, "green")])
+  ]
+  return [heading, ...(withFindings ? step.findings.flatMap((finding) => findingLines(finding, columns)) : [])]
+}
+
+const findingLines = ({ after, text }: Scene.Finding, columns: number): ReadonlyArray<Line> =>
+  wrapped(text, columns - TimeWidth - 4).map((part, index) => [
+    span(`  ${(index === 0 ? Narration.span(after) : "").padStart(TimeWidth)}  `, "green"),
+    span(part)
+  ])
+
+/** The steps of the play as text, without a screen around them. */
+export const playLines = (scene: Scene.Scene): ReadonlyArray<Line> =>
+  scene.steps.flatMap((step, index) => stepLines(step, index, Infinity, true))
+
+// --- the log -----------------------------------------------------------------
+
+const logIn = (scene: Scene.Scene, room: number): ReadonlyArray<Line> =>
+  scene.events
+    .slice(scene.events.length - Math.max(0, Math.min(room, scene.events.length)))
+    .map((event) => [
+      span(`${((event.at - scene.startedAt) / 1000).toFixed(2).padStart(8)} s  `, "dim"),
+      span(Narration.line(event), eventStyle(event))
+    ])
+
+const eventStyle = (event: Scene.Event): Style => {
+  if (event._tag === "Done") return "bold"
+  if (event._tag === "Logged") return "red"
+  switch (event.change._tag) {
+    case "Suspected":
+      return "yellow"
+    case "Died":
+    case "Conflict":
+      return "red"
+    case "Left":
+      return "blue"
+    case "Recovered":
+      return "green"
+    default:
+      return "plain"
+  }
+}

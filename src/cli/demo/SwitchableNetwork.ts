@@ -1,0 +1,46 @@
+/** A network that can be cut: whoever lives in it goes on, but nothing gets in or out. */
+import { Effect } from "effect"
+import { DatagramSocket } from "effect/socket"
+import { Network } from "../../transport/Network.ts"
+
+/** A network for one node, and its switch. */
+export interface SwitchableNetwork {
+  readonly network: Network["Service"]
+  /** From now on datagrams vanish in both directions. Neither side gets to know. */
+  readonly cut: Effect.Effect<void>
+  readonly heal: Effect.Effect<void>
+}
+
+/** Puts a switch before the network that is provided. */
+export const make: Effect.Effect<SwitchableNetwork, never, Network> = Effect.gen(function* () {
+  const real = yield* Network
+  let isCut = false
+
+  const switchable = (socket: DatagramSocket.DatagramSocket): DatagramSocket.DatagramSocket =>
+    DatagramSocket.make({
+      reader: Effect.map(socket.reader, (reader) => {
+        const pull: DatagramSocket.Reader["pull"] = Effect.flatMap(reader.pull, (batch) =>
+          isCut ? pull : Effect.succeed(batch)
+        )
+        return { address: reader.address, dropped: reader.dropped, joinMulticast: reader.joinMulticast, pull }
+      }),
+      writer: Effect.map(socket.writer, (writer) => ({
+        write: (datagram) => Effect.suspend(() => (isCut ? Effect.void : writer.write(datagram))),
+        writeAll: (datagrams) => Effect.suspend(() => (isCut ? Effect.void : writer.writeAll(datagrams)))
+      }))
+    })
+
+  const turn = (to: boolean) =>
+    Effect.sync(() => {
+      isCut = to
+    })
+
+  return {
+    network: {
+      socket: (address) => Effect.map(real.socket(address), switchable),
+      interfaces: real.interfaces
+    },
+    cut: turn(true),
+    heal: turn(false)
+  }
+})
