@@ -1,0 +1,172 @@
+/**
+ * Sealed datagrams: nonce (12 bytes), sender id (8, clear), ciphertext, tag (16). The additional data are the 8 bytes of
+ * the sender id.
+ */
+import { readU16 } from "../wire/Bytes.ts"
+import { internetChecksum } from "../wire/Checksum.ts"
+import { HeaderLength, MaxMessage, Version } from "../wire/Header.ts"
+import { type AeadCipher, NonceLength, TagLength } from "./AeadCipher.ts"
+import type { Nonces } from "./Nonces.ts"
+
+const IdLength = 8
+/** Where the sender id stands in a header. */
+const IdInHeader = 4
+const SealedAt = NonceLength + IdLength
+
+/** Bytes that sealing adds to a message. */
+export const Overhead = SealedAt + TagLength
+/** The fewest bytes of a sealed datagram: its message has a header at least. */
+export const MinLength = Overhead + HeaderLength
+/** The most bytes of a sealed datagram. */
+export const MaxLength = Overhead + MaxMessage
+
+// Why a datagram does not open. Plain tagged values and not `Error`s, as those of `WireError` are.
+
+/** A message that is not sealed at all. */
+export class Plaintext {
+  readonly _tag = "Plaintext"
+  readonly length: number
+  constructor(length: number) {
+    this.length = length
+  }
+  get message(): string {
+    return `message of ${this.length} bytes is not encrypted`
+  }
+}
+
+/** Fewer bytes than the sealed form of a header. */
+export class TooShort {
+  readonly _tag = "TooShort"
+  readonly length: number
+  constructor(length: number) {
+    this.length = length
+  }
+  get message(): string {
+    return `sealed datagram of ${this.length} bytes is shorter than ${MinLength}`
+  }
+}
+
+/** More bytes than the sealed form of the longest message. Found before anything is decrypted. */
+export class TooLong {
+  readonly _tag = "TooLong"
+  readonly length: number
+  constructor(length: number) {
+    this.length = length
+  }
+  get message(): string {
+    return `sealed datagram of ${this.length} bytes is longer than ${MaxLength}`
+  }
+}
+
+/** Sealed with a key that we do not have, or changed on the way. */
+export class NotOpened {
+  readonly _tag = "NotOpened"
+  /** How many keys were tried. */
+  readonly keys: number
+  constructor(keys: number) {
+    this.keys = keys
+  }
+  get message(): string {
+    return `sealed datagram opens with none of ${this.keys} keys`
+  }
+}
+
+/** The message inside names another sender than the datagram does. */
+export class Forged {
+  readonly _tag = "Forged"
+  get message(): string {
+    return "sender of the sealed message is not the sender of the datagram"
+  }
+}
+
+/** Every way in which a datagram fails to open. */
+export type Fault = Plaintext | TooShort | TooLong | NotOpened | Forged
+
+/** The tags of `Fault`, for counters. */
+export const reasons = ["Plaintext", "TooShort", "TooLong", "NotOpened", "Forged"] as const satisfies ReadonlyArray<
+  Fault["_tag"]
+>
+
+/**
+ * Whether a datagram is a whole message in the clear, of whatever kind. One in 2^40 sealed datagrams looks like that by
+ * chance, and is lost as any datagram may be.
+ */
+export const isPlaintext = (datagram: Uint8Array): boolean =>
+  datagram[0] === Version &&
+  datagram.length >= HeaderLength &&
+  HeaderLength + readU16(datagram, 2) === datagram.length &&
+  internetChecksum(datagram, 0, datagram.length) === 0
+
+/** Seals messages. */
+export class Sealer {
+  readonly #nonces: Nonces
+  readonly #nonce = new Uint8Array(NonceLength)
+  readonly #sender = new Uint8Array(IdLength)
+
+  constructor(nonces: Nonces) {
+    this.#nonces = nonces
+  }
+
+  /** The datagram, in an array of its own, of a message with its header in place and at most `MaxMessage` bytes. */
+  seal(cipher: AeadCipher, message: Uint8Array): Uint8Array {
+    const nonce = this.#nonce
+    const sender = this.#sender
+    this.#nonces.next(nonce)
+    for (let i = 0; i < IdLength; i++) sender[i] = message[IdInHeader + i]!
+    const datagram = new Uint8Array(Overhead + message.length)
+    datagram.set(nonce)
+    datagram.set(sender, NonceLength)
+    cipher.seal(nonce, message, sender, datagram, SealedAt)
+    return datagram
+  }
+}
+
+/** A power of two. A slot is a byte. */
+const HintSlots = 1024
+
+/**
+ * Opens datagrams with whichever of several keys fits: first the one that last fitted a datagram of that sender id. What
+ * it remembers is a hint of fixed size, and only what opens leaves a trace in it.
+ */
+export class Opener {
+  #ciphers: ReadonlyArray<AeadCipher> = []
+  readonly #hints = new Uint8Array(HintSlots)
+  readonly #nonce = new Uint8Array(NonceLength)
+  readonly #sender = new Uint8Array(IdLength)
+  readonly #message = new Uint8Array(MaxMessage)
+
+  /** Sets the keys, the likeliest first; at most 256. */
+  setCiphers(ciphers: ReadonlyArray<AeadCipher>): void {
+    this.#ciphers = ciphers
+    this.#hints.fill(0)
+  }
+
+  /** The message inside, valid until the next call, or why there is none. */
+  open(datagram: Uint8Array): Uint8Array | Fault {
+    if (isPlaintext(datagram)) return new Plaintext(datagram.length)
+    if (datagram.length < MinLength) return new TooShort(datagram.length)
+    if (datagram.length > MaxLength) return new TooLong(datagram.length)
+    const nonce = this.#nonce
+    const sender = this.#sender
+    for (let i = 0; i < NonceLength; i++) nonce[i] = datagram[i]!
+    for (let i = 0; i < IdLength; i++) sender[i] = datagram[NonceLength + i]!
+    const sealed = datagram.subarray(SealedAt)
+    const message = this.#message.subarray(0, datagram.length - Overhead)
+    const keys = this.#ciphers.length
+    const slot = this.#slot()
+    const likeliest = this.#hints[slot]!
+    let fitting = this.#ciphers[likeliest]?.open(nonce, sealed, sender, message) === true ? likeliest : -1
+    for (let i = 0; fitting === -1 && i < keys; i++) {
+      if (i !== likeliest && this.#ciphers[i]!.open(nonce, sealed, sender, message)) fitting = i
+    }
+    if (fitting === -1) return new NotOpened(keys)
+    this.#hints[slot] = fitting
+    for (let i = 0; i < IdLength; i++) if (message[IdInHeader + i] !== sender[i]) return new Forged()
+    return message
+  }
+
+  /** Ids are random, so their low bits are hash enough; those that share a slot cost each other a try. */
+  #slot(): number {
+    return readU16(this.#sender, IdLength - 2) & (HintSlots - 1)
+  }
+}
