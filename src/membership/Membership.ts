@@ -11,7 +11,7 @@
  * })
  * ```
  */
-import { Context, DateTime, Effect, Equal, Layer, Option, PubSub, Stream } from "effect"
+import { type Cause, Context, DateTime, Effect, Equal, Layer, Option, Queue, Stream } from "effect"
 import type { Change, Member, MemberStatus } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
 import type { NodeId } from "../domain/NodeId.ts"
@@ -47,7 +47,8 @@ export class Membership extends Context.Service<
     /**
      * Every change from the moment of subscription on, each with its cause. A slow
      * subscriber slows nobody: beyond 1024 waiting changes it misses the oldest, and
-     * gets a `Missed` in their place; it should then read `members` again.
+     * gets a `Missed` in their place; it should then read `members` again. Ends with
+     * the node.
      */
     readonly changes: Stream.Stream<Change>
   }
@@ -58,9 +59,16 @@ export class Membership extends Context.Service<
       const view = yield* LocalView
       const { clock, now } = yield* NodeClock
       const { table } = view
-      const pubsub = yield* Effect.acquireRelease(PubSub.sliding<Numbered>(ChangeBuffer), PubSub.shutdown)
+      // A queue for each: only its own slowness costs a subscriber anything.
+      const subscribers = new Set<Queue.Queue<Numbered, Cause.Done>>()
       let sequence = 0
-      let subscribers = 0
+      let closed = false
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          closed = true
+          for (const queue of subscribers) Queue.endUnsafe(queue)
+        })
+      )
 
       const at = (monotonic: number) => DateTime.makeUnsafe(clock.currentTimeMillisUnsafe() - (now() - monotonic))
 
@@ -104,7 +112,9 @@ export class Membership extends Context.Service<
       /** Numbers a change, and builds it only if somebody listens. */
       const publish = (build: (sequence: number) => Numbered): void => {
         sequence++
-        if (subscribers > 0) PubSub.publishUnsafe(pubsub, build(sequence))
+        if (subscribers.size === 0) return
+        const change = build(sequence)
+        for (const queue of subscribers) Queue.offerUnsafe(queue, change)
       }
 
       const changeOf = (transition: Transition, sequence: number): Numbered => {
@@ -126,13 +136,16 @@ export class Membership extends Context.Service<
       })
 
       const subscription = Effect.gen(function* () {
-        const changes = yield* PubSub.subscribe(pubsub)
-        yield* Effect.acquireRelease(
-          Effect.sync(() => subscribers++),
-          () => Effect.sync(() => subscribers--)
+        const queue = yield* Queue.sliding<Numbered, Cause.Done>(ChangeBuffer)
+        let expected = yield* Effect.acquireRelease(
+          Effect.sync(() => {
+            subscribers.add(queue)
+            return sequence + 1
+          }),
+          () => Effect.sync(() => subscribers.delete(queue))
         )
-        let expected = sequence + 1
-        return Stream.fromSubscription(changes).pipe(
+        if (closed) Queue.endUnsafe(queue)
+        return Stream.fromQueue(queue).pipe(
           Stream.map((change): ReadonlyArray<Change> => {
             const missed = change.sequence - expected
             expected = change.sequence + 1

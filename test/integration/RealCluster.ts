@@ -34,7 +34,7 @@ export const until = <A, E, R>(
   let last: unknown = "nothing"
   return ask.pipe(
     Effect.tap((answer) => Effect.sync(() => (last = answer))),
-    Effect.repeat({ until: holds, schedule: Schedule.spaced("20 millis") }),
+    Effect.repeat({ until: holds, schedule: Schedule.spaced("10 millis") }),
     Effect.timeoutOption(Patience),
     Effect.flatMap(
       Option.match({
@@ -148,6 +148,7 @@ export const withQuick = (options: ClusterConfig.ClusterOptions): ClusterConfig.
 
 /** A node that does nothing of its own accord, so that what it sends is an answer. */
 export const silent: ClusterConfig.ClusterOptions = {
+  reliableAckTimeout: 20,
   reliableMaxRetries: 0,
   gossip: { interval: "1 hour", antiEntropyInterval: 0, healInterval: "1 hour" },
   probes: { interval: "1 hour", timeout: "30 minutes" }
