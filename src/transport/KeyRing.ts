@@ -1,0 +1,201 @@
+/** The keys of a cluster at run time: one seals, all open. */
+import { type Array as Arr, Context, Effect, Layer, Redacted, Schema, Semaphore } from "effect"
+import { type CryptoError, Kdf, SecureRandom } from "effect/crypto"
+import { Hex } from "effect/encoding"
+import type { ClusterKey } from "../domain/ClusterKey.ts"
+import { Aead } from "./Aead.ts"
+import type { AeadCipher } from "./AeadCipher.ts"
+import { Nonces } from "./Nonces.ts"
+import { type Fault, Opener, Sealer } from "./SealedDatagram.ts"
+
+/** The most keys in a ring: each is one more try for a datagram that opens with none. */
+export const MaxKeys = 8
+
+/** No key of the ring has that fingerprint. */
+export class UnknownKey extends Schema.TaggedError<UnknownKey>()("UnknownKey", {
+  /** What was asked for, if it was a fingerprint at all: else it may be a key given by mistake. */
+  fingerprint: Schema.UndefinedOr(Schema.String)
+}) {
+  override get message(): string {
+    return this.fingerprint === undefined
+      ? "a key is named by its fingerprint, 8 hexadecimal digits"
+      : `no key of the ring has the fingerprint ${this.fingerprint}`
+  }
+}
+
+/** The primary key cannot be removed: another must seal first. */
+export class PrimaryKey extends Schema.TaggedError<PrimaryKey>()("PrimaryKey", { fingerprint: Schema.String }) {
+  override get message(): string {
+    return `key ${this.fingerprint} is the primary; use another one before removing it`
+  }
+}
+
+/** The ring would hold more than `MaxKeys`. */
+export class TooManyKeys extends Schema.TaggedError<TooManyKeys>()("TooManyKeys", {}) {
+  override get message(): string {
+    return `a ring holds at most ${MaxKeys} keys; remove one that is no longer used`
+  }
+}
+
+/** Two different keys have one fingerprint, which happens once in four thousand million. */
+export class FingerprintTaken extends Schema.TaggedError<FingerprintTaken>()("FingerprintTaken", {
+  fingerprint: Schema.String
+}) {
+  override get message(): string {
+    return `another key has the fingerprint ${this.fingerprint} too; generate a new one`
+  }
+}
+
+/** A key of the ring, as it may be shown. */
+export interface KeyInfo {
+  /** 8 hexadecimal digits, which do not help to find the key. The same for every cluster name. */
+  readonly fingerprint: string
+  /** Whether it seals. */
+  readonly primary: boolean
+}
+
+/** Why keys do not enter a ring. `CryptoError`: the platform has no HKDF-SHA256. */
+export type AddError = TooManyKeys | FingerprintTaken | CryptoError.CryptoError
+
+export interface KeyRingOptions {
+  /** The first is the primary. A key given twice is one. */
+  readonly keys: Arr.NonEmptyReadonlyArray<Redacted.Redacted<ClusterKey>>
+  /**
+   * Clusters with one key and different names cannot read each other: each seals with a key derived from both. An empty
+   * name takes the key as it is, which is what nodes of version 1 do.
+   */
+  readonly clusterName: string
+}
+
+/**
+ * One primary key seals, every key opens. So a cluster changes its key without a gap: `add` the new one at every node,
+ * then `use` it at every node, then `remove` the old one.
+ *
+ * @example
+ * ```ts
+ * const ring = yield* KeyRing
+ * const fingerprint = yield* ring.add(key)
+ * yield* ring.use(fingerprint)
+ * ```
+ */
+export class KeyRing extends Context.Service<
+  KeyRing,
+  {
+    /** The implementation of the cipher, for logs. */
+    readonly aead: string
+    /** Synchronously: the message inside a datagram, valid until the next call, or why there is none. */
+    readonly open: (datagram: Uint8Array) => Uint8Array | Fault
+    /** Synchronously: a message of at most 1424 bytes, header in place, as a datagram in an array of its own. */
+    readonly seal: (message: Uint8Array) => Uint8Array
+    /** The keys, the primary first. */
+    readonly list: Effect.Effect<ReadonlyArray<KeyInfo>>
+    /** Adds a key that opens and does not seal; one that is there already stays as it is. Gives its fingerprint. */
+    readonly add: (key: Redacted.Redacted<ClusterKey>) => Effect.Effect<string, AddError>
+    /** Makes a key the primary. */
+    readonly use: (fingerprint: string) => Effect.Effect<void, UnknownKey>
+    /** Removes a key: what is sealed with it opens no more. */
+    readonly remove: (fingerprint: string) => Effect.Effect<void, UnknownKey | PrimaryKey>
+    /** Takes these keys for all, the first as primary, as from a file read again; on failure nothing changes. */
+    readonly replace: (keys: Arr.NonEmptyReadonlyArray<Redacted.Redacted<ClusterKey>>) => Effect.Effect<void, AddError>
+  }
+>()("effect-gossip/transport/KeyRing") {
+  static readonly layer = (
+    options: KeyRingOptions
+  ): Layer.Layer<KeyRing, AddError, Aead | Kdf.Kdf | SecureRandom.SecureRandom> => Layer.effect(KeyRing, make(options))
+}
+
+// Derivations from one key, HKDF-SHA256 with this salt, differ by their `info`.
+const utf8 = new TextEncoder()
+const salt = utf8.encode("effect-gossip")
+const fingerprintInfo = utf8.encode("fingerprint")
+const sealingInfo = (clusterName: string) => utf8.encode(`cluster ${clusterName.normalize("NFC")}`)
+
+interface Held {
+  readonly fingerprint: string
+  readonly key: Redacted.Redacted<ClusterKey>
+  readonly cipher: AeadCipher
+}
+
+const sameBytes = Redacted.makeEquivalence<Uint8Array>((a, b) => a.every((byte, at) => byte === b[at]))
+
+const make = Effect.fnUntraced(function* (options: KeyRingOptions) {
+  const aead = yield* Aead
+  const kdf = yield* Kdf.Kdf
+  const random = yield* SecureRandom.SecureRandom
+  const runSync = Effect.runSyncWith(yield* Effect.context())
+  const sealer = new Sealer(new Nonces((length) => runSync(random.randomBytes(length))))
+  const opener = new Opener()
+  const turn = yield* Semaphore.make(1)
+
+  const derive = (key: Uint8Array, info: Uint8Array, length: number) =>
+    kdf.derive(Kdf.hkdfSha256, key, { salt, info, length })
+
+  const hold = Effect.fnUntraced(function* (key: Redacted.Redacted<ClusterKey>) {
+    const bytes = Redacted.value(key)
+    const fingerprint = Hex.encode(yield* derive(bytes, fingerprintInfo, 4))
+    const { clusterName } = options
+    const sealing = clusterName === "" ? bytes : yield* derive(bytes, sealingInfo(clusterName), bytes.length)
+    return { fingerprint, key, cipher: aead.cipher(sealing) } satisfies Held
+  })
+
+  // The primary first. Only whole rings are put here, so that packets never see half a change.
+  let ring: ReadonlyArray<Held> = []
+  let primary: AeadCipher
+  const put = (keys: ReadonlyArray<Held>): void => {
+    ring = keys
+    primary = keys[0]!.cipher
+    opener.setCiphers(keys.map(({ cipher }) => cipher))
+  }
+
+  const extended = (keys: ReadonlyArray<Held>, held: Held): Effect.Effect<ReadonlyArray<Held>, AddError> => {
+    const twin = keys.find(({ fingerprint }) => fingerprint === held.fingerprint)
+    if (twin === undefined) {
+      return keys.length < MaxKeys ? Effect.succeed([...keys, held]) : Effect.fail(new TooManyKeys())
+    }
+    return sameBytes(twin.key, held.key)
+      ? Effect.succeed(keys)
+      : Effect.fail(new FingerprintTaken({ fingerprint: held.fingerprint }))
+  }
+
+  const find = (fingerprint: string): Effect.Effect<Held, UnknownKey> => {
+    const held = ring.find((held) => held.fingerprint === fingerprint)
+    if (held !== undefined) return Effect.succeed(held)
+    return Effect.fail(new UnknownKey({ fingerprint: /^[0-9a-f]{8}$/.test(fingerprint) ? fingerprint : undefined }))
+  }
+
+  const replace = Effect.fnUntraced(function* (keys: Arr.NonEmptyReadonlyArray<Redacted.Redacted<ClusterKey>>) {
+    let next: ReadonlyArray<Held> = []
+    for (const key of keys) next = yield* extended(next, yield* hold(key))
+    put(next)
+  }, turn.withPermit)
+
+  const add = Effect.fnUntraced(function* (key: Redacted.Redacted<ClusterKey>) {
+    const held = yield* hold(key)
+    put(yield* extended(ring, held))
+    return held.fingerprint
+  }, turn.withPermit)
+
+  const use = Effect.fnUntraced(function* (fingerprint: string) {
+    const held = yield* find(fingerprint)
+    put([held, ...ring.filter((other) => other !== held)])
+  }, turn.withPermit)
+
+  const remove = Effect.fnUntraced(function* (fingerprint: string) {
+    const held = yield* find(fingerprint)
+    if (held === ring[0]) return yield* new PrimaryKey({ fingerprint })
+    put(ring.filter((other) => other !== held))
+  }, turn.withPermit)
+
+  yield* replace(options.keys)
+
+  return KeyRing.of({
+    aead: aead.name,
+    open: (datagram) => opener.open(datagram),
+    seal: (message) => sealer.seal(primary, message),
+    list: Effect.sync(() => ring.map(({ fingerprint }, at) => ({ fingerprint, primary: at === 0 }))),
+    add,
+    use,
+    remove,
+    replace
+  })
+})
