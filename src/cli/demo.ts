@@ -1,5 +1,5 @@
 /** `gossip demo`: five nodes on this machine, one of which dies, before the eyes of whoever wants to see. */
-import { Console, Duration, Effect, Layer, Schema, SubscriptionRef } from "effect"
+import { Console, Duration, Effect, Layer, Schema, SubscriptionRef, Terminal } from "effect"
 import { CliError, Command, Flag, TerminalCapabilities } from "effect/cli"
 import * as NodeNetwork from "../node/NodeNetwork.ts"
 import { Cast } from "./demo/Cast.ts"
@@ -62,13 +62,11 @@ const inLines = Effect.fnUntraced(function* (limit: Duration.Duration) {
 
 const onStage = Effect.fnUntraced(function* (limit: Duration.Duration, colour: boolean) {
   const { scene } = yield* Cast
+  const terminal = yield* Terminal.Terminal
   // The screen is gone by then, and with it what it showed.
-  const report = Effect.suspend(() =>
-    Console.log(
-      Screen.playLines(SubscriptionRef.getUnsafe(scene))
-        .map((line) => Screen.paint(line, colour))
-        .join("\n")
-    )
-  )
+  const report = Effect.gen(function* () {
+    const lines = Screen.playLines(SubscriptionRef.getUnsafe(scene), yield* terminal.columns)
+    yield* Console.log(lines.map((line) => Screen.paint(line, colour)).join("\n"))
+  })
   yield* Effect.ensuring(Stage.perform(limit, colour), report)
 })

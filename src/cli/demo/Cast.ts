@@ -227,19 +227,16 @@ const make = Effect.fnUntraced(function* (timing: Timing) {
 /** The settings in words. */
 const describe = (timing: Timing): string => {
   const { gossip, probes } = settings[timing]
-  const suspicion = suspicionTimeout(
-    {
-      timeout: Duration.toMillis(probes.suspectTimeout),
-      multiplier: probes.suspectMultiplier,
-      jitter: 0
-    },
+  const jitter = Duration.toMillis(probes.suspectJitter)
+  const shortest = suspicionTimeout(
+    { timeout: Duration.toMillis(probes.suspectTimeout), multiplier: probes.suspectMultiplier, jitter },
     5
   )
-  const kind = timing === "fast" ? "faster settings than the default" : "the default settings"
-  const shown = (duration: Duration.Duration) => Narration.span(Duration.toMillis(duration))
+  const span = (duration: Duration.Duration) => Narration.span(Duration.toMillis(duration))
   return (
-    `${kind}: a probe every ${shown(probes.interval)}, to be answered within ${shown(probes.timeout)}; ` +
-    `a suspicion among five lasts ${Narration.span(suspicion)} and up to ${shown(probes.suspectJitter)} more; ` +
-    `an attempt to heal every ${shown(gossip.healInterval)}`
+    `${timing === "fast" ? "faster settings than the default" : "default settings"}: ` +
+    `probes every ${span(probes.interval)}, answers within ${span(probes.timeout)}, ` +
+    `suspicions of ${Narration.span(shortest)} to ${Narration.span(shortest + jitter)}, ` +
+    `healing tried every ${span(gossip.healInterval)}`
   )
 }

@@ -41,9 +41,12 @@ export const paint = (line: Line, colour: boolean): string =>
 /** The text of a line. */
 export const plain = (line: Line): string => paint(line, false)
 
+/** The characters of a line. */
+export const width = (line: Line): number => line.reduce((sum, { text }) => sum + text.length, 0)
+
 /** The whole screen: at most as many lines as there are rows, none longer than there are columns. */
 export const render = (scene: Scene.Scene, { columns, rows }: Size): ReadonlyArray<Line> => {
-  const above = [...header(scene, columns), blank, ...table(scene, { columns, rows: Math.max(1, rows - 12) }), blank]
+  const above = [...header(scene, columns), blank, ...table(scene, { columns, rows: Math.max(1, rows - 15) }), blank]
   const below = [blank, footer(scene)]
   const room = rows - above.length - below.length
   const play = playIn(scene, columns, room)
@@ -57,7 +60,7 @@ export const render = (scene: Scene.Scene, { columns, rows }: Size): ReadonlyArr
 const cropped = (line: Line, columns: number): Line => {
   const spans: Array<Span> = []
   let room = columns
-  let left = line.reduce((sum, { text }) => sum + text.length, 0)
+  let left = width(line)
   for (const { style, text } of line) {
     if (left <= room || text.length < room) spans.push({ style, text })
     else {
@@ -95,14 +98,14 @@ const isPlaying = ({ steps }: Scene.Scene): boolean =>
 
 const footer = (scene: Scene.Scene): Line => {
   const key = (name: string, does: string): Line => [span(name, "bold"), span(` ${does}   `)]
-  return [
+  const keys = [
     ...key("k", "kill one"),
     ...key("a", "add one"),
     ...key("p", "cut one off"),
-    ...key("h", "heal the cuts"),
-    ...key("q", "quit"),
-    ...(isPlaying(scene) ? [span("k a p h end the play", "dim")] : [])
+    ...key("h", "heal"),
+    ...key("q", "quit")
   ]
+  return isPlaying(scene) ? [...keys, span("each ends the play", "dim")] : keys
 }
 
 // --- the table ---------------------------------------------------------------
@@ -148,7 +151,7 @@ const table = (scene: Scene.Scene, { columns, rows }: Size): ReadonlyArray<Line>
     ],
     ...observers.map((observer) => row(scene, observer, shown, width, words)),
     ...(hiddenRows === 0 ? [] : [[span(`and ${hiddenRows} more`, "dim")]]),
-    legend
+    ...(words ? [] : [legend])
   ]
 }
 
@@ -168,7 +171,7 @@ const row = (
       const status = Scene.cellAt(scene, observer.id, id)?.status ?? "unknown"
       const [symbol, style] = looks[status]
       if (id === observer.id) return span((words ? `${symbol} itself` : symbol).padEnd(width), "dim")
-      return span((words && status !== "unknown" ? `${symbol} ${status}` : symbol).padEnd(width), style)
+      return span((words ? `${symbol} ${status}` : symbol).padEnd(width), style)
     }),
     span(condition, style)
   ]
@@ -176,28 +179,29 @@ const row = (
 
 const legend: Line = [
   span("".padEnd(LabelWidth)),
-  ...Object.entries(looks).map(([status, [symbol, style]]) =>
-    span(`${symbol} ${status === "unknown" ? "not known" : status}  `, style)
-  )
+  ...Object.entries(looks).map(([status, [symbol, style]]) => span(`${symbol} ${status}  `, style))
 ]
 
 // --- the play ----------------------------------------------------------------
 
-/** Lines of the log that the play leaves room for. */
-const MinLog = 5
+/** Lines that the play leaves to the log, unless that is more than half of the room. */
+const MinLog = 4
 
 const playIn = (scene: Scene.Scene, columns: number, room: number): ReadonlyArray<Line> => {
-  if (scene.steps.length === 0) return []
-  const current = Math.max(
-    scene.steps.findIndex(({ state }) => state === "running" || state === "failed"),
-    scene.steps.findLastIndex(({ state }) => state === "done")
-  )
-  const block = (withFindings: (index: number) => boolean) => [
-    ...scene.steps.flatMap((step, index) => stepLines(step, index, columns, withFindings(index))),
+  const { steps } = scene
+  if (steps.length === 0) return []
+  const running = steps.findIndex(({ state }) => state === "running" || state === "failed")
+  const current = running >= 0 ? running : steps.findLastIndex(({ state }) => state === "done")
+  const lines = (withStep: (index: number) => boolean, withFindings: (index: number) => boolean) => [
+    ...steps.flatMap((step, index) => (withStep(index) ? stepLines(step, index, columns, withFindings(index)) : [])),
     blank
   ]
-  const blocks = [block(() => true), block((index) => index === current), block(() => false)]
-  return blocks.find(({ length }) => length + MinLog <= room) ?? blocks[2]?.slice(0, Math.max(0, room)) ?? []
+  const always = () => true
+  const never = () => false
+  const isCurrent = (index: number) => index === current
+  const versions = [lines(always, always), lines(always, isCurrent), lines(always, never), lines(isCurrent, never)]
+  const reserved = Math.min(MinLog, Math.ceil(room / 2))
+  return versions.find(({ length }) => length + reserved <= room) ?? []
 }
 
 const marks: Readonly<Record<Scene.Step["state"], readonly [symbol: string, style: Style]>> = {
@@ -229,8 +233,8 @@ const findingLines = ({ after, text }: Scene.Finding, columns: number): Readonly
   ])
 
 /** The steps of the play as text, without a screen around them. */
-export const playLines = (scene: Scene.Scene): ReadonlyArray<Line> =>
-  scene.steps.flatMap((step, index) => stepLines(step, index, Infinity, true))
+export const playLines = (scene: Scene.Scene, columns: number): ReadonlyArray<Line> =>
+  scene.steps.flatMap((step, index) => stepLines(step, index, columns, true))
 
 // --- the log -----------------------------------------------------------------
 

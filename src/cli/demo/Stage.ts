@@ -21,7 +21,11 @@ const exit = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 
 /** One write for a frame. Nothing is cleared that is written again, so nothing flickers. */
 const frame = (scene: Scene.Scene, size: Screen.Size, colour: boolean): string => {
-  const lines = Screen.render(scene, size).map((line) => `${Screen.paint(line, colour)}\x1b[K`)
+  const lines = Screen.render(scene, size).map((line) => {
+    const text = Screen.paint(line, colour)
+    // After a full line the cursor stands on its last character, which would be cleared.
+    return Screen.width(line) < size.columns ? `${text}\x1b[K` : text
+  })
   return `\x1b[H${lines.join("\r\n")}\x1b[J`
 }
 
