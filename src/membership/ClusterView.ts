@@ -93,7 +93,7 @@ export interface Receipt {
   sender: number
   /** The message is older than one that the sender itself sent us; it proves nothing. */
   replay: boolean
-  /** The sender should be told what we hold of it: it is Suspect, Dead or a tombstone here. */
+  /** The sender should be told what we hold of it: it is Suspect, Dead, a tombstone, or newer elsewhere. */
   tell: boolean
   /** Tombstones that refused an Alive or Suspect claim of this message. */
   readonly refused: Array<number>
@@ -228,7 +228,9 @@ export class ClusterView {
     receipt.sender = sender
     if (sender >= 0) {
       const held = table.phase[sender] === Phase.Tombstone || table.status[sender] !== Claim.Alive
-      receipt.tell = held && SerialNumber.compare(header.incarnation, table.incarnation[sender]!) <= 0
+      // Its newest word came from elsewhere: another node has its id, or it is back with a clock that was behind.
+      const elsewhere = receipt.replay && !table.sameAddress(sender, inbound.source, 0)
+      receipt.tell = (held || elsewhere) && SerialNumber.compare(header.incarnation, table.incarnation[sender]!) <= 0
     }
   }
 

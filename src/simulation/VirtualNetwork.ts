@@ -38,7 +38,10 @@ export interface Host {
   readonly name: string
   /** The services of a node on this host. */
   readonly network: Network["Service"]
-  /** Unplugs the host for good: nothing that its sockets send or should get arrives any more. */
+  /**
+   * Unplugs the host for good: nothing that its sockets send or should get arrives
+   * any more, and another host may have its addresses.
+   */
   readonly detach: () => void
 }
 
@@ -122,7 +125,10 @@ export class VirtualNetwork {
     for (const address of own) this.#hostOf.set(address, name)
     return {
       name,
-      detach: () => this.#detached.add(name),
+      detach: () => {
+        this.#detached.add(name)
+        for (const [key, socket] of this.#sockets) if (socket.host === name) this.#sockets.delete(key)
+      },
       network: {
         socket: (address) => DatagramSocket.makeFromBackingSocket((events) => this.#open(name, own, address, events)),
         interfaces: Effect.sync(() => own.map(NetAddress.ipFromStringUnsafe))
@@ -198,7 +204,10 @@ export class VirtualNetwork {
             })
           ),
         close: () => {
-          for (const address of addresses) this.#sockets.delete(endpoint(address, port))
+          for (const address of addresses) {
+            const key = endpoint(address, port)
+            if (this.#sockets.get(key) === socket) this.#sockets.delete(key)
+          }
         }
       })
     })

@@ -243,7 +243,10 @@ const tellChange = (change: Change): string => {
 
 /** What became of whom in a node's eyes: ms since `from`, and for example `Died 3: SuspicionExpired`. */
 export const story = (node: LabNode, from = 0): ReadonlyArray<readonly [number, string]> =>
-  node.changes.filter(({ ms }) => ms >= from).map((change) => [change.ms - from, tellChange(change)])
+  node.changes
+    .filter(({ ms }) => ms >= from)
+    // To a microsecond: late on the calendar, milliseconds have no more digits than that.
+    .map((change) => [Math.round((change.ms - from) * 1000) / 1000, tellChange(change)])
 
 /** An entry of a message made by hand. */
 export const claim = (
