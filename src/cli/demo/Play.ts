@@ -221,7 +221,8 @@ const performAct = Effect.fnUntraced(function* (index: number, act: Act, limit: 
 /** Marks what is not played any more, as the play was broken off. */
 const skipRest = (scene: Scene.Scene): Scene.Scene => ({
   ...scene,
-  steps: scene.steps.map((step) =>
-    step.state === "waiting" || step.state === "running" ? { ...step, state: "skipped" } : step
-  )
+  steps: scene.steps.map((step) => {
+    if (step.state === "running") return { ...step, state: "broken-off" }
+    return step.state === "waiting" ? { ...step, state: "skipped" } : step
+  })
 })

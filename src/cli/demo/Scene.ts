@@ -42,7 +42,7 @@ export interface Finding {
 /** A step of the play. */
 export interface Step {
   readonly title: string
-  readonly state: "waiting" | "running" | "done" | "failed" | "skipped"
+  readonly state: "waiting" | "running" | "done" | "failed" | "broken-off" | "skipped"
   readonly findings: ReadonlyArray<Finding>
 }
 

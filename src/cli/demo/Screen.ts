@@ -209,14 +209,20 @@ const marks: Readonly<Record<Scene.Step["state"], readonly [symbol: string, styl
   running: ["▶", "bold"],
   done: ["✓", "green"],
   failed: ["✗", "red"],
+  "broken-off": ["-", "dim"],
   skipped: ["-", "dim"]
+}
+
+const remarks: Partial<Readonly<Record<Scene.Step["state"], string>>> = {
+  "broken-off": " (broken off)",
+  skipped: " (not played)"
 }
 
 const TimeWidth = 10
 
 const stepLines = (step: Scene.Step, index: number, columns: number, withFindings: boolean): ReadonlyArray<Line> => {
   const [symbol, style] = marks[step.state]
-  const title = step.state === "skipped" ? `${step.title} (not played)` : step.title
+  const title = `${step.title}${remarks[step.state] ?? ""}`
   const took = step.state === "done" && !withFindings ? (step.findings.at(-1)?.after ?? 0) : undefined
   const heading = [
     span(`${symbol} ${index + 1}. `, style),
