@@ -9,6 +9,7 @@ import * as Stage from "./demo/Stage.ts"
 
 const flags = {
   timing: Flag.Literals("timing", ["fast", "default"]).pipe(
+    Flag.withMetavar("SETTINGS"),
     Flag.withDescription("Protocol settings: the defaults, or faster ones that make the demo shorter."),
     Flag.withDefault("fast")
   ),
