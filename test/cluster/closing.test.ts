@@ -1,0 +1,107 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Context, type Duration, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { Cluster } from "../../src/cluster/Cluster.ts"
+import { claim, countsOf, Lab, parts, sender } from "./Lab.ts"
+
+/** The clock, and how many sleep by it, now and ever. */
+const countingClock = Effect.map(Clock.Clock, (clock) => {
+  const sleeps = { live: 0, begun: 0 }
+  const counting: Clock.Clock = {
+    ...clock,
+    sleep: (duration: Duration.Duration) =>
+      Effect.suspend(() => {
+        sleeps.live++
+        sleeps.begun++
+        return Effect.ensuring(
+          clock.sleep(duration),
+          Effect.sync(() => {
+            sleeps.live--
+          })
+        )
+      })
+  }
+  return { clock: counting, sleeps }
+})
+
+const everyNode = Effect.gen(function* () {
+  const lab = yield* Lab.make()
+  const { clock, sleeps } = yield* countingClock
+  const a = yield* lab.start(1)
+  yield* lab.start(2, { peers: [a.address] })
+  const watched = yield* lab.start(3, { peers: [a.address, "10.0.0.77:7946"] }, clock)
+  yield* TestClock.adjust(5100)
+  assert.strictEqual((yield* countsOf(watched)).alive, 3)
+  return { lab, a, watched, sleeps }
+})
+
+describe("closing", () => {
+  it.effect("leaves no sleeper, no tick and no datagram behind", () =>
+    Effect.gen(function* () {
+      const { lab, sleeps, watched } = yield* everyNode
+      assert.isAbove(sleeps.live, 0)
+      const heartbeat = () => parts(watched).view.table.heartbeat[0]
+      const stopping = yield* lab.stop(watched)
+      yield* TestClock.adjust(2)
+      yield* Fiber.join(stopping)
+      const closed = { at: lab.now, begun: sleeps.begun, heartbeat: heartbeat() }
+      assert.strictEqual(sleeps.live, 0)
+      yield* TestClock.adjust("20 minutes")
+      assert.deepStrictEqual({ at: closed.at, begun: sleeps.begun, heartbeat: heartbeat() }, closed)
+      assert.deepStrictEqual(
+        lab.sent(({ at, from }) => from === "n3" && at >= closed.at),
+        []
+      )
+      // And its port is free for another.
+      const host = lab.network.host("n3", ["10.0.0.3"])
+      yield* lab.startAt("n3", host, { bind: "10.0.0.3:7946", nodeId: "33" })
+    })
+  )
+
+  it.effect("ends suspicions, death checks, relayed probes and a goodbye to the deaf as well", () =>
+    Effect.gen(function* () {
+      const { a, lab, sleeps, watched } = yield* everyNode
+      const teller = yield* lab.puppet(99)
+      const tell = (status: "Alive" | "Suspect" | "Dead", id: number) =>
+        teller.send({ _tag: "Gossip", ...sender(a.id), entries: [claim(status, id, `10.1.0.${id}:1`, 0, 1)] }, watched)
+      for (const id of [50, 51, 52]) yield* tell("Alive", id)
+      yield* tell("Suspect", 50)
+      yield* TestClock.adjust(1)
+      yield* tell("Dead", 51)
+      const target = claim("Alive", 52, "10.1.0.52:1")
+      yield* teller.send(
+        { _tag: "PingReq", ...sender(a.id, 0, 1000), targetId: target.nodeId, targetAddress: target.address },
+        watched
+      )
+      yield* TestClock.adjust(1)
+      const { detector } = parts(watched)
+      assert.deepStrictEqual([detector.suspicions(), detector.checks.size, detector.relays.size], [1, 1, 1])
+      const stopping = yield* lab.stop(watched)
+      yield* TestClock.adjust(2000)
+      yield* Fiber.join(stopping)
+      assert.strictEqual(sleeps.live, 0)
+      const begun = sleeps.begun
+      yield* TestClock.adjust("20 minutes")
+      assert.strictEqual(sleeps.begun, begun)
+    })
+  )
+
+  it.effect("after `leave` only waits for what is left to end, and says goodbye once", () =>
+    Effect.gen(function* () {
+      const { lab, sleeps, watched } = yield* everyNode
+      const from = lab.now
+      const { leave } = Context.get(watched.context, Cluster)
+      const leaving = yield* Effect.forkChild(Effect.all([leave, leave], { concurrency: 2 }), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust(2)
+      yield* Fiber.join(leaving)
+      const left = lab.now
+      const stopping = yield* lab.stop(watched)
+      yield* Fiber.join(stopping)
+      assert.strictEqual(lab.now, left)
+      assert.strictEqual(sleeps.live, 0)
+      assert.strictEqual(lab.sent(({ message }) => message._tag === "Leave", from).length, 2)
+    })
+  )
+})
