@@ -1,0 +1,152 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { DeathChecks, Interval, MaxChecks, Pings } from "../../src/detector/DeathChecks.ts"
+import * as NodeId from "../../src/domain/NodeId.ts"
+import type { DeathClaim } from "../../src/membership/ClusterView.ts"
+
+const death = (slot: number, incarnation = 5): DeathClaim => ({
+  slot,
+  incarnation,
+  heartbeat: 9,
+  address: new Uint8Array(20),
+  by: NodeId.fromWords(0, 77)
+})
+
+/** Runs checks up to a time, firing at each deadline as an alarm does, and notes what they ask for and when. */
+const run = (checks: DeathChecks, until: number) => {
+  const did: Array<string> = []
+  while (checks.next < Infinity && checks.next <= until) {
+    const now = checks.next
+    checks.due(
+      now,
+      ({ slot }) => did.push(`${now} ping ${slot}`),
+      ({ slot }) => did.push(`${now} believe ${slot}`)
+    )
+  }
+  return did
+}
+
+describe("DeathChecks", () => {
+  it("asks for three PINGs, at 0, 500 and 1000 ms, and believes the claim at 1500 ms", () => {
+    expect([Pings, Interval]).toEqual([3, 500])
+    const checks = new DeathChecks()
+    expect(checks.next).toBe(Infinity)
+    checks.add(death(4), 100)
+    expect(run(checks, 1599.999)).toEqual(["100 ping 4", "600 ping 4", "1100 ping 4"])
+    expect(checks.size).toBe(1)
+    expect(run(checks, Infinity)).toEqual(["1600 believe 4"])
+    expect(checks.size).toBe(0)
+    expect(checks.next).toBe(Infinity)
+  })
+
+  it("hands out the claim as it came", () => {
+    const checks = new DeathChecks()
+    const claim = death(4)
+    checks.add(claim, 0)
+    const handed: Array<DeathClaim> = []
+    for (const now of [0, 500, 1000, 1500]) {
+      checks.due(
+        now,
+        (given) => handed.push(given),
+        (given) => handed.push(given)
+      )
+    }
+    expect(handed).toEqual([claim, claim, claim, claim])
+  })
+
+  it("holds sixteen at once, drops more and counts them", () => {
+    expect(MaxChecks).toBe(16)
+    const checks = new DeathChecks()
+    for (let slot = 1; slot <= 20; slot++) checks.add(death(slot), 0)
+    expect(checks.size).toBe(16)
+    expect(checks.dropped).toBe(4)
+    expect(run(checks, 0)).toEqual(Array.from({ length: 16 }, (_, i) => `0 ping ${i + 1}`))
+    // One that waits already needs no place, and is not dropped.
+    checks.add(death(16), 10)
+    expect(checks.dropped).toBe(4)
+    checks.cancel(3)
+    checks.add(death(20), 20)
+    expect(checks.size).toBe(16)
+    expect(run(checks, 20)).toEqual(["20 ping 20"])
+  })
+
+  it("does not begin anew for a claim that comes again", () => {
+    const checks = new DeathChecks()
+    checks.add(death(4), 0)
+    run(checks, 700)
+    checks.add(death(4), 700)
+    checks.add(death(4, 6), 800)
+    expect(run(checks, Infinity)).toEqual(["1000 ping 4", "1500 believe 4"])
+  })
+
+  it("drops a claim that a higher incarnation refutes, and only that", () => {
+    const checks = new DeathChecks()
+    checks.add(death(4, 5), 0)
+    checks.add(death(8, 5), 0)
+    checks.refuted(4, 5)
+    checks.refuted(4, 4)
+    checks.refuted(9, 6)
+    expect(checks.size).toBe(2)
+    checks.refuted(4, 6)
+    expect(checks.size).toBe(1)
+    expect(run(checks, Infinity)).toEqual(["0 ping 8", "500 ping 8", "1000 ping 8", "1500 believe 8"])
+  })
+
+  it("compares incarnations as serial numbers", () => {
+    const checks = new DeathChecks()
+    checks.add(death(4, 0xffff_ffff), 0)
+    checks.refuted(4, 0xffff_fffe)
+    expect(checks.size).toBe(1)
+    checks.refuted(4, 0)
+    expect(checks.size).toBe(0)
+  })
+
+  it("moves what it waits for by the length of a pause", () => {
+    const checks = new DeathChecks()
+    checks.add(death(4), 0)
+    run(checks, 600)
+    checks.shift(5000)
+    expect(run(checks, Infinity)).toEqual(["6000 ping 4", "6500 believe 4"])
+  })
+
+  it("asks and believes one claim at a time for each member, whatever comes, and never for one that was cancelled", () => {
+    const step = fc.record({
+      what: fc.constantFrom("add", "add", "cancel", "refute", "wait"),
+      slot: fc.nat(3),
+      incarnation: fc.nat(3),
+      ms: fc.nat(400)
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const checks = new DeathChecks()
+        const model = new Map<number, { incarnation: number; pings: number; at: number }>()
+        let now = 0
+        for (const { incarnation, ms, slot, what } of steps) {
+          const held = model.get(slot)
+          const expected: Array<readonly [number, number, string]> = []
+          if (what === "add") {
+            checks.add(death(slot, incarnation), now)
+            if (held === undefined) model.set(slot, { incarnation, pings: 0, at: now })
+          } else if (what === "cancel") {
+            checks.cancel(slot)
+            model.delete(slot)
+          } else if (what === "refute") {
+            checks.refuted(slot, incarnation)
+            if (held !== undefined && incarnation > held.incarnation) model.delete(slot)
+          } else now += ms
+          for (const [slot, check] of model) {
+            for (; check.at <= now && check.pings < 3; check.at += 500) {
+              check.pings++
+              expected.push([check.at, slot, `${check.at} ping ${slot}`])
+            }
+            if (check.at > now || check.pings < 3) continue
+            expected.push([check.at, slot, `${check.at} believe ${slot}`])
+            model.delete(slot)
+          }
+          const inOrder = expected.toSorted(([atA, slotA], [atB, slotB]) => atA - atB || slotA - slotB)
+          expect(run(checks, now)).toEqual(inOrder.map(([, , did]) => did))
+        }
+      })
+    )
+  })
+})

@@ -1,0 +1,109 @@
+import { describe, expect, it } from "@effect/vitest"
+import { NetAddress } from "effect/net"
+import type { DatagramSocket } from "effect/socket"
+import * as fc from "fast-check"
+import { MaxRelays, Relays } from "../../src/detector/Relays.ts"
+
+const Lifetime = 2000
+
+/** A PING_REQ's datagram, told from others by its port. */
+const datagram = (port: number): DatagramSocket.Datagram => ({
+  payload: new Uint8Array(0),
+  address: NetAddress.inetAddressFromStringUnsafe(`10.0.0.1:${port}`)
+})
+
+/** Notes a request, with its port for the bytes that the requester may get. */
+const add = (relays: Relays, target: number, requester: number, port: number, now: number) =>
+  relays.add(target, requester, datagram(port), 100 * port, now)
+
+/** Which requests get an answer about `target`: their ports, and what they may get. */
+const answered = (relays: Relays, target: number, now: number) => {
+  const replies: Array<readonly [port: number, limit: number]> = []
+  relays.answer(target, now, ({ address }, limit) => replies.push([address.port, limit]))
+  return replies
+}
+
+describe("Relays", () => {
+  it("answers every request for a target, once, and no other", () => {
+    const relays = new Relays(Lifetime)
+    expect(add(relays, 7, 1, 1, 0)).toBe(true)
+    expect(add(relays, 8, 1, 2, 0)).toBe(true)
+    expect(add(relays, 7, 2, 3, 1)).toBe(true)
+    expect(answered(relays, 9, 5)).toEqual([])
+    expect(answered(relays, 7, 5)).toEqual([
+      [1, 100],
+      [3, 300]
+    ])
+    expect(relays.size).toBe(1)
+    expect(answered(relays, 7, 5)).toEqual([])
+    expect(answered(relays, 8, 5)).toEqual([[2, 200]])
+    expect(relays.size).toBe(0)
+  })
+
+  it("answers no request whose time is over", () => {
+    const relays = new Relays(Lifetime)
+    add(relays, 7, 1, 1, 0)
+    add(relays, 7, 2, 2, 1)
+    expect(answered(relays, 7, Lifetime)).toEqual([[2, 200]])
+    add(relays, 7, 3, 3, 10)
+    expect(answered(relays, 7, 10 + Lifetime - 0.001)).toEqual([[3, 300]])
+  })
+
+  it("serves 256 at once, refuses more, and has room again when the first run out", () => {
+    expect(MaxRelays).toBe(256)
+    const relays = new Relays(Lifetime)
+    for (let i = 0; i < 256; i++) expect(add(relays, i % 5, 1, i + 1, i < 100 ? 0 : 1)).toBe(true)
+    expect(add(relays, 1, 2, 999, Lifetime - 1)).toBe(false)
+    expect(relays.refused).toBe(1)
+    expect(relays.size).toBe(256)
+    expect(add(relays, 1, 2, 999, Lifetime)).toBe(true)
+    expect(relays.size).toBe(157)
+    expect(relays.refused).toBe(1)
+  })
+
+  it("forgets what concerns a slot, as target or as requester", () => {
+    const relays = new Relays(Lifetime)
+    add(relays, 7, 1, 1, 0)
+    add(relays, 8, 7, 2, 0)
+    add(relays, 8, 2, 3, 0)
+    relays.forget(7)
+    expect(relays.size).toBe(1)
+    expect(answered(relays, 7, 1)).toEqual([])
+    expect(answered(relays, 8, 1)).toEqual([[3, 300]])
+  })
+
+  it("does what a list of requests does", () => {
+    const step = fc.record({
+      what: fc.constantFrom("add", "add", "add", "answer", "forget"),
+      target: fc.nat(4),
+      requester: fc.integer({ min: -1, max: 4 }),
+      later: fc.nat(900)
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const relays = new Relays(Lifetime)
+        let model: Array<{ target: number; requester: number; port: number; ends: number }> = []
+        let now = 0
+        for (const [i, { later, requester, target, what }] of steps.entries()) {
+          now += later
+          let replies: ReadonlyArray<readonly [number, number]> = []
+          let expected: ReadonlyArray<readonly [number, number]> = []
+          if (what === "add") {
+            add(relays, target, requester, i + 1, now)
+            model.push({ target, requester, port: i + 1, ends: now + Lifetime })
+          } else if (what === "answer") {
+            replies = answered(relays, target, now)
+            expected = model
+              .filter((relay) => relay.target === target && relay.ends > now)
+              .map(({ port }) => [port, 100 * port])
+            model = model.filter((relay) => relay.target !== target)
+          } else {
+            relays.forget(target)
+            model = model.filter((relay) => relay.target !== target && relay.requester !== target)
+          }
+          expect(replies).toEqual(expected)
+        }
+      })
+    )
+  })
+})

@@ -1,0 +1,78 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { DeadlineQueue } from "../../src/time/DeadlineQueue.ts"
+
+/** What the queue should hold, as a map, and what comes out first: by deadline, and by key among equals. */
+const earliest = (model: ReadonlyMap<number, number>): readonly [key: number, deadline: number] | undefined =>
+  [...model].toSorted(([keyA, a], [keyB, b]) => a - b || keyA - keyB)[0]
+
+// Few keys and few deadlines, so that keys are set again and ties are frequent.
+const operation = fc.oneof(
+  { arbitrary: fc.record({ what: fc.constant("set" as const), key: fc.nat(15), at: fc.nat(10) }), weight: 4 },
+  { arbitrary: fc.record({ what: fc.constant("delete" as const), key: fc.nat(15), at: fc.constant(0) }), weight: 2 },
+  { arbitrary: fc.record({ what: fc.constant("pop" as const), key: fc.constant(0), at: fc.nat(12) }), weight: 3 },
+  { arbitrary: fc.record({ what: fc.constant("shift" as const), key: fc.constant(0), at: fc.nat(5) }), weight: 1 }
+)
+
+describe("DeadlineQueue", () => {
+  it("has no deadline and nothing due while it is empty", () => {
+    const queue = new DeadlineQueue()
+    expect(queue.next).toBe(Infinity)
+    expect(queue.popDue(Infinity)).toBe(-1)
+    expect(queue.delete(3)).toBe(false)
+    queue.shift(5)
+    expect(queue.size).toBe(0)
+  })
+
+  it("does what a sorted map does: setting, moving, deleting, shifting, and taking out what is due", () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
+        const queue = new DeadlineQueue()
+        const model = new Map<number, number>()
+        for (const { at, key, what } of operations) {
+          // What the queue answers and what it should.
+          let answers: readonly [unknown, unknown] = [undefined, undefined]
+          if (what === "set") {
+            queue.set(key, at)
+            model.set(key, at)
+          } else if (what === "delete") {
+            answers = [queue.delete(key), model.delete(key)]
+          } else if (what === "shift") {
+            queue.shift(at)
+            for (const [other, deadline] of model) model.set(other, deadline + at)
+          } else {
+            const first = earliest(model)
+            const due = first !== undefined && first[1] <= at ? first[0] : -1
+            answers = [queue.popDue(at), due]
+            model.delete(due)
+          }
+          expect(answers[0]).toBe(answers[1])
+          expect(queue.size).toBe(model.size)
+          expect(queue.next).toBe(earliest(model)?.[1] ?? Infinity)
+          for (let other = 0; other <= 15; other++) expect(queue.has(other)).toBe(model.has(other))
+        }
+      }),
+      { numRuns: 200 }
+    )
+  })
+
+  it("hands out any set of deadlines in order, lower keys first among equals", () => {
+    const deadlines = fc.array(fc.oneof(fc.nat(5), fc.double({ min: 0, max: 1e9, noNaN: true })), { maxLength: 300 })
+    fc.assert(
+      fc.property(deadlines, (deadlines) => {
+        const queue = new DeadlineQueue()
+        deadlines.forEach((deadline, key) => queue.set(key, deadline))
+        const out: Array<number> = []
+        for (let key = queue.popDue(Infinity); key >= 0; key = queue.popDue(Infinity)) out.push(key)
+        expect(out).toEqual(deadlines.map((_, key) => key).toSorted((a, b) => deadlines[a]! - deadlines[b]! || a - b))
+      })
+    )
+  })
+
+  it("holds back what is due a moment later, and hands out what is due now", () => {
+    const queue = new DeadlineQueue()
+    queue.set(7, 1000)
+    expect(queue.popDue(999.999)).toBe(-1)
+    expect(queue.popDue(1000)).toBe(7)
+  })
+})
