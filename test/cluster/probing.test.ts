@@ -1,16 +1,331 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { countsOf, Lab } from "./Lab.ts"
+import { Lab, type LabNode, type Seen, countsOf, entriesOf, parts } from "./Lab.ts"
+
+// The defaults, in ms.
+const Interval = 1000
+const Timeout = 500
+const Latency = 1
+
+/** Nobody who is suspected dies of it in these tests. */
+const patient = { probes: { suspectTimeout: "1 hour" } } as const
+
+const started = Effect.fnUntraced(function* (lab: Lab, count: number, options = {}) {
+  const nodes: Array<LabNode> = [yield* lab.start(1, options)]
+  for (let i = 2; i <= count; i++) nodes.push(yield* lab.start(i, { peers: [nodes[0]!.address], ...options }))
+  yield* TestClock.adjust(Interval - 1)
+  for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, count)
+  return nodes
+})
+
+const names = (nodes: ReadonlyArray<LabNode>) => nodes.map(({ name }) => name)
+const nameOf = (id: bigint) => `n${id}`
+
+const isPing = ({ message }: Seen) => message._tag === "Ping"
+
+/** PINGs of a node's own probes, and not those that a PING_REQ asked it for: those that go out when its cycles begin. */
+const probesOf = (lab: Lab, node: LabNode, from = Interval) =>
+  lab.sent((seen) => isPing(seen) && seen.from === node.name && seen.at % Interval === 0, from)
+
+const requestsOf = (lab: Lab, node: LabNode, from = Interval) =>
+  lab.sent(({ from, message }) => from === node.name && message._tag === "PingReq", from)
+
+/** Suspicions that a node arrived at itself. */
+const ownSuspicions = (node: LabNode) =>
+  node.changes.flatMap((change) =>
+    change._tag === "Suspected" && change.cause._tag === "ProbeFailed"
+      ? [{ ms: change.ms, target: change.member.id, relays: change.cause.relays.map(nameOf) }]
+      : []
+  )
 
 describe("probing, to the millisecond", () => {
-  it.effect("three nodes converge", () =>
-    Effect.gen(function*() {
+  it.effect("a PING goes out at each interval, its ACK comes back at once, and no relay is asked", () =>
+    Effect.gen(function* () {
+      const Slow = 7
+      const lab = yield* Lab.make({ latency: Slow })
+      const [a, b] = yield* started(lab, 2)
+      yield* TestClock.adjust(20_000)
+      for (const [from, to] of [
+        [a!, b!],
+        [b!, a!]
+      ] as const) {
+        const pings = lab.sent((seen) => isPing(seen) && seen.from === from.name, Interval)
+        const times = Array.from({ length: 20 }, (_, i) => Interval * (i + 1))
+        assert.deepStrictEqual(
+          pings.map(({ at, to }) => [at, to]),
+          times.map((at) => [at, to.name])
+        )
+        const acks = lab.sent((seen) => seen.message._tag === "Ack" && seen.from === to.name, Interval)
+        assert.deepStrictEqual(
+          acks.map(({ at, to }) => [at, to]),
+          times.map((at) => [at + Slow, from.name])
+        )
+        // Both carry the entry of their sender first, with the numbers of the header.
+        for (const { message } of [...pings, ...acks]) {
+          const { heartbeat, incarnation, senderId } = message
+          const [first] = entriesOf(message)
+          assert.deepInclude(first, { nodeId: senderId, heartbeat, incarnation, status: "Alive" })
+        }
+        const { counters, health } = parts(from).detector
+        assert.deepInclude(counters, { pings: 20, pingReqs: 0, directTimeouts: 0, failures: 0 })
+        assert.strictEqual(health.score, 0)
+        assert.isTrue(from.changes.every(({ _tag }) => _tag === "Joined"))
+      }
+    })
+  )
+
+  it.effect(
+    "an ACK at the last moment is in time: just before the timeout no relay is asked, at the end none suspects",
+    () =>
+      Effect.gen(function* () {
+        for (const [roundTrip, asks, suspects] of [
+          [Timeout - 2, false, false],
+          [Timeout + 2, true, false],
+          [Interval - 2, true, false],
+          [Interval + 2, true, true]
+        ] as const) {
+          const lab = yield* Lab.make()
+          const options = { probes: { ...patient.probes, indirectK: 1 }, gossip: { interval: "1 hour" } } as const
+          const [a] = yield* started(lab, 3, options)
+          for (const to of ["n2", "n3"]) lab.network.link("n1", to).latency = roundTrip - Latency
+          // What relays find out comes too late.
+          for (const from of ["n2", "n3"]) for (const to of ["n2", "n3"]) lab.network.link(from, to).latency = 5000
+          const now = lab.now
+          yield* TestClock.adjust(Interval + 1)
+          const [probe] = probesOf(lab, a!, now)
+          assert.strictEqual(requestsOf(lab, a!, now).length, asks ? 1 : 0)
+          const suspected = ownSuspicions(a!)
+          assert.strictEqual(suspected.length, suspects ? 1 : 0)
+          if (suspects) assert.strictEqual(suspected[0]!.ms, probe!.at + Interval)
+          yield* lab.end
+        }
+      })
+  )
+
+  it.effect(
+    "without an ACK by the timeout two others get a PING_REQ, and at the end of the interval the member is suspect",
+    () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const nodes = yield* started(lab, 7, patient)
+        const lost = nodes[6]!
+        const others = nodes.slice(0, 6)
+        lab.network.separate([lost.name], names(others), true)
+        yield* TestClock.adjust(20 * Interval)
+
+        const suspicions = others.flatMap((observer) =>
+          ownSuspicions(observer).map((found) => ({ observer, ...found }))
+        )
+        assert.isAbove(suspicions.length, 0)
+        for (const { ms, observer, relays, target } of suspicions) {
+          assert.strictEqual(target, lost.id)
+          assert.strictEqual(relays.length, 2)
+          assert.strictEqual(new Set(relays).size, 2)
+          for (const relay of relays) assert.notInclude([observer.name, lost.name], relay)
+          // What went before on the wire: the PING an interval ago, and the requests to exactly these relays.
+          const probe = probesOf(lab, observer, ms - Interval)[0]!
+          assert.deepInclude(probe, { at: ms - Interval, to: lost.name })
+          const requests = requestsOf(lab, observer, ms - Interval).filter(({ at }) => at < ms)
+          assert.deepStrictEqual(
+            requests.map(({ at, to }) => [at, to]),
+            relays.map((to) => [ms - Interval + Timeout, to])
+          )
+          for (const { message } of requests) {
+            assert.deepInclude(message, { _tag: "PingReq", targetId: lost.id })
+            assert.strictEqual(message._tag === "PingReq" && message.targetAddress.port, 7946)
+          }
+          // Each relay PINGs the target as soon as it is asked.
+          for (const relay of relays) {
+            const at = ms - Interval + Timeout + Latency
+            assert.strictEqual(
+              lab.sent((seen) => isPing(seen) && seen.at === at && seen.from === relay && seen.to === lost.name).length,
+              requestsTo(lab, relay, at - Latency)
+            )
+          }
+        }
+        // Everybody who did not find out himself was told.
+        for (const observer of others) {
+          const about = observer.changes.filter((change) => change._tag === "Suspected")
+          assert.strictEqual(about.length, 1)
+          assert.strictEqual(yield* lab.status(observer, lost), "suspect")
+        }
+      })
+  )
+
+  it.effect("no relay is asked that is suspect or dead, nor more than there are", () =>
+    Effect.gen(function* () {
       const lab = yield* Lab.make()
-      const a = yield* lab.start(1)
-      const b = yield* lab.start(2, { peers: [a.address] })
-      const c = yield* lab.start(3, { peers: [a.address] })
-      yield* TestClock.adjust(1000)
-      for (const node of [a, b, c]) assert.strictEqual((yield* countsOf(node)).alive, 3)
-    }))
+      const nodes = yield* started(lab, 5, { probes: { ...patient.probes, indirectK: 3 } })
+      lab.network.separate(["n5"], ["n1", "n2", "n3", "n4"], true)
+      yield* TestClock.adjust(12 * Interval)
+      const all = (observer: LabNode, unable: ReadonlyArray<string>) =>
+        names(nodes).filter((name) => name !== observer.name && !unable.includes(name))
+      const observers = nodes.slice(0, 3)
+      const first = nodes
+        .slice(0, 4)
+        .flatMap((observer) =>
+          ownSuspicions(observer).map(({ relays }) => [relays.toSorted(), all(observer, ["n5"])] as const)
+        )
+      assert.isAbove(first.length, 0)
+      for (const [relays, able] of first) assert.deepStrictEqual(relays, able)
+
+      // Now n4 goes too, while n5 is suspect.
+      lab.network.separate(["n4"], ["n1", "n2", "n3"], true)
+      const now = lab.now
+      yield* TestClock.adjust(12 * Interval)
+      const second = observers.flatMap((observer) =>
+        ownSuspicions(observer)
+          .filter(({ ms, target }) => ms > now && target === 4n)
+          .map(({ relays }) => [relays.toSorted(), all(observer, ["n4", "n5"])] as const)
+      )
+      assert.isAbove(second.length, 0)
+      for (const [relays, able] of second) assert.deepStrictEqual(relays, able)
+    })
+  )
+
+  it.effect("with indirect_k 0 nobody is asked", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const nodes = yield* started(lab, 3, { probes: { ...patient.probes, indirectK: 0 } })
+      lab.network.separate(["n3"], ["n1", "n2"], true)
+      yield* TestClock.adjust(10 * Interval)
+      assert.strictEqual(lab.sent(({ message }) => message._tag === "PingReq").length, 0)
+      const found = [nodes[0]!, nodes[1]!].flatMap(ownSuspicions)
+      assert.isAbove(found.length, 0)
+      for (const { relays } of found) assert.deepStrictEqual(relays, [])
+    })
+  )
+
+  it.effect(
+    "a PING to a suspect begins with its own entry, asked for by a PING_REQ or not, and to others with ours",
+    () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const nodes = yield* started(lab, 5, patient)
+        const lost = nodes[4]!
+        const others = nodes.slice(0, 4)
+        lab.network.separate([lost.name], names(others), true)
+        yield* TestClock.adjust(30 * Interval)
+        for (const observer of others) {
+          const { ms } = observer.changes.find(({ _tag }) => _tag === "Suspected")!
+          const pings = lab.sent((seen) => isPing(seen) && seen.from === observer.name, ms + 0.5)
+          const toLost = pings.filter(({ to }) => to === lost.name)
+          assert.isAbove(toLost.length, 3)
+          // Its own probes, and those that it was asked for.
+          assert.isTrue(toLost.some(({ at }) => at % Interval === 0))
+          assert.isTrue(toLost.some(({ at }) => at % Interval === Timeout + Latency))
+          for (const { message } of toLost) {
+            const [first, second] = entriesOf(message)
+            assert.deepInclude(first, { nodeId: lost.id, status: "Suspect", incarnation: 0 })
+            assert.deepInclude(second, { nodeId: observer.id, status: "Alive" })
+          }
+          for (const { message } of pings.filter(({ to }) => to !== lost.name)) {
+            assert.deepInclude(entriesOf(message)[0], { nodeId: observer.id, status: "Alive" })
+          }
+        }
+      })
+  )
+
+  it.effect("every member of eight is probed once in each wrap of seven probes, in orders that change", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const nodes = yield* started(lab, 8)
+      const Wraps = 6
+      yield* TestClock.adjust(7 * Wraps * Interval)
+      const orders = new Set<string>()
+      for (const node of nodes) {
+        const targets = probesOf(lab, node).map(({ to }) => to)
+        assert.strictEqual(targets.length, 7 * Wraps)
+        for (let wrap = 0; wrap < Wraps; wrap++) {
+          const order = targets.slice(7 * wrap, 7 * (wrap + 1))
+          assert.deepStrictEqual(order.toSorted(), names(nodes.filter((other) => other !== node)))
+          orders.add(order.join())
+        }
+      }
+      assert.isAbove(orders.size, 8 * Wraps - 5)
+    })
+  )
+
+  it.effect("a newcomer is probed by everybody within 2n - 1 intervals, and one that died is probed no more", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const nodes = yield* started(lab, 4)
+      yield* TestClock.adjust(2500)
+      const newcomer = yield* lab.start(5, { peers: [nodes[0]!.address] })
+      yield* TestClock.adjust(400)
+      const joined = lab.now
+      for (const node of nodes) assert.strictEqual(yield* lab.status(node, newcomer), "alive")
+      // n is 4 besides the prober.
+      yield* TestClock.adjust((2 * 4 - 1) * Interval)
+      for (const node of nodes) {
+        assert.isTrue(probesOf(lab, node, joined).some(({ to }) => to === newcomer.name))
+      }
+      yield* lab.kill(newcomer)
+      yield* TestClock.adjust(15_000)
+      for (const node of nodes) {
+        const { ms } = node.changes.find(({ _tag }) => _tag === "Died")!
+        assert.strictEqual(probesOf(lab, node, ms).filter(({ to }) => to === newcomer.name).length, 0)
+      }
+    })
+  )
+
+  it.effect(
+    "each failed probe makes the next cycle an interval and its wait a timeout longer, up to nine, and each success shortens them",
+    () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const Count = 14
+        const nodes = yield* started(lab, Count, patient)
+        const [a, ...others] = nodes
+        const { counters, health } = parts(a!).detector
+        lab.network.separate([a!.name], names(others), true)
+        // The rule: a cycle that begins at score s lasts (s + 1) intervals, and ends with a score one higher or lower.
+        const Failures = 11
+        let at = Interval
+        let score = 0
+        const cycles: Array<readonly [begins: number, asks: number]> = []
+        for (let i = 0; i < Failures; i++) {
+          cycles.push([at, at + Timeout * (score + 1)])
+          at += Interval * (score + 1)
+          score = Math.min(8, score + 1)
+        }
+        yield* TestClock.adjust(at - lab.now - 1)
+        assert.deepStrictEqual(
+          lab.sent((seen) => isPing(seen) && seen.from === a!.name, Interval).map(({ at }) => at),
+          cycles.map(([begins]) => begins)
+        )
+        assert.deepStrictEqual(
+          requestsOf(lab, a!).map(({ at }) => at),
+          // Even the last finds two that are not suspect yet.
+          cycles.flatMap(([, asks]) => [asks, asks])
+        )
+        assert.deepInclude(counters, { pings: Failures, directTimeouts: Failures, failures: Failures - 1 })
+        assert.strictEqual(health.score, 8)
+
+        // Links are mended as the next cycle begins: this failure is the last. Every later probe succeeds.
+        const mended = at
+        lab.network.separate([a!.name], names(others), false)
+        yield* TestClock.adjust(1)
+        const times: Array<number> = []
+        for (let score = 8; score >= 0; score--) {
+          times.push(at)
+          at += Interval * (score + 1)
+        }
+        times.push(at, at + Interval)
+        yield* TestClock.adjust(at + Interval - lab.now + 1)
+        assert.deepStrictEqual(
+          lab
+            .sent((seen) => isPing(seen) && seen.from === a!.name && times.includes(seen.at), mended)
+            .map(({ at }) => at),
+          times
+        )
+        assert.strictEqual(health.score, 0)
+        assert.strictEqual(counters.failures, Failures)
+      })
+  )
 })
+
+/** How many were asked by PING_REQ at a time, so many PINGs does the relay send. */
+const requestsTo = (lab: Lab, relay: string, at: number) =>
+  lab.sent((seen) => seen.message._tag === "PingReq" && seen.to === relay && seen.at === at).length
