@@ -9,6 +9,7 @@ import * as Claim from "../domain/Claim.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { EntryCursor } from "../wire/Entry.ts"
+import { Kind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { AddressStride, Mark, MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
@@ -229,7 +230,9 @@ export class ClusterView {
     if (sender >= 0) {
       const held = table.phase[sender] === Phase.Tombstone || table.status[sender] !== Claim.Alive
       // Its newest word came from elsewhere: another node has its id, or it is back with a clock that was behind.
-      const elsewhere = receipt.replay && !table.sameAddress(sender, inbound.source, 0)
+      // The ACK of its PINGs is enough to tell it.
+      const ping = header.kind === Kind.Ping
+      const elsewhere = ping && receipt.replay && !table.sameAddress(sender, inbound.source, 0)
       receipt.tell = (held || elsewhere) && SerialNumber.compare(header.incarnation, table.incarnation[sender]!) <= 0
     }
   }
