@@ -1,0 +1,324 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type Clock, Duration, Effect, Latch } from "effect"
+import { TestClock } from "effect/testing"
+import { jitterFraction } from "../../src/detector/SuspicionTiming.ts"
+import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
+import { Lab, type LabNode, type Timed, claim, countsOf, parts, sender } from "./Lab.ts"
+
+// The defaults, in ms.
+const Interval = 1000
+const Timeout = 500
+const GossipInterval = 200
+const HeartbeatInterval = 500
+const Latency = 1
+
+const Grain = 1e-5
+
+/** A node's clock whose sleeps do not end while it is paused; it tells the true time all the same. */
+class PausableClock {
+  readonly clock: Clock.Clock
+  readonly #inner: Clock.Clock
+  readonly #running = Latch.makeUnsafe(true)
+  #resumesAt = 0
+
+  constructor(inner: Clock.Clock) {
+    this.#inner = inner
+    this.clock = { ...inner, sleep: (duration) => Effect.andThen(inner.sleep(duration), this.#running.await) }
+  }
+
+  static readonly make = Effect.map(Effect.clockWith(Effect.succeed), (inner) => new PausableClock(inner))
+
+  /** When the pause that is on ends, or the last one ended. */
+  get resumesAt() {
+    return this.#resumesAt
+  }
+
+  /** Begins a pause of `ms`, which ends as the test's clock moves on. */
+  pause(ms: number) {
+    return Effect.gen({ self: this }, function* () {
+      yield* this.#running.close
+      this.#resumesAt = MonotonicTime.millis(this.#inner) + ms
+      yield* this.#inner
+        .sleep(Duration.millis(ms))
+        .pipe(Effect.andThen(this.#running.open), Effect.forkScoped({ startImmediately: true }))
+    })
+  }
+}
+
+/** Datagrams to and from a paused node wait until it runs again, as in the buffers of a stopped process. */
+const holdPackets = (lab: Lab, node: LabNode, others: ReadonlyArray<LabNode>, paused: PausableClock) => {
+  for (const { name } of others) {
+    Object.defineProperty(lab.network.link(name, node.name), "latency", {
+      get: () => Math.max(0, paused.resumesAt - lab.now) + Latency
+    })
+  }
+}
+
+/** The earliest time from `from` on at which a timer of a node is due that was started at 0, probe cycles included. */
+const nextTimer = (from: number) =>
+  Math.min(...[GossipInterval, HeartbeatInterval, Timeout].map((period) => Math.ceil(from / period) * period))
+
+const started = Effect.fnUntraced(function* (lab: Lab, count: number, paused: PausableClock, options = {}) {
+  const nodes: Array<LabNode> = [yield* lab.start(1, options, paused.clock)]
+  for (let i = 2; i <= count; i++) nodes.push(yield* lab.start(i, { peers: [nodes[0]!.address], ...options }))
+  yield* TestClock.adjust(Interval - 1)
+  for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, count)
+  return nodes
+})
+
+const names = (nodes: ReadonlyArray<LabNode>) => nodes.map(({ name }) => name)
+
+const probesOf = (lab: Lab, node: LabNode, to: string, from: number) =>
+  lab.sent((seen) => seen.message._tag === "Ping" && seen.from === node.name && seen.to === to, from)
+
+const requestsOf = (lab: Lab, node: LabNode, from: number) =>
+  lab.sent((seen) => seen.message._tag === "PingReq" && seen.from === node.name, from)
+
+const saw = (node: LabNode, tag: Timed["_tag"], subject?: bigint) =>
+  node.changes.filter(
+    (change) => change._tag === tag && "member" in change && (subject === undefined || change.member.id === subject)
+  )
+
+describe("a pause of a node", () => {
+  /** Other nodes that leave the probing to the paused one. */
+  const idle = { probes: { interval: "1 hour" } } as const
+
+  /** n1, whose clock can be paused, and n2 and n3, which probe nobody; n2 answers nobody from `T` on, which begins a probe of it. */
+  const probing = Effect.gen(function* () {
+    const lab = yield* Lab.make()
+    const paused = yield* PausableClock.make
+    const a = yield* lab.start(1, {}, paused.clock)
+    const b = yield* lab.start(2, { peers: [a.address], ...idle })
+    const c = yield* lab.start(3, { peers: [a.address], ...idle })
+    yield* TestClock.adjust(2000 - 1)
+    lab.network.separate([b.name], [a.name, c.name], true)
+    const cut = lab.now
+    while (probesOf(lab, a, b.name, cut).length === 0) yield* TestClock.adjust(1)
+    return { lab, paused, a, b, c, T: lab.now }
+  })
+
+  it.effect(
+    "makes the probe in flight void: no relay is asked, nobody suspected, and the next probe is a fresh one",
+    () =>
+      Effect.gen(function* () {
+        const { a, b, lab, paused, T } = yield* probing
+        const { detector, clock } = parts(a)
+        yield* TestClock.adjust(100)
+        const pauses = clock.watch.pauses
+        yield* paused.pause(1300)
+        const resumed = T + 1400
+        yield* TestClock.adjust(1300)
+        assert.strictEqual(clock.watch.pauses, pauses + 1)
+        assert.deepInclude(detector.counters, { voided: 1, failures: 0 })
+        assert.strictEqual(detector.health.score, 0)
+        // The cycle's timeout, due at T + 500, came with the end of the pause; the rest of the cycle follows in full.
+        const next = resumed + Interval - Timeout
+        yield* TestClock.adjust(next - lab.now)
+        assert.deepStrictEqual(saw(a, "Suspected"), [])
+        assert.deepStrictEqual(requestsOf(lab, a, T), [])
+        const fresh = lab.sent(({ at, from, message }) => at > T && from === a.name && message._tag === "Ping")
+        assert.deepStrictEqual(
+          fresh.map(({ at }) => at),
+          [next]
+        )
+        // Had it not been void, this would be its end; n2 is found out by a probe of its own.
+        yield* TestClock.adjust(5 * Interval)
+        const [suspected] = saw(a, "Suspected", b.id)
+        const begun = suspected!.ms - Interval
+        assert.isAtLeast(begun, next)
+        assert.strictEqual(probesOf(lab, a, b.name, begun)[0]!.at, begun)
+        assert.strictEqual(detector.counters.voided, 1)
+      })
+  )
+
+  it.effect("of less than half a probe timeout changes nothing but the time at which relays are asked", () =>
+    Effect.gen(function* () {
+      const { a, b, lab, paused, T } = yield* probing
+      yield* TestClock.adjust(Timeout - 50)
+      const pauses = parts(a).clock.watch.pauses
+      // The timeout is due 50 ms later; it is 249 ms late.
+      yield* paused.pause(299)
+      yield* TestClock.adjust(299)
+      assert.strictEqual(parts(a).clock.watch.pauses, pauses)
+      yield* TestClock.adjust(1000)
+      assert.deepStrictEqual(
+        requestsOf(lab, a, T).map(({ at }) => at),
+        [T + Timeout + 249]
+      )
+      // The end of the interval keeps its place.
+      assert.deepStrictEqual(
+        saw(a, "Suspected", b.id).map(({ ms }) => ms),
+        [T + Interval]
+      )
+      assert.strictEqual(parts(a).detector.counters.voided, 0)
+    })
+  )
+
+  it.effect("of half a probe timeout voids", () =>
+    Effect.gen(function* () {
+      const { a, lab, paused, T } = yield* probing
+      yield* TestClock.adjust(Timeout - 50)
+      yield* paused.pause(300)
+      yield* TestClock.adjust(Interval)
+      assert.strictEqual(parts(a).detector.counters.voided, 1)
+      assert.deepStrictEqual(requestsOf(lab, a, T), [])
+      assert.deepStrictEqual(saw(a, "Suspected"), [])
+    })
+  )
+
+  it.effect(
+    "moves the end of a suspicion by as long as timers were late, once for all timers, before it or over it",
+    () =>
+      Effect.gen(function* () {
+        for (const [begins, length] of [
+          [850, 2000],
+          [1333, 700],
+          [3000, 5000]
+        ] as const) {
+          const lab = yield* Lab.make()
+          const paused = yield* PausableClock.make
+          const origin = lab.now
+          const a = yield* lab.start(1, {}, paused.clock)
+          const liar = yield* lab.puppet(2)
+          yield* TestClock.adjust(999)
+          const say = (entry: ReturnType<typeof claim>) =>
+            liar.send({ _tag: "Gossip", ...sender(2), entries: [entry] }, a)
+          yield* say(claim("Suspect", 3, "10.0.0.3:7946", 0, 5))
+          yield* TestClock.adjust(Latency)
+          const suspected = lab.now
+          // n1 and the suspect: entries come before the header that tells of the liar.
+          const ends = suspected + 3000 * (1 + 0.5 * Math.log2(2)) + jitterFraction(0, 1, 0, 3) * 1000
+          yield* TestClock.adjust(begins)
+          const { watch } = parts(a).clock
+          const pauses = watch.pauses
+          yield* paused.pause(length)
+          const resumes = lab.now + length
+          const late = resumes - (origin + nextTimer(lab.now - origin))
+          assert.isAbove(late, Timeout / 2)
+          yield* TestClock.adjust(20_000)
+          assert.strictEqual(watch.pauses, pauses + 1)
+          const deaths = saw(a, "Died", 3n)
+          assert.strictEqual(deaths.length, 1)
+          assert.closeTo(deaths[0]!.ms, ends + late, Grain)
+          yield* lab.end
+        }
+      })
+  )
+
+  it.effect("that comes again moves it again", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const paused = yield* PausableClock.make
+      const a = yield* lab.start(1, {}, paused.clock)
+      const liar = yield* lab.puppet(2)
+      yield* TestClock.adjust(1010)
+      yield* liar.send({ _tag: "Gossip", ...sender(2), entries: [claim("Suspect", 3, "10.0.0.3:7946", 0, 5)] }, a)
+      yield* TestClock.adjust(Latency)
+      let ends = lab.now + 3000 * (1 + 0.5 * Math.log2(2)) + jitterFraction(0, 1, 0, 3) * 1000
+      for (let i = 0; i < 4; i++) {
+        // A new pause at 50 ms before a timer that is as late as the rest of the pause.
+        yield* TestClock.adjust(50)
+        const due = Math.min(
+          ...[GossipInterval, HeartbeatInterval].map((period) => Math.ceil(lab.now / period) * period)
+        )
+        yield* TestClock.adjust(due - 50 - lab.now)
+        // Whole periods of all loops, so that timers keep their places.
+        yield* paused.pause(1050)
+        ends += 1000
+        yield* TestClock.adjust(1050 + 100)
+        assert.strictEqual(parts(a).clock.watch.pauses, i + 1)
+      }
+      yield* TestClock.adjust(20_000)
+      assert.closeTo(saw(a, "Died", 3n)[0]!.ms, ends, Grain)
+    })
+  )
+
+  it.effect("moves the checks of a death too", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const paused = yield* PausableClock.make
+      const a = yield* lab.start(1, {}, paused.clock)
+      const liar = yield* lab.puppet(2)
+      yield* TestClock.adjust(1010)
+      const address = "10.0.0.3:7946"
+      yield* liar.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 3, address)] }, a)
+      yield* TestClock.adjust(5)
+      yield* liar.send({ _tag: "Gossip", ...sender(2), entries: [claim("Dead", 3, address)] }, a)
+      yield* TestClock.adjust(Latency)
+      const claimed = lab.now
+      // PINGs are sent at 0 and 500 ms. The gossip timer at 1800 is the first that is late, by 950 ms.
+      yield* TestClock.adjust(1750 - lab.now)
+      yield* paused.pause(1000)
+      yield* TestClock.adjust(5000)
+      const pings = probesOf(lab, a, "10.0.0.3", claimed).filter(({ at }) => at % Interval !== 0)
+      assert.includeMembers(
+        pings.map(({ at }) => at - claimed),
+        [0, 500, 1000 + 950]
+      )
+      assert.deepStrictEqual(
+        saw(a, "Died", 3n).map(({ ms }) => ms - claimed),
+        [1500 + 950]
+      )
+    })
+  )
+})
+
+describe("a node that is stopped and goes on", () => {
+  /** Stops n1 of five for a while, with all that is sent to it waiting. */
+  const stop = Effect.fnUntraced(function* (ms: number) {
+    const lab = yield* Lab.make()
+    const paused = yield* PausableClock.make
+    const nodes = yield* started(lab, 5, paused)
+    const [stopped, ...others] = nodes
+    holdPackets(lab, stopped!, others, paused)
+    yield* TestClock.adjust(3250)
+    const from = lab.now
+    yield* paused.pause(ms)
+    yield* TestClock.adjust(ms - 1)
+    assert.deepStrictEqual(
+      lab.sent((seen) => seen.from === stopped!.name, from),
+      []
+    )
+    return { lab, stopped: stopped!, others, from, resumed: from + ms }
+  })
+
+  it.effect("for less than a suspicion refutes it when it goes on, and accuses nobody", () =>
+    Effect.gen(function* () {
+      const { from, lab, others, resumed, stopped } = yield* stop(5000)
+      for (const other of others) assert.strictEqual(yield* lab.status(other, stopped), "suspect")
+      yield* TestClock.adjust(1500)
+      for (const other of others) {
+        const [suspected, recovered, ...more] = other.changes.filter(({ ms }) => ms > from)
+        assert.deepStrictEqual([suspected!._tag, recovered!._tag, more.length], ["Suspected", "Recovered", 0])
+        assert.isAbove(recovered!.ms, resumed)
+        assert.strictEqual(yield* lab.status(other, stopped), "alive")
+      }
+      yield* TestClock.adjust(20_000)
+      for (const node of [stopped, ...others]) {
+        assert.deepStrictEqual(saw(node, "Died"), [])
+        assert.strictEqual((yield* countsOf(node)).alive, 5)
+      }
+      assert.deepStrictEqual(saw(stopped, "Suspected"), [])
+    })
+  )
+
+  it.effect("for longer dies, comes back by itself when it goes on, and accuses nobody", () =>
+    Effect.gen(function* () {
+      const { lab, others, resumed, stopped } = yield* stop(14_000)
+      for (const other of others) assert.strictEqual(yield* lab.status(other, stopped), "dead")
+      yield* TestClock.adjust(1500)
+      for (const other of others) {
+        assert.strictEqual(saw(other, "Died", stopped.id).length, 1)
+        const recovered = saw(other, "Recovered", stopped.id)
+        assert.strictEqual(recovered.length, 1)
+        assert.isAbove(recovered[0]!.ms, resumed)
+        assert.strictEqual(yield* lab.status(other, stopped), "alive")
+      }
+      yield* TestClock.adjust(20_000)
+      for (const node of [stopped, ...others]) assert.strictEqual((yield* countsOf(node)).alive, 5)
+      assert.deepStrictEqual([saw(stopped, "Suspected"), saw(stopped, "Died")], [[], []])
+      assert.isAtLeast(parts(stopped).clock.watch.pauses, 1)
+      assert.deepStrictEqual(names(others.filter((other) => parts(other).clock.watch.pauses > 0)), [])
+    })
+  )
+})
