@@ -40,6 +40,8 @@ export interface DetectorCounters {
 /** The probe in flight. */
 interface Probe {
   readonly target: number
+  /** What is found out holds for this life of the target. */
+  readonly incarnation: number
   readonly relays: Array<number>
   acknowledged: boolean
 }
@@ -190,8 +192,9 @@ export class FailureDetector extends Context.Service<
 
         const startProbe = (now: number): void => {
           const target = ring.next()
-          probe = target < 0 ? undefined : { target, relays: [], acknowledged: false }
+          probe = undefined
           if (target < 0) return
+          probe = { target, incarnation: table.incarnation[target]!, relays: [], acknowledged: false }
           counters.pings++
           messenger.ping(target, table.status[target] === Claim.Suspect, now)
         }
@@ -209,11 +212,11 @@ export class FailureDetector extends Context.Service<
 
         const concludeProbe = (now: number): void => {
           if (probe === undefined) return
-          const { acknowledged, relays, target } = probe
+          const { acknowledged, incarnation, relays, target } = probe
           probe = undefined
-          // It died or left meanwhile: nothing that our probe could tell.
-          if (!table.isLive(target)) return
           if (acknowledged) return health.improve()
+          // It died, left, refuted or restarted meanwhile: nothing that our probe could tell.
+          if (!table.isLive(target) || table.incarnation[target] !== incarnation) return
           counters.failures++
           health.worsen()
           view.suspect(target, { _tag: "ProbeFailed", relays: relays.map((slot) => view.idOf(slot)) }, now)

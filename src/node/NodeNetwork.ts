@@ -1,5 +1,5 @@
 /** The network as Node.js has it. */
-import { NodeDatagramSocket } from "@effect/platform-node"
+import * as NodeDatagramSocket from "@effect/platform-node/NodeDatagramSocket"
 import { Effect, Layer, Result } from "effect"
 import { NetAddress } from "effect/net"
 import * as Os from "node:os"
