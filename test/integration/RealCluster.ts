@@ -245,6 +245,20 @@ export const held = (nodes: ReadonlyArray<RealNode>, id: NodeId.NodeId, status: 
 export const changesAbout = (node: RealNode, id: NodeId.NodeId) =>
   node.changes.filter((change) => Predicate.hasProperty(change, "member")).filter(({ member }) => member.id === id)
 
+/** Waits until so many changes have come; a subscriber hears of them a moment after they are made. */
+export const heardOf = (node: RealNode, count: number): Effect.Effect<void> =>
+  untilTrue(`${count} changes have come`, () => node.changes.length >= count)
+
+/** Waits until these nodes have heard what became of a member. */
+export const heard = (
+  nodes: ReadonlyArray<RealNode>,
+  id: NodeId.NodeId,
+  tag: "Died" | "Left" | "Recovered"
+): Effect.Effect<void> =>
+  untilTrue(`all heard ${tag} of ${NodeId.format(id)}`, () =>
+    nodes.every((node) => changesAbout(node, id).some(({ _tag }) => _tag === tag))
+  )
+
 // --- ports -------------------------------------------------------------------
 
 const bindOnce = (host: string) =>

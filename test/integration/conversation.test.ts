@@ -7,7 +7,7 @@ import * as NodeId from "../../src/domain/NodeId.ts"
 import { Header, HeaderLength, IndirectAck, Kind, RequestAck, writeHeader } from "../../src/wire/Header.ts"
 import type { MessageEntry } from "../../src/wire/Message.ts"
 import { makePeer, type Peer } from "./HandMadePeer.ts"
-import { converged, type RealNode, seenBy, silent, start, until, untilTrue } from "./RealCluster.ts"
+import { converged, heardOf, type RealNode, seenBy, silent, start, until, untilTrue } from "./RealCluster.ts"
 
 /** Entries of nodes that do not exist, at addresses of loopback at which nobody is. */
 const invented = (count: number, from = 0): ReadonlyArray<MessageEntry> =>
@@ -150,6 +150,7 @@ describe("a node and a peer", () => {
         assert.strictEqual(about?.incarnation, 0)
         assert.strictEqual((yield* seenBy(node, peer.id))?.status, "left")
       }
+      yield* heardOf(node, 2)
       assert.deepStrictEqual(
         node.changes.map(({ _tag }) => _tag),
         ["Joined", "Left"]
@@ -364,6 +365,7 @@ describe("datagrams that are no messages", () => {
       yield* settled(node, vandal)
       assert.deepStrictEqual(vandal.heard, [])
       assert.strictEqual(vandal.bytesIn(), 0)
+      yield* heardOf(node, 1)
       assert.deepStrictEqual(
         node.changes.map(({ _tag }) => _tag),
         ["Joined"]
@@ -402,6 +404,7 @@ describe("a subscriber to changes", () => {
       yield* tell(peer, node, 1500)
       assert.strictEqual((yield* node.membership.counts).alive, 1502)
 
+      yield* heardOf(node, 1501)
       // The harness subscribed too and kept up: nothing is missing there.
       assert.deepStrictEqual(
         node.changes.map((change) => (change._tag === "Missed" ? undefined : change.sequence)),
@@ -414,6 +417,7 @@ describe("a subscriber to changes", () => {
       yield* until("it is known", seenBy(node, other.id), Predicate.isNotUndefined)
       yield* peer.send({ _tag: "Ping", entries: [peer.entry()] }, node.address)
       yield* peer.next("Ack")
+      yield* heardOf(node, 1502)
       const total = node.changes.length
 
       const late: Array<Change> = []
@@ -425,6 +429,21 @@ describe("a subscriber to changes", () => {
     })
   )
 
+  it.live("comes to the end with the node, and gets the last changes first", () =>
+    Effect.gen(function* () {
+      const node = yield* start(silent)
+      const peer = yield* makePeer()
+      const reading = yield* Effect.forkChild(Stream.runCollect(node.membership.changes), { startImmediately: true })
+      yield* peer.send({ _tag: "Ping", entries: [peer.entry()] }, node.address)
+      yield* peer.next("Ack")
+      yield* heardOf(node, 1)
+      yield* node.stop
+      const expected = node.changes.slice(0, 1)
+      assert.deepStrictEqual(yield* Fiber.join(reading), expected)
+      assert.deepStrictEqual(yield* Stream.runCollect(node.membership.changes), [])
+    })
+  )
+
   it.live("sees nothing of before, and each sees the same", () =>
     Effect.gen(function* () {
       const node = yield* start(silent)
@@ -433,6 +452,7 @@ describe("a subscriber to changes", () => {
       const head = yield* Effect.forkChild(Stream.runHead(node.membership.changes), { startImmediately: true })
       yield* tell(peer, node, 60)
       const next = yield* Fiber.join(head)
+      yield* heardOf(node, 12)
       assert.deepStrictEqual(Option.getOrUndefined(next), node.changes[11])
       yield* converged([node], [...invented(60).map(({ nodeId }) => ({ id: nodeId })), peer, node])
     })
