@@ -173,7 +173,7 @@ describe("a pause of a node", () => {
         for (const [begins, length] of [
           [850, 2000],
           [1333, 700],
-          [3000, 5000]
+          [3010, 5000]
         ] as const) {
           const lab = yield* Lab.make()
           const paused = yield* PausableClock.make
