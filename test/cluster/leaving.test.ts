@@ -191,9 +191,18 @@ describe("leaving", () => {
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* cluster(lab, 3, quiet)
-      const both = [yield* lab.stop(a!), yield* lab.stop(b!)]
-      yield* TestClock.adjust(3)
-      for (const stopping of both) yield* Fiber.join(stopping)
+      // The first hears the second's LEAVE, and what it says itself is lost on the way.
+      lab.network.link("n1", "n2").cut = true
+      const from = lab.now
+      const first = yield* lab.stop(a!)
+      const second = yield* lab.stop(b!)
+      yield* TestClock.adjust(2)
+      yield* Fiber.join(first)
+      assert.deepStrictEqual(leaves(lab, from).filter(({ from }) => from === "n1").length, 2)
+      yield* TestClock.adjust(1997)
+      assert.isUndefined(second.pollUnsafe())
+      yield* TestClock.adjust(1)
+      yield* Fiber.join(second)
     })
   )
 
