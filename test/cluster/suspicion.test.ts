@@ -171,11 +171,13 @@ describe("a suspicion", () => {
         yield* say(claim("Suspect", 3, address, 4, 10 + i))
         yield* say(claim("Suspect", 3, address, 4, 10 + SuspicionRaise + i), claim("Alive", 3, address, 4, 100 + i))
         yield* say(claim("Suspect", 3, address, 3, 9_000_000), claim("Alive", 3, address, 3, 9_000_000))
+        // Not even by one that wins and is a change, of the address.
+        yield* say(claim("Suspect", 3, `10.0.0.${30 + i}:7946`, 4, 20 + SuspicionRaise + i))
       }
       yield* TestClock.adjust(10_000)
       assert.deepStrictEqual(
         a!.changes.filter((change) => "member" in change && change.member.id === 3n).map(({ _tag }) => _tag),
-        ["Joined", "Died"]
+        ["Joined", ...Array.from({ length: 9 }, () => "Updated"), "Died"]
       )
       const [death] = saw(a!, "Died", 3n)
       assert.closeTo(death!.ms, suspected + suspicionLasts(1n, 3n, n), Grain)

@@ -117,7 +117,7 @@ describe("DeathChecks", () => {
       ms: fc.nat(400)
     })
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
         const checks = new DeathChecks()
         const model = new Map<number, { incarnation: number; pings: number; at: number }>()
         let now = 0

@@ -10,7 +10,7 @@ describe("LocalHealth", () => {
 
   it("is a count of bad and good news that stays within 0 and 8", () => {
     fc.assert(
-      fc.property(fc.array(fc.boolean(), { maxLength: 60 }), (news) => {
+      fc.property(fc.array(fc.boolean(), { maxLength: 60, size: "max" }), (news) => {
         const health = new LocalHealth()
         let score = 0
         for (const good of news) {

@@ -99,14 +99,13 @@ describe("ProbeRing", () => {
 
   it("starves nobody who stays, and gives nobody who went, whatever comes and goes meanwhile", () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 400 }), seed, (steps, seed) => {
+      fc.property(fc.array(step, { maxLength: 300, size: "max" }), seed, (steps, seed) => {
         const ring = ringOf(Stayers, seed)
         const present = new Set(Array.from({ length: Stayers }, (_, i) => i + 1))
         // For each stayer, since its last probe: probes of others, newcomers, and how many there were at the time.
         const since = new Map([...present].map((slot) => [slot, { probes: 0, added: 0, size: Stayers }]))
         for (const { slot, what } of steps) {
           const drawn = what === "next" ? ring.next() : 1
-          expect(present.has(drawn)).toBe(true)
           if (what === "add") {
             if (!present.has(slot)) for (const wait of since.values()) wait.added++
             ring.add(slot)
@@ -119,23 +118,21 @@ describe("ProbeRing", () => {
             const wait = since.get(drawn)
             if (wait !== undefined) since.set(drawn, { probes: 0, added: 0, size: ring.size })
           }
-          expect(ring.size).toBe(present.size)
-          expect(ring.has(slot)).toBe(present.has(slot))
+          expect([present.has(drawn), ring.size, ring.has(slot)]).toEqual([true, present.size, present.has(slot)])
           // After a probe of X, with n members, at most n - 1 others come before the wrap ends, and every newcomer may
           // put that off by one. The next wrap has n members and the newcomers, and X may be its last: 2n - 1 probes,
           // and two for each newcomer. Who goes only shortens that.
-          for (const { added, probes, size } of since.values()) {
-            expect(probes).toBeLessThanOrEqual(2 * size - 1 + 2 * added)
-          }
+          const starved = [...since.values()].filter(({ added, probes, size }) => probes > 2 * size - 1 + 2 * added)
+          expect(starved).toEqual([])
         }
       }),
-      { numRuns: 150 }
+      { numRuns: 60 }
     )
   })
 
   it("gives nobody twice in a wrap who was there for all of it, though others come and go", () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), seed, (steps, seed) => {
+      fc.property(fc.array(step, { maxLength: 200, size: "max" }), seed, (steps, seed) => {
         const ring = ringOf(Stayers, seed)
         const drawn = steps.flatMap(({ slot, what }) => {
           if (what === "next") return [ring.next()]
@@ -147,7 +144,7 @@ describe("ProbeRing", () => {
         const counts = Array.from({ length: Stayers }, (_, i) => drawn.filter((slot) => slot === i + 1).length)
         expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
       }),
-      { numRuns: 150 }
+      { numRuns: 60 }
     )
   })
 })

@@ -80,7 +80,7 @@ describe("Relays", () => {
       later: fc.nat(900)
     })
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 80, size: "max" }), (steps) => {
         const relays = new Relays(Lifetime)
         let model: Array<{ target: number; requester: number; port: number; ends: number }> = []
         let now = 0

@@ -209,7 +209,10 @@ describe("Alarm", () => {
         key: fc.nat(5),
         ms: fc.nat(40)
       })
-      for (const steps of fc.sample(fc.array(step, { minLength: 20, maxLength: 60 }), { numRuns: 60, seed: 7 })) {
+      for (const steps of fc.sample(fc.array(step, { minLength: 20, maxLength: 60, size: "max" }), {
+        numRuns: 60,
+        seed: 7
+      })) {
         const { alarm, fired, queue, sleeps } = yield* set()
         const clock = yield* Clock.Clock
         const model = new Map<number, number>()
