@@ -1,12 +1,13 @@
 /**
  * The configuration of a node: what a program passes, and what comes of it.
  */
-import type { Duration } from "effect"
+import type { Duration, Redacted } from "effect"
 import { Predicate, Result } from "effect"
-import type { NetAddress } from "effect/net"
+import type { IpNetwork, NetAddress } from "effect/net"
+import type { ClusterKey } from "../domain/ClusterKey.ts"
 import type { NodeId } from "../domain/NodeId.ts"
-import type { ClusterConfig, ClusterConfigError, Given, Problem } from "./ConfigResolution.ts"
-import { resolve, show } from "./ConfigResolution.ts"
+import type { ClusterConfig, Given, Problem } from "./ConfigResolution.ts"
+import { ClusterConfigError, noKey, resolve, show } from "./ConfigResolution.ts"
 import type { Entry } from "./ConfigTable.ts"
 import { entries, sections } from "./ConfigTable.ts"
 import type { Alias } from "./Suggestion.ts"
@@ -21,13 +22,17 @@ type OptionOf<A> = A extends Duration.Duration
     ? string | NetAddress.InetAddress
     : A extends ReadonlyArray<NetAddress.InetAddress>
       ? ReadonlyArray<string | NetAddress.InetAddress>
-      : A extends NodeId
-        ? NodeId | string
-        : A
+      : A extends ReadonlyArray<IpNetwork.IpNetwork>
+        ? ReadonlyArray<string | IpNetwork.IpNetwork>
+        : A extends Redacted.Redacted<ClusterKey>
+          ? string | Redacted.Redacted<string> | Redacted.Redacted<ClusterKey>
+          : A extends NodeId
+            ? NodeId | string
+            : A
 
 type SectionOptions<C> = { readonly [K in keyof C]?: OptionOf<C[K]> | undefined }
 
-type NetworkOptions = SectionOptions<ClusterConfig["network"]>
+type NetworkOptions = SectionOptions<Omit<ClusterConfig["network"], "keys">>
 
 type OtherOptions = {
   readonly [S in Exclude<keyof ClusterConfig, "network">]?: SectionOptions<ClusterConfig[S]> | undefined
@@ -35,8 +40,8 @@ type OtherOptions = {
 
 /**
  * What a program may pass: any part of a configuration. The keys of `network` stand at the top, the others in their
- * sections. Addresses may be texts, times any `Duration.Input` (a bare number is milliseconds), and a node id the text
- * of one. What is left out or `undefined` takes its default.
+ * sections. Addresses, networks and the cluster key may be texts, times any `Duration.Input` (a bare number is
+ * milliseconds), and a node id the text of one. What is left out or `undefined` takes its default.
  */
 export interface ClusterOptions extends NetworkOptions, OtherOptions {}
 
@@ -84,6 +89,24 @@ export const make = (options: ClusterOptions): Result.Result<ClusterConfig, Clus
     resolve(given, problems, (entry) => entry.option),
     (resolution) => resolution.config
   )
+}
+
+/**
+ * The configuration with these keys, the first of which seals: for keys that were read from the file that
+ * `network.clusterKeyFile` names. `network.encryption` stays as it is.
+ *
+ * Fails when there is no key and encryption needs one.
+ */
+export const withKeys = (
+  config: ClusterConfig,
+  keys: ReadonlyArray<Redacted.Redacted<ClusterKey>>
+): Result.Result<ClusterConfig, ClusterConfigError> => {
+  const { network } = config
+  if (network.encryption !== "off" && keys.length === 0) {
+    const message = `\`encryption\` is ${show(network.encryption)}, which ${noKey}`
+    return Result.fail(new ClusterConfigError({ problems: [{ key: "encryption", message }] }))
+  }
+  return Result.succeed({ ...config, network: { ...network, keys } })
 }
 
 /**

@@ -95,9 +95,15 @@ const hint = (path: string): string => {
 const literal = (value: FileValue): string =>
   typeof value === "object" ? `[${value.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(value)
 
+const line = ({ key, name }: Entry, value: unknown): string => {
+  if (key.secret) return `# ${name} =${value === undefined ? "" : ' "<redacted>"'}`
+  const encoded = encode(key, value)
+  return encoded === undefined ? `# ${name} =` : `${name} = ${literal(encoded)}`
+}
+
 /**
- * A configuration as the text of a file that loads back to the same configuration. Every key is in it, with its
- * purpose as a comment; one that is not given stands in a comment itself. `annotate` may add a remark to a key's
+ * A configuration as the text of a file that loads back to the same configuration, once secrets are added: a secret is
+ * not in it. Every key is, with its purpose as a comment; one that is not given stands in a comment itself. `annotate` may add a remark to a key's
  * comment, by its path in files.
  */
 export const format = (config: ClusterConfig, annotate?: (path: string) => string | undefined): string =>
@@ -106,10 +112,10 @@ export const format = (config: ClusterConfig, annotate?: (path: string) => strin
       const lines = entries
         .filter((entry) => entry.section === section)
         .map((entry) => {
-          const value = encode(entry.key, valueOf(config, entry))
+          const value = valueOf(config, entry)
           const remark = annotate?.(entry.path)
           const comment = `# ${entry.key.doc}${remark === undefined ? "" : ` (${remark})`}`
-          return `${comment}\n${value === undefined ? `# ${entry.name} =` : `${entry.name} = ${literal(value)}`}\n`
+          return `${comment}\n${line(entry, value)}\n`
         })
       return `[${section}]\n${lines.join("")}`
     })

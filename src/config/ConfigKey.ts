@@ -8,12 +8,14 @@ import {
   Effect,
   Option,
   Predicate,
+  Redacted,
   Result,
   Schema,
   SchemaIssue,
   SchemaTransformation
 } from "effect"
-import { NetAddress } from "effect/net"
+import { IpNetwork, NetAddress } from "effect/net"
+import * as ClusterKey from "../domain/ClusterKey.ts"
 import * as NodeId from "../domain/NodeId.ts"
 
 /**
@@ -35,6 +37,10 @@ export interface ConfigKey<out A, out D extends A | undefined = A> {
   readonly unit: "ms" | undefined
   /** Whether it holds a list, which is comma-separated in an environment variable. */
   readonly list: boolean
+  /** Whether no value of it may be shown anywhere, right or wrong. */
+  readonly secret: boolean
+  /** Whether its environment variable may also leave out the section: `GOSSIP_CLUSTER_KEY`. */
+  readonly shortVariable: boolean
   /** One line for help texts and printed files. */
   readonly doc: string
   /** What a value must be, to end the sentence "expected ...". */
@@ -52,6 +58,16 @@ export interface ConfigKey<out A, out D extends A | undefined = A> {
 export const maximumTimer = 2 ** 31 - 1
 
 const identity = (value: unknown): unknown => value
+
+// What most kinds are.
+const plain = {
+  unit: undefined,
+  list: false,
+  secret: false,
+  shortVariable: false,
+  fromText: identity,
+  fromOption: identity
+} as const
 
 const numberFromText = (text: string): unknown =>
   /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text
@@ -104,8 +120,8 @@ export const duration = (spec: {
     ),
     field: Schema.Duration,
     default: Duration.fromInputUnsafe(spec.default),
+    ...plain,
     unit: "ms",
-    list: false,
     doc: spec.doc,
     expected: `a number of milliseconds from 0.001 to ${maximum}${spec.zero === undefined ? "" : `, or 0 for ${spec.zero}`}`,
     fromText: numberFromText,
@@ -125,12 +141,10 @@ export const count = (spec: {
   schema: Schema.Int.check(Schema.isBetween({ minimum: spec.minimum, maximum: spec.maximum })),
   field: Schema.Number,
   default: spec.default,
-  unit: undefined,
-  list: false,
+  ...plain,
   doc: spec.doc,
   expected: `a whole number from ${spec.minimum} to ${spec.maximum}`,
-  fromText: numberFromText,
-  fromOption: identity
+  fromText: numberFromText
 })
 
 /**
@@ -154,12 +168,10 @@ export const toggle = (spec: { readonly default: boolean; readonly doc: string }
   schema: Schema.Boolean,
   field: Schema.Boolean,
   default: spec.default,
-  unit: undefined,
-  list: false,
+  ...plain,
   doc: spec.doc,
   expected: "true or false",
-  fromText: booleanFromText,
-  fromOption: identity
+  fromText: booleanFromText
 })
 
 const InetAddress: Schema.Codec<NetAddress.InetAddress> = Schema.Union([Schema.InetAddressV4, Schema.InetAddressV6])
@@ -237,11 +249,9 @@ export const bindAddress = (spec: {
   schema: addressSchema("bind"),
   field: InetAddress,
   default: NetAddress.inetAddressFromStringUnsafe(spec.default),
-  unit: undefined,
-  list: false,
+  ...plain,
   doc: spec.doc,
   expected: `an IP address and port, such as "0.0.0.0:7946" or "[::]:7946"`,
-  fromText: identity,
   fromOption: addressFromOption
 })
 
@@ -253,11 +263,9 @@ export const advertisedAddress = (spec: { readonly doc: string }): ConfigKey<Net
   schema: addressSchema("advertise"),
   field: Schema.UndefinedOr(InetAddress),
   default: undefined,
-  unit: undefined,
-  list: false,
+  ...plain,
   doc: spec.doc,
   expected: `an IP address, with a port unless it is the bound one, such as "10.0.0.5:7946" or "[fd00::5]:7946"`,
-  fromText: identity,
   fromOption: addressFromOption
 })
 
@@ -276,7 +284,7 @@ export const peerAddresses = (spec: { readonly doc: string }): ConfigKey<Readonl
   ),
   field: Schema.Array(InetAddress),
   default: [],
-  unit: undefined,
+  ...plain,
   list: true,
   doc: spec.doc,
   expected: `a list of IP addresses with ports, such as "10.0.0.5:7946" and "[fd00::5]:7946"`,
@@ -304,13 +312,175 @@ export const nodeId = (spec: { readonly doc: string }): ConfigKey<NodeId.NodeId,
   ),
   field: Schema.UndefinedOr(NodeId.NodeId),
   default: undefined,
-  unit: undefined,
-  list: false,
+  ...plain,
   doc: spec.doc,
   expected: `a node id below 2^64: decimal, or 0x and 1 to 16 hexadecimal digits, such as "0x2a"`,
-  fromText: identity,
   fromOption: (option) => (Predicate.isBigInt(option) ? option.toString() : option)
 })
+
+const parseNetwork = (text: string): Result.Result<IpNetwork.IpNetwork, string> => {
+  const quoted = JSON.stringify(text)
+  const bits = isIp(text) ? (text.includes(":") ? "/128" : "/32") : ""
+  return Result.mapBoth(IpNetwork.fromString(`${text}${bits}`), {
+    onFailure: (error) =>
+      looksLikeName(text)
+        ? `${quoted} is not an IP network, and host names are not looked up`
+        : `${quoted}: ${error.message}`,
+    onSuccess: ({ address, prefixLength }) => {
+      const canonical = NetAddress.toCanonical(address)
+      // A network of mapped addresses is that of IPv4 which it stands for.
+      return NetAddress.isIpv6Address(address) && NetAddress.isIpv4Address(canonical) && prefixLength >= 96
+        ? IpNetwork.makeUnsafe<NetAddress.IpAddress>(canonical, prefixLength - 96)
+        : IpNetwork.makeUnsafe(address, prefixLength)
+    }
+  })
+}
+
+/**
+ * A list of networks in CIDR notation; a bare address is a network of one. What is named twice is kept once, and
+ * networks of mapped IPv4 addresses become IPv4.
+ */
+export const networks = (spec: { readonly doc: string }): ConfigKey<ReadonlyArray<IpNetwork.IpNetwork>> => ({
+  schema: Schema.Array(
+    Schema.String.pipe(
+      Schema.decodeTo(
+        Schema.IpNetwork,
+        SchemaTransformation.transformEffect<IpNetwork.IpNetwork, string>({
+          decode: (text) =>
+            Result.match(parseNetwork(text), {
+              onFailure: (message) => Effect.fail(invalid(message)),
+              onSuccess: (network) => Effect.succeed(network)
+            }),
+          encode: (network) => Effect.succeed(IpNetwork.format(network))
+        })
+      )
+    )
+  ).pipe(
+    Schema.decodeTo(
+      Schema.Array(Schema.IpNetwork),
+      SchemaTransformation.transform<ReadonlyArray<IpNetwork.IpNetwork>, ReadonlyArray<IpNetwork.IpNetwork>>({
+        decode: Arr.dedupe,
+        encode: (networks) => networks
+      })
+    )
+  ),
+  field: Schema.Array(Schema.IpNetwork),
+  default: [],
+  ...plain,
+  list: true,
+  doc: spec.doc,
+  expected: `a list of networks in CIDR notation, such as "10.0.0.0/8" and "fd00::/8"`,
+  fromText: listFromText,
+  fromOption: (option) =>
+    Arr.isArray(option) ? option.map((item) => (IpNetwork.isIpNetwork(item) ? IpNetwork.format(item) : item)) : option
+})
+
+const bytesOf = (text: string): number => new TextEncoder().encode(text).length
+
+/**
+ * A text of at most `maximum` bytes in UTF-8. Brought to normal form C, so that what looks the same is the same.
+ */
+export const name = (spec: {
+  readonly default: string
+  readonly maximum: number
+  readonly doc: string
+}): ConfigKey<string> => ({
+  schema: Schema.String.check(
+    Schema.makeFilter((text) => text.isWellFormed() && bytesOf(text.normalize("NFC")) <= spec.maximum)
+  ).pipe(
+    Schema.decodeTo(
+      Schema.String,
+      SchemaTransformation.transform({ decode: (text) => text.normalize("NFC"), encode: (text) => text })
+    )
+  ),
+  field: Schema.String,
+  default: spec.default,
+  ...plain,
+  doc: spec.doc,
+  expected: `a text of at most ${spec.maximum} bytes`
+})
+
+/**
+ * The path of a file, or `undefined` when it is not given.
+ */
+export const path = (spec: {
+  readonly doc: string
+  readonly shortVariable: boolean
+}): ConfigKey<string, undefined> => ({
+  schema: Schema.String.check(Schema.makeFilter((text) => text !== "" && !text.includes("\0"))),
+  field: Schema.UndefinedOr(Schema.String),
+  default: undefined,
+  ...plain,
+  shortVariable: spec.shortVariable,
+  doc: spec.doc,
+  expected: "the path of a file"
+})
+
+/**
+ * A key whose value, when it is not given, follows from others: it has none here, and always one in a configuration.
+ */
+export interface DerivedKey<A> extends ConfigKey<A, undefined> {
+  readonly field: Schema.Codec<A, unknown>
+}
+
+/**
+ * One of several words. When it is not given, it follows from other keys.
+ */
+export const derivedChoice = <const A extends string>(spec: {
+  readonly choices: readonly [A, A, ...ReadonlyArray<A>]
+  readonly doc: string
+}): DerivedKey<A> => {
+  const schema = Schema.Literals(spec.choices)
+  return {
+    schema,
+    field: schema,
+    default: undefined,
+    ...plain,
+    doc: spec.doc,
+    expected: `one of ${spec.choices.map((choice) => JSON.stringify(choice)).join(", ")}`
+  }
+}
+
+const whatIsWrong = ({ length, position }: ClusterKey.ClusterKeyError): string =>
+  position === undefined ? `it has ${length} characters` : `character ${position} is not one`
+
+/**
+ * The key of a cluster, or `undefined` when it is not given. It is never shown, and never written to a file.
+ */
+export const clusterKey = (spec: {
+  readonly doc: string
+}): ConfigKey<Redacted.Redacted<ClusterKey.ClusterKey>, undefined> => {
+  const field = Schema.toType(ClusterKey.ClusterKeyFromText)
+  return {
+    schema: Schema.String.pipe(
+      Schema.decodeTo(
+        field,
+        SchemaTransformation.transformEffect<Redacted.Redacted<ClusterKey.ClusterKey>, string>({
+          decode: (text) =>
+            Result.match(ClusterKey.fromText(text), {
+              onFailure: (error) => Effect.fail(invalid(whatIsWrong(error))),
+              onSuccess: (key) => Effect.succeed(key)
+            }),
+          encode: () => Effect.fail(invalid("a cluster key is not written out"))
+        })
+      )
+    ),
+    field: Schema.UndefinedOr(field),
+    default: undefined,
+    ...plain,
+    secret: true,
+    shortVariable: true,
+    doc: spec.doc,
+    expected: "64 hexadecimal digits, such as gossip keygen makes",
+    fromOption: (option) => {
+      if (!Redacted.isRedacted(option)) return option
+      if (isClusterKey(option)) return ClusterKey.toText(option)
+      return Redacted.value(option)
+    }
+  }
+}
+
+const isClusterKey = Schema.is(ClusterKey.ClusterKeyFromText)
 
 // The sentences that this module wrote itself. What schemas say by themselves ("Expected number") repeats `expected`.
 const reasons = SchemaIssue.makeFormatterStandardSchemaV1({
@@ -334,7 +504,7 @@ export const decode = <A, D extends A | undefined>(key: ConfigKey<A, D>, raw: un
 }
 
 /**
- * The file form of a value; `undefined` for a value that is not given.
+ * The file form of a value; `undefined` for a value that is not given or is a secret.
  */
 export const encode = (key: ConfigKey<unknown>, value: unknown): FileValue | undefined =>
   value === undefined ? undefined : Result.getOrUndefined(Schema.encodeUnknownResult(key.schema)(value))

@@ -3,7 +3,7 @@
  * go together.
  */
 import { Duration, Predicate, Result, Schema } from "effect"
-import { NetAddress } from "effect/net"
+import { IpNetwork, NetAddress } from "effect/net"
 import type { ConfigKey } from "./ConfigKey.ts"
 import { decode, maximumTimer } from "./ConfigKey.ts"
 import type { Entry } from "./ConfigTable.ts"
@@ -14,7 +14,9 @@ type Resolved = typeof ClusterConfigSchema.Type
 /**
  * A configuration with every value present and checked. All times are `Duration`. `network.advertise` is `undefined`
  * when the bound address is to be advertised, and its port is 0 when it is to be the bound port; `network.nodeId` is
- * `undefined` when it is to be drawn at random. Made by `make` or by `ConfigSources.load`.
+ * `undefined` when it is to be drawn at random. `network.keys` are the keys of the cluster, of which the first seals;
+ * none when they are in `network.clusterKeyFile`, until it is read (`withKeys`). Made by `make` or by
+ * `ConfigSources.load`.
  */
 export interface ClusterConfig extends Resolved {}
 
@@ -80,6 +82,7 @@ const showWhole = (value: unknown): string => {
   if (Predicate.isString(value)) return JSON.stringify(value)
   if (Duration.isDuration(value)) return `${Duration.toMillis(value)} ms`
   if (NetAddress.isInetAddress(value)) return NetAddress.formatInet(value)
+  if (IpNetwork.isIpNetwork(value)) return JSON.stringify(IpNetwork.format(value))
   if (Array.isArray(value)) return `[${value.map(showWhole).join(", ")}]`
   if (Predicate.isDate(value)) return "a date"
   return Predicate.isFunction(value) || Predicate.isObjectKeyword(value) ? "a table" : String(value)
@@ -107,7 +110,8 @@ export const resolve = (
     const result = decode(entry.key, item.raw)
     if (Result.isFailure(result)) {
       refused.add(entry.key)
-      problems.push({ key: keyOf(entry), message: `${item.name} is ${show(item.shown)}; ${result.failure}` })
+      const shown = entry.key.secret ? "a secret, and not shown" : show(item.shown)
+      problems.push({ key: keyOf(entry), message: `${item.name} is ${shown}; ${result.failure}` })
     } else {
       values.set(entry.key, result.success)
       sources.set(entry.key, item)
@@ -121,6 +125,7 @@ export const resolve = (
     table[property] = values.has(key) ? values.get(key) : key.default
     origins.set(path, sources.get(key)?.origin ?? "default")
   }
+  deriveEncryption(draft)
 
   // Always so while each key's `schema` gives what its `field` holds.
   if (!isClusterConfig(draft)) {
@@ -147,6 +152,14 @@ export const resolve = (
     : Result.fail(new ClusterConfigError({ problems }))
 }
 
+// What no key's own default can say.
+const deriveEncryption = (draft: Record<string, Record<string, unknown>>): void => {
+  const network = (draft["network"] ??= {})
+  const { clusterKey, clusterKeyFile } = network
+  network["keys"] = clusterKey === undefined ? [] : [clusterKey]
+  network["encryption"] ??= clusterKey === undefined && clusterKeyFile === undefined ? "off" : "required"
+}
+
 interface Conflict {
   readonly keys: readonly [ConfigKey<unknown>, ...ReadonlyArray<ConfigKey<unknown>>]
   readonly message: string
@@ -156,7 +169,7 @@ interface Conflict {
 const largestLog2 = 20
 
 function* conflicts(
-  { network, probes }: ClusterConfig,
+  { limits, network, probes }: ClusterConfig,
   nameOf: (key: ConfigKey<unknown>) => string,
   clause: (key: ConfigKey<unknown>, value: unknown) => string
 ): Generator<Conflict> {
@@ -236,7 +249,62 @@ function* conflicts(
         `be reached: bind ${wildcards(nearest)}`
     }
   }
+  if (peers.length > limits.bootstrapPeers) {
+    yield {
+      keys: [keys.network.peers, keys.limits.bootstrapPeers],
+      message:
+        `${nameOf(keys.network.peers)} has ${peers.length} peers and ` +
+        `${clause(keys.limits.bootstrapPeers, limits.bootstrapPeers)}; any one peer is enough to join: name fewer, or ` +
+        "raise the limit"
+    }
+  }
+
+  const { allow } = network
+  const allowed = ({ address }: NetAddress.InetAddress): boolean =>
+    allow.length === 0 || allow.some((network) => IpNetwork.contains(network, address))
+  const listed = clause(keys.network.allow, allow)
+  if (advertise !== undefined && !allowed(advertise)) {
+    yield {
+      keys: [keys.network.advertise, keys.network.allow],
+      message:
+        `${advertised} and ${listed}; members with this list would not listen to the node: advertise an address in ` +
+        "one of these networks, or add one"
+    }
+  }
+  const unheard = peers.filter((peer) => !allowed(peer))
+  if (unheard.length > 0) {
+    yield {
+      keys: [keys.network.peers, keys.network.allow],
+      message:
+        `${nameOf(keys.network.peers)} has ${show(unheard)} and ${listed}; the answer of such a peer would be ` +
+        "dropped: name peers in one of these networks, or add one"
+    }
+  }
+
+  const { clusterKey, clusterKeyFile, encryption } = network
+  if (clusterKey !== undefined && clusterKeyFile !== undefined) {
+    yield {
+      keys: [keys.network.clusterKey, keys.network.clusterKeyFile],
+      message:
+        `${nameOf(keys.network.clusterKey)} and ${nameOf(keys.network.clusterKeyFile)} are both given; give the key ` +
+        "or the file that holds it"
+    }
+  }
+  if (encryption !== "off" && clusterKey === undefined && clusterKeyFile === undefined) {
+    yield {
+      keys: [keys.network.encryption, keys.network.clusterKey, keys.network.clusterKeyFile],
+      message: `${clause(keys.network.encryption, encryption)}, which ${noKey}`
+    }
+  }
 }
+
+/**
+ * Why a mode of encryption cannot be, without a key, and all the ways to give one.
+ */
+export const noKey =
+  "needs the cluster key: name the file that holds it, by `cluster_key_file` in the section `[network]`, " +
+  "GOSSIP_CLUSTER_KEY_FILE or --cluster-key-file, or give the key itself, by `cluster_key`, GOSSIP_CLUSTER_KEY or " +
+  "--cluster-key; in code by `clusterKeyFile` or `clusterKey`; gossip keygen makes one"
 
 const familyOf = (address: NetAddress.InetAddress): string => NetAddress.familyOf(address)
 

@@ -88,29 +88,52 @@ const fromProvider = Effect.fnUntraced(function* (provider: ConfigProvider.Confi
   const given: Array<Given> = []
   const problems: Array<Problem> = []
   for (const entry of entries) {
-    const name = `${entry.variable} (\`${entry.path}\`)`
-    const read = yield* Effect.result(textsOf(ours, entry))
+    const { key, path, section, shortVariable } = entry
+    const refuse = (variable: string, message: string) =>
+      problems.push({ key: path, message: `${variable} (\`${path}\`) ${message}` })
+    const read = yield* Effect.result(textsOf(ours, entry, [section, entry.name]))
     if (Result.isFailure(read)) {
-      problems.push({ key: entry.path, message: `${name} cannot be read: ${read.failure.message}` })
-    } else if (read.success !== undefined) {
-      const shown = read.success
-      const raw = Predicate.isString(shown) ? entry.key.fromText(shown.trim()) : shown
-      given.push({ entry, origin: "environment", raw, shown, name })
+      refuse(entry.variable, `cannot be read: ${read.failure.message}`)
+      continue
     }
+    let shown = read.success
+    let variable = entry.variable
+    if (shortVariable !== undefined) {
+      const short = yield* Effect.result(textsOf(ours, entry, [entry.name]))
+      if (Result.isFailure(short)) {
+        refuse(shortVariable, `cannot be read: ${short.failure.message}`)
+        continue
+      }
+      if (short.success !== undefined && shown !== undefined && !isSameText(short.success, shown)) {
+        refuse(shortVariable, `and ${entry.variable} are two names of one variable, and differ; unset one of them`)
+        continue
+      }
+      if (shown === undefined) {
+        shown = short.success
+        variable = shortVariable
+      }
+    }
+    if (shown === undefined) continue
+    const raw = Predicate.isString(shown) ? key.fromText(shown.trim()) : shown
+    given.push({ entry, origin: "environment", raw, shown, name: `${variable} (\`${path}\`)` })
   }
   return { given, problems }
 })
 
+const isSameText = (a: unknown, b: unknown): boolean =>
+  Predicate.isString(a) && Predicate.isString(b) && a.trim() === b.trim()
+
 // A list may also be spread over numbered variables, as everywhere in Effect: GOSSIP_NETWORK_PEERS_0 and so on.
 const textsOf = Effect.fnUntraced(function* (
   provider: ConfigProvider.ConfigProvider,
-  { key, name, section }: Entry
+  { key }: Entry,
+  path: ReadonlyArray<string>
 ): Effect.fn.Return<string | ReadonlyArray<string> | undefined, ConfigProvider.SourceError> {
-  const node = yield* provider.load([section, name])
+  const node = yield* provider.load([...path])
   if (node?.value !== undefined || node?._tag !== "Array" || !key.list) return node?.value
   const items: Array<string> = []
   for (let index = 0; index < node.length; index++) {
-    const item = yield* provider.load([section, name, index])
+    const item = yield* provider.load([...path, index])
     items.push(item?.value?.trim() ?? "")
   }
   return items
@@ -126,8 +149,9 @@ const spellings: ReadonlyArray<Alias> = entries.flatMap(({ name, section, variab
 
 const isKnown = (name: string): boolean =>
   entries.some(
-    ({ key, variable }) =>
+    ({ key, shortVariable, variable }) =>
       name === variable ||
+      name === shortVariable ||
       (key.list && name.startsWith(`${variable}_`) && /^\d+$/.test(name.slice(variable.length + 1)))
   )
 

@@ -6,15 +6,21 @@
  * `ClusterConfigSchema` too.
  */
 import { Schema, String as Str, Struct } from "effect"
+import * as ClusterKey from "../domain/ClusterKey.ts"
 import type { ConfigKey } from "./ConfigKey.ts"
 import {
   advertisedAddress,
   bindAddress,
+  clusterKey,
   count,
+  derivedChoice,
   duration,
   factor,
   maximumTimer,
+  name,
+  networks,
   nodeId,
+  path,
   peerAddresses,
   toggle
 } from "./ConfigKey.ts"
@@ -23,6 +29,10 @@ import {
 // are listed: both products must still fit a timer.
 const maximumProbeInterval = Math.floor(maximumTimer / 9)
 const maximumDeadRetention = Math.floor(maximumTimer / 10)
+
+// Beyond these, what a limit bounds is not bounded.
+const manyRecords = 2 ** 20
+const manyAtOnce = 2 ** 16
 
 /**
  * The table, by section and by the name that a key has in code.
@@ -51,6 +61,31 @@ export const keys = {
       minimum: 0,
       maximum: 1000,
       doc: "How often a reliable message is sent again before it is given up."
+    }),
+    cluster: name({
+      default: "",
+      maximum: 255,
+      doc: "Name of the cluster; with one key, clusters of different names cannot read each other."
+    }),
+    allow: networks({
+      doc: "Networks that may speak to this node; none given allows all."
+    }),
+    maxInboundRate: count({
+      default: 1000,
+      minimum: 2,
+      maximum: 1_000_000,
+      doc: "Datagrams that may come at once; half as many again every second, and half of both for members only."
+    }),
+    encryption: derivedChoice({
+      choices: ["off", "accept", "required"],
+      doc: "Whether traffic is sealed: off, accept (seals, and reads both) or required; required when a key is given."
+    }),
+    clusterKey: clusterKey({
+      doc: "Key of the cluster, a secret; cluster_key_file keeps it out of this file."
+    }),
+    clusterKeyFile: path({
+      shortVariable: true,
+      doc: "File with the keys of the cluster, one a line; the first one seals, all open."
     })
   },
   gossip: {
@@ -147,6 +182,56 @@ export const keys = {
       maximum: maximumDeadRetention,
       doc: "How long dead members stay listed."
     })
+  },
+  limits: {
+    members: count({
+      default: 65_536,
+      minimum: 1,
+      maximum: manyRecords,
+      doc: "Most members listed; beyond, strangers are not let in."
+    }),
+    tombstones: count({
+      default: 8192,
+      minimum: 1,
+      maximum: manyRecords,
+      doc: "Most dead members remembered after they are no longer listed; beyond, the oldest is forgotten."
+    }),
+    unlistedTombstones: count({
+      default: 1024,
+      minimum: 1,
+      maximum: manyRecords,
+      doc: "Most of the dead remembered that were never members here; beyond, the oldest is forgotten."
+    }),
+    assemblies: count({
+      default: 64,
+      minimum: 1,
+      maximum: manyAtOnce,
+      doc: "Most tables of others that are received at once, in chunks."
+    }),
+    relays: count({
+      default: 256,
+      minimum: 1,
+      maximum: manyAtOnce,
+      doc: "Most probes that are relayed for others at once."
+    }),
+    sources: count({
+      default: 4096,
+      minimum: 1,
+      maximum: manyRecords,
+      doc: "Most addresses, of members and of strangers each, whose rate is counted one by one."
+    }),
+    bootstrapPeers: count({
+      default: 256,
+      minimum: 1,
+      maximum: manyAtOnce,
+      doc: "Most peers to contact at the start."
+    }),
+    eventBuffer: count({
+      default: 1024,
+      minimum: 1,
+      maximum: manyRecords,
+      doc: "Most changes that wait for one slow subscriber."
+    })
   }
 } as const
 
@@ -161,9 +246,14 @@ const fieldOf = Struct.lambda<FieldOf>((key) => key.field)
  * The schema of a resolved configuration. It knows the kinds of values only; the bounds are those of the keys.
  */
 export const ClusterConfigSchema = Schema.Struct({
-  network: Schema.Struct(Struct.map(keys.network, fieldOf)),
+  network: Schema.Struct({
+    ...Struct.map(keys.network, fieldOf),
+    // No key of the table: what `clusterKey` or the file named by `clusterKeyFile` gives.
+    keys: Schema.Array(Schema.toType(ClusterKey.ClusterKeyFromText))
+  }),
   gossip: Schema.Struct(Struct.map(keys.gossip, fieldOf)),
-  probes: Schema.Struct(Struct.map(keys.probes, fieldOf))
+  probes: Schema.Struct(Struct.map(keys.probes, fieldOf)),
+  limits: Schema.Struct(Struct.map(keys.limits, fieldOf))
 })
 
 /**
@@ -183,6 +273,8 @@ export interface Entry {
   readonly option: string
   /** The environment variable: `GOSSIP_GOSSIP_HEAL_INTERVAL_MS`. */
   readonly variable: string
+  /** Another name of the variable, without the section, for the few keys that have one: `GOSSIP_CLUSTER_KEY`. */
+  readonly shortVariable: string | undefined
   /** The flag of the command line, where those of `network` need no section: `--gossip-heal-interval`, `--bind`. */
   readonly flag: string
 }
@@ -199,6 +291,7 @@ const entryOf = (section: string, property: string, key: ConfigKey<unknown>): En
     path: `${section}.${name}`,
     option: plain ? property : `${section}.${property}`,
     variable: `GOSSIP_${section}_${name}`.toUpperCase(),
+    shortVariable: key.shortVariable ? `GOSSIP_${name}`.toUpperCase() : undefined,
     flag: `--${plain ? "" : `${section}-`}${Str.replaceAll("_", "-")(words)}`
   }
 }
