@@ -195,7 +195,16 @@ describe("KeyRing", () => {
 
   it.effect("makes changes one after the other", () =>
     Effect.gen(function* () {
-      const ring = yield* ringOf([key(1)])
+      // The first change takes longest.
+      let turns = 40
+      const kdf = yield* Effect.provide(Kdf.Kdf, Kdf.layerWebCrypto)
+      const slow = Kdf.Kdf.of({
+        derive: (...args) =>
+          Effect.suspend(() =>
+            Effect.andThen(Effect.replicateEffect(Effect.yieldNow, (turns -= 8)), kdf.derive(...args))
+          )
+      })
+      const ring = yield* ringOf([key(1)], "", Layer.mergeAll(platform, Layer.succeed(Kdf.Kdf, slow)))
       yield* Effect.all([ring.replace([key(2)]), ring.add(key(3)), ring.replace([key(4)]), ring.add(key(5))], {
         concurrency: "unbounded"
       })

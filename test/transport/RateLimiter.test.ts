@@ -212,6 +212,16 @@ describe("RateLimiter", () => {
       for (const source of sources) expect(admitted(limiter, 101, () => source, member)).toBe(100)
       for (const source of sources) expect(limiter.admit(source, 0, member, 0)).toBe(SourceLimit)
     }
+    // In a table so small that any two meet in one chain, under some of the seeds.
+    for (const [i, source] of sources.entries()) {
+      for (let seed = 0; seed < 16; seed++) {
+        const limiter = limiterOf({ maxSources: 2, seed })
+        const other = sources[(i + 1) % sources.length]!
+        expect(admitted(limiter, 101, () => source, true)).toBe(100)
+        expect(limiter.admit(other, 0, true, 0)).toBe(Admitted)
+        expect(limiter.admit(source, 0, true, 0)).toBe(SourceLimit)
+      }
+    }
   })
 
   it("reads the address where it stands", () => {
@@ -241,6 +251,10 @@ describe("RateLimiter", () => {
     expect(admitted(limiter, 200, () => v4(1), true, 0)).toBe(0)
     expect(admitted(limiter, 200, () => v4(1), true, 5000)).toBe(0)
     expect(admitted(limiter, 200, () => v4(1), true, 5100)).toBe(5)
+    const all = limiterOf()
+    expect(admitted(all, 2000, (i) => v4(i), true, 5000)).toBe(1000)
+    expect(admitted(all, 2000, (i) => v4(i), true, 0)).toBe(0)
+    expect(admitted(all, 2000, (i) => v4(i), true, 5000)).toBe(0)
   })
 
   it("refuses figures out of bounds", () => {
