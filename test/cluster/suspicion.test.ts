@@ -304,6 +304,33 @@ describe("a refutation", () => {
     })
   )
 
+  it.effect("that comes by way of others while a probe is in flight leaves that probe nothing to say", () =>
+    Effect.gen(function* () {
+      for (const refuted of [true, false]) {
+        const lab = yield* Lab.make()
+        const a = yield* lab.start(1, { probes: { suspectTimeout: "1 hour" } })
+        const [liar, number] = [yield* lab.puppet(2), 3n]
+        const say = (incarnation: number) =>
+          liar.send(
+            { _tag: "Gossip", ...sender(2), entries: [claim("Alive", number, "10.0.0.3:7946", incarnation)] },
+            a
+          )
+        yield* say(0)
+        const probed = () => lab.sent(({ message, to }) => message._tag === "Ping" && to === "10.0.0.3")
+        while (probed().length === 0) yield* TestClock.adjust(1)
+        const { at } = probed()[0]!
+        yield* TestClock.adjust(700)
+        yield* say(refuted ? 1 : 0)
+        yield* TestClock.adjust(at + Interval - lab.now)
+        assert.deepStrictEqual(
+          saw(a, "Suspected", number).map(({ ms }) => ms),
+          refuted ? [] : [at + Interval]
+        )
+        yield* lab.end
+      }
+    })
+  )
+
   it.effect("makes our own health worse by one, at once", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
