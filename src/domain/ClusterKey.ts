@@ -100,7 +100,7 @@ export const toText = (key: Redacted.Redacted<ClusterKey>): string => Hex.encode
 
 /**
  * A key in text form, decoded to what is never printed. An error says what `ClusterKeyError` says, and does not hold the
- * text. Encoding fails, so that a printed configuration does not show the key; `toText` is for those who mean it.
+ * text (so never decode with `reportInput`). Encoding fails, so that a printed configuration does not show the key; `toText` is for those who mean it.
  */
 export const ClusterKeyFromText: Schema.Codec<Redacted.Redacted<ClusterKey>, string> = Schema.String.pipe(
   Schema.decodeTo(
