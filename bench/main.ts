@@ -40,7 +40,9 @@ const viewOf = (members: number): ClusterView => {
     incarnation: 0,
     deadRetention: 15_000,
     conflictInterval: 1000,
-    seed: 1
+    seed: 1,
+    isAllowed: () => true,
+    limits: { members: 65_536, tombstones: 8192, unlistedTombstones: 1024 }
   })
   const inbound = new Inbound()
   for (let n = 1; n <= members; n++) {

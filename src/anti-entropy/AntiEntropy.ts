@@ -50,12 +50,12 @@ export class AntiEntropy extends Context.Service<
     Layer.effect(
       AntiEntropy,
       Effect.gen(function* () {
-        const { gossip } = yield* CurrentConfig
+        const { gossip, limits } = yield* CurrentConfig
         const view = yield* LocalView
         const { packer, ...messenger } = yield* Messenger
         const { every, random } = yield* NodeClock
         const { table } = view
-        const assemblies = new Assemblies()
+        const assemblies = new Assemblies(limits.assemblies)
         const cursor = new EntryCursor()
         const awaiting = new Set<number>()
         const bulks = yield* FiberSet.make()

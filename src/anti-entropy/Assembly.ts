@@ -5,8 +5,6 @@
  */
 import type { NodeId } from "../domain/NodeId.ts"
 
-/** The most snapshots in progress; the one touched longest ago gives way. */
-export const MaxAssemblies = 64
 /** The most chunks of one snapshot, which is room for some 100 000 members. */
 export const MaxChunks = 2048
 /** How long a snapshot may take, in ms. */
@@ -66,8 +64,14 @@ export class Assembly {
 /** All snapshots in progress, one per sender. */
 export class Assemblies {
   readonly #bySender = new Map<NodeId, Assembly>()
+  readonly #limit: number
   /** Chunks whose header contradicts itself or an earlier one. */
   inconsistent = 0
+
+  /** `limit`: the most snapshots in progress; the one touched longest ago gives way. */
+  constructor(limit: number) {
+    this.#limit = limit
+  }
 
   get size(): number {
     return this.#bySender.size
@@ -91,7 +95,7 @@ export class Assemblies {
     // Touched last, so it stands last.
     this.#bySender.delete(sender)
     this.#bySender.set(sender, assembly)
-    if (this.#bySender.size > MaxAssemblies) this.#evict()
+    if (this.#bySender.size > this.#limit) this.#evict()
     return assembly.receive(index) ? assembly : undefined
   }
 

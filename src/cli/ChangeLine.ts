@@ -47,7 +47,8 @@ export const mentioned = (change: Change): ReadonlyArray<NodeId> => {
 }
 
 /**
- * The line for a change: what happened, to whom, and why. None for `Conflict`, which a node logs by itself.
+ * The line for a change: what happened, to whom, and why. None for `Conflict` and `Unreadable`, which
+ * a node logs by itself.
  */
 export const changeLine = (change: Change, addressOf: AddressOf): ChangeLine | undefined => {
   const line = (level: "Info" | "Warn", what: string, member: Member, why: string): ChangeLine => ({
@@ -84,6 +85,7 @@ export const changeLine = (change: Change, addressOf: AddressOf): ChangeLine | u
       ]
       return line("Info", "changed", member, [...what, why(cause, addressOf)].join(", "))
     }
+    case "Unreadable":
     case "Conflict":
       return undefined
     case "Missed":

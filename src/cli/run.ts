@@ -14,7 +14,7 @@ import type { Change } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { Membership } from "../membership/Membership.ts"
 import * as NodeCluster from "../node/NodeCluster.ts"
-import type { AdvertiseError, BindError } from "../transport/Transport.ts"
+import type { StartError } from "../cluster/Cluster.ts"
 import { changeLine, durationText, memberText, mentioned } from "./ChangeLine.ts"
 import { Host } from "./Host.ts"
 
@@ -144,9 +144,7 @@ const addressesIn = (list: string): ReadonlyArray<string> =>
     .map((address) => address.trim())
     .filter((address) => address !== "")
 
-const userMessage = (
-  error: ClusterConfigError | ConfigFileError | UnreadableFile | BindError | AdvertiseError
-): string =>
+const userMessage = (error: ClusterConfigError | ConfigFileError | UnreadableFile | StartError): string =>
   error._tag === "ClusterConfigError" ? error.problems.map(({ message }) => message).join("\n") : error.message
 
 const serve = Effect.fnUntraced(

@@ -1,5 +1,6 @@
 /** One node: all components composed, messages dispatched by kind, and a polite end. */
-import { Context, Duration, Effect, FiberSet, Layer } from "effect"
+import { Array as Arr, Context, Duration, Effect, FiberSet, Layer, Option } from "effect"
+import { Kdf, SecureRandom } from "effect/crypto"
 import { NetAddress } from "effect/net"
 import type { DatagramSocket } from "effect/socket"
 import { AntiEntropy } from "../anti-entropy/AntiEntropy.ts"
@@ -13,6 +14,8 @@ import { Messenger } from "../gossip/Messenger.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Membership } from "../membership/Membership.ts"
 import { NodeClock } from "../time/NodeClock.ts"
+import { Aead } from "../transport/Aead.ts"
+import { type AddError, KeyRing, Keys, NoKey } from "../transport/KeyRing.ts"
 import type { Network } from "../transport/Network.ts"
 import { type AdvertiseError, type AdvertiseSource, type BindError, Transport } from "../transport/Transport.ts"
 import { Kind, RequestAck } from "../wire/Header.ts"
@@ -23,6 +26,9 @@ import type { Inbound } from "../wire/Inbound.ts"
  * larger cluster: that all of them miss it, over all retries, is negligible.
  */
 const MaxLeaveTargets = 64
+
+/** Why a node does not start: its socket, its address, or its keys. */
+export type StartError = BindError | AdvertiseError | AddError | NoKey
 
 export class Cluster extends Context.Service<
   Cluster,
@@ -40,6 +46,8 @@ export class Cluster extends Context.Service<
      * waits for the first.
      */
     readonly leave: Effect.Effect<void>
+    /** The keys that seal and open datagrams; none where encryption is off. */
+    readonly keyRing: Option.Option<KeyRing["Service"]>
   }
 >()("effect-gossip/cluster/Cluster") {
   /**
@@ -48,18 +56,18 @@ export class Cluster extends Context.Service<
    */
   static readonly layer = (
     config: ClusterConfig.ClusterConfig
-  ): Layer.Layer<Cluster | Membership, BindError | AdvertiseError, Network> => Layer.fresh(node(config))
+  ): Layer.Layer<Cluster | Membership, StartError, Network> => Layer.fresh(node(config))
 
   /** The same with the components inside, for what measures or tests a node. */
   static readonly layerComponents = (
     config: ClusterConfig.ClusterConfig
-  ): Layer.Layer<Cluster | Membership | Components, BindError | AdvertiseError, Network> => Layer.fresh(node(config))
+  ): Layer.Layer<Cluster | Membership | Components, StartError, Network> => Layer.fresh(node(config))
 
   /** The same from options, checked when the layer is built. */
   static readonly layerOptions = (
     options: ClusterConfig.ClusterOptions
-  ): Layer.Layer<Cluster | Membership, BindError | AdvertiseError | ClusterConfig.ClusterConfigError, Network> =>
-    Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), Cluster.layer))
+  ): Layer.Layer<Cluster | Membership, StartError | ClusterConfig.ClusterConfigError, Network> =>
+    Layer.fresh(Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), Cluster.layer)))
 }
 
 /** The services inside a node. */
@@ -91,8 +99,8 @@ const make = Effect.gen(function* () {
   }
 
   const leave = (inbound: Inbound, datagram: DatagramSocket.Datagram, at: number): void => {
-    // Without encryption anybody can write a LEAVE; sealed datagrams will vouch for it here.
-    const counted = view.receiveLeave(inbound, false, at)
+    // Anybody can write a LEAVE in the clear; a sealed one is of somebody who has the key.
+    const counted = view.receiveLeave(inbound, inbound.sealed, at)
     const { sender } = view.receipt
     if (counted) {
       gossip.left(sender)
@@ -144,6 +152,17 @@ const make = Effect.gen(function* () {
     }
   })
 
+  transport.onRejected(({ address, id, reason }) => {
+    const from = `${NetAddress.formatInet(address)}, which says that it is node ${id}`
+    log(
+      Effect.logWarning(
+        reason === "OtherKey"
+          ? `cannot read datagrams of ${from}: they are sealed with a key that is not in our ring, or for another cluster`
+          : `dropping datagrams of ${from}: they are not encrypted, which is required here`
+      )
+    )
+  })
+
   const sayGoodbye = Effect.gen(function* () {
     view.startLeaving(now())
     detector.stop()
@@ -167,22 +186,48 @@ const make = Effect.gen(function* () {
     bound: transport.bound,
     advertised: transport.advertised,
     advertisedFrom: transport.advertisedFrom,
-    leave: leaveOnce
+    leave: leaveOnce,
+    keyRing: transport.keyRing
   })
 })
 
+/** A service that the program provides, or else what works everywhere. */
+const provided = <I, S, E>(tag: Context.Service<I, S>, otherwise: Layer.Layer<I, E>): Layer.Layer<I, E> =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.serviceOption(tag),
+      Option.match({ onNone: () => otherwise, onSome: (service) => Layer.succeed(tag, service) })
+    )
+  )
+
+const keys = ({ network }: ClusterConfig.ClusterConfig): Layer.Layer<Keys, AddError | NoKey> => {
+  if (network.encryption === "off") return Layer.succeed(Keys, Option.none())
+  // Never in the clear by mistake.
+  if (!Arr.isReadonlyArrayNonEmpty(network.keys)) return Layer.effect(Keys, Effect.fail(new NoKey()))
+  return Layer.effect(Keys, Effect.map(KeyRing, Option.some)).pipe(
+    Layer.provide(KeyRing.layer({ keys: network.keys, clusterName: network.cluster })),
+    Layer.provide(
+      Layer.mergeAll(
+        provided(Aead, Aead.layerNoble),
+        provided(Kdf.Kdf, Kdf.layerWebCrypto),
+        provided(SecureRandom.SecureRandom, SecureRandom.layerWebCrypto)
+      )
+    )
+  )
+}
+
 const node = (config: ClusterConfig.ClusterConfig) => {
-  const { network, probes } = config
   const base = Layer.mergeAll(
     Layer.succeed(CurrentConfig, config),
     // A timer that is half a probe timeout late spoils what a probe can tell.
-    NodeClock.layer(Duration.toMillis(probes.timeout) / 2),
-    Transport.layer({ bind: network.bind, advertise: network.advertise })
+    NodeClock.layer(Duration.toMillis(config.probes.timeout) / 2),
+    keys(config)
   )
   return Layer.effect(Cluster, make).pipe(
     Layer.provideMerge(Layer.mergeAll(FailureDetector.layer, Gossip.layer, AntiEntropy.layer, ReliableDelivery.layer)),
     Layer.provideMerge(Layer.mergeAll(Messenger.layer, Membership.layer)),
     Layer.provideMerge(LocalView.layer),
+    Layer.provideMerge(Transport.layer),
     Layer.provideMerge(base)
   )
 }

@@ -73,7 +73,7 @@ export class FailureDetector extends Context.Service<
     Layer.effect(
       FailureDetector,
       Effect.gen(function* () {
-        const { probes } = yield* CurrentConfig
+        const { limits, probes } = yield* CurrentConfig
         const view = yield* LocalView
         const { packer, ...messenger } = yield* Messenger
         const { alarm, every, random, watch } = yield* NodeClock
@@ -98,7 +98,7 @@ export class FailureDetector extends Context.Service<
         const health = new LocalHealth()
         const ring = new ProbeRing(random)
         // A requester waits for the rest of its interval, longer when its own health is poor.
-        const relays = new Relays(2 * interval)
+        const relays = new Relays(2 * interval, limits.relays)
         const checks = new DeathChecks()
         const suspicions = new Map<number, Suspicion>()
         const deadlines = new DeadlineQueue()
@@ -266,9 +266,9 @@ export class FailureDetector extends Context.Service<
             view.prove(sender, now)
             if (inbound.has(IndirectAck)) return relayedAck(sender, inbound)
             if (probe?.target === sender) probe.acknowledged = true
-            relays.answer(sender, now, (datagram, limit) => {
+            relays.answer(sender, now, (datagram, limit, sealed) => {
               counters.relayed++
-              messenger.reply(datagram, packer.indirectAck(sender, inbound, limit))
+              messenger.reply(datagram, packer.indirectAck(sender, inbound, limit), sealed)
             })
           },
           pingReq: (inbound, datagram, now) => {
@@ -279,7 +279,7 @@ export class FailureDetector extends Context.Service<
             // An address that is only where it spoke from is not passed on.
             if (table.has(target, Mark.Provisional)) return
             const limit = Math.min(messenger.answerBudget(), MaxMessage)
-            if (!relays.add(target, sender, datagram, limit, now)) return
+            if (!relays.add(target, sender, datagram, limit, messenger.answeringSealed(), now)) return
             messenger.ping(target, table.status[target] !== Claim.Alive, now)
           },
           stop: () => {

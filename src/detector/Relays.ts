@@ -5,27 +5,28 @@
  */
 import type { DatagramSocket } from "effect/socket"
 
-/** The most requests served at once. */
-export const MaxRelays = 256
-
 interface Relay {
   readonly target: number
   readonly requester: number
   readonly datagram: DatagramSocket.Datagram
   /** The most bytes that the requester may get. */
   readonly limit: number
+  /** Whether the request came sealed. */
+  readonly sealed: boolean
   readonly expiresAt: number
 }
 
 export class Relays {
   #waiting: Array<Relay> = []
   readonly #lifetime: number
+  readonly #limit: number
   /** Requests that found the table full. */
   refused = 0
 
-  /** `lifetime`: how long a request is worth answering, in ms. */
-  constructor(lifetime: number) {
+  /** `lifetime`: how long a request is worth answering, in ms. `limit`: the most requests served at once. */
+  constructor(lifetime: number, limit: number) {
     this.#lifetime = lifetime
+    this.#limit = limit
   }
 
   get size(): number {
@@ -33,23 +34,34 @@ export class Relays {
   }
 
   /** Notes a request. `requester` is a slot, or -1. Returns whether it is served. */
-  add(target: number, requester: number, datagram: DatagramSocket.Datagram, limit: number, now: number): boolean {
+  add(
+    target: number,
+    requester: number,
+    datagram: DatagramSocket.Datagram,
+    limit: number,
+    sealed: boolean,
+    now: number
+  ): boolean {
     this.#expire(now)
-    if (this.#waiting.length >= MaxRelays) {
+    if (this.#waiting.length >= this.#limit) {
       this.refused++
       return false
     }
-    this.#waiting.push({ target, requester, datagram, limit, expiresAt: now + this.#lifetime })
+    this.#waiting.push({ target, requester, datagram, limit, sealed, expiresAt: now + this.#lifetime })
     return true
   }
 
   /** Hands out every request for `target` and forgets it. */
-  answer(target: number, now: number, reply: (datagram: DatagramSocket.Datagram, limit: number) => void): void {
+  answer(
+    target: number,
+    now: number,
+    reply: (datagram: DatagramSocket.Datagram, limit: number, sealed: boolean) => void
+  ): void {
     if (this.#waiting.length === 0) return
     this.#expire(now)
     const rest: Array<Relay> = []
     for (const relay of this.#waiting) {
-      if (relay.target === target) reply(relay.datagram, relay.limit)
+      if (relay.target === target) reply(relay.datagram, relay.limit, relay.sealed)
       else rest.push(relay)
     }
     this.#waiting = rest

@@ -75,6 +75,18 @@ export const Change = Schema.Union([
     address: Schema.InetAddress,
     by: NodeId
   }),
+  /**
+   * Somebody's datagrams cannot be read: sealed with a key that we do not have, or in
+   * the clear where sealing is required. `id` is what it says of itself, and nobody
+   * vouches for it. Reported once per source, and then ever more rarely.
+   */
+  Schema.TaggedStruct("Unreadable", {
+    sequence: Schema.Int,
+    at: Schema.DateTimeUtc,
+    reason: Schema.Literals(["OtherKey", "Plaintext"]),
+    id: NodeId,
+    address: Schema.InetAddress
+  }),
   /** This subscriber was too slow, and `count` changes before the next one are lost to it. */
   Schema.TaggedStruct("Missed", { count: Schema.Int })
 ])

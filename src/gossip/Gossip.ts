@@ -90,7 +90,9 @@ export class Gossip extends Context.Service<
       // --- joining -----------------------------------------------------------
 
       /** The first member that answered, which is asked for its table until some of one comes. */
-      let seed: { readonly datagram: DatagramSocket.Datagram; asked: number; nextAt: number } | undefined
+      let seed:
+        | { readonly datagram: DatagramSocket.Datagram; readonly sealed: boolean; asked: number; nextAt: number }
+        | undefined
       let introduced = false
 
       /** Asks by a snapshot of our own, which lacks everybody. */
@@ -99,7 +101,7 @@ export class Gossip extends Context.Service<
         seed.asked++
         // A seed that knows nobody else has nothing to send, so it is not asked for ever.
         seed.nextAt = seed.asked < Introductions ? now + IntroductionInterval : Infinity
-        for (const chunk of packer.introduction()) messenger.reply(seed.datagram, chunk)
+        for (const chunk of packer.introduction()) messenger.reply(seed.datagram, chunk, seed.sealed)
       }
 
       const contacts = yield* alarm("contacts", {
@@ -113,7 +115,7 @@ export class Gossip extends Context.Service<
 
       const peerAnswered = (datagram: DatagramSocket.Datagram, now: number): void => {
         if (introduced || seed !== undefined || stopped) return
-        seed = { datagram, asked: 0, nextAt: now }
+        seed = { datagram, sealed: messenger.answeringSealed(), asked: 0, nextAt: now }
         introduce(now)
         contacts.reset()
       }

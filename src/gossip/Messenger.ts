@@ -32,8 +32,10 @@ export class Messenger extends Context.Service<
     readonly answerBudget: () => number
     /** Sends a message back to where a datagram came from, built within a limit of bytes. */
     readonly answer: (datagram: DatagramSocket.Datagram, build: (limit: number) => Uint8Array) => void
+    /** Whether the datagram that is being answered came sealed. */
+    readonly answeringSealed: () => boolean
     /** Sends a message back to where a datagram came from. */
-    readonly reply: (datagram: DatagramSocket.Datagram, message: Uint8Array) => void
+    readonly reply: (datagram: DatagramSocket.Datagram, message: Uint8Array, sealed: boolean) => void
     /** Sends a message to a packed address. */
     readonly sendTo: (address: Uint8Array, message: Uint8Array) => void
     /** PINGs a member; with `tell` it hears what we hold of it. */
@@ -70,18 +72,23 @@ export class Messenger extends Context.Service<
 
         const send = (slot: number, message: Uint8Array): void => {
           const route = (table.routes[slot] ??= transport.route(table.address, table.addressAt(slot)))
-          transport.send(message, route)
+          transport.send(message, route, table.has(slot, Mark.Sealed))
         }
         const pinged = (slot: number, ping: Uint8Array, now: number): void => {
           table.pinged[slot] = now
           send(slot, ping)
         }
-        const sendTo = (address: Uint8Array, message: Uint8Array): void =>
-          transport.send(message, transport.route(address, 0))
+        const sendTo = (address: Uint8Array, message: Uint8Array): void => {
+          const route = transport.route(address, 0)
+          // Whoever is there may read only one of the two.
+          if (transport.bilingual) transport.send(message, route, false)
+          transport.send(message, route, true)
+        }
 
         const isUnproved = (slot: number): boolean => slot < 0 || !table.has(slot, Mark.Proved)
 
         let budget = 0
+        let sealed = false
 
         return Messenger.of({
           queue,
@@ -89,6 +96,7 @@ export class Messenger extends Context.Service<
           send,
           answering: (inbound, sender) => {
             const known = !isUnproved(sender) && table.sameAddress(sender, inbound.source, 0)
+            sealed = inbound.sealed
             budget = known ? Infinity : StrangerFactor * inbound.bytes.length
           },
           answerBudget: () => budget,
@@ -96,9 +104,10 @@ export class Messenger extends Context.Service<
             if (budget < HeaderLength) return
             const message = build(Math.min(budget, MaxMessage))
             budget -= message.length
-            transport.send(message, datagram)
+            transport.send(message, datagram, sealed)
           },
-          reply: (datagram, message) => transport.send(message, datagram),
+          answeringSealed: () => sealed,
+          reply: (datagram, message, sealed) => transport.send(message, datagram, sealed),
           sendTo,
           ping: (slot, tell, now) => pinged(slot, packer.ping(slot, tell), now),
           prove: (slot, now) => pinged(slot, packer.contact(), now),

@@ -71,14 +71,20 @@ export interface ViewOptions {
   readonly conflictInterval: number
   /** Random 32 bits for the index by id. */
   readonly seed: number
+  /** Addresses that may be members'. */
+  readonly isAllowed: (address: Uint8Array, at: number) => boolean
+  readonly limits: {
+    /** The most listed members; further nodes are refused, and none is dropped for them. */
+    readonly members: number
+    /** The most tombstones of former members; the oldest goes. */
+    readonly tombstones: number
+    /** The most tombstones of nodes that we never listed; the oldest goes. */
+    readonly unlistedTombstones: number
+  }
 }
 
 /** Tombstones live this many times as long as the dead stay listed. */
 export const TombstoneFactor = 10
-/** The most tombstones of former members. */
-export const MaxTombstones = 8192
-/** The most tombstones of nodes that we never listed. */
-export const MaxUnlisted = 1024
 /** Old gossip about a dead predecessor at our address has died down after this many ms. */
 const FormerSelfSettles = 10_000
 /** Peers for which a conflict is remembered as reported. */
@@ -114,6 +120,8 @@ export class ClusterView {
   refutations = 0
   conflicts = 0
   replays = 0
+  /** Nodes that found the table full. */
+  refusedMembers = 0
 
   readonly #observers: Array<ViewObserver> = []
   readonly #options: ViewOptions
@@ -174,6 +182,11 @@ export class ClusterView {
     this.table.mark(SelfSlot, Mark.Left)
   }
 
+  /** Whether an address can be a member's: one that leads somewhere, and that is allowed. */
+  #isUsable(address: Uint8Array, at: number): boolean {
+    return PackedAddress.isReachable(address, at) && this.#options.isAllowed(address, at)
+  }
+
   /** The cursor's claim about ourselves. */
   #claimAboutSelf(address: Uint8Array, addressAt: number, now: number): void {
     if (this.leaving) return
@@ -181,7 +194,7 @@ export class ClusterView {
     const table = this.table
     const ahead = SerialNumber.compare(incarnation, table.incarnation[SelfSlot]!)
     if (ahead < 0 || (ahead === 0 && incarnation !== table.incarnation[SelfSlot])) return
-    const elsewhere = PackedAddress.isReachable(address, addressAt) && !table.sameAddress(SelfSlot, address, addressAt)
+    const elsewhere = this.#isUsable(address, addressAt) && !table.sameAddress(SelfSlot, address, addressAt)
     if (elsewhere) {
       this.#reportConflict("SameId", this.selfId, PackedAddress.read(address, addressAt), now)
       if (now - this.#conflictRefutedAt < this.#options.conflictInterval) return
@@ -266,7 +279,7 @@ export class ClusterView {
     if (slot === -1) {
       if (cursor.status === Claim.Dead) return this.#buryUnlisted(address, addressAt, now)
       // A node that advertises no address to speak of is known by where it speaks from, when it does: `#mergeHeader`.
-      if (PackedAddress.isReachable(address, addressAt)) this.#insert(address, addressAt, ofSender, now)
+      if (this.#isUsable(address, addressAt)) this.#insert(address, addressAt, ofSender, now)
       return
     }
     if (table.phase[slot] === Phase.Tombstone) return this.#mergeTombstone(slot, address, addressAt, ofSender, now)
@@ -308,7 +321,7 @@ export class ClusterView {
     }
     const moved = !table.sameAddress(slot, address, addressAt)
     // An address that leads nowhere changes none that is known.
-    const usable = moved && PackedAddress.isReachable(address, addressAt)
+    const usable = moved && this.#isUsable(address, addressAt)
     this.#apply(slot, incarnation, status, heartbeat, usable ? address : undefined, addressAt, undefined, ofSender, now)
     return true
   }
@@ -334,11 +347,12 @@ export class ClusterView {
     cursor.incarnation = header.incarnation
     cursor.status = Claim.Alive
     if (slot === -1) {
-      if (!PackedAddress.isReachable(inbound.source, 0)) return
+      if (!this.#isUsable(inbound.source, 0)) return
       slot = this.#insert(inbound.source, 0, true, now, Mark.Provisional)
+      if (slot === -1) return
     } else if (table.phase[slot] === Phase.Tombstone) {
       // One that advertised no address to speak of comes back as it came: at where it speaks from.
-      const usable = PackedAddress.isReachable(table.address, table.addressAt(slot))
+      const usable = this.#isUsable(table.address, table.addressAt(slot))
       if (usable) this.#mergeTombstone(slot, table.address, table.addressAt(slot), true, now)
       else this.#mergeTombstone(slot, inbound.source, 0, true, now)
     } else {
@@ -360,6 +374,8 @@ export class ClusterView {
     table.heardHeartbeat[slot] = header.heartbeat
     table.setLevel(slot, header.level)
     PackedAddress.copy(inbound.source, 0, table.spoke, table.addressAt(slot))
+    if (inbound.sealed) table.mark(slot, Mark.Sealed)
+    else table.unmark(slot, Mark.Sealed)
   }
 
   /**
@@ -593,7 +609,7 @@ export class ClusterView {
   #settleAddress(slot: number, address: Uint8Array, addressAt: number, now: number): void {
     const table = this.table
     // What it advertises leads nowhere, so the source address goes on standing in.
-    if (!PackedAddress.isReachable(address, addressAt)) return
+    if (!this.#isUsable(address, addressAt)) return
     const before = this.#before(slot)
     table.unfile(slot)
     this.#move(slot, address, addressAt)
@@ -601,10 +617,14 @@ export class ClusterView {
     this.#emit("Updated", slot, before, { _tag: "Heard" }, now)
   }
 
-  /** Lists the node of the cursor's claim. */
+  /** Lists the node of the cursor's claim, or returns -1 when the table is full. */
   #insert(address: Uint8Array, addressAt: number, ofSender: boolean, now: number, marks: number = 0): number {
     const { heartbeat, idHi, idLo, incarnation, status } = this.#cursor
     const table = this.table
+    if (table.listed >= this.#options.limits.members) {
+      this.refusedMembers++
+      return -1
+    }
     const slot = table.take(idHi, idLo)
     table.mark(slot, marks)
     this.#list(slot, incarnation, status, heartbeat, address, addressAt, status, ofSender, now)
@@ -662,7 +682,11 @@ export class ClusterView {
       if (!ofSender && refused.length < MaxRefused) refused.push(slot)
       return
     }
-    if (!PackedAddress.isReachable(address, addressAt)) return
+    if (!this.#isUsable(address, addressAt)) return
+    if (table.listed >= this.#options.limits.members) {
+      this.refusedMembers++
+      return
+    }
     list.remove(slot)
     table.unmark(slot, Mark.Unlisted)
     // A header has no address and hands in the one that the tombstone holds, which stays what it was.
@@ -675,7 +699,7 @@ export class ClusterView {
   #buryUnlisted(address: Uint8Array, addressAt: number, now: number): void {
     const { heartbeat, idHi, idLo, incarnation } = this.#cursor
     const table = this.table
-    if (table.unlisted.length >= MaxUnlisted) this.#forget(table.unlisted.oldest)
+    if (table.unlisted.length >= this.#options.limits.unlistedTombstones) this.#forget(table.unlisted.oldest)
     const slot = table.take(idHi, idLo)
     table.phase[slot] = Phase.Tombstone
     table.mark(slot, Mark.Unlisted)
@@ -694,7 +718,7 @@ export class ClusterView {
     table.phase[slot] = Phase.Tombstone
     table.tombstones.add(slot, now)
     for (const observer of this.#observers) observer.forgotten?.(slot)
-    if (table.tombstones.length > MaxTombstones) this.#forget(table.tombstones.oldest)
+    if (table.tombstones.length > this.#options.limits.tombstones) this.#forget(table.tombstones.oldest)
   }
 
   #forget(slot: number): void {

@@ -3,6 +3,7 @@ import { Context, Duration, Effect, Layer } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import { NodeClock } from "../time/NodeClock.ts"
+import { AllowList } from "../transport/AllowList.ts"
 import { Transport } from "../transport/Transport.ts"
 import { ClusterView } from "./ClusterView.ts"
 
@@ -21,17 +22,21 @@ export class LocalView extends Context.Service<LocalView, ClusterView>()("effect
   static readonly layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Transport> = Layer.effect(
     LocalView,
     Effect.gen(function* () {
-      const { gossip, network, probes } = yield* CurrentConfig
-      const { alarm, clock, every, random } = yield* NodeClock
+      const { gossip, limits, network, probes } = yield* CurrentConfig
+      const { alarm, clock, every, random, seed } = yield* NodeClock
       const transport = yield* Transport
+      const allowed = new AllowList(network.allow)
       const view = new ClusterView({
         id: network.nodeId ?? NodeId.random(random),
         address: transport.advertised,
         incarnation: network.nodeId === undefined ? 0 : startingIncarnation(clock.currentTimeMillisUnsafe()),
         deadRetention: Duration.toMillis(probes.deadRetention),
         conflictInterval: Duration.toMillis(probes.interval),
-        seed: Math.floor(random() * 0x100000000)
+        seed,
+        isAllowed: (address, at) => allowed.all || allowed.has(address, at),
+        limits
       })
+      transport.setMembers((packed) => view.table.liveAt(packed, 0) >= 0)
 
       const expiry = yield* alarm("expiry of the dead", {
         next: () => view.nextExpiry(),

@@ -30,7 +30,9 @@ export const Mark = {
   /** Its address is ours: our former self, or a conflict. */
   AtOurAddress: 64,
   /** It is live at an address that the index by address gives to another live member. */
-  Shadowed: 128
+  Shadowed: 128,
+  /** Its newest message came sealed. */
+  Sealed: 256
 } as const
 
 /** Our own slot. */
@@ -47,6 +49,7 @@ const grown = (length: number) => {
   }
   return {
     u8: (from: Uint8Array<ArrayBuffer>, stride = 1) => filled(new Uint8Array(length * stride), from),
+    u16: (from: Uint16Array<ArrayBuffer>) => filled(new Uint16Array(length), from),
     u32: (from: Uint32Array<ArrayBuffer>) => filled(new Uint32Array(length), from),
     i32: (from: Int32Array<ArrayBuffer>) => filled(new Int32Array(length), from),
     f64: (from: Float64Array<ArrayBuffer>) => filled(new Float64Array(length), from)
@@ -65,7 +68,7 @@ export class MemberTable {
   address = new Uint8Array(0)
 
   phase = new Uint8Array(0)
-  marks = new Uint8Array(0)
+  marks = new Uint16Array(0)
   /** Extension level of the newest message that the member itself sent. */
   level = new Uint8Array(0)
   /** Highest heartbeat of an Alive claim of the present incarnation, where `Mark.AliveKnown`. */
@@ -119,6 +122,11 @@ export class MemberTable {
     return 1 + this.aliveBase.length + this.aliveExtended.length + this.suspects.length
   }
 
+  /** Listed members, ourselves not included: alive, suspect, dead and left. */
+  get listed(): number {
+    return this.live - 1 + this.dead.length
+  }
+
   /** Alive members, ourselves included. */
   get alive(): number {
     return 1 + this.aliveBase.length + this.aliveExtended.length
@@ -126,7 +134,7 @@ export class MemberTable {
 
   #reserve(): void {
     const length = Math.max(16, 2 * this.phase.length)
-    const { f64, i32, u32, u8 } = grown(length)
+    const { f64, i32, u16, u32, u8 } = grown(length)
     this.idHi = u32(this.idHi)
     this.idLo = u32(this.idLo)
     this.incarnation = u32(this.incarnation)
@@ -134,7 +142,7 @@ export class MemberTable {
     this.status = u8(this.status)
     this.address = u8(this.address, AddressStride)
     this.phase = u8(this.phase)
-    this.marks = u8(this.marks)
+    this.marks = u16(this.marks)
     this.level = u8(this.level)
     this.aliveHeartbeat = u32(this.aliveHeartbeat)
     this.heardIncarnation = u32(this.heardIncarnation)

@@ -20,18 +20,21 @@
  * ```
  */
 import { Layer } from "effect"
-import { Cluster } from "../cluster/Cluster.ts"
+import { Cluster, type StartError } from "../cluster/Cluster.ts"
 import type { ClusterConfig, ClusterConfigError, ClusterOptions } from "../config/ClusterConfig.ts"
 import type { Membership } from "../membership/Membership.ts"
-import type { AdvertiseError, BindError } from "../transport/Transport.ts"
+import * as NodeAead from "./NodeAead.ts"
 import * as NodeNetwork from "./NodeNetwork.ts"
+
+/** What a node wants of the platform: sockets, and the fastest cipher that loads. */
+const platform = Layer.merge(NodeNetwork.layer, NodeAead.layer)
 
 /** A node on this machine's network, from options. It joins when the layer is built and leaves when it is closed. */
 export const layer = (
   options: ClusterOptions = {}
-): Layer.Layer<Cluster | Membership, BindError | AdvertiseError | ClusterConfigError> =>
-  Layer.provide(Cluster.layerOptions(options), NodeNetwork.layer)
+): Layer.Layer<Cluster | Membership, StartError | ClusterConfigError> =>
+  Layer.fresh(Layer.provide(Cluster.layerOptions(options), platform))
 
 /** The same from a configuration that is resolved already. */
-export const layerConfig = (config: ClusterConfig): Layer.Layer<Cluster | Membership, BindError | AdvertiseError> =>
-  Layer.provide(Cluster.layer(config), NodeNetwork.layer)
+export const layerConfig = (config: ClusterConfig): Layer.Layer<Cluster | Membership, StartError> =>
+  Layer.fresh(Layer.provide(Cluster.layer(config), platform))

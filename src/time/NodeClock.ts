@@ -18,6 +18,8 @@ export class NodeClock extends Context.Service<
     readonly now: () => number
     /** A number in [0, 1). */
     readonly random: () => number
+    /** 32 random bits that no stranger knows, for hash tables that strangers fill. */
+    readonly seed: number
     /** Loops and timers that should run and do not: each died of a defect, which was logged. */
     readonly dead: ReadonlySet<string>
     /** Runs a loop of the node until the scope closes. */
@@ -55,6 +57,7 @@ export class NodeClock extends Context.Service<
           watch,
           now: () => MonotonicTime.millis(clock),
           random: () => random.nextDoubleUnsafe(),
+          seed: Math.floor(random.nextDoubleUnsafe() * 0x100000000),
           dead,
           fork,
           every: (name, options) => fork(name, Ticks.forever(clock, watch, options)),

@@ -9,8 +9,10 @@ import { type AeadCipher, NonceLength, TagLength } from "./AeadCipher.ts"
 import type { Nonces } from "./Nonces.ts"
 
 const IdLength = 8
-/** Where the sender id stands in a header. */
-const IdInHeader = 4
+/** Where the sender id stands in a message. */
+export const IdInHeader = 4
+/** Where the sender id stands in a sealed datagram. */
+export const IdInClear = NonceLength
 const SealedAt = NonceLength + IdLength
 
 /** Bytes that sealing adds to a message. */

@@ -2,14 +2,23 @@
  * Datagrams in and out. One fiber reads and hands each message on synchronously;
  * one fiber sends. None per packet.
  */
-import { Context, Effect, Exit, FiberHandle, Latch, Layer, Order, Schedule, Schema, Scope } from "effect"
+import { Context, Effect, Exit, FiberHandle, Latch, Layer, Option, Order, Schedule, Schema, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import type { DatagramSocket } from "effect/socket"
 import * as Arr from "effect/Array"
+import { CurrentConfig } from "../config/CurrentConfig.ts"
+import * as NodeId from "../domain/NodeId.ts"
+import { NodeClock } from "../time/NodeClock.ts"
+import { readU32 } from "../wire/Bytes.ts"
 import { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import type * as WireError from "../wire/WireError.ts"
+import { AllowList } from "./AllowList.ts"
+import { type KeyRing, Keys } from "./KeyRing.ts"
 import { Network } from "./Network.ts"
+import { RateLimiter, Verdict } from "./RateLimiter.ts"
+import { type RejectionReason, Rejections } from "./Rejections.ts"
+import * as SealedDatagram from "./SealedDatagram.ts"
 
 /** Datagrams that may wait to be sent; beyond, new ones are dropped and counted. */
 const MaxQueued = 8192
@@ -62,14 +71,35 @@ export type Destination = NetAddress.InetAddress | DatagramSocket.Datagram
 /** A handler of messages. The message is valid only until it returns; `datagram` may be kept to reply to. */
 export type Receive = (inbound: Inbound, datagram: DatagramSocket.Datagram) => void
 
+/** Why a datagram went no further. */
+export type DropReason =
+  | WireError.WireError["_tag"]
+  | SealedDatagram.Fault["_tag"]
+  /** An IPv6 zone that appeared after the socket was opened. */
+  | "UnknownSource"
+  /** Its address is in none of the allowed networks. */
+  | "NotAllowed"
+  /** All sources together sent too much. */
+  | "GlobalLimit"
+  /** This source sent too much. */
+  | "SourceLimit"
+
+/** A source whose datagrams cannot be read. */
+export interface Rejection {
+  readonly reason: RejectionReason
+  readonly address: NetAddress.InetAddress
+  /** Who it says it is; nobody vouches for that. */
+  readonly id: NodeId.NodeId
+}
+
 /** Plain counters, read when metrics are scraped. */
 export interface TransportCounters {
   datagramsIn: number
   bytesIn: number
   datagramsOut: number
   bytesOut: number
-  /** Datagrams that were no message, by reason. */
-  readonly dropped: Record<WireError.WireError["_tag"] | "UnknownSource", number>
+  /** Datagrams that were not let in, did not open, or were no message, by reason. */
+  readonly dropped: Record<DropReason, number>
   /** Datagrams that found the send queue full. */
   overflow: number
   /** Failed writes by kind. */
@@ -82,13 +112,6 @@ interface Open {
   readonly scope: Scope.Closeable
   readonly reader: DatagramSocket.Reader
   readonly writer: DatagramSocket.Writer
-}
-
-export interface TransportOptions {
-  /** The address to bind; port 0 lets the platform choose. */
-  readonly bind: NetAddress.InetAddress
-  /** The address that others are told, if not the bound one. Port 0 stands for the bound port. */
-  readonly advertise: NetAddress.InetAddress | undefined
 }
 
 /** How the advertised address came about. */
@@ -105,18 +128,37 @@ export class Transport extends Context.Service<
     readonly counters: TransportCounters
     /** Datagrams that the socket's receive buffer had no room for. */
     readonly receiveDropped: () => number
-    /** Queues a datagram. Never waits and never fails: a full queue drops it and counts. */
-    readonly send: (payload: Uint8Array, to: Destination) => void
+    /**
+     * Queues a message. Never waits and never fails: a full queue drops it and counts. `sealed` says whether the
+     * receiver is known to read sealed datagrams, which matters only while a cluster moves to encryption.
+     */
+    readonly send: (message: Uint8Array, to: Destination, sealed: boolean) => void
+    /** Whether messages to somebody unknown go out both sealed and in the clear: while a cluster moves to encryption. */
+    readonly bilingual: boolean
     /** Turns a packed address into one that `send` takes cheapest; keep it. */
     readonly route: (packed: Uint8Array, at: number) => NetAddress.InetAddress
     /** Waits until everything queued before has been handed to the socket. */
     readonly flush: Effect.Effect<void>
+    /** The keys, if there are any. */
+    readonly keyRing: Option.Option<KeyRing["Service"]>
+    /** Tells which packed addresses are members', whose datagrams strangers cannot crowd out. */
+    readonly setMembers: (isMember: (packed: Uint8Array) => boolean) => void
+    /** `listener` hears of sources whose datagrams cannot be read, now and then. */
+    readonly onRejected: (listener: (rejection: Rejection, now: number) => void) => void
+    /** Addresses that have a token bucket. */
+    readonly sources: () => { readonly members: number; readonly strangers: number }
     /** Reads for ever. To be run once. */
     readonly run: (receive: Receive) => Effect.Effect<never>
   }
 >()("effect-gossip/transport/Transport") {
-  static readonly layer = (options: TransportOptions): Layer.Layer<Transport, BindError | AdvertiseError, Network> =>
-    Layer.effect(Transport, make(options))
+  static readonly layer: Layer.Layer<
+    Transport,
+    BindError | AdvertiseError,
+    CurrentConfig | Keys | Network | NodeClock
+  > = Layer.effect(
+    Transport,
+    Effect.suspend(() => make)
+  )
 }
 
 const bindError =
@@ -164,7 +206,10 @@ const chooseAdvertised = Effect.fnUntraced(function* (
   return [NetAddress.inetAddressUnsafe(best, bound.port), "interface"]
 })
 
-const make = Effect.fnUntraced(function* (options: TransportOptions) {
+const make = Effect.gen(function* () {
+  const { limits, network: options } = yield* CurrentConfig
+  const { now, seed } = yield* NodeClock
+  const keyRing = yield* Keys
   const network = yield* Network
   const layerScope = yield* Effect.scope
 
@@ -197,7 +242,15 @@ const make = Effect.fnUntraced(function* (options: TransportOptions) {
       ChecksumMismatch: 0,
       UnknownKind: 0,
       MalformedPayload: 0,
-      UnknownSource: 0
+      Plaintext: 0,
+      TooShort: 0,
+      TooLong: 0,
+      NotOpened: 0,
+      Forged: 0,
+      UnknownSource: 0,
+      NotAllowed: 0,
+      GlobalLimit: 0,
+      SourceLimit: 0
     },
     overflow: 0,
     writeErrors: {},
@@ -210,12 +263,16 @@ const make = Effect.fnUntraced(function* (options: TransportOptions) {
   const waiting = Latch.makeUnsafe(false)
   const drained = Latch.makeUnsafe(true)
 
-  const send = (payload: Uint8Array, to: Destination): void => {
+  const ring = Option.getOrUndefined(keyRing)
+  const mode = ring === undefined ? "off" : options.encryption
+
+  const send = (message: Uint8Array, to: Destination, sealed: boolean): void => {
     if (queue.length >= MaxQueued) {
       counters.overflow++
       return
     }
-    queue.push({ payload, address: to })
+    const seals = ring !== undefined && (mode === "required" || (mode === "accept" && sealed))
+    queue.push({ payload: seals ? ring.seal(message) : message, address: to })
     waiting.openUnsafe()
     drained.closeUnsafe()
   }
@@ -257,17 +314,69 @@ const make = Effect.fnUntraced(function* (options: TransportOptions) {
   // --- receiving -----------------------------------------------------------
 
   const inbound = new Inbound()
+  const { source } = inbound
+  const allowed = new AllowList(options.allow)
+  const limiter = new RateLimiter({
+    maxInboundRate: options.maxInboundRate,
+    maxSources: limits.sources,
+    seed
+  })
+  const rejections = new Rejections()
+  const rejectionListeners: Array<(rejection: Rejection, now: number) => void> = []
+  let isMember: (packed: Uint8Array) => boolean = () => false
 
+  /** Makes a source that cannot be read visible. Its id stands in the clear, at another place if it is sealed. */
+  const reject = (reason: RejectionReason, payload: Uint8Array, idAt: number): void => {
+    const at = now()
+    if (payload.length < idAt + 8 || !rejections.report(reason, source, at)) return
+    const rejection = {
+      reason,
+      address: PackedAddress.read(source, 0),
+      id: NodeId.fromWords(readU32(payload, idAt), readU32(payload, idAt + 4))
+    }
+    for (const listener of rejectionListeners) listener(rejection, at)
+  }
+
+  /** The message in a datagram, opened where it is sealed, or `undefined` if it is of no use. */
+  const messageIn = (payload: Uint8Array): Uint8Array | undefined => {
+    inbound.sealed = false
+    if (mode === "off" || ring === undefined) return payload
+    const opened = ring.open(payload)
+    if (opened instanceof Uint8Array) {
+      inbound.sealed = true
+      return opened
+    }
+    if (opened._tag === "Plaintext") {
+      if (mode === "accept") return payload
+      reject("Plaintext", payload, SealedDatagram.IdInHeader)
+    } else if (opened._tag === "NotOpened") reject("OtherKey", payload, SealedDatagram.IdInClear)
+    counters.dropped[opened._tag]++
+    return undefined
+  }
+
+  /** Each check is cheaper than the next, so that what is unwanted costs least. */
   const take = (datagram: DatagramSocket.Datagram, receive: Receive): void => {
+    const { payload } = datagram
     counters.datagramsIn++
-    counters.bytesIn += datagram.payload.length
-    const fault = inbound.decode(datagram.payload)
-    if (fault !== undefined) {
-      counters.dropped[fault._tag]++
+    counters.bytesIn += payload.length
+    if (!readSource(datagram, source)) {
+      counters.dropped.UnknownSource++
       return
     }
-    if (!readSource(datagram, inbound.source)) {
-      counters.dropped.UnknownSource++
+    if (!allowed.all && !allowed.has(source, 0)) {
+      counters.dropped.NotAllowed++
+      return
+    }
+    const verdict = limiter.admit(source, 0, isMember(source), now())
+    if (verdict !== Verdict.Admitted) {
+      counters.dropped[verdict === Verdict.GlobalLimit ? "GlobalLimit" : "SourceLimit"]++
+      return
+    }
+    const message = messageIn(payload)
+    if (message === undefined) return
+    const fault = inbound.decode(message)
+    if (fault !== undefined) {
+      counters.dropped[fault._tag]++
       return
     }
     receive(inbound, datagram)
@@ -308,6 +417,15 @@ const make = Effect.fnUntraced(function* (options: TransportOptions) {
     counters,
     receiveDropped: () => current.reader.dropped(),
     send,
+    bilingual: mode === "accept",
+    keyRing,
+    setMembers: (test) => {
+      isMember = test
+    },
+    onRejected: (listener) => {
+      rejectionListeners.push(listener)
+    },
+    sources: () => ({ members: limiter.members, strangers: limiter.strangers }),
     route,
     flush: drained.await,
     run

@@ -18,6 +18,8 @@ export class Inbound {
   bytes: Uint8Array = new Uint8Array(0)
   /** Source address of the datagram, packed and canonical. */
   readonly source = new Uint8Array(PackedAddress.MaxLength)
+  /** Whether it came sealed with a key of ours; set by whoever opened it. */
+  sealed = false
   /** The entries of the message lie in `bytes[entriesStart, entriesEnd)`. */
   entriesStart = 0
   entriesEnd = 0

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Assemblies, Lifetime, MaxAssemblies, MaxChunks } from "../../src/anti-entropy/Assembly.ts"
+import { Assemblies, Lifetime, MaxChunks } from "../../src/anti-entropy/Assembly.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
+
+/** The most snapshots in progress, by default. */
+const MaxAssemblies = 64
 
 const id = (n: number) => NodeId.fromWords(0, n)
 
@@ -25,7 +28,7 @@ describe("snapshots as they arrive", () => {
   it("are complete when every chunk of the newest version came, whatever else came in between", () => {
     fc.assert(
       fc.property(fc.array(chunk, { maxLength: 120 }), (chunks) => {
-        const assemblies = new Assemblies()
+        const assemblies = new Assemblies(MaxAssemblies)
         const model = new Map<number, { version: number; total: number; startedAt: number; got: Set<number> }>()
         let inconsistent = 0
         let now = 0
@@ -81,7 +84,7 @@ describe("snapshots as they arrive", () => {
           )
         ),
         ([total, order]) => {
-          const assemblies = new Assemblies()
+          const assemblies = new Assemblies(MaxAssemblies)
           const seen = new Set<number>()
           for (const index of order) {
             const assembly = assemblies.chunk(id(1), 1, index, total, 0)
@@ -97,7 +100,7 @@ describe("snapshots as they arrive", () => {
   })
 
   it("have at most 2048 chunks", () => {
-    const assemblies = new Assemblies()
+    const assemblies = new Assemblies(MaxAssemblies)
     assert.isDefined(assemblies.chunk(id(1), 1, MaxChunks - 1, MaxChunks, 0))
     assert.isUndefined(assemblies.chunk(id(2), 1, 0, MaxChunks + 1, 0))
     assert.isUndefined(assemblies.chunk(id(2), 1, 65_534, 65_535, 0))
@@ -105,7 +108,7 @@ describe("snapshots as they arrive", () => {
   })
 
   it("are at most 64 at once, and the one touched longest ago gives way", () => {
-    const assemblies = new Assemblies()
+    const assemblies = new Assemblies(MaxAssemblies)
     for (let n = 0; n < MaxAssemblies; n++) assemblies.chunk(id(n), 1, 0, 3, n)
     assemblies.chunk(id(0), 1, 1, 3, 100)
     assert.strictEqual(assemblies.size, 64)
@@ -119,7 +122,7 @@ describe("snapshots as they arrive", () => {
   })
 
   it("have 10 s from their first chunk", () => {
-    const assemblies = new Assemblies()
+    const assemblies = new Assemblies(MaxAssemblies)
     assemblies.chunk(id(1), 1, 0, 2, 0)
     assert.isTrue(assemblies.chunk(id(1), 1, 1, 2, Lifetime - 1)!.complete)
     assemblies.finish(id(1))
@@ -134,7 +137,7 @@ describe("snapshots as they arrive", () => {
         fc.array(fc.nat(5000), { maxLength: 200 }),
         fc.array(fc.nat(6000), { maxLength: 50 }),
         (slots, others) => {
-          const assembly = new Assemblies().chunk(id(1), 1, 0, 1, 0)!
+          const assembly = new Assemblies(MaxAssemblies).chunk(id(1), 1, 0, 1, 0)!
           for (const slot of slots) assembly.name(slot)
           const named = new Set(slots)
           assert.strictEqual(assembly.namedCount, named.size)

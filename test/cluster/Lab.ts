@@ -236,6 +236,8 @@ const tellChange = (change: Change): string => {
       return `Missed ${change.count}`
     case "Conflict":
       return `Conflict ${change.kind} ${change.id} at ${NetAddress.formatInet(change.address)}`
+    case "Unreadable":
+      return `Unreadable ${change.reason} ${change.id} at ${NetAddress.formatInet(change.address)}`
     default:
       return `${change._tag} ${change.member.id}: ${causeOf(change)}`
   }

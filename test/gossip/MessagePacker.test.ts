@@ -60,7 +60,9 @@ const cluster = (n: number, family: Family, options: Partial<PackerOptions> = {}
     incarnation: 7,
     deadRetention: 60_000,
     conflictInterval: 1000,
-    seed: 1
+    seed: 1,
+    isAllowed: () => true,
+    limits: { members: 65_536, tombstones: 8192, unlistedTombstones: 1024 }
   })
   const queue = new UpdateQueue()
   view.observe({

@@ -9,8 +9,6 @@ import {
   ClusterView,
   type Conflict,
   type DeathClaim,
-  MaxTombstones,
-  MaxUnlisted,
   TombstoneFactor,
   type Transition,
   type ViewOptions
@@ -22,6 +20,10 @@ import { internetChecksum } from "../../src/wire/Checksum.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
 import * as Message from "../../src/wire/Message.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
+
+/** The bounds of the tests' views, those of the defaults. */
+const MaxTombstones = 8192
+const MaxUnlisted = 1024
 
 // --- who is who ----------------------------------------------------------------
 
@@ -104,6 +106,8 @@ const open = (options: Partial<ViewOptions> = {}) => {
     deadRetention: Retention,
     conflictInterval: 1000,
     seed: 1,
+    isAllowed: () => true,
+    limits: { members: 65_536, tombstones: MaxTombstones, unlistedTombstones: MaxUnlisted },
     ...options
   })
   const events: Array<string> = []
@@ -1264,7 +1268,9 @@ describe("the table", () => {
       incarnation: 0,
       deadRetention: Retention,
       conflictInterval: 1000,
-      seed: 1
+      seed: 1,
+      isAllowed: () => true,
+      limits: { members: 65_536, tombstones: MaxTombstones, unlistedTombstones: MaxUnlisted }
     })
     expect([table.live, table.alive]).toEqual([1, 1])
     expect(table.randomLive(() => 0.5)).toBe(-1)

@@ -16,14 +16,13 @@ import {
   SubscriptionRef
 } from "effect"
 import { NetAddress } from "effect/net"
-import { Cluster } from "../../cluster/Cluster.ts"
+import { Cluster, type StartError } from "../../cluster/Cluster.ts"
 import * as ClusterConfig from "../../config/ClusterConfig.ts"
 import { suspicionTimeout } from "../../detector/SuspicionTiming.ts"
 import type { Change } from "../../domain/Change.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import { Membership } from "../../membership/Membership.ts"
 import { Network } from "../../transport/Network.ts"
-import type { AdvertiseError, BindError } from "../../transport/Transport.ts"
 import * as Narration from "./Narration.ts"
 import * as Scene from "./Scene.ts"
 import * as SwitchableNetwork from "./SwitchableNetwork.ts"
@@ -41,9 +40,6 @@ const settings: Readonly<Record<Timing, ClusterConfig.ClusterConfig>> = {
   ),
   default: ClusterConfig.defaults
 }
-
-/** Why a node did not start. */
-export type StartError = BindError | AdvertiseError
 
 /** How often the views are read without a change: the one thing that no change tells is that a member was forgotten. */
 const RefreshInterval = 500

@@ -64,6 +64,8 @@ const changed = (change: Change): string => {
       return change.kind === "SameId"
         ? `finds its own id ${nameOf(change.id)} used at ${NetAddress.formatInet(change.address)}`
         : `finds its own address ${NetAddress.formatInet(change.address)} claimed for ${nameOf(change.id)}`
+    case "Unreadable":
+      return `cannot read what ${NetAddress.formatInet(change.address)} sends`
     case "Missed":
       return `was too busy to say what changed, ${change.count} times`
   }

@@ -4,7 +4,8 @@
  */
 import { Clock, Duration, Effect, Option, Schema, Stream, SubscriptionRef } from "effect"
 import * as NodeId from "../../domain/NodeId.ts"
-import { Cast, type StartError } from "./Cast.ts"
+import type { StartError } from "../../cluster/Cluster.ts"
+import { Cast } from "./Cast.ts"
 import * as Narration from "./Narration.ts"
 import * as Scene from "./Scene.ts"
 
