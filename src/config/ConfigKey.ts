@@ -375,6 +375,9 @@ export const networks = (spec: { readonly doc: string }): ConfigKey<ReadonlyArra
     Arr.isArray(option) ? option.map((item) => (IpNetwork.isIpNetwork(item) ? IpNetwork.format(item) : item)) : option
 })
 
+// Somebody who gives the key of the cluster where its name or its file belongs shall not see it printed.
+const isKey = (text: string): boolean => Result.isSuccess(ClusterKey.fromText(text))
+
 const bytesOf = (text: string): number => new TextEncoder().encode(text).length
 
 /**
@@ -386,7 +389,7 @@ export const name = (spec: {
   readonly doc: string
 }): ConfigKey<string> => ({
   schema: Schema.String.check(
-    Schema.makeFilter((text) => text.isWellFormed() && bytesOf(text.normalize("NFC")) <= spec.maximum)
+    Schema.makeFilter((text) => text.isWellFormed() && bytesOf(text.normalize("NFC")) <= spec.maximum && !isKey(text))
   ).pipe(
     Schema.decodeTo(
       Schema.String,
@@ -397,7 +400,7 @@ export const name = (spec: {
   default: spec.default,
   ...plain,
   doc: spec.doc,
-  expected: `a text of at most ${spec.maximum} bytes`
+  expected: `a text of at most ${spec.maximum} bytes that is no key`
 })
 
 /**
@@ -407,13 +410,13 @@ export const path = (spec: {
   readonly doc: string
   readonly shortVariable: boolean
 }): ConfigKey<string, undefined> => ({
-  schema: Schema.String.check(Schema.makeFilter((text) => text !== "" && !text.includes("\0"))),
+  schema: Schema.String.check(Schema.makeFilter((text) => text !== "" && !text.includes("\0") && !isKey(text))),
   field: Schema.UndefinedOr(Schema.String),
   default: undefined,
   ...plain,
   shortVariable: spec.shortVariable,
   doc: spec.doc,
-  expected: "the path of a file"
+  expected: "the path of a file, and not a key"
 })
 
 /**
@@ -498,7 +501,7 @@ export const decode = <A, D extends A | undefined>(key: ConfigKey<A, D>, raw: un
   return Result.mapError(Schema.decodeUnknownResult(key.schema, { errors: "all" })(value), (error) => {
     const because = reasons(error.issue)
       .issues.map((issue) => issue.message)
-      .filter((message) => message !== "")
+      .filter((message) => message !== "" && !message.startsWith("Expected "))
     return [`expected ${key.expected}`, ...because].join("; ")
   })
 }

@@ -70,11 +70,14 @@ export interface Resolution {
   readonly origins: ReadonlyMap<string, Origin>
 }
 
+// Of all values only a cluster key has so many digits in a row, and it may stand in the wrong place.
+const withoutSecrets = (text: string): string => text.replace(/[0-9a-f]{40,}/gi, "<redacted>")
+
 /**
- * How a value appears in a message: short, and on one line.
+ * How a value appears in a message: short, on one line, and without what may be a cluster key.
  */
 export const show = (value: unknown): string => {
-  const text = showWhole(value)
+  const text = withoutSecrets(showWhole(value))
   return text.length > 120 ? `${text.slice(0, 117)}...` : text
 }
 
@@ -111,7 +114,7 @@ export const resolve = (
     if (Result.isFailure(result)) {
       refused.add(entry.key)
       const shown = entry.key.secret ? "a secret, and not shown" : show(item.shown)
-      problems.push({ key: keyOf(entry), message: `${item.name} is ${shown}; ${result.failure}` })
+      problems.push({ key: keyOf(entry), message: `${item.name} is ${shown}; ${withoutSecrets(result.failure)}` })
     } else {
       values.set(entry.key, result.success)
       sources.set(entry.key, item)

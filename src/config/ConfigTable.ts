@@ -74,11 +74,11 @@ export const keys = {
       default: 1000,
       minimum: 2,
       maximum: 1_000_000,
-      doc: "Datagrams that may come at once; half as many again every second, and half of both for members only."
+      doc: "Datagrams that may come at once, and half as many every second; strangers leave half of them to members."
     }),
     encryption: derivedChoice({
       choices: ["off", "accept", "required"],
-      doc: "Whether traffic is sealed: off, accept (seals, and reads both) or required; required when a key is given."
+      doc: "Whether messages are sealed: off, accept (also what is not sealed) or required, the default with a key."
     }),
     clusterKey: clusterKey({
       doc: "Key of the cluster, a secret; cluster_key_file keeps it out of this file."

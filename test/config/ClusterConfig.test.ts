@@ -1,8 +1,10 @@
 import { assert, describe, expect, it } from "@effect/vitest"
-import { Duration, Equal, Result } from "effect"
-import { NetAddress } from "effect/net"
+import { Duration, Equal, Redacted, Result } from "effect"
+import { IpNetwork, NetAddress } from "effect/net"
+import { inspect } from "node:util"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import type { ClusterOptions } from "../../src/config/ClusterConfig.ts"
+import * as ClusterKey from "../../src/domain/ClusterKey.ts"
 import { distance, nearest } from "../../src/config/Suggestion.ts"
 
 const made = (options: ClusterOptions) => Result.getOrThrow(ClusterConfig.make(options))
@@ -12,6 +14,8 @@ const problems = (options: ClusterOptions) =>
     onFailure: (error) => error.problems,
     onSuccess: () => []
   })
+
+const hex = "ab".repeat(32)
 
 const inet = NetAddress.inetAddressFromStringUnsafe
 
@@ -28,7 +32,14 @@ describe("defaults", () => {
           peers: [],
           nodeId: undefined,
           reliableAckTimeout: Duration.millis(500),
-          reliableMaxRetries: 3
+          reliableMaxRetries: 3,
+          cluster: "",
+          allow: [],
+          maxInboundRate: 1000,
+          encryption: "off",
+          clusterKey: undefined,
+          clusterKeyFile: undefined,
+          keys: []
         },
         gossip: {
           fanout: 50,
@@ -51,6 +62,16 @@ describe("defaults", () => {
           suspectMultiplier: 0.5,
           suspectJitter: Duration.seconds(1),
           deadRetention: Duration.seconds(15)
+        },
+        limits: {
+          members: 65_536,
+          tombstones: 8192,
+          unlistedTombstones: 1024,
+          assemblies: 64,
+          relays: 256,
+          sources: 4096,
+          bootstrapPeers: 256,
+          eventBuffer: 1024
         }
       })
     )
@@ -227,6 +248,13 @@ describe("make", () => {
     ["probes.deadRetention", { probes: { deadRetention: 0 } }],
     ["probes.interval", { probes: { interval: "3 days" } }],
     ["reliableMaxRetries", { reliableMaxRetries: -1 }],
+    ["maxInboundRate", { maxInboundRate: 1 }],
+    ["maxInboundRate", { maxInboundRate: 1_000_001 }],
+    ["cluster", { cluster: "x".repeat(256) }],
+    ["limits.members", { limits: { members: 0 } }],
+    ["limits.members", { limits: { members: 2 ** 20 + 1 } }],
+    ["limits.relays", { limits: { relays: 2 ** 16 + 1 } }],
+    ["limits.eventBuffer", { limits: { eventBuffer: 0.5 } }],
     ["nodeId", { nodeId: "18446744073709551616" }],
     ["nodeId", { nodeId: "-1" }]
   ])("refuses a %s out of bounds", (key, options) => {
@@ -243,6 +271,9 @@ describe("make", () => {
     expect(
       problems({
         reliableMaxRetries: 0,
+        cluster: "x".repeat(255),
+        maxInboundRate: 2,
+        limits: { members: 2 ** 20, tombstones: 1, assemblies: 2 ** 16 },
         gossip: { fanout: 1, maxSends: 1, piggybackMax: 0, retransmitMultiplier: 1 },
         probes: { indirectK: 0, suspectMultiplier: 0, suspectJitter: 0 }
       })
@@ -293,6 +324,91 @@ describe("make", () => {
     expect(problems(options)).toEqual([])
   })
 
+  it("takes networks as texts and values, mapped ones as what they stand for, and each once", () => {
+    const { network } = made({
+      allow: [
+        "10.0.0.0/8",
+        IpNetwork.fromStringUnsafe("fd00::/8"),
+        "::ffff:10.0.0.0/104",
+        "1.2.3.4",
+        "::1",
+        "0.0.0.0/0"
+      ]
+    })
+    expect(network.allow.map(String)).toEqual(["10.0.0.0/8", "fd00::/8", "1.2.3.4/32", "::1/128", "0.0.0.0/0"])
+  })
+
+  it.each([
+    ["db1", /host names are not looked up/],
+    ["10.0.0.1/8", /non-zero host bits/],
+    ["10.0.0.0/33", /prefix/],
+    ["10.0.0.0:1", /"10\.0\.0\.0:1"/],
+    ["", /expected/]
+  ])("refuses the network %j", (network, reason) => {
+    const found = problems({ allow: ["10.0.0.0/8", network] })
+    expect(found).toMatchObject([{ key: "allow" }])
+    expect(found[0]?.message).toMatch(reason)
+    expect(found[0]?.message).toContain(JSON.stringify(network))
+  })
+
+  it("refuses to advertise an address, or to join through peers, outside the networks that are allowed", () => {
+    const allow = ["10.0.0.0/8", "fd00::/8"]
+    const found = problems({ bind: "[::]:0", advertise: "192.0.2.1", peers: ["10.0.0.1:1", "[fc00::1]:1"], allow })
+    expect(found).toMatchObject([{ key: "advertise" }, { key: "peers" }])
+    expect(found[0]?.message).toContain('`advertise` is 192.0.2.1:0 and `allow` is ["10.0.0.0/8", "fd00::/8"]; ')
+    expect(found[1]?.message).toContain('`peers` has [[fc00::1]:1] and `allow` is ["10.0.0.0/8", "fd00::/8"]; ')
+    const mapped = { bind: "[::]:0", advertise: "::ffff:10.0.0.5", peers: ["[::ffff:10.0.0.1]:1", "[fd00::1]:1"] }
+    expect(problems({ ...mapped, allow })).toEqual([])
+    // IPv6 networks hold no IPv4 address.
+    expect(problems({ ...mapped, allow: ["::/0"] })).toHaveLength(2)
+  })
+
+  it("refuses more peers than there may be", () => {
+    const peers = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]
+    const found = problems({ peers, limits: { bootstrapPeers: 2 } })
+    expect(found).toMatchObject([{ key: "peers" }])
+    expect(found[0]?.message).toContain("`peers` has 3 peers and `limits.bootstrapPeers` is 2; ")
+    expect(problems({ peers, limits: { bootstrapPeers: 3 } })).toEqual([])
+    const many = Array.from({ length: 257 }, (_, port) => `127.0.0.1:${port + 1}`)
+    expect(problems({ peers: many })[0]?.message).toContain("`limits.bootstrapPeers` is 256 by default")
+  })
+
+  it("takes names that look alike for the same", () => {
+    expect(made({ cluster: "Zu\u0308rich" }).network.cluster).toBe("Z\u00fcrich")
+    expect(made({ cluster: "e\u0301".repeat(127) }).network.cluster).toHaveLength(127)
+  })
+
+  it("encrypts when there is a key, unless it is told otherwise", () => {
+    expect(made({}).network).toMatchObject({ encryption: "off", keys: [] })
+    expect(made({ clusterKey: hex }).network).toMatchObject({ encryption: "required", clusterKeyFile: undefined })
+    expect(made({ clusterKeyFile: "f" }).network).toMatchObject({ encryption: "required", keys: [] })
+    expect(made({ clusterKey: hex, encryption: "off" }).network.encryption).toBe("off")
+    expect(made({ clusterKeyFile: "f", encryption: "accept" }).network.encryption).toBe("accept")
+    for (const encryption of ["accept", "required"] as const) {
+      expect(problems({ encryption })).toMatchObject([{ key: "encryption" }])
+    }
+    expect(problems({ clusterKey: hex, clusterKeyFile: "f" })).toMatchObject([{ key: "clusterKey" }])
+  })
+
+  it("takes a key in each form, and shows it in none", () => {
+    const key = Result.getOrThrow(ClusterKey.fromText(hex))
+    for (const clusterKey of [hex, ` ${hex.toUpperCase()}\n`, Redacted.make(hex), key]) {
+      const config = made({ clusterKey })
+      expect(config.network.keys.map(ClusterKey.toText)).toEqual([hex])
+      assert.isTrue(Equal.equals(config.network.clusterKey, key))
+      expect(`${JSON.stringify(config)}${inspect(config, { depth: 9, showHidden: true })}`).not.toContain("abab")
+    }
+    for (const clusterKey of [`${hex}a`, Redacted.make(hex.slice(1)), "", Redacted.make(`${hex.slice(1)}x`)]) {
+      const found = problems({ clusterKey })
+      expect(found).toMatchObject([{ key: "clusterKey" }])
+      expect(found[0]?.message).toContain("`clusterKey` is a secret, and not shown; expected 64 hexadecimal digits")
+      expect(found[0]?.message).not.toContain("abab")
+    }
+    const strange = problems(untyped(`{ "clusterKey": { "key": "${hex}" }, "clusterkey": "${hex}" }`))
+    expect(strange).toHaveLength(2)
+    expect(JSON.stringify(strange)).not.toContain("abab")
+  })
+
   it("reports everything at once, a line each", () => {
     const result = ClusterConfig.make({
       bind: "nowhere",
@@ -332,6 +448,24 @@ describe("make", () => {
       { key: "gossip.interval_ms", message: "`gossip.interval_ms` is not an option; did you mean `gossip.interval`?" }
     ])
     expect(problems(untyped(`{ "gossip": [], "probes": null }`))).toHaveLength(2)
+  })
+})
+
+describe("withKeys", () => {
+  const key = (byte: number) => ClusterKey.fromBytes(new Uint8Array(32).fill(byte))
+
+  it("puts keys where the file named them", () => {
+    const config = made({ clusterKeyFile: "f", cluster: "prod" })
+    const loaded = Result.getOrThrow(ClusterConfig.withKeys(config, [key(1), key(2)]))
+    assert.isTrue(Equal.equals(loaded.network.keys, [key(1), key(2)]))
+    assert.isTrue(Equal.equals({ ...loaded, network: { ...loaded.network, keys: [] } }, config))
+    expect(config.network.keys).toEqual([])
+  })
+
+  it("refuses none where encryption needs one", () => {
+    const error = Result.getOrThrow(Result.flip(ClusterConfig.withKeys(made({ clusterKeyFile: "f" }), [])))
+    expect(error.problems).toMatchObject([{ key: "encryption", message: expect.stringContaining("gossip keygen") }])
+    expect(Result.isSuccess(ClusterConfig.withKeys(ClusterConfig.defaults, []))).toBe(true)
   })
 })
 

@@ -1,13 +1,15 @@
 import { assert, describe, expect, it } from "@effect/vitest"
-import { Arbitrary, ConfigProvider, Duration, Effect, Equal, Option, Predicate, Result, Schema } from "effect"
+import { Arbitrary, ConfigProvider, Duration, Effect, Equal, Option, Predicate, Redacted, Result, Schema } from "effect"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import type { ClusterOptions } from "../../src/config/ClusterConfig.ts"
 import { format, valueOf } from "../../src/config/ConfigFile.ts"
 import { encode } from "../../src/config/ConfigKey.ts"
+import { show } from "../../src/config/ConfigResolution.ts"
 import type { Sources } from "../../src/config/ConfigSources.ts"
 import * as ConfigSources from "../../src/config/ConfigSources.ts"
 import type { Entry } from "../../src/config/ConfigTable.ts"
 import { entries, sections } from "../../src/config/ConfigTable.ts"
+import * as ClusterKey from "../../src/domain/ClusterKey.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 
 const file = (text: string) => Option.some({ path: "/etc/gossip.toml", text })
@@ -23,20 +25,39 @@ const problemsOf = (effect: ReturnType<typeof load>) =>
 
 const untyped = (json: string): ClusterOptions => JSON.parse(json)
 
-const kindOf = ({ key }: Entry): "time" | "number" | "toggle" | "list" | "text" =>
-  key.unit === "ms"
-    ? "time"
-    : key.list
-      ? "list"
-      : Predicate.isNumber(key.default)
-        ? "number"
-        : Predicate.isBoolean(key.default)
-          ? "toggle"
-          : "text"
+type Kind = "time" | "number" | "toggle" | "list" | "networks" | "text" | "name" | "path" | "secret"
+
+const special = new Map<string, Kind>([
+  ["network.allow", "networks"],
+  ["network.cluster", "name"],
+  ["network.cluster_key_file", "path"]
+])
+
+const kindOf = ({ key, path }: Entry): Kind => {
+  if (key.secret) return "secret"
+  if (key.unit === "ms") return "time"
+  const general = key.list
+    ? "list"
+    : Predicate.isNumber(key.default)
+      ? "number"
+      : Predicate.isBoolean(key.default)
+        ? "toggle"
+        : "text"
+  return special.get(path) ?? general
+}
+
+// A key with no digit twice in a row, so that any part of it can be looked for.
+const digits = "6f1c0f7e6d5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c"
+
+/** Whether a text has a part of the key in it. */
+const tells = (text: string): boolean =>
+  Array.from({ length: digits.length - 8 }, (_, at) => digits.slice(at, at + 8)).some((part) =>
+    text.toLowerCase().includes(part)
+  )
 
 describe("names", () => {
   it("are those that are documented", () => {
-    expect(sections).toEqual(["network", "gossip", "probes"])
+    expect(sections).toEqual(["network", "gossip", "probes", "limits"])
     expect(entries.map((entry) => entry.path)).toEqual([
       "network.bind",
       "network.advertise",
@@ -44,6 +65,12 @@ describe("names", () => {
       "network.node_id",
       "network.reliable_ack_timeout_ms",
       "network.reliable_max_retries",
+      "network.cluster",
+      "network.allow",
+      "network.max_inbound_rate",
+      "network.encryption",
+      "network.cluster_key",
+      "network.cluster_key_file",
       "gossip.fanout",
       "gossip.adaptive_fanout",
       "gossip.max_sends",
@@ -61,7 +88,19 @@ describe("names", () => {
       "probes.suspect_timeout_ms",
       "probes.suspect_multiplier",
       "probes.suspect_jitter_ms",
-      "probes.dead_retention_ms"
+      "probes.dead_retention_ms",
+      "limits.members",
+      "limits.tombstones",
+      "limits.unlisted_tombstones",
+      "limits.assemblies",
+      "limits.relays",
+      "limits.sources",
+      "limits.bootstrap_peers",
+      "limits.event_buffer"
+    ])
+    expect(entries.flatMap(({ shortVariable }) => shortVariable ?? [])).toEqual([
+      "GOSSIP_CLUSTER_KEY",
+      "GOSSIP_CLUSTER_KEY_FILE"
     ])
     const names = ({ flag, option, variable }: Entry) => [variable, flag, option]
     const some = new Set(["network.reliable_ack_timeout_ms", "gossip.fanout", "probes.suspect_timeout_ms"])
@@ -127,6 +166,11 @@ describe("precedence", () => {
         node_id = "5"
         reliable_ack_timeout_ms = 6
         reliable_max_retries = 7
+        cluster = "prod"
+        allow = ["10.0.0.0/8", "fd00::/8"]
+        max_inbound_rate = 24
+        encryption = "accept"
+        cluster_key = "${digits}"
         [gossip]
         fanout = 8
         adaptive_fanout = false
@@ -147,19 +191,36 @@ describe("precedence", () => {
         suspect_multiplier = 0.21
         suspect_jitter_ms = 22
         dead_retention_ms = 23
+        [limits]
+        members = 24
+        tombstones = 25
+        unlisted_tombstones = 26
+        assemblies = 27
+        relays = 28
+        sources = 29
+        bootstrap_peers = 30
+        event_buffer = 31
       `
-      const { config, origins } = yield* load(text)
-      expect(new Set(origins.values())).toEqual(new Set(["file"]))
-      for (const entry of entries) {
-        assert.isFalse(Equal.equals(valueOf(config, entry), entry.key.default), entry.path)
+      const key = `cluster_key = "${digits}"`
+      for (const [given, absent] of [
+        [text, "network.cluster_key_file"],
+        [text.replace(key, `cluster_key_file = "cluster.key"`), "network.cluster_key"]
+      ] as const) {
+        const { config, origins } = yield* load(given)
+        const without = (origin: string) =>
+          new Map(entries.map(({ path }) => [path, path === absent ? "default" : origin]))
+        expect(origins).toEqual(without("file"))
+        for (const entry of entries) {
+          assert.strictEqual(Equal.equals(valueOf(config, entry), entry.key.default), entry.path === absent, entry.path)
+        }
+        const env = environmentOf(config)
+        expect(Object.keys(env)).toHaveLength(entries.length - 1)
+        const fromRecord = yield* ConfigSources.load({ env })
+        const fromProvider = yield* ConfigSources.load({ env: ConfigProvider.fromEnvRecord(env) })
+        assert.isTrue(Equal.equals(fromRecord.config, config))
+        assert.isTrue(Equal.equals(fromProvider.config, config))
+        expect(fromProvider.origins).toEqual(without("environment"))
       }
-      const env = environmentOf(config)
-      expect(Object.keys(env)).toHaveLength(entries.length)
-      const fromRecord = yield* ConfigSources.load({ env })
-      const fromProvider = yield* ConfigSources.load({ env: ConfigProvider.fromEnvRecord(env) })
-      assert.isTrue(Equal.equals(fromRecord.config, config))
-      assert.isTrue(Equal.equals(fromProvider.config, config))
-      expect(new Set(fromProvider.origins.values())).toEqual(new Set(["environment"]))
     })
   )
 
@@ -187,7 +248,22 @@ const wrong = {
   number: [`"many"`, `"3"`, "false", "-1", "nan", "inf", "1e9", "[1]", "{ a = 1 }", "2020-01-01T00:00:00Z"],
   toggle: [`"true"`, `"yes"`, "1", "0", "nan", "[true]", "{ a = 1 }"],
   list: [`"10.0.0.1:1"`, `"x"`, "1", "true", "[1]", `["x"]`, `["127.0.0.1:1", "x:1"]`, "[[]]", "{ a = 1 }"],
-  text: [`"nowhere"`, `"1.5"`, `""`, "-1", "1.5", "nan", "true", "[]", "{ a = 1 }", "2020-01-01T00:00:00Z"]
+  networks: [`"10.0.0.0/8"`, "1", "true", "[1]", `["x"]`, `["10.0.0.1/8"]`, `["10.0.0.0/33"]`, `["1.2.3.4:1"]`, "[[]]"],
+  text: [`"nowhere"`, `"1.5"`, `""`, "-1", "1.5", "nan", "true", "[]", "{ a = 1 }", "2020-01-01T00:00:00Z"],
+  name: [`"${"x".repeat(256)}"`, `"${"é".repeat(128)}"`, `"${digits}"`, "1", "nan", "true", "[]", "{ a = 1 }"],
+  path: [`""`, `"\\u0000"`, `"${digits}"`, "1", "nan", "true", "[]", `["f"]`, "{ a = 1 }", "2020-01-01T00:00:00Z"],
+  secret: [
+    `""`,
+    `"${digits}6"`,
+    `"${digits.slice(1)}"`,
+    `"${digits.slice(1)}O"`,
+    `"0x${digits}"`,
+    `"${digits},${digits}"`,
+    `["${digits}"]`,
+    `{ a = "${digits}" }`,
+    "123456789",
+    "true"
+  ]
 }
 
 const wrongText = {
@@ -195,7 +271,24 @@ const wrongText = {
   number: ["many", "-1", "NaN", "Infinity", "1e999", "0x1", "1,2", "true", "null"],
   toggle: ["maybe", "1", "TRUE", "yes", "null"],
   list: ["nowhere", "127.0.0.1:1,x", "127.0.0.1", "127.0.0.1:1;127.0.0.1:2", "[]", `["127.0.0.1:1"]`],
-  text: ["nowhere", "-1", "1.5", "null", "[]"]
+  networks: ["nowhere", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,x", "1.2.3.4:1", "::/129", `["::/0"]`, digits],
+  text: ["nowhere", "-1", "1.5", "null", "[]", digits],
+  name: ["x".repeat(256), "é".repeat(128), digits],
+  path: [digits, digits.toUpperCase()],
+  secret: ["nowhere", `${digits}6`, digits.slice(1), `${digits.slice(1)}O`, `0x${digits}`, `${digits} ${digits}`]
+}
+
+// As the options of a program, in JSON.
+const wrongOption = {
+  time: [`"?"`],
+  number: [`"?"`],
+  toggle: [`"?"`],
+  list: [`"?"`],
+  networks: [`"?"`, `["10.0.0.0/8", "?"]`],
+  text: [`"?"`],
+  name: [`"${"x".repeat(256)}"`, `"\\ud800"`, "3"],
+  path: [`""`, `"${digits}"`, "3"],
+  secret: [`"?"`, `"${digits}6"`, `["${digits}"]`, "3"]
 }
 
 describe("wrong values", () => {
@@ -207,6 +300,8 @@ describe("wrong values", () => {
         expect(found[0]?.key).toBe(path)
         expect(found[0]?.message).toMatch(`\`${path}\` in /etc/gossip.toml is `)
         expect(found[0]?.message).toContain(`; expected ${entry.key.expected}`)
+        if (entry.key.secret) expect(found[0]?.message).toContain("is a secret, and not shown; ")
+        expect(tells(JSON.stringify(found))).toBe(false)
       })
     )
 
@@ -215,12 +310,14 @@ describe("wrong values", () => {
         const found = yield* problemsOf(ConfigSources.load({ env: { [entry.variable]: text } }))
         expect(found).toHaveLength(1)
         expect(found[0]?.key).toBe(path)
-        expect(found[0]?.message).toContain(`${entry.variable} (\`${path}\`) is ${JSON.stringify(text)}; `)
+        const shown = entry.key.secret ? "a secret, and not shown" : show(text)
+        expect(found[0]?.message).toContain(`${entry.variable} (\`${path}\`) is ${shown}; `)
         expect(found[0]?.message).toContain(`expected ${entry.key.expected}`)
+        expect(tells(JSON.stringify(found))).toBe(false)
       })
     )
 
-    it.effect.each([`{}`, `null`, `"?"`])("%s as a flag", (json) =>
+    it.effect.each([`{}`, `null`, ...wrongOption[kindOf(entry)]])("%s as a flag", (json) =>
       Effect.gen(function* () {
         const options = `{ "${entry.property}": ${json} }`
         const flags = untyped(entry.section === "network" ? options : `{ "${entry.section}": ${options} }`)
@@ -228,6 +325,7 @@ describe("wrong values", () => {
         expect(found).toHaveLength(1)
         expect(found[0]?.message).toContain(`${entry.flag} (\`${path}\`) is `)
         expect(found[0]?.message).toContain(`; expected ${entry.key.expected}`)
+        expect(tells(JSON.stringify(found))).toBe(false)
       })
     )
   })
@@ -280,7 +378,7 @@ describe("unknown names in a file", () => {
     ["[network.bind]\nport = 1", undefined],
     ["fanout = 1", "unknown key `fanout`; did you mean `gossip.fanout`?"],
     ["[gosip]\nfanout = 1", "unknown section `gosip`; did you mean `gossip`?"],
-    ["[tls]\ncert = 1", "unknown section `tls`; the sections are `network`, `gossip`, `probes`"],
+    ["[tls]\ncert = 1", "unknown section `tls`; the sections are `network`, `gossip`, `probes`, `limits`"],
     [
       "[probes]\ncolour = 1",
       "unknown key `probes.colour`; the keys of `probes` are `interval_ms`, `timeout_ms`, `indirect_k`, " +
@@ -322,7 +420,7 @@ describe("unknown variables", () => {
   it.effect("are returned, not refused", () =>
     Effect.gen(function* () {
       const env = {
-        GOSSIP_CLUSTER_KEY: "s3cret",
+        GOSSIP_CLUSTER_KEYS: "s3cret",
         GOSSIP_FANOUT: "x",
         GOSSIP_GOSSIP_FANOT: "x",
         GOSSIP_PROBES_INTERVAL: "x",
@@ -334,7 +432,7 @@ describe("unknown variables", () => {
       const { config, unknownVariables } = yield* ConfigSources.load({ env })
       expect(config.gossip.maxSends).toBe(2)
       expect(unknownVariables).toEqual([
-        { name: "GOSSIP_CLUSTER_KEY", suggestion: undefined },
+        { name: "GOSSIP_CLUSTER_KEYS", suggestion: "GOSSIP_NETWORK_CLUSTER_KEY" },
         { name: "GOSSIP_FANOUT", suggestion: "GOSSIP_GOSSIP_FANOUT" },
         { name: "GOSSIP_GOSSIP_FANOT", suggestion: "GOSSIP_GOSSIP_FANOUT" },
         { name: "GOSSIP_PROBES_INTERVAL", suggestion: "GOSSIP_PROBES_INTERVAL_MS" }
@@ -392,7 +490,9 @@ describe("a file that is not TOML", () => {
 const environmentOf = (config: ClusterConfig.ClusterConfig): Record<string, string> =>
   Object.fromEntries(
     entries.flatMap((entry) => {
-      const value = encode(entry.key, valueOf(config, entry))
+      const { clusterKey } = config.network
+      const secret = entry.key.secret && clusterKey !== undefined ? ClusterKey.toText(clusterKey) : undefined
+      const value = secret ?? encode(entry.key, valueOf(config, entry))
       return value === undefined ? [] : [[entry.variable, String(value)]]
     })
   )
@@ -447,9 +547,44 @@ const network = Arbitrary.flatMap(oneOf("0.0.0.0", "[fd00::1]", "[::]"), (host) 
     peers: maybe(Arbitrary.array(one, { maxLength: 5 })),
     nodeId: maybe(Arbitrary.schema(NodeId.NodeId)),
     reliableAckTimeout: maybe(time(1, 5000)),
-    reliableMaxRetries: maybe(integer(0, 10))
+    reliableMaxRetries: maybe(integer(0, 10)),
+    cluster: maybe(oneOf("", "prod", "Zu\u0308rich", '#1 "', "é".repeat(127))),
+    allow: maybe(oneOf([], ["10.0.0.0/8", "fd00::/8"], ["::ffff:0:0/96", "fd00::/16", "1.2.3.4", "10.0.0.0/8"])),
+    maxInboundRate: maybe(integer(2, 1_000_000))
   })
 })
+
+const hex = Arbitrary.map(Arbitrary.array(integer(0, 15), { minLength: 64, maxLength: 64 }), (nibbles) =>
+  nibbles.map((nibble) => nibble.toString(16)).join("")
+)
+
+const keyForm = oneOf<(text: string) => ClusterOptions["clusterKey"]>(
+  (text) => text,
+  (text) => ` ${text.toUpperCase()} `,
+  (text) => Redacted.make(text),
+  (text) => Result.getOrThrow(ClusterKey.fromText(text))
+)
+
+const encryption = either<Pick<ClusterOptions, "encryption" | "clusterKey" | "clusterKeyFile">>(
+  Arbitrary.map(maybe(oneOf("off")), (encryption) => ({
+    encryption,
+    clusterKey: undefined,
+    clusterKeyFile: undefined
+  })),
+  Arbitrary.map(
+    Arbitrary.all([maybe(oneOf("off", "accept", "required")), hex, keyForm]),
+    ([encryption, text, form]) => ({
+      encryption,
+      clusterKey: form(text),
+      clusterKeyFile: undefined
+    })
+  ),
+  Arbitrary.map(maybe(oneOf("off", "accept", "required")), (encryption) => ({
+    encryption,
+    clusterKey: undefined,
+    clusterKeyFile: "/etc/gossip/cluster.key"
+  }))
+)
 
 const gossip = Arbitrary.all({
   fanout: maybe(integer(1, 1000)),
@@ -475,17 +610,37 @@ const probes = Arbitrary.all({
   deadRetention: maybe(time(1, 100_000))
 })
 
+const limits = Arbitrary.all({
+  members: maybe(integer(1, 2 ** 20)),
+  tombstones: maybe(integer(1, 2 ** 20)),
+  unlistedTombstones: maybe(integer(1, 2 ** 20)),
+  assemblies: maybe(integer(1, 65536)),
+  relays: maybe(integer(1, 65536)),
+  sources: maybe(integer(1, 2 ** 20)),
+  bootstrapPeers: maybe(integer(5, 65536)),
+  eventBuffer: maybe(integer(1, 2 ** 20))
+})
+
 const options = Arbitrary.map(
-  Arbitrary.all([network, gossip, probes]),
-  ([network, gossip, probes]): ClusterOptions => ({ ...network, gossip, probes })
+  Arbitrary.all([network, encryption, gossip, probes, limits]),
+  ([network, encryption, gossip, probes, limits]): ClusterOptions => ({
+    ...network,
+    ...encryption,
+    gossip,
+    probes,
+    limits
+  })
 )
 
 describe("round trips", () => {
   it.effect.prop("a configuration loads back from its file form, the environment and flags", [options], ([options]) =>
     Effect.gen(function* () {
       const config = yield* Effect.fromResult(ClusterConfig.make(options))
-      const fromFile = yield* load(format(config))
-      const fromEnvironment = yield* ConfigSources.load({ env: environmentOf(config) })
+      const env = environmentOf(config)
+      // A printed file has everything but the secret.
+      const secret = { GOSSIP_CLUSTER_KEY: env["GOSSIP_NETWORK_CLUSTER_KEY"] }
+      const fromFile = yield* load(format(config), { env: secret })
+      const fromEnvironment = yield* ConfigSources.load({ env })
       const fromFlags = yield* ConfigSources.load({ flags: options })
       for (const loaded of [fromFile, fromEnvironment, fromFlags]) {
         assert.isTrue(Equal.equals(loaded.config, config))
@@ -499,7 +654,8 @@ describe("round trips", () => {
         (options) => [
           ...Object.keys(options),
           ...Object.keys(options.gossip ?? {}).map((name) => `gossip.${name}`),
-          ...Object.keys(options.probes ?? {}).map((name) => `probes.${name}`)
+          ...Object.keys(options.probes ?? {}).map((name) => `probes.${name}`),
+          ...Object.keys(options.limits ?? {}).map((name) => `limits.${name}`)
         ]
       )
     )
@@ -518,4 +674,113 @@ describe("format", () => {
     expect(text).toContain("within the 1400 bytes that one holds. (default)\nfanout = 50\n")
     expect(text.match(/\(default\)/g)).toHaveLength(1)
   })
+
+  it("says that there is a secret, and not what it is", () => {
+    const config = Result.getOrThrow(ClusterConfig.make({ clusterKey: digits }))
+    const text = format(config, (path) => path)
+    expect(text).toContain(`(network.cluster_key)\n# cluster_key = "<redacted>"\n`)
+    expect(text).toContain(`encryption = "required"\n`)
+    expect(tells(text + JSON.stringify(config) + String(config))).toBe(false)
+    expect(format(ClusterConfig.defaults)).toContain("\n# cluster_key =\n")
+  })
+})
+
+describe("the cluster key", () => {
+  const keyOf = (sources: Sources) =>
+    Effect.map(ConfigSources.load(sources), ({ config, origins }) => [
+      config.network.keys.map(ClusterKey.toText),
+      origins.get("network.cluster_key")
+    ])
+
+  it.effect("comes from every source", () =>
+    Effect.gen(function* () {
+      const inFile = file(`[network]\ncluster_key = "${digits.toUpperCase()}"`)
+      expect(yield* keyOf({ file: inFile })).toEqual([[digits], "file"])
+      expect(yield* keyOf({ env: { GOSSIP_CLUSTER_KEY: ` ${digits}\n` } })).toEqual([[digits], "environment"])
+      expect(yield* keyOf({ env: { GOSSIP_NETWORK_CLUSTER_KEY: digits } })).toEqual([[digits], "environment"])
+      const both = { GOSSIP_CLUSTER_KEY: digits, GOSSIP_NETWORK_CLUSTER_KEY: `${digits} ` }
+      expect(yield* keyOf({ env: both })).toEqual([[digits], "environment"])
+      expect(yield* keyOf({ env: { ...both, GOSSIP_CLUSTER_KEY: "" } })).toEqual([[digits], "environment"])
+      expect(yield* keyOf({ flags: { clusterKey: Redacted.make(digits) } })).toEqual([[digits], "flag"])
+      const path = { GOSSIP_CLUSTER_KEY_FILE: "a.key" }
+      const { config, unknownVariables } = yield* ConfigSources.load({ env: path })
+      expect(config.network).toMatchObject({ clusterKeyFile: "a.key", keys: [], encryption: "required" })
+      expect(unknownVariables).toEqual([])
+    })
+  )
+
+  it.effect("is refused when its variables differ, without a word of either", () =>
+    Effect.gen(function* () {
+      const env = { GOSSIP_CLUSTER_KEY: digits, GOSSIP_NETWORK_CLUSTER_KEY: "0".repeat(64) }
+      for (const given of [env, ConfigProvider.fromEnvRecord(env)]) {
+        const found = yield* problemsOf(ConfigSources.load({ env: given }))
+        expect(found).toEqual([
+          {
+            key: "network.cluster_key",
+            message:
+              "GOSSIP_CLUSTER_KEY (`network.cluster_key`) and GOSSIP_NETWORK_CLUSTER_KEY are two names of one variable, " +
+              "and differ; unset one of them"
+          }
+        ])
+      }
+      const files = { GOSSIP_CLUSTER_KEY_FILE: "/a", GOSSIP_NETWORK_CLUSTER_KEY_FILE: "/b" }
+      expect(yield* problemsOf(ConfigSources.load({ env: files }))).toMatchObject([{ key: "network.cluster_key_file" }])
+    })
+  )
+
+  it.effect("and its file are not given both, whatever the sources", () =>
+    Effect.gen(function* () {
+      const found = yield* problemsOf(
+        load(`[network]\ncluster_key = "${digits}"`, { env: { GOSSIP_CLUSTER_KEY_FILE: "cluster.key" } })
+      )
+      expect(found).toEqual([
+        {
+          key: "network.cluster_key",
+          message:
+            "`network.cluster_key` in /etc/gossip.toml and GOSSIP_CLUSTER_KEY_FILE (`network.cluster_key_file`) are both " +
+            "given; give the key or the file that holds it"
+        }
+      ])
+    })
+  )
+
+  it.effect("is what encryption needs, and the message says how to give one", () =>
+    Effect.gen(function* () {
+      const found = yield* problemsOf(load(`[network]\nencryption = "accept"`))
+      expect(found).toMatchObject([{ key: "network.encryption" }])
+      for (const way of [
+        "`cluster_key_file`",
+        "GOSSIP_CLUSTER_KEY_FILE",
+        "--cluster-key-file",
+        "`cluster_key`",
+        "GOSSIP_CLUSTER_KEY ",
+        "--cluster-key;",
+        "`clusterKeyFile`",
+        "`clusterKey`",
+        "gossip keygen"
+      ]) {
+        expect(found[0]?.message).toContain(way)
+      }
+      // A key that is refused is one thing to mend, not two.
+      const env = { GOSSIP_CLUSTER_KEY: `${digits}0` }
+      const bad = yield* problemsOf(load(`[network]\nencryption = "accept"`, { env }))
+      expect(bad.map(({ message }) => message)).toEqual([
+        "GOSSIP_CLUSTER_KEY (`network.cluster_key`) is a secret, and not shown; expected 64 hexadecimal digits, such as " +
+          "gossip keygen makes; it has 65 characters"
+      ])
+    })
+  )
+
+  it.effect("is not printed where it does not belong", () =>
+    Effect.gen(function* () {
+      for (const { section, variable, key } of entries) {
+        const result = yield* Effect.result(ConfigSources.load({ env: { [variable]: digits } }))
+        if (key.secret) continue
+        assert.isTrue(Result.isFailure(result), variable)
+        expect(tells(JSON.stringify(result) + String(result))).toBe(false)
+        const misplaced = yield* Effect.flip(load(`[${section}]\nclustr_key = "${digits}"\n[${digits} = 3`))
+        expect(tells(misplaced.message)).toBe(false)
+      }
+    })
+  )
 })

@@ -3,6 +3,7 @@ import { assert, describe, expect, it } from "@effect/vitest"
 import { Effect, Equal, Option } from "effect"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import * as ConfigSources from "../../src/config/ConfigSources.ts"
+import * as ClusterKey from "../../src/domain/ClusterKey.ts"
 import { entries } from "../../src/config/ConfigTable.ts"
 
 const text = readFileSync(new URL("../../gossip.example.toml", import.meta.url), "utf8")
@@ -24,13 +25,19 @@ describe("gossip.example.toml", () => {
     Effect.gen(function* () {
       const uncommented = text
         .replace(/^peers = \[\]$/m, "")
+        .replace(/^allow = \[\]$/m, "")
         .replace(/^bind = .*$/m, `bind = "[::]:7946"`)
-        .replace(/^# (?=(advertise|peers|node_id) = )/gm, "")
+        .replace(/^# (?=(advertise|peers|node_id|allow|encryption|cluster_key) = )/gm, "")
       const { config, origins } = yield* load(uncommented)
-      expect(new Set(origins.values())).toEqual(new Set(["file"]))
+      expect([...origins].filter(([, origin]) => origin !== "file")).toEqual([["network.cluster_key_file", "default"]])
       expect(String(config.network.advertise)).toBe("10.0.0.5:7946")
       expect(config.network.peers).toHaveLength(2)
       expect(config.network.nodeId).toBe(42n)
+      expect(config.network.allow.map(String)).toEqual(["10.0.0.0/8", "fd00::/8"])
+      expect(config.network.encryption).toBe("required")
+      expect(config.network.keys.map(ClusterKey.toText)).toEqual(["0123456789abcdef".repeat(4)])
+      const withFile = uncommented.replace(/^cluster_key = .*$/m, "").replace(/^# (?=cluster_key_file = )/gm, "")
+      expect((yield* load(withFile)).config.network.clusterKeyFile).toBe("/etc/gossip/cluster.key")
     })
   )
 
