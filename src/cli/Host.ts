@@ -1,7 +1,7 @@
 /**
  * The process that a command runs in, as far as commands need it. `src/node/main.ts` provides the real one.
  */
-import type { Effect, Option } from "effect"
+import type { Effect, Option, Queue, Scope } from "effect"
 import { Context } from "effect"
 
 /**
@@ -15,5 +15,7 @@ export class Host extends Context.Service<
     readonly env: Readonly<Record<string, string | undefined>>
     /** The signal that asked the command to end, `SIGTERM` or `SIGINT`, if one has. */
     readonly signal: Effect.Effect<Option.Option<string>>
+    /** From now on, SIGHUP does not end the process but arrives here; several that wait are one. */
+    readonly hangups: Effect.Effect<Queue.Dequeue<void>, never, Scope.Scope>
   }
 >()("effect-gossip/cli/Host") {}

@@ -5,6 +5,7 @@
 import { Console, Effect, Layer, Option } from "effect"
 import type { CliError, HelpDoc } from "effect/cli"
 import { CliOutput, TerminalCapabilities } from "effect/cli"
+import { show, withoutSecrets } from "../config/ConfigResolution.ts"
 import { entries } from "../config/ConfigTable.ts"
 
 const program = "gossip"
@@ -23,8 +24,8 @@ const orHelp = (suggestions: ReadonlyArray<string>, path: ReadonlyArray<string> 
     ? `; ${[...(path ?? [program]), "--help"].join(" ")} lists what there is`
     : `; did you mean ${suggestions.join(" or ")}?`
 
-// Every key of the configuration has the name of a flag, and only the keys of one node's place in the network have the
-// flag. Who tries another one is told where it goes.
+// Every key of the configuration has the name of a flag, and only the keys of one node's place in the network, and of who
+// may speak to it, have the flag. Who tries another one is told where it goes.
 const elsewhere = (flag: string): string | undefined => {
   const entry = entries.find((entry) => entry.flag === flag)
   return entry && `${flag} is not a flag; set ${entry.variable}, or \`${entry.path}\` in the file that --config names`
@@ -34,17 +35,20 @@ const invalidValue = ({ expected, option, value }: CliError.InvalidValue): strin
   const flag = `--${option}`
   const choices = expected.replaceAll('"', "")
   if (expected.startsWith("at most ")) return `${flag} may be given once`
-  return value === "" ? `${flag} needs a value: ${choices}` : `${flag} is ${JSON.stringify(value)}; expected ${choices}`
+  return value === "" ? `${flag} needs a value: ${choices}` : `${flag} is ${show(value)}; expected ${choices}`
 }
 
 const sentence = (error: CliError.CliError): string => {
   switch (error._tag) {
     case "UnrecognizedOption":
-      return elsewhere(error.option) ?? `unknown flag ${error.option}${orHelp(error.suggestions, error.command)}`
+      return (
+        elsewhere(error.option) ??
+        `unknown flag ${withoutSecrets(error.option)}${orHelp(error.suggestions, error.command)}`
+      )
     case "UnknownSubcommand":
-      return `unknown command ${JSON.stringify(error.subcommand)}${orHelp(error.suggestions, error.parent)}`
+      return `unknown command ${show(error.subcommand)}${orHelp(error.suggestions, error.parent)}`
     case "UnexpectedArgument":
-      return `unexpected ${error.arguments.map((argument) => JSON.stringify(argument)).join(" ")}`
+      return `unexpected ${error.arguments.map(show).join(" ")}`
     case "InvalidValue":
       return invalidValue(error)
     default:

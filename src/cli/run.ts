@@ -1,20 +1,21 @@
 /**
  * `gossip run`: one node, until a signal ends it.
  */
-import type { PlatformError } from "effect"
-import { Effect, FileSystem, Latch, Option, Schema, Stream } from "effect"
+import { Effect, Latch, Option, Queue, type Scope, Stream } from "effect"
 import { CliError, Command, Flag } from "effect/cli"
 import { NetAddress } from "effect/net"
 import { Cluster } from "../cluster/Cluster.ts"
-import type { ClusterConfig, ClusterConfigError } from "../config/ClusterConfig.ts"
+import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import type { ConfigFileError } from "../config/ConfigFile.ts"
 import * as ConfigSources from "../config/ConfigSources.ts"
-import { keys } from "../config/ConfigTable.ts"
+import { encryptionModes, keys } from "../config/ConfigTable.ts"
 import type { Change } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { Membership } from "../membership/Membership.ts"
+import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
 import * as NodeCluster from "../node/NodeCluster.ts"
-import type { StartError } from "../cluster/Cluster.ts"
+import * as TextFile from "../node/TextFile.ts"
+import type { KeyInfo, KeyRing } from "../transport/KeyRing.ts"
 import { changeLine, durationText, memberText, mentioned } from "./ChangeLine.ts"
 import { Host } from "./Host.ts"
 
@@ -34,6 +35,31 @@ const flags = {
     Flag.withMetavar("ID"),
     Flag.withDescription(keys.network.nodeId.doc),
     Flag.optional
+  ),
+  cluster: Flag.String("cluster").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription(keys.network.cluster.doc),
+    Flag.optional
+  ),
+  encryption: Flag.Literals("encryption", encryptionModes).pipe(
+    Flag.withMetavar("MODE"),
+    Flag.withDescription(keys.network.encryption.doc),
+    Flag.optional
+  ),
+  clusterKeyFile: Flag.String("cluster-key-file").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("File with the keys of the cluster, one a line; the first one seals. SIGHUP reads it again."),
+    Flag.optional
+  ),
+  clusterKey: Flag.Redacted("cluster-key").pipe(
+    Flag.withMetavar("HEX"),
+    Flag.withDescription("Key of the cluster. Others on this machine can see it in the process list; a file is safer."),
+    Flag.optional
+  ),
+  allow: Flag.String("allow").pipe(
+    Flag.withMetavar("CIDR,CIDR"),
+    Flag.withDescription(keys.network.allow.doc),
+    Flag.atLeast(0)
   ),
   config: Flag.String("config").pipe(
     Flag.withMetavar("FILE"),
@@ -57,8 +83,10 @@ export const run = Command.make(
         const hint = suggestion === undefined ? "" : `; did you mean ${suggestion}?`
         yield* Effect.logWarning(`unknown environment variable ${name} has no effect${hint}`)
       }
-      yield* Effect.provide(serve(config), NodeCluster.layerConfig(config))
+      const hangups = yield* watchForHangups(config)
+      yield* Effect.provide(serve(config, hangups), NodeCluster.layerConfig(config))
     },
+    Effect.scoped,
     Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: userMessage(cause) }))
   )
 ).pipe(
@@ -66,12 +94,14 @@ export const run = Command.make(
   Command.withDescription(
     [
       "Runs a node. It joins the cluster of its peers and logs every change of membership, with its cause, to standard",
-      "  output. SIGINT or SIGTERM makes it leave politely and exit 0; a second one makes it exit at once.",
+      "  output. SIGINT or SIGTERM makes it leave politely and exit 0; a second one makes it exit at once. SIGHUP makes it",
+      "  read the key file again, if it has one.",
       "",
       "  Everything else is set in the TOML file or by environment variables named GOSSIP_<SECTION>_<KEY>. A flag goes",
       "  before the environment, the environment before the file, the file before the default.",
       "",
-      '  ADDR is "IPv4:port" or "[IPv6]:port". ID is decimal, or 0x and hexadecimal digits.'
+      '  ADDR is "IPv4:port" or "[IPv6]:port". ID is decimal, or 0x and hexadecimal digits. CIDR is a network such as',
+      "  10.0.0.0/8. MODE is off, accept or required; HEX is 64 hexadecimal digits, as gossip keygen makes them."
     ].join("\n")
   ),
   Command.withExamples([
@@ -82,45 +112,17 @@ export const run = Command.make(
       description: "A node for other machines to reach"
     },
     {
+      command: "gossip keygen --out cluster.key && gossip run --cluster-key-file cluster.key",
+      description: "A node that speaks only with those that have the key"
+    },
+    {
       command: "GOSSIP_PROBES_SUSPECT_TIMEOUT_MS=5000 gossip run --config gossip.toml",
       description: "Configured by a file, with one key set by the environment"
     }
   ])
 )
 
-/**
- * The configuration file cannot be read.
- */
-class UnreadableFile extends Schema.TaggedError<UnreadableFile>()("UnreadableFile", {
-  path: Schema.String,
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return `cannot read ${this.path}: ${this.reason}`
-  }
-}
-
-const reasonOf = ({ reason }: PlatformError.PlatformError): string => {
-  switch (reason._tag) {
-    case "NotFound":
-      return "there is no such file"
-    case "PermissionDenied":
-      return "permission denied"
-    case "BadResource":
-      return "it is not a file"
-    default:
-      return reason.cause instanceof Error ? reason.cause.message : reason.message
-  }
-}
-
-const readFile = Effect.fnUntraced(function* (path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const text = yield* Effect.mapError(
-    fs.readFileString(path),
-    (error) => new UnreadableFile({ path, reason: reasonOf(error) })
-  )
-  return { path, text }
-})
+const readFile = (path: string) => Effect.map(TextFile.read(path), (text) => ({ path, text }))
 
 const load = Effect.fnUntraced(function* (flags: Flags) {
   const { env } = yield* Host
@@ -129,26 +131,47 @@ const load = Effect.fnUntraced(function* (flags: Flags) {
     flags: {
       bind: Option.getOrUndefined(flags.bind),
       // Given without a value it means nobody, and overrides what file and environment name.
-      peers: flags.peers.length === 0 ? undefined : flags.peers.flatMap(addressesIn),
+      peers: flags.peers.length === 0 ? undefined : flags.peers.flatMap(itemsIn),
       advertise: Option.getOrUndefined(flags.advertise),
-      nodeId: Option.getOrUndefined(flags.nodeId)
+      nodeId: Option.getOrUndefined(flags.nodeId),
+      cluster: Option.getOrUndefined(flags.cluster),
+      encryption: Option.getOrUndefined(flags.encryption),
+      clusterKeyFile: Option.getOrUndefined(flags.clusterKeyFile),
+      clusterKey: Option.getOrUndefined(flags.clusterKey),
+      // Given without a value it means everybody.
+      allow: flags.allow.length === 0 ? undefined : flags.allow.flatMap(itemsIn)
     },
     env,
     file
   })
 })
 
-const addressesIn = (list: string): ReadonlyArray<string> =>
+const itemsIn = (list: string): ReadonlyArray<string> =>
   list
     .split(",")
-    .map((address) => address.trim())
-    .filter((address) => address !== "")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
 
-const userMessage = (error: ClusterConfigError | ConfigFileError | UnreadableFile | StartError): string =>
+const userMessage = (error: ConfigFileError | TextFile.UnreadableFile | NodeCluster.StartError): string =>
   error._tag === "ClusterConfigError" ? error.problems.map(({ message }) => message).join("\n") : error.message
 
+// A signal that comes while the node starts is not lost. Without a key file it keeps its meaning, that a terminal closed.
+const watchForHangups = Effect.fnUntraced(function* ({
+  network
+}: ClusterConfig): Effect.fn.Return<Option.Option<Hangups>, never, Host | Scope.Scope> {
+  if (network.clusterKeyFile === undefined || network.encryption === "off") return Option.none()
+  const { hangups } = yield* Host
+  return Option.some({ path: network.clusterKeyFile, signals: yield* hangups })
+})
+
+interface Hangups {
+  /** The key file. */
+  readonly path: string
+  readonly signals: Queue.Dequeue<void>
+}
+
 const serve = Effect.fnUntraced(
-  function* (config: ClusterConfig) {
+  function* (config: ClusterConfig, hangups: Option.Option<Hangups>) {
     const membership = yield* Membership
     const introduced = yield* Latch.make()
     yield* Stream.runForEach(membership.changes, (change) => Effect.andThen(introduced.await, logChange(change))).pipe(
@@ -160,6 +183,11 @@ const serve = Effect.fnUntraced(
       if (!member.self) yield* Effect.logInfo(`${member.status} ${memberText(member)}: known since the start`)
     }
     yield* introduced.open
+    const { keyRing } = yield* Cluster
+    if (Option.isSome(hangups) && Option.isSome(keyRing)) {
+      const { path, signals } = hangups.value
+      yield* Queue.take(signals).pipe(Effect.andThen(reload(path, keyRing.value)), Effect.forever, Effect.forkScoped)
+    }
     yield* remindOfPeers(config)
     return yield* Effect.never
   },
@@ -167,7 +195,34 @@ const serve = Effect.fnUntraced(
   Effect.scoped
 )
 
-const introduce = Effect.fnUntraced(function* ({ network }: ClusterConfig) {
+const reload = (path: string, keyRing: KeyRing["Service"]) =>
+  ClusterKeyFile.read(path).pipe(
+    Effect.flatMap(keyRing.replace),
+    Effect.andThen(keyRing.list),
+    Effect.matchEffect({
+      onFailure: ({ message }) => Effect.logError(`SIGHUP: ${message}; the keys stay as they are`),
+      onSuccess: (keys) => Effect.logInfo(`SIGHUP: has read ${path} again; ${keysText(keys)}`)
+    })
+  )
+
+const keysText = (keys: ReadonlyArray<KeyInfo>): string => {
+  const primary = keys.filter((key) => key.primary).map((key) => key.fingerprint)
+  const others = keys.filter((key) => !key.primary).map((key) => key.fingerprint)
+  return `key ${primary.join()} seals${others.length === 0 ? "" : `, ${others.join(" and ")} can be read too`}`
+}
+
+const encryptionText = Effect.fnUntraced(function* ({ network }: ClusterConfig) {
+  const { keyRing } = yield* Cluster
+  if (Option.isNone(keyRing)) return "messages are not encrypted, so whoever can send here can lie"
+  const what =
+    network.encryption === "required"
+      ? "messages are encrypted"
+      : "messages are encrypted to those that encrypt, and others are heard too"
+  return `${what}; ${keysText(yield* keyRing.value.list)}`
+})
+
+const introduce = Effect.fnUntraced(function* (config: ClusterConfig) {
+  const { network } = config
   const { advertised, advertisedFrom, bound, id } = yield* Cluster
   yield* Effect.logInfo(`node ${id} is bound to ${NetAddress.formatInet(bound)}`)
 
@@ -192,6 +247,9 @@ const introduce = Effect.fnUntraced(function* ({ network }: ClusterConfig) {
           )
     }
   }
+
+  const name = network.cluster === "" ? "" : `cluster ${JSON.stringify(network.cluster)}: `
+  yield* Effect.logInfo(`${name}${yield* encryptionText(config)}`)
 
   yield* Effect.logInfo(
     network.peers.length === 0

@@ -70,8 +70,11 @@ export interface Resolution {
   readonly origins: ReadonlyMap<string, Origin>
 }
 
-// Of all values only a cluster key has so many digits in a row, and it may stand in the wrong place.
-const withoutSecrets = (text: string): string => text.replace(/[0-9a-f]{40,}/gi, "<redacted>")
+/**
+ * A text without what may be a cluster key, which somebody may have put in the wrong place: no other value has so many
+ * digits in a row.
+ */
+export const withoutSecrets = (text: string): string => text.replace(/[0-9a-f]{40,}/gi, "<redacted>")
 
 /**
  * How a value appears in a message: short, on one line, and without what may be a cluster key.

@@ -35,6 +35,11 @@ const manyRecords = 2 ** 20
 const manyAtOnce = 2 ** 16
 
 /**
+ * What `network.encryption` may be.
+ */
+export const encryptionModes = ["off", "accept", "required"] as const
+
+/**
  * The table, by section and by the name that a key has in code.
  */
 export const keys = {
@@ -77,8 +82,8 @@ export const keys = {
       doc: "Datagrams that may come at once, and half as many every second; strangers leave half of them to members."
     }),
     encryption: derivedChoice({
-      choices: ["off", "accept", "required"],
-      doc: "Whether messages are sealed: off, accept (also what is not sealed) or required, the default with a key."
+      choices: encryptionModes,
+      doc: "Whether messages are sealed; required when a key is given."
     }),
     clusterKey: clusterKey({
       doc: "Key of the cluster, a secret; cluster_key_file keeps it out of this file."

@@ -19,22 +19,28 @@
  * )
  * ```
  */
-import { Layer } from "effect"
-import { Cluster, type StartError } from "../cluster/Cluster.ts"
-import type { ClusterConfig, ClusterConfigError, ClusterOptions } from "../config/ClusterConfig.ts"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, Layer } from "effect"
+import { Cluster, type StartError as ClusterStartError } from "../cluster/Cluster.ts"
+import * as ClusterConfig from "../config/ClusterConfig.ts"
 import type { Membership } from "../membership/Membership.ts"
+import * as ClusterKeyFile from "./ClusterKeyFile.ts"
 import * as NodeAead from "./NodeAead.ts"
 import * as NodeNetwork from "./NodeNetwork.ts"
 
-/** What a node wants of the platform: sockets, and the fastest cipher that loads. */
-const platform = Layer.merge(NodeNetwork.layer, NodeAead.layer)
+/** What a node wants of the platform: sockets, files, and the fastest cipher that loads. */
+const platform = Layer.mergeAll(NodeNetwork.layer, NodeFileSystem.layer, NodeAead.layer)
 
-/** A node on this machine's network, from options. It joins when the layer is built and leaves when it is closed. */
-export const layer = (
-  options: ClusterOptions = {}
-): Layer.Layer<Cluster | Membership, StartError | ClusterConfigError> =>
-  Layer.fresh(Layer.provide(Cluster.layerOptions(options), platform))
+/** Why a node does not start: as anywhere, or its key file or its configuration is no good. */
+export type StartError = ClusterStartError | ClusterKeyFile.ReadError | ClusterConfig.ClusterConfigError
+
+/**
+ * A node on this machine's network, from options. It joins when the layer is built and leaves when it is closed. The
+ * file that `clusterKeyFile` names is read when the layer is built.
+ */
+export const layer = (options: ClusterConfig.ClusterOptions = {}): Layer.Layer<Cluster | Membership, StartError> =>
+  Layer.fresh(Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), layerConfig)))
 
 /** The same from a configuration that is resolved already. */
-export const layerConfig = (config: ClusterConfig): Layer.Layer<Cluster | Membership, StartError> =>
-  Layer.fresh(Layer.provide(Cluster.layer(config), platform))
+export const layerConfig = (config: ClusterConfig.ClusterConfig): Layer.Layer<Cluster | Membership, StartError> =>
+  Layer.fresh(Layer.unwrap(Effect.map(ClusterKeyFile.load(config), Cluster.layer)).pipe(Layer.provide(platform)))

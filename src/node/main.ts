@@ -4,7 +4,7 @@
 // Not from the package's index, which loads an HTTP client and much more: it doubles the time to start.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Cause, Console, Effect, Exit, FileSystem, Option, Runtime, Schema } from "effect"
+import { Cause, Console, Effect, Exit, FileSystem, Option, Queue, Runtime, Schema } from "effect"
 import { constants } from "node:os"
 import { fileURLToPath } from "node:url"
 import { main } from "../cli/gossip.ts"
@@ -23,6 +23,18 @@ const countSignal = (name: "SIGINT" | "SIGTERM"): void => {
 }
 process.on("SIGINT", countSignal)
 process.on("SIGTERM", countSignal)
+
+const hangups = Effect.gen(function* () {
+  const queue = yield* Queue.sliding<void>(1)
+  const offer = () => {
+    Queue.offerUnsafe(queue, undefined)
+  }
+  yield* Effect.acquireRelease(
+    Effect.sync(() => process.on("SIGHUP", offer)),
+    () => Effect.sync(() => process.off("SIGHUP", offer))
+  )
+  return queue
+})
 
 const teardown: Runtime.Teardown = (exit, onExit) =>
   Option.isSome(signal) && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
@@ -47,7 +59,7 @@ const program = Effect.gen(function* () {
 })
 
 program.pipe(
-  Effect.provideService(Host, { env: process.env, signal: Effect.sync(() => signal) }),
+  Effect.provideService(Host, { env: process.env, signal: Effect.sync(() => signal), hangups }),
   Effect.provide(NodeServices.layer),
   Effect.tapCause(reportDefect),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown })
