@@ -1,7 +1,6 @@
 /** Nodes on real sockets of this machine's loopback, each in a scope of its own, and the conditions that tests wait for. */
 import { createSocket } from "node:dgram"
 import type { AddressInfo } from "node:net"
-import { networkInterfaces } from "node:os"
 import { inspect } from "node:util"
 import { Context, Effect, Exit, Layer, Option, Predicate, Schedule, Scope, Stream } from "effect"
 import { NetAddress } from "effect/net"
@@ -14,11 +13,6 @@ import { Membership } from "../../src/membership/Membership.ts"
 import * as NodeNetwork from "../../src/node/NodeNetwork.ts"
 import { Network } from "../../src/transport/Network.ts"
 import { Transport, type TransportCounters } from "../../src/transport/Transport.ts"
-
-/** Whether this machine can speak IPv6 to itself. */
-export const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
-  addresses?.some(({ address }) => address === "::1")
-)
 
 // --- conditions --------------------------------------------------------------
 

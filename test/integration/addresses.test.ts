@@ -5,14 +5,14 @@ import { Effect } from "effect"
 import { NetAddress } from "effect/net"
 import { AdvertiseError, BindError } from "../../src/transport/Transport.ts"
 import { makePeer } from "./HandMadePeer.ts"
-import { converged, hasIpv6, held, nodeNetwork, reserve, silent, start, until, untilTrue } from "./RealCluster.ts"
+import { converged, held, nodeNetwork, reserve, silent, start, until, untilTrue } from "./RealCluster.ts"
 
 const interfaceAddresses = Object.values(networkInterfaces()).flatMap((list) =>
   (list ?? []).map(({ address }) => address)
 )
 
 describe("IPv6", () => {
-  it.live.skipIf(!hasIpv6)("nodes meet, see a crash and a goodbye", () =>
+  it.live("nodes meet, see a crash and a goodbye", () =>
     Effect.gen(function* () {
       const first = yield* start({ bind: "[::1]:0" })
       const others = yield* Effect.forEach([1, 2, 3], () => start({ bind: "[::1]:0", peers: [first.address] }))
@@ -30,7 +30,7 @@ describe("IPv6", () => {
 })
 
 describe("a socket for both families", () => {
-  it.live.skipIf(!hasIpv6)("knows a neighbour of either family once, by its own address", () =>
+  it.live("knows a neighbour of either family once, by its own address", () =>
     Effect.gen(function* () {
       // Neighbours of one family cannot reach those of the other: nobody probes here, so that nobody minds.
       const both = yield* start({ ...silent, bind: "[::]:0", advertise: "127.0.0.1:0" })
@@ -47,7 +47,7 @@ describe("a socket for both families", () => {
   )
 
   for (const host of ["127.0.0.1", "[::1]"]) {
-    it.live.skipIf(!hasIpv6)(`works with neighbours at ${host} like one of theirs`, () =>
+    it.live(`works with neighbours at ${host} like one of theirs`, () =>
       Effect.gen(function* () {
         const both = yield* start({ bind: "[::]:0", advertise: `${host}:0` })
         const peers = [`${host}:${both.bound.port}`]
@@ -64,7 +64,7 @@ describe("a socket for both families", () => {
     )
   }
 
-  it.live.skipIf(!hasIpv6)("writes down a neighbour that says nothing of itself in canonical form", () =>
+  it.live("writes down a neighbour that says nothing of itself in canonical form", () =>
     Effect.gen(function* () {
       const both = yield* start({ ...silent, bind: "[::]:0" })
       const peer = yield* makePeer()
@@ -77,7 +77,7 @@ describe("a socket for both families", () => {
     })
   )
 
-  it.live.skipIf(!hasIpv6)("takes a mapped address in an entry for the IPv4 address that it is", () =>
+  it.live("takes a mapped address in an entry for the IPv4 address that it is", () =>
     Effect.gen(function* () {
       const node = yield* start(silent)
       const peer = yield* makePeer()
@@ -96,7 +96,7 @@ describe("a socket for both families", () => {
 })
 
 describe("the wildcard", () => {
-  for (const host of ["0.0.0.0", ...(hasIpv6 ? ["[::]"] : [])]) {
+  for (const host of ["0.0.0.0", "[::]"]) {
     it.live(`${host} advertises an address of this machine, and says that it chose one`, () =>
       Effect.gen(function* () {
         const { bound, cluster, membership } = yield* start({ bind: `${host}:0` })
@@ -136,7 +136,7 @@ describe("the wildcard", () => {
 })
 
 describe("an address that cannot be bound", () => {
-  const hosts = [["127.0.0.1", "192.0.2.77"] as const, ...(hasIpv6 ? [["[::1]", "[2001:db8::77]"] as const] : [])]
+  const hosts = [["127.0.0.1", "192.0.2.77"] as const, ["[::1]", "[2001:db8::77]"] as const]
   for (const [host, foreign] of hosts) {
     it.live(`fails with AddressInUse where somebody else is, at ${host}`, () =>
       Effect.gen(function* () {
