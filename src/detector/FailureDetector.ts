@@ -42,6 +42,7 @@ interface Probe {
   readonly target: number
   /** What is found out holds for this life of the target. */
   readonly incarnation: number
+  readonly sentAt: number
   readonly relays: Array<number>
   acknowledged: boolean
 }
@@ -194,7 +195,7 @@ export class FailureDetector extends Context.Service<
           const target = ring.next()
           probe = undefined
           if (target < 0) return
-          probe = { target, incarnation: table.incarnation[target]!, relays: [], acknowledged: false }
+          probe = { target, incarnation: table.incarnation[target]!, sentAt: now, relays: [], acknowledged: false }
           counters.pings++
           messenger.ping(target, table.status[target] === Claim.Suspect, now)
         }
@@ -265,7 +266,10 @@ export class FailureDetector extends Context.Service<
             if (sender < 0 || replay) return
             view.prove(sender, now)
             if (inbound.has(IndirectAck)) return relayedAck(sender, inbound)
-            if (probe?.target === sender) probe.acknowledged = true
+            if (probe?.target === sender && !probe.acknowledged) {
+              probe.acknowledged = true
+              table.rtt[sender] = now - probe.sentAt
+            }
             relays.answer(sender, now, (datagram, limit, sealed) => {
               counters.relayed++
               messenger.reply(datagram, packer.indirectAck(sender, inbound, limit), sealed)

@@ -86,6 +86,8 @@ export class MemberTable {
   told = new Float64Array(0)
   /** When we last sent the member a PING. */
   pinged = new Float64Array(0)
+  /** How long the newest probe that it answered itself took, in ms, or NaN. */
+  rtt = new Float64Array(0)
   /** Where to send to, made on first use. */
   readonly routes: Array<NetAddress.InetAddress | undefined> = []
 
@@ -152,6 +154,7 @@ export class MemberTable {
     this.inserted = f64(this.inserted)
     this.told = f64(this.told)
     this.pinged = f64(this.pinged)
+    this.rtt = f64(this.rtt)
     this.#links.previous = i32(this.#links.previous)
     this.#links.next = i32(this.#links.next)
     this.#links.began = f64(this.#links.began)
@@ -168,6 +171,7 @@ export class MemberTable {
     this.level[slot] = 0
     this.told[slot] = -Infinity
     this.pinged[slot] = -Infinity
+    this.rtt[slot] = NaN
     this.routes[slot] = undefined
     this.index.add(idHi, idLo, slot)
     return slot
