@@ -20,15 +20,17 @@ type OptionOf<A> = A extends Duration.Duration
   ? Duration.Input
   : A extends NetAddress.InetAddress
     ? string | NetAddress.InetAddress
-    : A extends ReadonlyArray<NetAddress.InetAddress>
-      ? ReadonlyArray<string | NetAddress.InetAddress>
-      : A extends ReadonlyArray<IpNetwork.IpNetwork>
-        ? ReadonlyArray<string | IpNetwork.IpNetwork>
-        : A extends Redacted.Redacted<ClusterKey>
-          ? string | Redacted.Redacted<string> | Redacted.Redacted<ClusterKey>
-          : A extends NodeId
-            ? NodeId | string
-            : A
+    : A extends NetAddress.IpAddress
+      ? string | NetAddress.IpAddress
+      : A extends ReadonlyArray<NetAddress.InetAddress>
+        ? ReadonlyArray<string | NetAddress.InetAddress>
+        : A extends ReadonlyArray<IpNetwork.IpNetwork>
+          ? ReadonlyArray<string | IpNetwork.IpNetwork>
+          : A extends Redacted.Redacted<ClusterKey>
+            ? string | Redacted.Redacted<string> | Redacted.Redacted<ClusterKey>
+            : A extends NodeId
+              ? NodeId | string
+              : A
 
 type SectionOptions<C> = { readonly [K in keyof C]?: OptionOf<C[K]> | undefined }
 

@@ -256,6 +256,40 @@ export const bindAddress = (spec: {
 })
 
 /**
+ * An IP address of this machine to listen on, without a port; `0.0.0.0` or `::` mean every interface.
+ */
+export const ipAddress = (spec: {
+  readonly default: string
+  readonly doc: string
+}): ConfigKey<NetAddress.IpAddress> => ({
+  schema: Schema.String.pipe(
+    Schema.decodeTo(
+      Schema.IpAddress,
+      SchemaTransformation.transformEffect<NetAddress.IpAddress, string>({
+        decode: (text) =>
+          Result.match(NetAddress.ipFromString(text), {
+            onFailure: () => Effect.fail(invalid(looksLikeName(text) ? "host names are not looked up" : "")),
+            onSuccess: (given) => {
+              const { address } = NetAddress.toCanonical(NetAddress.inetAddressUnsafe(given, 0))
+              const reason = unfit("bind", NetAddress.inetAddressUnsafe(address, 0), false)
+              return reason === undefined
+                ? Effect.succeed(address)
+                : Effect.fail(invalid(`${JSON.stringify(text)} ${reason}`))
+            }
+          }),
+        encode: (address) => Effect.succeed(NetAddress.formatIp(address))
+      })
+    )
+  ),
+  field: Schema.IpAddress,
+  default: NetAddress.ipFromStringUnsafe(spec.default),
+  ...plain,
+  doc: spec.doc,
+  expected: `an IP address without a port, such as "0.0.0.0" or "::1"`,
+  fromOption: (option) => (NetAddress.isIpAddress(option) ? NetAddress.formatIp(option) : option)
+})
+
+/**
  * An address at which others reach this node, or `undefined` when it is not given. Without a port, or with port 0, its
  * port is 0 and stands for the port that was bound.
  */

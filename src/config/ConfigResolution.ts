@@ -88,6 +88,7 @@ const showWhole = (value: unknown): string => {
   if (Predicate.isString(value)) return JSON.stringify(value)
   if (Duration.isDuration(value)) return `${Duration.toMillis(value)} ms`
   if (NetAddress.isInetAddress(value)) return NetAddress.formatInet(value)
+  if (NetAddress.isIpAddress(value)) return JSON.stringify(NetAddress.formatIp(value))
   if (IpNetwork.isIpNetwork(value)) return JSON.stringify(IpNetwork.format(value))
   if (Array.isArray(value)) return `[${value.map(showWhole).join(", ")}]`
   if (Predicate.isDate(value)) return "a date"

@@ -16,6 +16,7 @@ import {
   derivedChoice,
   duration,
   factor,
+  ipAddress,
   maximumTimer,
   name,
   networks,
@@ -237,6 +238,23 @@ export const keys = {
       maximum: manyRecords,
       doc: "Most changes that wait for one slow subscriber."
     })
+  },
+  metrics: {
+    serverPort: count({
+      default: 0,
+      minimum: 0,
+      maximum: 65535,
+      doc: "Port at which metrics are served over HTTP; 0 serves none."
+    }),
+    serverHost: ipAddress({
+      default: "127.0.0.1",
+      doc: "Address of this machine at which metrics are served."
+    }),
+    logInterval: duration({
+      default: "10 seconds",
+      zero: "off",
+      doc: "Time between the lines in which gossip run sums up members and traffic; 0 logs none."
+    })
   }
 } as const
 
@@ -258,7 +276,8 @@ export const ClusterConfigSchema = Schema.Struct({
   }),
   gossip: Schema.Struct(Struct.map(keys.gossip, fieldOf)),
   probes: Schema.Struct(Struct.map(keys.probes, fieldOf)),
-  limits: Schema.Struct(Struct.map(keys.limits, fieldOf))
+  limits: Schema.Struct(Struct.map(keys.limits, fieldOf)),
+  metrics: Schema.Struct(Struct.map(keys.metrics, fieldOf))
 })
 
 /**

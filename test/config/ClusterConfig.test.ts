@@ -72,6 +72,11 @@ describe("defaults", () => {
           sources: 4096,
           bootstrapPeers: 256,
           eventBuffer: 1024
+        },
+        metrics: {
+          serverPort: 0,
+          serverHost: NetAddress.ipFromStringUnsafe("127.0.0.1"),
+          logInterval: Duration.seconds(10)
         }
       })
     )
@@ -255,6 +260,8 @@ describe("make", () => {
     ["limits.members", { limits: { members: 2 ** 20 + 1 } }],
     ["limits.relays", { limits: { relays: 2 ** 16 + 1 } }],
     ["limits.eventBuffer", { limits: { eventBuffer: 0.5 } }],
+    ["metrics.serverPort", { metrics: { serverPort: 65536 } }],
+    ["metrics.logInterval", { metrics: { logInterval: -1 } }],
     ["nodeId", { nodeId: "18446744073709551616" }],
     ["nodeId", { nodeId: "-1" }]
   ])("refuses a %s out of bounds", (key, options) => {
@@ -278,6 +285,25 @@ describe("make", () => {
         probes: { indirectK: 0, suspectMultiplier: 0, suspectJitter: 0 }
       })
     ).toEqual([])
+  })
+
+  it("takes an IP address of this machine to serve at, and says what else it is", () => {
+    for (const serverHost of ["::1", "::ffff:10.0.0.1", NetAddress.ipFromStringUnsafe("0.0.0.0")]) {
+      expect(problems({ metrics: { serverHost } })).toEqual([])
+    }
+    expect(NetAddress.formatIp(made({ metrics: { serverHost: "::ffff:10.0.0.1" } }).metrics.serverHost)).toBe(
+      "10.0.0.1"
+    )
+    const expected = `expected an IP address without a port, such as "0.0.0.0" or "::1"`
+    const refused = (serverHost: string | NetAddress.IpAddress) =>
+      problems({ metrics: { serverHost } }).map(({ message }) => message)
+    expect(refused("localhost")).toEqual([
+      `\`metrics.serverHost\` is "localhost"; ${expected}; host names are not looked up`
+    ])
+    expect(refused("127.0.0.1:9090")).toEqual([`\`metrics.serverHost\` is "127.0.0.1:9090"; ${expected}`])
+    expect(refused(NetAddress.ipFromStringUnsafe("224.0.0.1"))).toEqual([
+      `\`metrics.serverHost\` is "224.0.0.1"; ${expected}; "224.0.0.1" is a multicast address, give the address of one host`
+    ])
   })
 
   it("refuses a probe timeout that is not less than the interval, and names both", () => {

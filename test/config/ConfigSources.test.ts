@@ -57,7 +57,7 @@ const tells = (text: string): boolean =>
 
 describe("names", () => {
   it("are those that are documented", () => {
-    expect(sections).toEqual(["network", "gossip", "probes", "limits"])
+    expect(sections).toEqual(["network", "gossip", "probes", "limits", "metrics"])
     expect(entries.map((entry) => entry.path)).toEqual([
       "network.bind",
       "network.advertise",
@@ -96,7 +96,10 @@ describe("names", () => {
       "limits.relays",
       "limits.sources",
       "limits.bootstrap_peers",
-      "limits.event_buffer"
+      "limits.event_buffer",
+      "metrics.server_port",
+      "metrics.server_host",
+      "metrics.log_interval_ms"
     ])
     expect(entries.flatMap(({ shortVariable }) => shortVariable ?? [])).toEqual([
       "GOSSIP_CLUSTER_KEY",
@@ -200,6 +203,10 @@ describe("precedence", () => {
         sources = 29
         bootstrap_peers = 30
         event_buffer = 31
+        [metrics]
+        server_port = 32
+        server_host = "::1"
+        log_interval_ms = 33
       `
       const key = `cluster_key = "${digits}"`
       for (const [given, absent] of [
@@ -378,7 +385,7 @@ describe("unknown names in a file", () => {
     ["[network.bind]\nport = 1", undefined],
     ["fanout = 1", "unknown key `fanout`; did you mean `gossip.fanout`?"],
     ["[gosip]\nfanout = 1", "unknown section `gosip`; did you mean `gossip`?"],
-    ["[tls]\ncert = 1", "unknown section `tls`; the sections are `network`, `gossip`, `probes`, `limits`"],
+    ["[tls]\ncert = 1", "unknown section `tls`; the sections are `network`, `gossip`, `probes`, `limits`, `metrics`"],
     [
       "[probes]\ncolour = 1",
       "unknown key `probes.colour`; the keys of `probes` are `interval_ms`, `timeout_ms`, `indirect_k`, " +
@@ -621,14 +628,21 @@ const limits = Arbitrary.all({
   eventBuffer: maybe(integer(1, 2 ** 20))
 })
 
+const metrics = Arbitrary.all({
+  serverPort: maybe(integer(0, 65535)),
+  serverHost: maybe(oneOf("0.0.0.0", "127.0.0.1", "::1", "::ffff:10.0.0.1")),
+  logInterval: maybe(time(0, 100_000))
+})
+
 const options = Arbitrary.map(
-  Arbitrary.all([network, encryption, gossip, probes, limits]),
-  ([network, encryption, gossip, probes, limits]): ClusterOptions => ({
+  Arbitrary.all([network, encryption, gossip, probes, limits, metrics]),
+  ([network, encryption, gossip, probes, limits, metrics]): ClusterOptions => ({
     ...network,
     ...encryption,
     gossip,
     probes,
-    limits
+    limits,
+    metrics
   })
 )
 
@@ -655,7 +669,8 @@ describe("round trips", () => {
           ...Object.keys(options),
           ...Object.keys(options.gossip ?? {}).map((name) => `gossip.${name}`),
           ...Object.keys(options.probes ?? {}).map((name) => `probes.${name}`),
-          ...Object.keys(options.limits ?? {}).map((name) => `limits.${name}`)
+          ...Object.keys(options.limits ?? {}).map((name) => `limits.${name}`),
+          ...Object.keys(options.metrics ?? {}).map((name) => `metrics.${name}`)
         ]
       )
     )
