@@ -62,6 +62,8 @@ export class FailureDetector extends Context.Service<
     readonly checks: DeathChecks
     /** Suspicions that run. */
     readonly suspicions: () => number
+    /** `listener` hears how long each probe that its target answered itself took, from PING to ACK, in ms. */
+    readonly onRoundTrip: (listener: (ms: number) => void) => void
     /** An ACK was merged. */
     readonly ack: (inbound: Inbound, now: number) => void
     /** A PING_REQ was merged. */
@@ -77,7 +79,7 @@ export class FailureDetector extends Context.Service<
         const { limits, probes } = yield* CurrentConfig
         const view = yield* LocalView
         const { packer, ...messenger } = yield* Messenger
-        const { alarm, every, random, watch } = yield* NodeClock
+        const { alarm, every, now: readClock, random, watch } = yield* NodeClock
         const { table } = view
         const interval = Duration.toMillis(probes.interval)
         const timeout = Duration.toMillis(probes.timeout)
@@ -104,6 +106,7 @@ export class FailureDetector extends Context.Service<
         const suspicions = new Map<number, Suspicion>()
         const deadlines = new DeadlineQueue()
         const cursor = new EntryCursor()
+        const roundTripListeners: Array<(ms: number) => void> = []
         let probe: Probe | undefined
         let stopped = false
 
@@ -195,7 +198,9 @@ export class FailureDetector extends Context.Service<
           const target = ring.next()
           probe = undefined
           if (target < 0) return
-          probe = { target, incarnation: table.incarnation[target]!, sentAt: now, relays: [], acknowledged: false }
+          // A tick may come a little before its time, and an answer as soon: so not `now`.
+          const sentAt = readClock()
+          probe = { target, incarnation: table.incarnation[target]!, sentAt, relays: [], acknowledged: false }
           counters.pings++
           messenger.ping(target, table.status[target] === Claim.Suspect, now)
         }
@@ -261,6 +266,9 @@ export class FailureDetector extends Context.Service<
           relays,
           checks,
           suspicions: () => suspicions.size,
+          onRoundTrip: (listener) => {
+            roundTripListeners.push(listener)
+          },
           ack: (inbound, now) => {
             const { replay, sender } = view.receipt
             if (sender < 0 || replay) return
@@ -268,7 +276,9 @@ export class FailureDetector extends Context.Service<
             if (inbound.has(IndirectAck)) return relayedAck(sender, inbound)
             if (probe?.target === sender && !probe.acknowledged) {
               probe.acknowledged = true
-              table.rtt[sender] = now - probe.sentAt
+              const took = now - probe.sentAt
+              table.rtt[sender] = took
+              for (const listener of roundTripListeners) listener(took)
             }
             relays.answer(sender, now, (datagram, limit, sealed) => {
               counters.relayed++

@@ -118,7 +118,7 @@ export class ClusterView {
   mergedUpdated = 0
   mergedStale = 0
   refutations = 0
-  conflicts = 0
+  readonly conflictsByKind: Record<Conflict["kind"], number> = { SameId: 0, SameAddress: 0 }
   replays = 0
   /** Nodes that found the table full. */
   refusedMembers = 0
@@ -130,6 +130,8 @@ export class ClusterView {
   readonly #reported = new Set<string>()
   /** Where the message that is being merged came from. */
   #source = new Uint8Array(PackedAddress.MaxLength)
+  /** By slot. */
+  #heardOf = new Float64Array(16)
   #conflictRefutedAt = -Infinity
   #by: NodeId.NodeId
   #aging: () => void = () => {}
@@ -373,6 +375,7 @@ export class ClusterView {
     table.heardIncarnation[slot] = header.incarnation
     table.heardHeartbeat[slot] = header.heartbeat
     table.setLevel(slot, header.level)
+    this.#hearOf(slot, now)
     PackedAddress.copy(inbound.source, 0, table.spoke, table.addressAt(slot))
     if (inbound.sealed) table.mark(slot, Mark.Sealed)
     else table.unmark(slot, Mark.Sealed)
@@ -519,6 +522,16 @@ export class ClusterView {
     return NodeId.fromWords(this.table.idHi[slot]!, this.table.idLo[slot]!)
   }
 
+  /** Claims that were conflicts, of both kinds. */
+  get conflicts(): number {
+    return this.conflictsByKind.SameId + this.conflictsByKind.SameAddress
+  }
+
+  /** When a member last spoke to us, or others told us something newer of its life, in ms of the monotonic clock. */
+  lastHeardOf(slot: number): number {
+    return this.#heardOf[slot]!
+  }
+
   slotOf(id: NodeId.NodeId): number {
     return this.table.index.get(NodeId.hi(id), NodeId.lo(id))
   }
@@ -544,6 +557,15 @@ export class ClusterView {
     for (const observer of this.#observers) observer.transition?.(transition)
   }
 
+  #hearOf(slot: number, now: number): void {
+    if (slot >= this.#heardOf.length) {
+      const grown = new Float64Array(this.table.phase.length)
+      grown.set(this.#heardOf)
+      this.#heardOf = grown
+    }
+    this.#heardOf[slot] = now
+  }
+
   #causeOf(ofSender: boolean): Cause {
     return ofSender ? { _tag: "Heard" } : { _tag: "Claimed", by: this.#by }
   }
@@ -562,6 +584,7 @@ export class ClusterView {
     left: number = 0
   ): void {
     const table = this.table
+    if (status === Claim.Alive) this.#hearOf(slot, now)
     const newLife = incarnation !== table.incarnation[slot]
     if (!newLife && status === table.status[slot] && address === undefined) {
       table.heartbeat[slot] = heartbeat
@@ -655,6 +678,7 @@ export class ClusterView {
     table.aliveHeartbeat[slot] = heartbeat
     table.since[slot] = now
     table.inserted[slot] = now
+    this.#hearOf(slot, now)
     table.file(slot, now)
     this.mergedNew++
     this.#emit("Joined", slot, { ...this.#before(slot), previousStatus }, this.#causeOf(ofSender), now)
@@ -742,7 +766,7 @@ export class ClusterView {
   }
 
   #reportConflict(kind: Conflict["kind"], id: NodeId.NodeId, address: NetAddress.InetAddress, now: number): void {
-    this.conflicts++
+    this.conflictsByKind[kind]++
     const key = `${kind} ${id} ${address}`
     if (this.#reported.has(key) || this.#reported.size >= MaxReportedConflicts) return
     this.#reported.add(key)

@@ -10,6 +10,7 @@ import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { readU32 } from "../wire/Bytes.ts"
+import { Kind } from "../wire/Header.ts"
 import { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import type * as WireError from "../wire/WireError.ts"
@@ -21,7 +22,7 @@ import { type RejectionReason, Rejections } from "./Rejections.ts"
 import * as SealedDatagram from "./SealedDatagram.ts"
 
 /** Datagrams that may wait to be sent; beyond, new ones are dropped and counted. */
-const MaxQueued = 8192
+export const MaxQueued = 8192
 /** Datagrams handed to the socket at once. */
 const SendBatch = 64
 /** Waits between attempts to open a broken socket again, in ms: doubled from the first to the last. */
@@ -92,12 +93,27 @@ export interface Rejection {
   readonly id: NodeId.NodeId
 }
 
+/** Datagrams and their bytes, as they are on the wire, by the `Kind` byte of the message inside. */
+export interface TrafficByKind {
+  readonly datagrams: Float64Array
+  readonly bytes: Float64Array
+}
+
+const trafficByKind = (): TrafficByKind => {
+  const length = Math.max(...Object.values(Kind)) + 1
+  return { datagrams: new Float64Array(length), bytes: new Float64Array(length) }
+}
+
 /** Plain counters, read when metrics are scraped. */
 export interface TransportCounters {
   datagramsIn: number
   bytesIn: number
   datagramsOut: number
   bytesOut: number
+  /** Messages handed on; what was dropped before is in `datagramsIn` and `bytesIn` only. */
+  readonly received: TrafficByKind
+  /** Messages taken into the send queue. */
+  readonly sent: TrafficByKind
   /** Datagrams that were not let in, did not open, or were no message, by reason. */
   readonly dropped: Record<DropReason, number>
   /** Datagrams that found the send queue full. */
@@ -126,8 +142,10 @@ export class Transport extends Context.Service<
     readonly advertised: NetAddress.InetAddress
     readonly advertisedFrom: AdvertiseSource
     readonly counters: TransportCounters
-    /** Datagrams that the socket's receive buffer had no room for. */
+    /** Datagrams that the receive buffers of all our sockets so far had no room for. */
     readonly receiveDropped: () => number
+    /** Datagrams that wait to be sent, at most `MaxQueued`. */
+    readonly queued: () => number
     /**
      * Queues a message. Never waits and never fails: a full queue drops it and counts. `sealed` says whether the
      * receiver is known to read sealed datagrams, which matters only while a cluster moves to encryption.
@@ -169,6 +187,11 @@ const bindError =
       ? new BindError({ address, kind: reason.kind, cause: reason.cause })
       : new BindError({ address, kind: "Unknown", cause: reason })
   }
+
+const count = ({ bytes, datagrams }: TrafficByKind, kind: number, length: number): void => {
+  datagrams[kind] = datagrams[kind]! + 1
+  bytes[kind] = bytes[kind]! + length
+}
 
 /** Packs a datagram's source, or returns `false` for one of an IPv6 zone that appeared after the socket was opened. */
 const readSource = (datagram: DatagramSocket.Datagram, into: Uint8Array): boolean => {
@@ -235,6 +258,8 @@ const make = Effect.gen(function* () {
     bytesIn: 0,
     datagramsOut: 0,
     bytesOut: 0,
+    received: trafficByKind(),
+    sent: trafficByKind(),
     dropped: {
       Truncated: 0,
       UnsupportedVersion: 0,
@@ -272,7 +297,9 @@ const make = Effect.gen(function* () {
       return
     }
     const seals = ring !== undefined && (mode === "required" || (mode === "accept" && sealed))
-    queue.push({ payload: seals ? ring.seal(message) : message, address: to })
+    const payload = seals ? ring.seal(message) : message
+    queue.push({ payload, address: to })
+    count(counters.sent, message[1]!, payload.length)
     waiting.openUnsafe()
     drained.closeUnsafe()
   }
@@ -379,6 +406,7 @@ const make = Effect.gen(function* () {
       counters.dropped[fault._tag]++
       return
     }
+    count(counters.received, inbound.header.kind, payload.length)
     receive(inbound, datagram)
   }
 
@@ -391,12 +419,17 @@ const make = Effect.gen(function* () {
     }
   })
 
+  /** What former sockets had no room for. */
+  let dropped = 0
+
   const reopen = Effect.gen(function* () {
     // A write to a socket without a reader waits for ever, so nobody may be in one meanwhile.
     yield* FiberHandle.clear(sender)
     yield* Scope.close(current.scope, Exit.void)
     const schedule = Schedule.min([Schedule.exponential(ReopenFirst), Schedule.spaced(ReopenLast)])
-    current = yield* open(rebind).pipe(Effect.retry(schedule), Effect.orDie)
+    const opened = yield* open(rebind).pipe(Effect.retry(schedule), Effect.orDie)
+    dropped += current.reader.dropped()
+    current = opened
     counters.reopened++
     yield* FiberHandle.run(sender, drain)
   })
@@ -415,7 +448,8 @@ const make = Effect.gen(function* () {
     advertised,
     advertisedFrom,
     counters,
-    receiveDropped: () => current.reader.dropped(),
+    receiveDropped: () => dropped + current.reader.dropped(),
+    queued: () => queue.length,
     send,
     bilingual: mode === "accept",
     keyRing,
