@@ -1,12 +1,28 @@
 /** Real nodes on a virtual network, on whatever clock the test runs on. */
-import { Clock, Context, Effect, Exit, Fiber, Layer, Random, Result, Scope, Stream } from "effect"
+import {
+  Array as Arr,
+  Clock,
+  Context,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Random,
+  Redacted,
+  Result,
+  Scope,
+  Stream
+} from "effect"
+import { Kdf, SecureRandom } from "effect/crypto"
 import { NetAddress } from "effect/net"
+import { DatagramSocket } from "effect/socket"
 import { TestClock } from "effect/testing"
 import { AntiEntropy } from "../../src/anti-entropy/AntiEntropy.ts"
 import { Cluster, type Components } from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { FailureDetector } from "../../src/detector/FailureDetector.ts"
 import type { Change } from "../../src/domain/Change.ts"
+import * as ClusterKey from "../../src/domain/ClusterKey.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { Gossip } from "../../src/gossip/Gossip.ts"
 import { Messenger } from "../../src/gossip/Messenger.ts"
@@ -15,6 +31,8 @@ import { Membership } from "../../src/membership/Membership.ts"
 import { type Host, type Link, type Sighting, VirtualNetwork } from "../../src/simulation/VirtualNetwork.ts"
 import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
 import { NodeClock } from "../../src/time/NodeClock.ts"
+import { Aead } from "../../src/transport/Aead.ts"
+import { KeyRing } from "../../src/transport/KeyRing.ts"
 import { Network } from "../../src/transport/Network.ts"
 import { Transport } from "../../src/transport/Transport.ts"
 import * as Message from "../../src/wire/Message.ts"
@@ -23,9 +41,11 @@ import * as Message from "../../src/wire/Message.ts"
 const LongestGoodbye = 3000
 
 /** A datagram as the network saw it, decoded. */
-export interface Seen extends Omit<Sighting, "payload"> {
+export interface Seen extends Sighting {
   readonly message: Message.Message
+  /** The length of the datagram, seal included. */
   readonly bytes: number
+  readonly sealed: boolean
 }
 
 /** A change with the time, in ms, at which it happened. */
@@ -49,7 +69,12 @@ export interface Puppet {
   readonly received: Array<Received>
   /** Sends a message, well-formed but as untrue as may be, to a node or address. */
   readonly send: (message: Message.Message, to: LabNode | string) => Effect.Effect<void>
+  /** Sends any bytes. */
+  readonly sendBytes: (payload: Uint8Array, to: LabNode | string) => Effect.Effect<void>
 }
+
+/** A ring of keys that belongs to the test. */
+export type Ring = KeyRing["Service"]
 
 export interface Received {
   readonly at: number
@@ -58,18 +83,107 @@ export interface Received {
   readonly bytes: number
 }
 
+type KeyRingKeys = Arr.NonEmptyReadonlyArray<Redacted.Redacted<ClusterKey.ClusterKey>>
+
 export class Lab {
   readonly network: VirtualNetwork
   readonly seen: Array<Seen> = []
+  /** Datagrams that are no message, or are sealed with none of the `rings`. */
+  readonly unread: Array<Sighting> = []
+  /** Reads sealed datagrams along. Without any, every datagram must be a message in the clear. */
+  readonly rings: Array<Ring> = []
+  /** Whether `seen` and `unread` take note; without, a flood is cheap. */
+  watching = true
+  readonly #forged = new WeakMap<Uint8Array, NetAddress.InetAddress>()
+  #attacker: DatagramSocket.Writer | undefined
   readonly #clock: Clock.Clock
   readonly #scopes: Array<Scope.Closeable> = []
 
   constructor(network: VirtualNetwork, clock: Clock.Clock) {
     this.network = network
     this.#clock = clock
-    network.onDatagram(({ payload, ...sighting }) => {
-      const message = Result.getOrThrow(Message.decode(payload))
-      this.seen.push({ ...sighting, message, bytes: payload.length })
+    network.onDatagram((sighting) => {
+      if (!this.watching) return
+      const { payload } = sighting
+      const read = this.read(payload)
+      if (read === undefined) this.unread.push(sighting)
+      else this.seen.push({ ...sighting, ...read, bytes: payload.length })
+    })
+  }
+
+  /** The message in a datagram, opened with the first of the `rings` that fits. */
+  read(payload: Uint8Array): { readonly message: Message.Message; readonly sealed: boolean } | undefined {
+    const plain = Message.decode(payload)
+    if (Result.isSuccess(plain)) return { message: plain.success, sealed: false }
+    if (this.rings.length === 0) throw plain.failure
+    for (const ring of this.rings) {
+      const opened = ring.open(payload)
+      if (!(opened instanceof Uint8Array)) continue
+      const message = Message.decode(opened)
+      if (Result.isSuccess(message)) return { message: message.success, sealed: true }
+    }
+    return undefined
+  }
+
+  /** A ring of these keys for the test's own use. */
+  static readonly ring = (keys: KeyRingKeys, clusterName = ""): Effect.Effect<Ring> =>
+    Effect.orDie(
+      Effect.provide(
+        KeyRing,
+        Layer.fresh(
+          Layer.provide(
+            KeyRing.layer({ keys, clusterName }),
+            Layer.mergeAll(Aead.layerNoble, Kdf.layerWebCrypto, SecureRandom.layerWebCrypto)
+          )
+        )
+      )
+    )
+
+  /** Sends bytes to a node with a source address that is not the sender's own. */
+  forge(payload: Uint8Array, from: string, to: LabNode) {
+    return Effect.gen({ self: this }, function* () {
+      this.#attacker ??= yield* this.#openAttacker()
+      // An array of its own, by which the node's socket knows it again.
+      const copy = payload.slice()
+      this.#forged.set(copy, NetAddress.inetAddressFromStringUnsafe(from))
+      yield* Effect.orDie(
+        this.#attacker.write({ payload: copy, address: NetAddress.inetAddressFromStringUnsafe(to.address) })
+      )
+    })
+  }
+
+  #openAttacker() {
+    return Effect.gen({ self: this }, function* () {
+      const scope = yield* Scope.make()
+      this.#scopes.push(scope)
+      const socket = yield* this.network
+        .host("attacker", ["10.66.0.1", "fd66::1"])
+        .network.socket(NetAddress.inetAddressFromStringUnsafe("[::]:666"))
+      yield* Effect.orDie(Scope.provide(socket.reader, scope))
+      return yield* Scope.provide(socket.writer, scope)
+    })
+  }
+
+  /** A host's network whose sockets believe what `forge` says of a datagram's source. */
+  #gullible(inner: Network["Service"]): Network["Service"] {
+    const rewritten = (datagram: DatagramSocket.Datagram): DatagramSocket.Datagram => {
+      const address = this.#forged.get(datagram.payload)
+      return address === undefined ? datagram : { payload: datagram.payload, address }
+    }
+    return Network.of({
+      interfaces: inner.interfaces,
+      socket: (address) =>
+        Effect.map(inner.socket(address), (socket) =>
+          DatagramSocket.make({
+            writer: socket.writer,
+            reader: Effect.map(socket.reader, (reader) => ({
+              address: reader.address,
+              dropped: () => reader.dropped(),
+              joinMulticast: (options) => reader.joinMulticast(options),
+              pull: Effect.map(reader.pull, (batch) => Arr.map(batch, rewritten))
+            }))
+          })
+        )
     })
   }
 
@@ -126,7 +240,7 @@ export class Lab {
       this.#scopes.push(scope)
       const config = Result.getOrThrow(ClusterConfig.make(options))
       const context = yield* Layer.buildWithScope(
-        Layer.provide(Cluster.layerComponents(config), Layer.succeed(Network, host.network)),
+        Layer.provide(Cluster.layerComponents(config), Layer.succeed(Network, this.#gullible(host.network))),
         scope
       ).pipe(Random.withSeed(name), Effect.provideService(Clock.Clock, clock))
       const cluster = Context.get(context, Cluster)
@@ -163,10 +277,12 @@ export class Lab {
         Effect.flatMap((batch) =>
           Effect.sync(() => {
             for (const { address, payload } of batch) {
+              const read = this.read(payload)
+              if (read === undefined) continue
               received.push({
                 at: this.now,
                 from: NetAddress.formatInet(address),
-                message: Result.getOrThrow(Message.decode(payload)),
+                message: read.message,
                 bytes: payload.length
               })
             }
@@ -176,19 +292,16 @@ export class Lab {
         Effect.ignore,
         Effect.forkIn(scope, { startImmediately: true })
       )
+      const sendBytes = (payload: Uint8Array, to: LabNode | string) => {
+        const destination = typeof to === "string" ? to : to.address
+        return Effect.orDie(writer.write({ payload, address: NetAddress.inetAddressFromStringUnsafe(destination) }))
+      }
       const puppet: Puppet = {
         host,
         address,
         received,
-        send: (message, to) => {
-          const destination = typeof to === "string" ? to : to.address
-          return Effect.orDie(
-            writer.write({
-              payload: Result.getOrThrow(Message.encode(message)),
-              address: NetAddress.inetAddressFromStringUnsafe(destination)
-            })
-          )
-        }
+        send: (message, to) => sendBytes(bytesOf(message), to),
+        sendBytes
       }
       return puppet
     })
@@ -277,6 +390,13 @@ export const sender = (id: number | bigint, incarnation = 0, heartbeat = 0, flag
   flags,
   level: 0
 })
+
+/** A message as a datagram in the clear. */
+export const bytesOf = (message: Message.Message): Uint8Array => Result.getOrThrow(Message.encode(message))
+
+/** A key of the cluster, by number. */
+export const keyOf = (n: number): Redacted.Redacted<ClusterKey.ClusterKey> =>
+  ClusterKey.fromBytes(new Uint8Array(ClusterKey.Length).fill(n))
 
 /** The entries of a message; none of a PING_REQ or LEAVE. */
 export const entriesOf = (message: Message.Message): ReadonlyArray<Message.MessageEntry> =>
