@@ -63,7 +63,11 @@ export class Cluster extends Context.Service<
     config: ClusterConfig.ClusterConfig
   ): Layer.Layer<Cluster | Membership | Components, StartError, Network> => Layer.fresh(node(config))
 
-  /** The same from options, checked when the layer is built. */
+  /**
+   * The same from options, checked when the layer is built. No file is read: with
+   * `clusterKeyFile` alone it fails with `NoKey`, where a platform's layer, as
+   * `NodeCluster.layer`, reads it.
+   */
   static readonly layerOptions = (
     options: ClusterConfig.ClusterOptions
   ): Layer.Layer<Cluster | Membership, StartError | ClusterConfig.ClusterConfigError, Network> =>
