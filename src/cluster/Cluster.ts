@@ -20,6 +20,7 @@ import type { Network } from "../transport/Network.ts"
 import { type AdvertiseError, type AdvertiseSource, type BindError, Transport } from "../transport/Transport.ts"
 import { Kind, RequestAck } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
+import { NodeMetrics } from "./NodeMetrics.ts"
 
 /**
  * LEAVE goes to every member up to this many, and to so many random ones of a
@@ -48,6 +49,8 @@ export class Cluster extends Context.Service<
     readonly leave: Effect.Effect<void>
     /** The keys that seal and open datagrams; none where encryption is off. */
     readonly keyRing: Option.Option<KeyRing["Service"]>
+    /** What this node counts and measures. */
+    readonly metrics: NodeMetrics["Service"]
   }
 >()("effect-gossip/cluster/Cluster") {
   /**
@@ -82,6 +85,7 @@ export type Components =
   | LocalView
   | Messenger
   | NodeClock
+  | NodeMetrics
   | ReliableDelivery
   | Transport
 
@@ -95,6 +99,7 @@ const make = Effect.gen(function* () {
   const detector = yield* FailureDetector
   const antiEntropy = yield* AntiEntropy
   const delivery = yield* ReliableDelivery
+  const metrics = yield* NodeMetrics
   const { packer } = messenger
 
   const acknowledge = (datagram: DatagramSocket.Datagram): void => {
@@ -191,7 +196,8 @@ const make = Effect.gen(function* () {
     advertised: transport.advertised,
     advertisedFrom: transport.advertisedFrom,
     leave: leaveOnce,
-    keyRing: transport.keyRing
+    keyRing: transport.keyRing,
+    metrics
   })
 })
 
@@ -228,6 +234,7 @@ const node = (config: ClusterConfig.ClusterConfig) => {
     keys(config)
   )
   return Layer.effect(Cluster, make).pipe(
+    Layer.provideMerge(NodeMetrics.layer),
     Layer.provideMerge(Layer.mergeAll(FailureDetector.layer, Gossip.layer, AntiEntropy.layer, ReliableDelivery.layer)),
     Layer.provideMerge(Layer.mergeAll(Messenger.layer, Membership.layer)),
     Layer.provideMerge(LocalView.layer),

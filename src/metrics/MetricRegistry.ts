@@ -1,0 +1,91 @@
+/**
+ * Series in a registry of one node's own, so that nodes of one process share none. Each is there from the start, and
+ * read from a plain counter when somebody asks: counting costs no more than that.
+ */
+import { Context, Metric } from "effect"
+import type { Family, HistogramFamily } from "./Families.ts"
+import { labelValue } from "./Families.ts"
+import * as MetricsJson from "./MetricsJson.ts"
+
+/** Gives the present value of a series. Cheap, and without effects. */
+export type Reading = () => number
+
+/** The readings of one metric: a single one, or one for each value of its label. */
+export type Source = Reading | Readonly<Record<string, Reading>>
+
+/** A source for each metric of a table. */
+export type Sources<F extends Readonly<Record<string, Family>>> = {
+  readonly [K in keyof F]: F[K]["label"] extends string ? Readonly<Record<string, Reading>> : Reading
+}
+
+/** Takes the next value of a histogram. */
+export type Observe = (value: number) => void
+
+const nothing = (): void => {}
+
+export class MetricRegistry {
+  readonly #registry: Metric.MetricRegistry = new Map()
+  /** What gives Effect's functions for metrics this registry. */
+  readonly context: Context.Context<never> = Context.make(Metric.MetricRegistry, this.#registry)
+
+  /** The registry, as the value of `Metric.MetricRegistry`. */
+  get registry(): Metric.MetricRegistry {
+    return this.#registry
+  }
+
+  /** Adds all series of a table of metrics. */
+  registerAll(families: Readonly<Record<string, Family>>, sources: Readonly<Record<string, Source>>): void {
+    for (const [name, family] of Object.entries(families)) {
+      const source = sources[name]
+      if (source !== undefined) this.#register(family, source)
+    }
+  }
+
+  /** Adds a histogram without a label, and returns what feeds it. */
+  histogram(family: HistogramFamily): Observe {
+    return this.#histogram(family, {})
+  }
+
+  /** Adds a histogram for each value of its label, and returns what feeds each. */
+  histogramsBy<V extends string>(
+    family: HistogramFamily & { readonly label: string },
+    values: ReadonlyArray<V>
+  ): (value: V) => Observe {
+    const observers = new Map(values.map((value) => [value, this.#histogram(family, { [family.label]: value })]))
+    return (value) => observers.get(value) ?? nothing
+  }
+
+  /** All series with their present values. */
+  get json(): MetricsJson.MetricsJson {
+    return MetricsJson.fromSnapshot(Metric.snapshotUnsafe(this.context))
+  }
+
+  #register(family: Family, source: Source): void {
+    if (typeof source === "function") return this.#series(family, undefined, source)
+    for (const [value, read] of Object.entries(source)) {
+      this.#series(family, { [family.label ?? ""]: value }, read)
+    }
+  }
+
+  #series({ help, name, type }: Family, attributes: Metric.Metric.AttributeSet | undefined, read: Reading): void {
+    const options = { description: help, attributes }
+    const idle = { update: nothing, modify: nothing }
+    if (type === "counter") {
+      const counter = Metric.counter(name, { ...options, incremental: true })
+      Metric.registerUnsafe(counter, this.context, { ...idle, get: () => ({ count: read(), incremental: true }) })
+    } else {
+      Metric.registerUnsafe(Metric.gauge(name, options), this.context, { ...idle, get: () => ({ value: read() }) })
+    }
+  }
+
+  #histogram({ bounds, help, name }: HistogramFamily, attributes: Metric.Metric.AttributeSet): Observe {
+    const histogram = Metric.histogram(name, { description: help, attributes, boundaries: bounds })
+    // Reading it makes the series, at 0.
+    histogram.valueUnsafe(this.context)
+    return (value) => histogram.updateUnsafe(value, this.context)
+  }
+}
+
+/** Readings of plain counters by name, with the names as values of a label. */
+export const readingsOf = (counters: Readonly<Record<string, number>>): Readonly<Record<string, Reading>> =>
+  Object.fromEntries(Object.keys(counters).map((name) => [labelValue(name), () => counters[name] ?? 0]))
