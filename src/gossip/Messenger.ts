@@ -1,5 +1,6 @@
 /** What a node has to say, and the way out: the queue of changes, the packer, and the transport behind them. */
 import { Context, Effect, Layer } from "effect"
+import type { NetAddress } from "effect/net"
 import type { DatagramSocket } from "effect/socket"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { LocalView } from "../membership/LocalView.ts"
@@ -70,9 +71,18 @@ export class Messenger extends Context.Service<
           selfChanged: () => queue.add(SelfSlot, true)
         })
 
+        /** Whether a member has not spoken to us in its present life, so that we do not know what it reads. */
+        const isUnheard = (slot: number): boolean =>
+          !table.has(slot, Mark.Heard) || table.heardIncarnation[slot] !== table.incarnation[slot]
+        /** Sealed first: to one that requires that, whoever sends in the clear after it is no stranger. */
+        const sendBoth = (message: Uint8Array, to: NetAddress.InetAddress): void => {
+          transport.send(message, to, true)
+          transport.send(message, to, false)
+        }
         const send = (slot: number, message: Uint8Array): void => {
           const route = (table.routes[slot] ??= transport.route(table.address, table.addressAt(slot)))
-          transport.send(message, route, table.has(slot, Mark.Sealed))
+          if (transport.bilingual && isUnheard(slot)) sendBoth(message, route)
+          else transport.send(message, route, table.has(slot, Mark.Sealed))
         }
         const pinged = (slot: number, ping: Uint8Array, now: number): void => {
           table.pinged[slot] = now
@@ -80,9 +90,8 @@ export class Messenger extends Context.Service<
         }
         const sendTo = (address: Uint8Array, message: Uint8Array): void => {
           const route = transport.route(address, 0)
-          // Whoever is there may read only one of the two.
-          if (transport.bilingual) transport.send(message, route, false)
-          transport.send(message, route, true)
+          if (transport.bilingual) sendBoth(message, route)
+          else transport.send(message, route, true)
         }
 
         const isUnproved = (slot: number): boolean => slot < 0 || !table.has(slot, Mark.Proved)

@@ -375,7 +375,8 @@ const make = Effect.gen(function* () {
     }
     if (opened._tag === "Plaintext") {
       if (mode === "accept") return payload
-      reject("Plaintext", payload, SealedDatagram.IdInHeader)
+      // A live member that says it sealed too does not know yet what we read. One that cannot seal is soon no member.
+      if (!isMember(source)) reject("Plaintext", payload, SealedDatagram.IdInHeader)
     } else if (opened._tag === "NotOpened") reject("OtherKey", payload, SealedDatagram.IdInClear)
     counters.dropped[opened._tag]++
     return undefined

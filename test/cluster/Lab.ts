@@ -8,7 +8,7 @@ import {
   Fiber,
   Layer,
   Random,
-  Redacted,
+  type Redacted,
   Result,
   Scope,
   Stream
