@@ -183,7 +183,8 @@ const serve = Effect.fnUntraced(
       if (!member.self) yield* Effect.logInfo(`${member.status} ${memberText(member)}: known since the start`)
     }
     yield* introduced.open
-    const { keyRing } = yield* Cluster
+    const { keyRing, metrics } = yield* Cluster
+    yield* metrics.logSummary(config.metrics.logInterval)
     if (Option.isSome(hangups) && Option.isSome(keyRing)) {
       const { path, signals } = hangups.value
       yield* Queue.take(signals).pipe(Effect.andThen(reload(path, keyRing.value)), Effect.forever, Effect.forkScoped)
