@@ -2,92 +2,35 @@
  * `gossip run`: one node, until a signal ends it.
  */
 import { Effect, Latch, Option, Queue, type Scope, Stream } from "effect"
-import { CliError, Command, Flag } from "effect/cli"
+import { CliError, Command } from "effect/cli"
 import { NetAddress } from "effect/net"
 import { Cluster } from "../cluster/Cluster.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
-import type { ConfigFileError } from "../config/ConfigFile.ts"
-import * as ConfigSources from "../config/ConfigSources.ts"
-import { encryptionModes, keys } from "../config/ConfigTable.ts"
 import type { Change } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { Membership } from "../membership/Membership.ts"
 import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
 import * as NodeCluster from "../node/NodeCluster.ts"
-import * as TextFile from "../node/TextFile.ts"
 import type { KeyInfo, KeyRing } from "../transport/KeyRing.ts"
 import { changeLine, durationText, memberText, mentioned } from "./ChangeLine.ts"
 import { Host } from "./Host.ts"
-
-const flags = {
-  bind: Flag.String("bind").pipe(Flag.withMetavar("ADDR"), Flag.withDescription(keys.network.bind.doc), Flag.optional),
-  peers: Flag.String("peers").pipe(
-    Flag.withMetavar("ADDR,ADDR"),
-    Flag.withDescription(keys.network.peers.doc),
-    Flag.atLeast(0)
-  ),
-  advertise: Flag.String("advertise").pipe(
-    Flag.withMetavar("ADDR"),
-    Flag.withDescription(keys.network.advertise.doc),
-    Flag.optional
-  ),
-  nodeId: Flag.String("node-id").pipe(
-    Flag.withMetavar("ID"),
-    Flag.withDescription(keys.network.nodeId.doc),
-    Flag.optional
-  ),
-  cluster: Flag.String("cluster").pipe(
-    Flag.withMetavar("NAME"),
-    Flag.withDescription(keys.network.cluster.doc),
-    Flag.optional
-  ),
-  encryption: Flag.Literals("encryption", encryptionModes).pipe(
-    Flag.withMetavar("MODE"),
-    Flag.withDescription(keys.network.encryption.doc),
-    Flag.optional
-  ),
-  clusterKeyFile: Flag.String("cluster-key-file").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("File with the keys of the cluster, one a line; the first one seals. SIGHUP reads it again."),
-    Flag.optional
-  ),
-  clusterKey: Flag.Redacted("cluster-key").pipe(
-    Flag.withMetavar("HEX"),
-    Flag.withDescription("Key of the cluster. Others on this machine can see it in the process list; a file is safer."),
-    Flag.optional
-  ),
-  allow: Flag.String("allow").pipe(
-    Flag.withMetavar("CIDR,CIDR"),
-    Flag.withDescription(keys.network.allow.doc),
-    Flag.atLeast(0)
-  ),
-  config: Flag.String("config").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("TOML file with the configuration; gossip.example.toml explains every key."),
-    Flag.optional
-  )
-}
-
-type Flags = Command.Command.Config.Infer<typeof flags>
+import * as NodeFlags from "./NodeFlags.ts"
 
 /**
  * Joins a cluster and logs what happens there, until SIGINT or SIGTERM; then it leaves.
  */
 export const run = Command.make(
   "run",
-  flags,
+  NodeFlags.flags,
   Effect.fnUntraced(
-    function* (flags: Flags) {
-      const { config, unknownVariables } = yield* load(flags)
-      for (const { name, suggestion } of unknownVariables) {
-        const hint = suggestion === undefined ? "" : `; did you mean ${suggestion}?`
-        yield* Effect.logWarning(`unknown environment variable ${name} has no effect${hint}`)
-      }
+    function* (flags: NodeFlags.Flags) {
+      const { config, unknownVariables } = yield* NodeFlags.load(flags)
+      for (const variable of unknownVariables) yield* Effect.logWarning(NodeFlags.unknownVariableText(variable))
       const hangups = yield* watchForHangups(config)
       yield* Effect.provide(serve(config, hangups), NodeCluster.layerConfig(config))
     },
     Effect.scoped,
-    Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: userMessage(cause) }))
+    Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: NodeFlags.errorText(cause) }))
   )
 ).pipe(
   Command.withShortDescription("Run a node: join a cluster and log who joins, fails and leaves."),
@@ -121,39 +64,6 @@ export const run = Command.make(
     }
   ])
 )
-
-const readFile = (path: string) => Effect.map(TextFile.read(path), (text) => ({ path, text }))
-
-const load = Effect.fnUntraced(function* (flags: Flags) {
-  const { env } = yield* Host
-  const file = yield* Effect.transposeOption(Option.map(flags.config, readFile))
-  return yield* ConfigSources.load({
-    flags: {
-      bind: Option.getOrUndefined(flags.bind),
-      // Given without a value it means nobody, and overrides what file and environment name.
-      peers: flags.peers.length === 0 ? undefined : flags.peers.flatMap(itemsIn),
-      advertise: Option.getOrUndefined(flags.advertise),
-      nodeId: Option.getOrUndefined(flags.nodeId),
-      cluster: Option.getOrUndefined(flags.cluster),
-      encryption: Option.getOrUndefined(flags.encryption),
-      clusterKeyFile: Option.getOrUndefined(flags.clusterKeyFile),
-      clusterKey: Option.getOrUndefined(flags.clusterKey),
-      // Given without a value it means everybody.
-      allow: flags.allow.length === 0 ? undefined : flags.allow.flatMap(itemsIn)
-    },
-    env,
-    file
-  })
-})
-
-const itemsIn = (list: string): ReadonlyArray<string> =>
-  list
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "")
-
-const userMessage = (error: ConfigFileError | TextFile.UnreadableFile | NodeCluster.StartError): string =>
-  error._tag === "ClusterConfigError" ? error.problems.map(({ message }) => message).join("\n") : error.message
 
 // A signal that comes while the node starts is not lost. Without a key file it keeps its meaning, that a terminal closed.
 const watchForHangups = Effect.fnUntraced(function* ({
