@@ -1,15 +1,15 @@
 /** The network as Node.js has it. */
 import * as NodeDatagramSocket from "@effect/platform-node/NodeDatagramSocket"
+import * as NodeDns from "@effect/platform-node/NodeDns"
 import { Effect, Layer, Result } from "effect"
-import { NetAddress } from "effect/net"
+import { type Dns, NetAddress } from "effect/net"
 import * as Os from "node:os"
 import { Network } from "../transport/Network.ts"
 
 /** Datagrams that may wait while a node is busy; beyond, the newest are dropped and counted. */
 const ReceiveBuffer = 4096
 
-/** UDP sockets and interfaces of this machine. */
-export const layer: Layer.Layer<Network> = Layer.succeed(Network, {
+const network: Layer.Layer<Network> = Layer.succeed(Network, {
   socket: (address) =>
     NodeDatagramSocket.make({
       bind: { address: address.address, port: address.port },
@@ -25,3 +25,6 @@ export const layer: Layer.Layer<Network> = Layer.succeed(Network, {
     )
   )
 })
+
+/** UDP sockets and interfaces of this machine, and its resolver for peers that are given by name. */
+export const layer: Layer.Layer<Network | Dns.Dns> = Layer.merge(network, NodeDns.layer)

@@ -1,0 +1,85 @@
+/** The addresses of peers that are given by name, asked of the platform's `Dns` anew each time. */
+import { Array as Arr, Effect, Order, Result, Schema } from "effect"
+import { AddressResolver, type Dns, Host, type NetAddress } from "effect/net"
+import type * as Peer from "../domain/Peer.ts"
+
+/** Hosts of one service that are looked up at a time. */
+const Concurrency = 16
+/** Hosts of one service that are looked up at all: those of the first priorities. */
+const MaxHosts = 256
+
+/** The addresses of a peer cannot be found out now; another time they may. */
+export class PeerLookupError extends Schema.TaggedError<PeerLookupError>()("PeerLookupError", {
+  /** The text of the peer. */
+  peer: Schema.String,
+  /** Why, to end a sentence. */
+  reason: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return `cannot look up the peer ${this.peer}: ${this.reason}`
+  }
+}
+
+const reasons: Readonly<Record<Dns.DnsErrorReason, string>> = {
+  NotFound: "there is no such name, or it has no addresses",
+  Timeout: "the name server does not answer",
+  Temporary: "the name server does not answer, or has trouble itself",
+  Refused: "the name server refuses to answer, or there is none",
+  ServerFailure: "the name server has trouble itself",
+  BadName: "the resolver refuses such a name",
+  InvalidResponse: "the answer makes no sense",
+  Unsupported: "this platform cannot ask for such records",
+  Unknown: "the resolver failed"
+}
+
+const because =
+  (peer: Peer.Named) =>
+  (cause: Dns.DnsError | NetAddress.NetAddressError): PeerLookupError =>
+    new PeerLookupError({
+      peer: peer.toString(),
+      reason: cause._tag === "DnsError" ? reasons[cause.reason] : cause.message,
+      cause
+    })
+
+const byPriority = Order.mapInput(Order.Number, ({ priority }: Dns.Srv) => priority)
+
+/**
+ * Looks up peers by a `Dns`. A name has all the addresses that the platform's resolver knows for it, of both families. A
+ * service has those of its records' hosts, each at its record's port, in the order of the priorities; weights are
+ * ignored, since all are contacted. A host of a service that has no address is passed over, while another has one.
+ *
+ * Link-local IPv6 addresses are left out, since a lookup does not tell the interface that they belong to.
+ */
+export const make = (
+  dns: Dns.Dns["Service"]
+): ((peer: Peer.Named) => Effect.Effect<ReadonlyArray<NetAddress.InetAddress>, PeerLookupError>) => {
+  const resolver = AddressResolver.make(dns)
+
+  const host = (name: Host.DomainName, port: number) =>
+    Effect.flatMap(Effect.fromResult(Host.hostPort(name, port)), (endpoint) => resolver.resolve(endpoint))
+
+  const service = Effect.fnUntraced(function* (peer: Peer.Service) {
+    const records = yield* Effect.mapError(dns.resolve(peer.name, "SRV"), because(peer))
+    // A record that names the root says that there is decidedly no such service.
+    const hosts = Arr.sort(
+      records.filter(({ port, target }) => target !== "." && port !== 0),
+      byPriority
+    )
+    if (hosts.length === 0) {
+      return yield* new PeerLookupError({ peer: peer.toString(), reason: "its records say that there is no service" })
+    }
+    const found = yield* Effect.forEach(
+      hosts.slice(0, MaxHosts),
+      ({ port, target }) => Effect.result(host(target, port)),
+      { concurrency: Concurrency }
+    )
+    const addresses = found.flatMap((result) => (Result.isSuccess(result) ? result.success : []))
+    const [failed] = found.flatMap((result) => (Result.isFailure(result) ? [result.failure] : []))
+    if (addresses.length === 0 && failed !== undefined) return yield* because(peer)(failed)
+    return addresses
+  })
+
+  return (peer) =>
+    peer._tag === "Service" ? service(peer) : Effect.mapError(host(peer.host, peer.port), because(peer))
+}
