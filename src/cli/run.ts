@@ -8,6 +8,7 @@ import { Cluster } from "../cluster/Cluster.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import type { Change } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
+import * as Peer from "../domain/Peer.ts"
 import { Membership } from "../membership/Membership.ts"
 import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
 import * as NodeCluster from "../node/NodeCluster.ts"
@@ -165,7 +166,7 @@ const introduce = Effect.fnUntraced(function* (config: ClusterConfig) {
   yield* Effect.logInfo(
     network.peers.length === 0
       ? "no peers: waits to be contacted"
-      : `joins through ${network.peers.map(NetAddress.formatInet).join(", ")}`
+      : `joins through ${network.peers.map(Peer.format).join(", ")}`
   )
 })
 
@@ -176,7 +177,7 @@ const remindOfPeers = Effect.fnUntraced(function* ({ network }: ClusterConfig) {
   yield* Effect.sleep("5 seconds")
   const members = yield* membership.members
   if (members.length === 1) {
-    yield* Effect.logWarning(`no answer yet from ${network.peers.map(NetAddress.formatInet).join(", ")}; keeps trying`)
+    yield* Effect.logWarning(`no answer yet from ${network.peers.map(Peer.format).join(", ")}; keeps trying`)
   }
 })
 

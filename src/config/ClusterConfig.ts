@@ -6,6 +6,7 @@ import { Predicate, Result } from "effect"
 import type { IpNetwork, NetAddress } from "effect/net"
 import type { ClusterKey } from "../domain/ClusterKey.ts"
 import type { NodeId } from "../domain/NodeId.ts"
+import type { Peer } from "../domain/Peer.ts"
 import type { ClusterConfig, Given, Problem } from "./ConfigResolution.ts"
 import { ClusterConfigError, noKey, resolve, show } from "./ConfigResolution.ts"
 import type { Entry } from "./ConfigTable.ts"
@@ -22,8 +23,8 @@ type OptionOf<A> = A extends Duration.Duration
     ? string | NetAddress.InetAddress
     : A extends NetAddress.IpAddress
       ? string | NetAddress.IpAddress
-      : A extends ReadonlyArray<NetAddress.InetAddress>
-        ? ReadonlyArray<string | NetAddress.InetAddress>
+      : A extends ReadonlyArray<Peer>
+        ? ReadonlyArray<string | Peer>
         : A extends ReadonlyArray<IpNetwork.IpNetwork>
           ? ReadonlyArray<string | IpNetwork.IpNetwork>
           : A extends Redacted.Redacted<ClusterKey>
@@ -42,7 +43,7 @@ type OtherOptions = {
 
 /**
  * What a program may pass: any part of a configuration. The keys of `network` stand at the top, the others in their
- * sections. Addresses, networks and the cluster key may be texts, times any `Duration.Input` (a bare number is
+ * sections. Addresses, peers, networks and the cluster key may be texts, times any `Duration.Input` (a bare number is
  * milliseconds), and a node id the text of one. What is left out or `undefined` takes its default.
  */
 export interface ClusterOptions extends NetworkOptions, OtherOptions {}

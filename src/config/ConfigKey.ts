@@ -17,6 +17,7 @@ import {
 import { IpNetwork, NetAddress } from "effect/net"
 import * as ClusterKey from "../domain/ClusterKey.ts"
 import * as NodeId from "../domain/NodeId.ts"
+import * as Peer from "../domain/Peer.ts"
 
 /**
  * What a key can be in a file.
@@ -303,27 +304,52 @@ export const advertisedAddress = (spec: { readonly doc: string }): ConfigKey<Net
   fromOption: addressFromOption
 })
 
+const parsePeer = (text: string): Result.Result<Peer.Peer, string> =>
+  Peer.looksNamed(text)
+    ? Result.mapError(Peer.namedFromString(text), (reason) => `${JSON.stringify(text)} ${reason}`)
+    : parseAddress("peer", text)
+
+const PeerSchema = Schema.declare(Peer.isPeer)
+
+const peerFromText: Schema.Codec<Peer.Peer, string> = Schema.String.pipe(
+  Schema.decodeTo(
+    PeerSchema,
+    SchemaTransformation.transformEffect<Peer.Peer, string>({
+      decode: (text) =>
+        Result.match(parsePeer(text), {
+          onFailure: (message) => Effect.fail(invalid(message)),
+          onSuccess: (peer) => Effect.succeed(peer)
+        }),
+      encode: (peer) => Effect.succeed(Peer.format(peer))
+    })
+  )
+)
+
+const peerFromOption = (option: unknown): unknown => (Peer.isPeer(option) ? Peer.format(option) : option)
+
 /**
- * A list of addresses to contact, each with its port. What is named twice is kept once.
+ * A list of peers to contact: addresses and names, each with its port, and services. What is named twice is kept once.
  */
-export const peerAddresses = (spec: { readonly doc: string }): ConfigKey<ReadonlyArray<NetAddress.InetAddress>> => ({
-  schema: Schema.Array(addressSchema("peer")).pipe(
+export const peerList = (spec: { readonly doc: string }): ConfigKey<ReadonlyArray<Peer.Peer>> => ({
+  schema: Schema.Array(peerFromText).pipe(
     Schema.decodeTo(
-      Schema.Array(InetAddress),
-      SchemaTransformation.transform<ReadonlyArray<NetAddress.InetAddress>, ReadonlyArray<NetAddress.InetAddress>>({
+      Schema.Array(PeerSchema),
+      SchemaTransformation.transform<ReadonlyArray<Peer.Peer>, ReadonlyArray<Peer.Peer>>({
         decode: Arr.dedupe,
         encode: (peers) => peers
       })
     )
   ),
-  field: Schema.Array(InetAddress),
+  field: Schema.Array(PeerSchema),
   default: [],
   ...plain,
   list: true,
   doc: spec.doc,
-  expected: `a list of IP addresses with ports, such as "10.0.0.5:7946" and "[fd00::5]:7946"`,
+  expected:
+    `a list of IP addresses with ports, such as "10.0.0.5:7946" and "[fd00::5]:7946", of names with ports, such as ` +
+    `"seed.example:7946", or of services, such as "dns+srv://_gossip._udp.example"`,
   fromText: listFromText,
-  fromOption: (option) => (Arr.isArray(option) ? option.map(addressFromOption) : option)
+  fromOption: (option) => (Arr.isArray(option) ? option.map(peerFromOption) : option)
 })
 
 /**

@@ -4,6 +4,7 @@
  */
 import { Duration, Predicate, Result, Schema } from "effect"
 import { IpNetwork, NetAddress } from "effect/net"
+import * as Peer from "../domain/Peer.ts"
 import type { ConfigKey } from "./ConfigKey.ts"
 import { decode, maximumTimer } from "./ConfigKey.ts"
 import type { Entry } from "./ConfigTable.ts"
@@ -87,7 +88,7 @@ export const show = (value: unknown): string => {
 const showWhole = (value: unknown): string => {
   if (Predicate.isString(value)) return JSON.stringify(value)
   if (Duration.isDuration(value)) return `${Duration.toMillis(value)} ms`
-  if (NetAddress.isInetAddress(value)) return NetAddress.formatInet(value)
+  if (Peer.isPeer(value)) return Peer.format(value)
   if (NetAddress.isIpAddress(value)) return JSON.stringify(NetAddress.formatIp(value))
   if (IpNetwork.isIpNetwork(value)) return JSON.stringify(IpNetwork.format(value))
   if (Array.isArray(value)) return `[${value.map(showWhole).join(", ")}]`
@@ -236,7 +237,9 @@ function* conflicts(
     }
   }
 
-  const strange = peers.filter((peer) => !canExchange(bind, peer))
+  // What a name stands for is not known before it is looked up.
+  const addresses = peers.filter(NetAddress.isInetAddress)
+  const strange = addresses.filter((peer) => !canExchange(bind, peer))
   const [first] = strange
   if (first !== undefined) {
     yield {
@@ -246,7 +249,7 @@ function* conflicts(
         `${familyOf(first)} address: name ${familyOf(bind)} peers, or bind ${wildcards(first)}`
     }
   }
-  const remote = peers.filter((peer) => canExchange(bind, peer) && !NetAddress.isLoopback(peer.address))
+  const remote = addresses.filter((peer) => canExchange(bind, peer) && !NetAddress.isLoopback(peer.address))
   const [nearest] = remote
   if (nearest !== undefined && NetAddress.isLoopback(bind.address)) {
     yield {
@@ -278,7 +281,7 @@ function* conflicts(
         "one of these networks, or add one"
     }
   }
-  const unheard = peers.filter((peer) => !allowed(peer))
+  const unheard = addresses.filter((peer) => !allowed(peer))
   if (unheard.length > 0) {
     yield {
       keys: [keys.network.peers, keys.network.allow],
@@ -315,8 +318,11 @@ export const noKey =
 
 const familyOf = (address: NetAddress.InetAddress): string => NetAddress.familyOf(address)
 
-// Only `::` takes both families; any other address those of its own.
-const canExchange = (bind: NetAddress.InetAddress, other: NetAddress.InetAddress): boolean =>
+/**
+ * Whether a socket bound to one address can send to another and hear from it: `::` takes both families, any other
+ * address those of its own.
+ */
+export const canExchange = (bind: NetAddress.InetAddress, other: NetAddress.InetAddress): boolean =>
   familyOf(bind) === familyOf(other) || (NetAddress.isInetAddressV6(bind) && NetAddress.isUnspecified(bind.address))
 
 const wildcards = (address: NetAddress.InetAddress): string =>

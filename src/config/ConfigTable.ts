@@ -22,7 +22,7 @@ import {
   networks,
   nodeId,
   path,
-  peerAddresses,
+  peerList,
   toggle
 } from "./ConfigKey.ts"
 
@@ -52,8 +52,8 @@ export const keys = {
     advertise: advertisedAddress({
       doc: "Address at which the others reach this node, where it is not the bound one."
     }),
-    peers: peerAddresses({
-      doc: "Members to contact at the start; any one of them is enough to join."
+    peers: peerList({
+      doc: "Members to contact at the start, by address, name or service; any one of them is enough to join."
     }),
     nodeId: nodeId({
       doc: "Identity of this node; drawn at random at each start when not given."

@@ -1,5 +1,5 @@
 /** Dissemination: rounds, telling a node about itself, finding the first members and those lost in a partition. */
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer, Result } from "effect"
 import type { DatagramSocket } from "effect/socket"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
@@ -10,6 +10,7 @@ import { Kind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { BootstrapPeers } from "./BootstrapPeers.ts"
 import { HealList } from "./HealList.ts"
+import * as Lookups from "./Lookups.ts"
 import { growth } from "./MessagePacker.ts"
 import { looseClaim, Messenger } from "./Messenger.ts"
 
@@ -27,6 +28,9 @@ export interface GossipCounters {
   sent: number
   told: number
   healsTried: number
+  /** Lookups of peers that are given by name, and those that gave nothing to contact. */
+  lookups: number
+  lookupsFailed: number
 }
 
 export class Gossip extends Context.Service<
@@ -52,7 +56,7 @@ export class Gossip extends Context.Service<
       const { alarm, every, now: readClock, random } = yield* NodeClock
       const { table } = view
 
-      const counters: GossipCounters = { rounds: 0, sent: 0, told: 0, healsTried: 0 }
+      const counters: GossipCounters = { rounds: 0, sent: 0, told: 0, healsTried: 0, lookups: 0, lookupsFailed: 0 }
       const healList = new HealList(Duration.toMillis(gossip.healTimeout))
       const peers = new BootstrapPeers(network.peers, table.inetAddress(SelfSlot), readClock())
       let stopped = false
@@ -104,14 +108,38 @@ export class Gossip extends Context.Service<
         for (const chunk of packer.introduction()) messenger.reply(seed.datagram, chunk, seed.sealed)
       }
 
+      const contact = (address: Uint8Array): void => messenger.sendTo(address, packer.contact())
+
+      const lookUp = yield* Lookups.make((peer, result) => {
+        const now = readClock()
+        counters.lookups++
+        if (Result.isFailure(result)) {
+          counters.lookupsFailed++
+          peers.notFound(peer, now)
+        } else {
+          const addresses = peers.found(peer, result.success, table, now)
+          if (!stopped) for (const address of addresses) contact(address)
+        }
+        contacts.reset()
+      })
+
       const contacts = yield* alarm("contacts", {
         next: () => (stopped ? Infinity : Math.min(peers.nextContact(), seed?.nextAt ?? Infinity)),
         fire: (now) => {
-          peers.contactDue(now, (address) => messenger.sendTo(address, packer.contact()))
+          peers.contactDue(now, contact)
+          lookUp(peers.lookupsDue(now))
           introduce(now)
         }
       })
       contacts.reset()
+
+      view.observe({
+        transition: ({ now }) => {
+          if (table.live > 1 || stopped) return
+          peers.alone(now)
+          contacts.reset()
+        }
+      })
 
       const peerAnswered = (datagram: DatagramSocket.Datagram, now: number): void => {
         if (introduced || seed !== undefined || stopped) return
@@ -134,12 +162,18 @@ export class Gossip extends Context.Service<
       const heal = (now: number): void => {
         if (stopped) return
         const absent = peers.absent(table)
-        const total = healList.size + absent.length
+        const names = peers.absentNames(table)
+        const total = healList.size + absent.length + names.length
         if (total === 0) return
         counters.healsTried++
         const chosen = Math.floor(random() * total)
         const address = absent[chosen]
-        if (address !== undefined) return messenger.sendTo(address, packer.contact())
+        if (address !== undefined) return contact(address)
+        const name = names[chosen - absent.length]
+        if (name !== undefined) {
+          peers.lookUp(name)
+          return lookUp([name])
+        }
         const claim = healList.pick(random, now, taken)
         if (claim !== undefined) messenger.pingWithClaim(claim, now)
       }

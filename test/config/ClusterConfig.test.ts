@@ -1,10 +1,11 @@
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Duration, Equal, Redacted, Result } from "effect"
-import { IpNetwork, NetAddress } from "effect/net"
+import { Host, IpNetwork, NetAddress } from "effect/net"
 import { inspect } from "node:util"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import type { ClusterOptions } from "../../src/config/ClusterConfig.ts"
 import * as ClusterKey from "../../src/domain/ClusterKey.ts"
+import * as Peer from "../../src/domain/Peer.ts"
 import { distance, nearest } from "../../src/config/Suggestion.ts"
 
 const made = (options: ClusterOptions) => Result.getOrThrow(ClusterConfig.make(options))
@@ -119,6 +120,27 @@ describe("make", () => {
     )
   })
 
+  it("takes peers by name and by service, and says nothing of where they are", () => {
+    const peers = [
+      "10.0.0.1:1",
+      "Seed.Example:7946",
+      "seed.example:7946",
+      "localhost:1",
+      "DNS+SRV://_Gossip._udp.example"
+    ]
+    const { network } = made({ bind: "10.0.0.5:1", allow: ["10.0.0.0/8"], peers })
+    expect(network.peers).toEqual([
+      inet("10.0.0.1:1"),
+      new Peer.Name({ host: Host.domainNameFromStringUnsafe("seed.example"), port: 7946 }),
+      new Peer.Name({ host: Host.domainNameFromStringUnsafe("localhost"), port: 1 }),
+      new Peer.Service({ name: Host.domainNameFromStringUnsafe("_gossip._udp.example") })
+    ])
+    expect(made({ bind: "10.0.0.5:1", peers: network.peers }).network.peers).toEqual(network.peers)
+    expect(problems({ bind: "10.0.0.5:1", peers: [...network.peers, "[fd00::1]:1"] })[0]?.message).toContain(
+      "`peers` has [[fd00::1]:1] and"
+    )
+  })
+
   it("makes mapped IPv4 addresses plain, and names each peer once", () => {
     const { network } = made({
       bind: "[::]:7946",
@@ -141,9 +163,22 @@ describe("make", () => {
   })
 
   it.each([
-    ["db1:7946", /host names are not looked up/],
-    ["localhost:7946", /host names are not looked up/],
-    ["db", /host names are not looked up/],
+    ["db", /"db" has no port$/],
+    ["db:", /"db:" has no port$/],
+    ["db:0", /has port 0/],
+    ["db:65536", /"65536", which is no whole number from 1 to 65535/],
+    ["db:07946", /"07946", which is no whole number/],
+    ["db:gossip", /"gossip", which is no whole number/],
+    ["-db:7946", /is no name of a host: .*hyphen/],
+    ["a..b:7946", /is no name of a host: .*empty/],
+    [`${"x".repeat(64)}:7946`, /is no name of a host: .*63/],
+    ["me@db:7946", /is no name of a host: /],
+    ["db.1:7946", /is no name of a host: .*numeric/],
+    ["dns://db", /begins with "dns:\/\/", where only dns\+srv:\/\/ is known/],
+    ["dns+srv://_gossip._udp.example:7946", /has a port, which a service's records give/],
+    ["dns+srv://", /is no name of a host: .*empty/],
+    ["dns+srv://.", /is the root of DNS/],
+    ["dns+srv://a/b", /is no name of a host: /],
     ["10.0.0.1", /has no port/],
     ["[fd00::1]", /has no port/],
     ["fd00::1", /bracketed/],

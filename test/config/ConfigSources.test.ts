@@ -254,7 +254,18 @@ const wrong = {
   time: [`"soon"`, `"5 seconds"`, "true", "-1", "-0.5", "nan", "inf", "-inf", "0.0001", "1e300", "[]", "{ a = 1 }"],
   number: [`"many"`, `"3"`, "false", "-1", "nan", "inf", "1e9", "[1]", "{ a = 1 }", "2020-01-01T00:00:00Z"],
   toggle: [`"true"`, `"yes"`, "1", "0", "nan", "[true]", "{ a = 1 }"],
-  list: [`"10.0.0.1:1"`, `"x"`, "1", "true", "[1]", `["x"]`, `["127.0.0.1:1", "x:1"]`, "[[]]", "{ a = 1 }"],
+  list: [
+    `"10.0.0.1:1"`,
+    `"x"`,
+    "1",
+    "true",
+    "[1]",
+    `["x"]`,
+    `["127.0.0.1:1", "x:0"]`,
+    `["dns://x"]`,
+    "[[]]",
+    "{ a = 1 }"
+  ],
   networks: [`"10.0.0.0/8"`, "1", "true", "[1]", `["x"]`, `["10.0.0.1/8"]`, `["10.0.0.0/33"]`, `["1.2.3.4:1"]`, "[[]]"],
   text: [`"nowhere"`, `"1.5"`, `""`, "-1", "1.5", "nan", "true", "[]", "{ a = 1 }", "2020-01-01T00:00:00Z"],
   name: [`"${"x".repeat(256)}"`, `"${"é".repeat(128)}"`, `"${digits}"`, "1", "nan", "true", "[]", "{ a = 1 }"],
@@ -543,6 +554,9 @@ const mapped = Arbitrary.map(v4, (text) => `[::ffff:${text.replace(":", "]:")}`)
 const either = <A>(...arbitraries: readonly [Arbitrary.Arbitrary<A>, ...ReadonlyArray<Arbitrary.Arbitrary<A>>]) =>
   Arbitrary.flatMap(oneOf(...arbitraries), (arbitrary) => arbitrary)
 
+// A host name reaches whatever it stands for.
+const named = oneOf("seed.example:7946", "SEED.example.:1", "dns+srv://_gossip._udp.example", "bücher.example:65535")
+
 // The peers and the advertised address that a bound address can reach.
 const reachable = { "0.0.0.0": either(v4, mapped), "[fd00::1]": v6, "[::]": either(v4, v6, mapped) }
 
@@ -551,7 +565,7 @@ const network = Arbitrary.flatMap(oneOf("0.0.0.0", "[fd00::1]", "[::]"), (host) 
   return Arbitrary.all({
     bind: Arbitrary.map(integer(0, 65535), (port) => `${host}:${port}`),
     advertise: maybe(one),
-    peers: maybe(Arbitrary.array(one, { maxLength: 5 })),
+    peers: maybe(Arbitrary.array(either(one, named), { maxLength: 5 })),
     nodeId: maybe(Arbitrary.schema(NodeId.NodeId)),
     reliableAckTimeout: maybe(time(1, 5000)),
     reliableMaxRetries: maybe(integer(0, 10)),

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { NetAddress } from "effect/net"
+import { Host, NetAddress } from "effect/net"
 import * as fc from "fast-check"
 import * as Claim from "../../src/domain/Claim.ts"
-import { BackoffFirst, BackoffLast, BootstrapPeers } from "../../src/gossip/BootstrapPeers.ts"
+import * as Peer from "../../src/domain/Peer.ts"
+import { BackoffFirst, BackoffLast, BootstrapPeers, MaxAddresses } from "../../src/gossip/BootstrapPeers.ts"
 import { MemberTable, Phase } from "../../src/membership/MemberTable.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
 
@@ -106,5 +107,140 @@ describe("bootstrap peers", () => {
       }),
       { numRuns: 200 }
     )
+  })
+})
+
+describe("peers by name", () => {
+  const seed = new Peer.Name({ host: Host.domainNameFromStringUnsafe("seed.example"), port: 7946 })
+  const service = new Peer.Service({ name: Host.domainNameFromStringUnsafe("_gossip._udp.example") })
+  const nobody = new MemberTable(1)
+  const spoke = (peers: BootstrapPeers, n: number) => peers.answered(PackedAddress.pack(addressOf(n)), 0, n)
+  const found = (peers: BootstrapPeers, at: ReadonlyArray<number>, now: number, table = nobody) =>
+    peers.found(seed, at.map(addressOf), table, now).map(text)
+
+  it("are looked up at once, and again at waits doubled from 500 ms to 10 s after each lookup", () => {
+    const peers = new BootstrapPeers([seed], self, 0)
+    assert.strictEqual(peers.waiting, 1)
+    const times: Array<number> = []
+    for (let i = 0; i < 8; i++) {
+      const at = peers.nextContact()
+      assert.deepStrictEqual(contacted(peers, at), [])
+      assert.deepStrictEqual(peers.lookupsDue(at - 1), [])
+      assert.deepStrictEqual(peers.lookupsDue(at), [seed])
+      times.push(at)
+      // Not again while it takes.
+      assert.deepStrictEqual([peers.nextContact(), peers.lookupsDue(at + 60_000)], [Infinity, []])
+      if (i % 2 === 0) peers.notFound(seed, at + 1000)
+      else assert.deepStrictEqual(found(peers, [i], at + 1000), [`10.0.0.${i}:7946`])
+    }
+    assert.deepStrictEqual(times, [0, 1500, 3500, 6500, 11_500, 20_500, 31_500, 42_500])
+  })
+
+  it("are each one, beside addresses, and looked up each by itself", () => {
+    const again = new Peer.Name({ host: seed.host, port: seed.port })
+    const peers = new BootstrapPeers([addressOf(1), again, service, seed], self, 0)
+    assert.strictEqual(peers.waiting, 3)
+    assert.deepStrictEqual(contacted(peers, 0), ["10.0.0.1:7946"])
+    assert.deepStrictEqual(peers.lookupsDue(0).map(String), [String(seed), String(service)])
+    peers.notFound(service, 0)
+    assert.deepStrictEqual(peers.lookupsDue(500), [service])
+  })
+
+  it("stand for each of their addresses once, in order, and not for ours or one that nobody can have", () => {
+    const peers = new BootstrapPeers([seed], self, 0)
+    const all = [
+      addressOf(3),
+      self,
+      addressOf(1),
+      inet("[::ffff:10.0.0.3]:7946"),
+      inet("0.0.0.0:1"),
+      inet("10.0.0.2:0")
+    ]
+    assert.deepStrictEqual(peers.found(seed, all, nobody, 0).map(text), ["10.0.0.3:7946", "10.0.0.1:7946"])
+    // Nothing but ourselves: we are the first of what the name stands for.
+    assert.deepStrictEqual(found(peers, [250], 0), [])
+    assert.strictEqual(peers.waiting, 1)
+  })
+
+  it("stand for 256 addresses and no more", () => {
+    const peers = new BootstrapPeers([seed], self, 0)
+    const many = Array.from({ length: 300 }, (_, i) => inet(`10.1.${i >> 8}.${i & 255}:1`))
+    const all = peers.found(seed, [...many, ...many], nobody, 0).map(text)
+    assert.strictEqual(MaxAddresses, 256)
+    assert.deepStrictEqual(all, many.slice(0, 256).map(NetAddress.formatInet))
+  })
+
+  it("have answered when somebody at one of their last addresses has", () => {
+    const peers = new BootstrapPeers([seed, addressOf(2)], self, 0)
+    peers.lookupsDue(0)
+    assert.isFalse(spoke(peers, 1))
+    found(peers, [1, 2, 3], 0)
+    found(peers, [2, 3], 0)
+    assert.isFalse(spoke(peers, 1))
+    assert.strictEqual(peers.waiting, 2)
+    // Address and name at once.
+    assert.isTrue(spoke(peers, 2))
+    assert.deepStrictEqual([peers.waiting, peers.nextContact(), peers.lookupsDue(60_000)], [0, Infinity, []])
+    assert.isFalse(spoke(peers, 3))
+  })
+
+  it("wait for an answer again, from the shortest wait on, when we are alone", () => {
+    const peers = new BootstrapPeers([seed, addressOf(9)], self, 0)
+    peers.alone(0)
+    assert.strictEqual(peers.waiting, 2)
+    for (const now of [0, 500, 1500]) {
+      assert.deepStrictEqual(peers.lookupsDue(now), [seed])
+      found(peers, [1], now)
+    }
+    spoke(peers, 1)
+    spoke(peers, 9)
+    assert.strictEqual(peers.waiting, 0)
+    peers.alone(70_000)
+    // Who was given by address is a matter of healing.
+    assert.deepStrictEqual([peers.waiting, peers.nextContact()], [1, 70_000])
+    assert.deepStrictEqual(peers.absentNames(nobody), [])
+    assert.deepStrictEqual(peers.lookupsDue(70_000), [seed])
+    found(peers, [1], 70_000)
+    assert.strictEqual(peers.nextContact(), 70_500)
+  })
+
+  it("that answered are absent when no live member is at any of their last addresses", () => {
+    const peers = new BootstrapPeers([seed, service], self, 0)
+    peers.lookupsDue(0)
+    found(peers, [1, 2], 0)
+    assert.deepStrictEqual(peers.absentNames(nobody), [])
+    spoke(peers, 1)
+    assert.deepStrictEqual(peers.absentNames(nobody), [seed])
+    assert.deepStrictEqual(peers.absent(nobody), [])
+    for (const [n, at, status] of [
+      [1, 99, Claim.Alive],
+      [7, 2, Claim.Suspect],
+      [7, 1, Claim.Alive]
+    ] as const) {
+      assert.deepStrictEqual(peers.absentNames(tableOf(n, addressOf(at), status)), [])
+    }
+    assert.deepStrictEqual(peers.absentNames(tableOf(1, addressOf(1), Claim.Dead)), [seed])
+    // While it is looked up it is no candidate, and then it may be somewhere else, where a member is.
+    peers.lookUp(seed)
+    assert.deepStrictEqual(peers.absentNames(nobody), [])
+    assert.deepStrictEqual(found(peers, [5, 6], 10, tableOf(7, addressOf(6), Claim.Alive)), [])
+    peers.lookUp(seed)
+    assert.deepStrictEqual(found(peers, [5, 6], 20, tableOf(7, addressOf(8), Claim.Alive)), [
+      "10.0.0.5:7946",
+      "10.0.0.6:7946"
+    ])
+    peers.lookUp(seed)
+    peers.notFound(seed, 30)
+    assert.deepStrictEqual(peers.absentNames(tableOf(7, addressOf(6), Claim.Alive)), [])
+  })
+
+  it("lose an address at which we found ourselves for good, and go on waiting", () => {
+    const peers = new BootstrapPeers([seed], self, 0)
+    assert.deepStrictEqual(found(peers, [1, 2], 0), ["10.0.0.1:7946", "10.0.0.2:7946"])
+    peers.foundSelf(PackedAddress.pack(addressOf(1)))
+    peers.foundSelf(PackedAddress.pack(addressOf(77)))
+    assert.deepStrictEqual(found(peers, [1, 2, 77], 500), ["10.0.0.2:7946", "10.0.0.77:7946"])
+    assert.isFalse(spoke(peers, 1))
+    assert.strictEqual(peers.waiting, 1)
   })
 })
