@@ -4,7 +4,7 @@
  * Effect's clock, so on a `TestClock` or a virtual clock nothing really waits.
  */
 import { Clock, Effect, type Scope } from "effect"
-import { NetAddress } from "effect/net"
+import { Dns, Host as HostName, NetAddress } from "effect/net"
 import { DatagramSocket } from "effect/socket"
 import * as Random from "effect/Random"
 import * as Alarm from "../time/Alarm.ts"
@@ -32,6 +32,14 @@ export interface Sighting {
   readonly payload: Uint8Array
   readonly fate: "carried" | "lost" | "cut"
 }
+
+/** What the network's name server has for a name, or what is wrong with it. */
+export type NameAnswer =
+  | { readonly addresses: ReadonlyArray<string> }
+  | { readonly services: ReadonlyArray<{ readonly target: string; readonly port: number; readonly priority?: number }> }
+  | { readonly fails: Dns.DnsErrorReason }
+  /** Nothing comes, ever. */
+  | "hangs"
 
 /** One machine on the network. */
 export interface Host {
@@ -75,6 +83,12 @@ const openError = (kind: DatagramSocket.DatagramSocketOpenError["kind"]): Datagr
   })
 
 export class VirtualNetwork {
+  /** The answer for each name, to be changed at will. A name that is missing does not exist. */
+  readonly names = new Map<string, NameAnswer>()
+  /** The names that were asked for, in order. */
+  readonly asked: Array<string> = []
+  /** The network's name server. */
+  readonly dns: Dns.Dns["Service"]
   readonly #clock: Clock.Clock
   readonly #random: () => number
   readonly #defaults: Link
@@ -93,6 +107,25 @@ export class VirtualNetwork {
     this.#clock = clock
     this.#random = random
     this.#defaults = defaults
+    this.dns = Dns.make({
+      lookup: (host) =>
+        this.#answer(host, "lookup", (answer) =>
+          "addresses" in answer ? answer.addresses.map(NetAddress.ipFromStringUnsafe) : []
+        ),
+      resolve: (name) =>
+        this.#answer(name, "resolve", (answer) =>
+          "services" in answer
+            ? answer.services.map(({ port, priority, target }) =>
+                Dns.makeRecordUnsafe("SRV", {
+                  target: HostName.domainNameFromStringUnsafe(target),
+                  port,
+                  priority: priority ?? 0,
+                  weight: 0
+                })
+              )
+            : []
+        )
+    })
   }
 
   /**
@@ -161,6 +194,22 @@ export class VirtualNetwork {
   /** `watcher` sees every datagram that is sent. */
   onDatagram(watcher: (sighting: Sighting) => void): void {
     this.#watchers.push(watcher)
+  }
+
+  #answer<A>(
+    name: string,
+    method: Dns.DnsError["method"],
+    records: (answer: Exclude<NameAnswer, "hangs">) => ReadonlyArray<A>
+  ): Effect.Effect<ReadonlyArray<A>, Dns.DnsError> {
+    return Effect.suspend(() => {
+      this.asked.push(name)
+      const answer = this.names.get(name)
+      if (answer === "hangs") return Effect.never
+      if (answer === undefined) return Effect.succeed([])
+      return "fails" in answer
+        ? Effect.fail(new Dns.DnsError({ reason: answer.fails, method, hostname: name }))
+        : Effect.succeed(records(answer))
+    })
   }
 
   #open(

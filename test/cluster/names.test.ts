@@ -1,0 +1,279 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger, References } from "effect"
+import { Dns } from "effect/net"
+import { TestClock } from "effect/testing"
+import type * as ClusterConfig from "../../src/config/ClusterConfig.ts"
+import { countsOf, Lab, type LabNode, parts } from "./Lab.ts"
+
+/** Nothing but what joining takes. */
+const quiet = { probes: { interval: 600_000, timeout: 300_000 }, gossip: { antiEntropyInterval: 0 } } as const
+
+const seed = "seed.example:7946"
+
+/** A node that looks names up on the lab's network. */
+const start = (lab: Lab, number: number, options: ClusterConfig.ClusterOptions) =>
+  Effect.provideService(lab.start(number, options), Dns.Dns, lab.network.dns)
+
+/** Another node on the address of one that is gone. */
+const startAs = (lab: Lab, name: string, number: number, at: number, options: ClusterConfig.ClusterOptions) =>
+  Effect.provideService(
+    lab.startAt(name, lab.network.host(name, [`10.0.0.${at}`]), {
+      bind: `10.0.0.${at}:7946`,
+      nodeId: String(number),
+      ...options
+    }),
+    Dns.Dns,
+    lab.network.dns
+  )
+
+const name = (lab: Lab, ...numbers: ReadonlyArray<number>) =>
+  lab.network.names.set("seed.example", { addresses: numbers.map((n) => `10.0.0.${n}`) })
+
+const pings = (lab: Lab, from: string, to: string, since = 0) =>
+  lab
+    .sent((seen) => seen.from === from && seen.to === to && seen.message._tag === "Ping", since)
+    .map(({ at }) => at - since)
+
+const assertAlive = (nodes: ReadonlyArray<LabNode>, alive: number) =>
+  Effect.forEach(nodes, (node) => Effect.map(countsOf(node), (counts) => assert.strictEqual(counts.alive, alive)))
+
+/** Runs with what is logged, by level. */
+const logged = <A, E, R>(use: (lines: Array<string>) => Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const lines: Array<string> = []
+    const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+      lines.push(`${logLevel} ${Array.isArray(message) ? message.join(" ") : String(message)}`)
+    })
+    return use(lines).pipe(
+      Effect.provide(Logger.layer([logger])),
+      Effect.provideService(References.MinimumLogLevel, "Info")
+    )
+  })
+
+describe("peers by name", () => {
+  it.effect("all addresses of a name are PINGed at once, and any that answers is enough", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* start(lab, 1, quiet)
+      const b = yield* start(lab, 2, { ...quiet, peers: [a.address] })
+      yield* TestClock.adjust(5000)
+      const from = lab.now
+      name(lab, 1, 2, 9)
+      const c = yield* start(lab, 3, { ...quiet, peers: [seed] })
+      yield* TestClock.adjust(60_000)
+      // It proves the address of who sends it a table.
+      assert.deepStrictEqual(pings(lab, "n3", "n1", from), [0, 6])
+      assert.deepStrictEqual(pings(lab, "n3", "n2", from), [0])
+      assert.deepStrictEqual(pings(lab, "n3", "10.0.0.9", from), [0])
+      assert.deepStrictEqual(lab.network.asked, ["seed.example"])
+      yield* assertAlive([a, b, c], 3)
+      assert.strictEqual(parts(c).gossip.peers.waiting, 0)
+    })
+  )
+
+  it.effect("a name that resolves later is looked up until then, at waits doubled from 500 ms to 10 s", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const a = yield* start(lab, 1, quiet)
+        const b = yield* start(lab, 2, { ...quiet, peers: [seed] })
+        const { counters } = parts(b).gossip
+        const lookups: Array<number> = []
+        for (const wait of [0, 499, 1, 999, 1, 1999, 1, 3999, 1, 7999, 1, 9999, 1]) {
+          yield* TestClock.adjust(wait)
+          lookups.push(counters.lookups)
+        }
+        assert.deepStrictEqual(lookups, [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7])
+        assert.strictEqual(counters.lookupsFailed, 7)
+        assert.deepStrictEqual(lab.seen, [])
+        name(lab, 1)
+        yield* TestClock.adjust(10_010)
+        yield* assertAlive([a, b], 2)
+        assert.deepStrictEqual(pings(lab, "n2", "n1"), [35_500])
+        assert.deepStrictEqual(lines, [
+          "Warn cannot look up the peer seed.example:7946: there is no such name, or it has no addresses; keeps trying",
+          "Info found the peer seed.example:7946 after all: 10.0.0.1:7946"
+        ])
+      })
+    )
+  )
+
+  it.effect("all nodes of a service under one name find each other, though each is among its addresses", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const nodes: Array<LabNode> = []
+      for (const number of [1, 2, 3, 4]) {
+        name(lab, ...Array.from({ length: number }, (_, i) => i + 1))
+        nodes.push(yield* start(lab, number, { ...quiet, peers: [seed] }))
+        yield* TestClock.adjust(number === 1 ? 100 : 2000)
+      }
+      yield* TestClock.adjust(30_000)
+      yield* assertAlive(nodes, 4)
+      assert.deepStrictEqual(
+        lab.seen.filter(({ from, to }) => from === to),
+        []
+      )
+      for (const node of nodes) assert.strictEqual(parts(node).gossip.peers.waiting, 0)
+    })
+  )
+
+  it.effect("who is alone looks names up again, and follows a peer that restarts at another address", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      name(lab, 1)
+      const a = yield* start(lab, 1, {})
+      const b = yield* start(lab, 2, { peers: [seed], gossip: { healTimeout: 0 } })
+      yield* TestClock.adjust(5000)
+      yield* assertAlive([a, b], 2)
+      assert.deepStrictEqual(lab.network.asked, ["seed.example"])
+      yield* lab.kill(a)
+      yield* TestClock.adjust(20_000)
+      yield* assertAlive([b], 1)
+      const died = b.changes.find(({ _tag }) => _tag === "Died")!.ms
+      // At once, and with back-off: at 0, 0.5, 1.5, 3.5 and 7.5 s.
+      assert.deepStrictEqual(
+        pings(lab, "n2", "n1", died).filter((ms) => ms <= 7500),
+        [0, 500, 1500, 3500, 7500]
+      )
+      name(lab, 3)
+      const back = yield* startAs(lab, "n3", 1, 3, {})
+      yield* TestClock.adjust(10_010)
+      yield* assertAlive([b, back], 2)
+      assert.strictEqual(parts(b).gossip.peers.waiting, 0)
+    })
+  )
+
+  it.effect(
+    "a name none of whose addresses is a live member's is tried by healing, at the addresses it has by then",
+    () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        name(lab, 1)
+        const options = { gossip: { healTimeout: 0 } }
+        const a = yield* start(lab, 1, options)
+        const b = yield* start(lab, 2, { ...options, peers: [seed] })
+        const c = yield* start(lab, 3, { ...options, peers: [b.address] })
+        yield* TestClock.adjust(5000)
+        yield* assertAlive([a, b, c], 3)
+        yield* lab.kill(a)
+        yield* TestClock.adjust(60_000)
+        yield* assertAlive([b, c], 2)
+        const asked = lab.network.asked.length
+        assert.isAtLeast(asked, 4)
+        // Somebody else, who knows nobody, has the name now.
+        name(lab, 9)
+        const other = yield* start(lab, 9, options)
+        yield* TestClock.adjust(12_600)
+        yield* assertAlive([b, c, other], 3)
+        const settled = lab.network.asked.length
+        yield* TestClock.adjust(60_000)
+        assert.strictEqual(lab.network.asked.length, settled)
+      })
+  )
+
+  it.effect("a service has the addresses of all its hosts, each at its port, those of the first priority first", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const { names } = lab.network
+      names.set("_gossip._udp.example", {
+        services: [
+          { target: "b.example", port: 7002, priority: 20 },
+          { target: "gone.example", port: 7009, priority: 15 },
+          { target: "a.example", port: 7001, priority: 10 }
+        ]
+      })
+      names.set("a.example", { addresses: ["10.0.0.1"] })
+      names.set("b.example", { addresses: ["10.0.0.2", "fd00::2"] })
+      const a = yield* start(lab, 1, { ...quiet, bind: "10.0.0.1:7001" })
+      const b = yield* start(lab, 2, { ...quiet, bind: "10.0.0.2:7002" })
+      const c = yield* start(lab, 3, { ...quiet, peers: ["dns+srv://_gossip._udp.example"] })
+      yield* TestClock.adjust(60_000)
+      const first = lab.seen.filter(({ from }) => from === "n3").slice(0, 2)
+      // Its socket is one of IPv4, and the third host is not there.
+      assert.deepStrictEqual(
+        first.map(({ at, to }) => [at, to]),
+        [
+          [0, "n1"],
+          [0, "n2"]
+        ]
+      )
+      assert.strictEqual((yield* countsOf(c)).alive, 3)
+      yield* assertAlive([a, b], 3)
+      assert.strictEqual(parts(c).gossip.counters.lookups, 1)
+    })
+  )
+
+  it.effect("a resolver that fails or hangs is told of once, and the node goes on without", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const { names } = lab.network
+        names.set("seed.example", { fails: "ServerFailure" })
+        names.set("slow.example", "hangs")
+        const a = yield* start(lab, 1, quiet)
+        const b = yield* start(lab, 2, { ...quiet, peers: [seed, "slow.example:1", a.address] })
+        yield* TestClock.adjust(100)
+        yield* assertAlive([a, b], 2)
+        yield* TestClock.adjust(60_000)
+        assert.deepStrictEqual(lines, [
+          "Warn cannot look up the peer seed.example:7946: the name server has trouble itself; keeps trying",
+          "Warn cannot look up the peer slow.example:1: no answer within 5 s; keeps trying"
+        ])
+        // Each takes 5 s, and the waits begin then: at 0, 5.5, 11.5, 18.5, 27.5, 40.5 and 55.5 s.
+        assert.deepStrictEqual(lab.network.asked.filter((asked) => asked === "slow.example").length, 7)
+        lines.length = 0
+        names.set("seed.example", "hangs")
+        yield* TestClock.adjust(20_000)
+        assert.deepStrictEqual(lines, [
+          "Warn cannot look up the peer seed.example:7946: no answer within 5 s; keeps trying"
+        ])
+        names.set("slow.example", { addresses: ["10.0.0.1"] })
+        yield* TestClock.adjust(20_000)
+        assert.strictEqual(lines[1], "Info found the peer slow.example:1 after all: 10.0.0.1:1")
+      })
+    )
+  )
+
+  it.effect("addresses that the socket cannot speak to, or that may not speak to it, are none", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        lab.network.names.set("seed.example", { addresses: ["fd00::1", "192.0.2.1"] })
+        const options = { ...quiet, peers: [seed], allow: ["10.0.0.0/8"] }
+        yield* start(lab, 1, options)
+        yield* TestClock.adjust(1000)
+        assert.deepStrictEqual(lab.seen, [])
+        assert.deepStrictEqual(lines, [
+          "Warn cannot look up the peer seed.example:7946: [fd00::1]:7946, 192.0.2.1:7946 cannot be spoken to from the " +
+            "bound 10.0.0.1:7946, or is not allowed to speak; keeps trying"
+        ])
+      })
+    )
+  )
+
+  it.effect("without a resolver there are no names, and the node says so", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const a = yield* lab.start(1, { ...quiet, peers: [seed] })
+        yield* TestClock.adjust(60_000)
+        yield* assertAlive([a], 1)
+        assert.deepStrictEqual(lines, [
+          "Warn cannot look up the peer seed.example:7946: no resolver is provided to this node; keeps trying"
+        ])
+      })
+    )
+  )
+
+  it.effect("a node that leaves looks nothing up any more", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* start(lab, 1, { ...quiet, peers: [seed] })
+      yield* TestClock.adjust(1000)
+      yield* lab.stop(a)
+      const asked = lab.network.asked.length
+      yield* TestClock.adjust(60_000)
+      assert.strictEqual(lab.network.asked.length, asked)
+    })
+  )
+})
