@@ -194,14 +194,15 @@ export class ClusterView {
     if (this.leaving) return
     const { heartbeat, incarnation, status } = this.#cursor
     const table = this.table
-    const ahead = SerialNumber.compare(incarnation, table.incarnation[SelfSlot]!)
-    if (ahead < 0 || (ahead === 0 && incarnation !== table.incarnation[SelfSlot])) return
+    const same = incarnation === table.incarnation[SelfSlot]
+    // At a distance of exactly 2^31 neither is higher, so others may hold it: it is refuted like a higher one.
+    if (!same && SerialNumber.compare(incarnation, table.incarnation[SelfSlot]!) < 0) return
     const elsewhere = this.#isUsable(address, addressAt) && !table.sameAddress(SelfSlot, address, addressAt)
     if (elsewhere) {
       this.#reportConflict("SameId", this.selfId, PackedAddress.read(address, addressAt), now)
       if (now - this.#conflictRefutedAt < this.#options.conflictInterval) return
       this.#conflictRefutedAt = now
-    } else if (status === Claim.Alive && ahead === 0) {
+    } else if (status === Claim.Alive && same) {
       // Our own claim come back; only a heartbeat that we never reached makes it one of a former life.
       if (SerialNumber.compare(heartbeat, table.heartbeat[SelfSlot]!) <= 0) return
     }

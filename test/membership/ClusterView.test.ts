@@ -717,9 +717,17 @@ describe("claims about ourselves", () => {
     expect(node.selfChanges).toEqual([])
   })
 
-  it("a claim at a distance of exactly 2^31 is not higher, and changes nothing", () => {
+  it("a claim of an incarnation at a distance of exactly 2^31 is refuted, as others may come to believe it", () => {
+    for (const status of ["Alive", "Suspect", "Dead"] as const) {
+      const node = open({ incarnation: 5 })
+      node.tell(aboutUs(status, 0x8000_0005, 0))
+      expect(incarnations(node)).toEqual([0x8000_0006, 0])
+    }
+  })
+
+  it("a heartbeat at a distance of exactly 2^31 is not higher, and changes nothing", () => {
     const node = open({ incarnation: 5 })
-    node.tell(aboutUs("Dead", 0x8000_0005, 0), aboutUs("Alive", 5, 0x8000_0000))
+    node.tell(aboutUs("Alive", 5, 0x8000_0000))
     expect(incarnations(node)).toEqual([5, 0])
   })
 

@@ -1,0 +1,12 @@
+/** A short form of `npm run fuzz`: a live node on real sockets gets noise and mutated messages, and stays well. */
+import { describe, expect, it } from "@effect/vitest"
+import { faultsOf } from "./Report.ts"
+import { run } from "./Run.ts"
+
+describe("a node that is fuzzed", () => {
+  for (const mode of ["off", "required"] as const) {
+    it(`stays within its bounds and answers, with encryption ${mode}`, { timeout: 60_000 }, async () => {
+      expect(faultsOf(await run({ mode, seed: 20_261, datagrams: 10_000, coverage: false }))).toEqual([])
+    })
+  }
+})

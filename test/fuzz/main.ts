@@ -1,0 +1,63 @@
+/**
+ * Fuzzes a live node, without and with encryption: `npm run fuzz -- --minutes 10 --seed 7`. Without `--minutes` each
+ * gets its 200 000 datagrams once. Ends with 1 when anything is wrong; the seed that is printed brings it back, as far as
+ * timers allow.
+ */
+import { randomInt } from "node:crypto"
+import { parseArgs } from "node:util"
+import { faultsOf, type Order, type Report } from "./Report.ts"
+import { run } from "./Run.ts"
+
+const { values } = parseArgs({ options: { minutes: { type: "string" }, seed: { type: "string" } } })
+const minutes = values.minutes === undefined ? 0 : Number(values.minutes)
+const first = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
+if (!(minutes >= 0) || !Number.isInteger(first)) {
+  console.error("usage: npm run fuzz -- [--minutes N] [--seed S]")
+  process.exit(2)
+}
+
+const Datagrams = 100_000
+const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MB`
+const inWords = (tally: { readonly [what: string]: number }) =>
+  Object.entries(tally)
+    .map(([what, count]) => `${what} ${count}`)
+    .join(", ")
+
+const describe = (report: Report): void => {
+  const { bounds, memoryAfter, memoryBefore, order, pingMs, received, seconds, sent } = report
+  console.log(
+    `encryption ${order.mode}, seed ${order.seed}: ${sent} datagrams in ${seconds.toFixed(1)} s, ` +
+      `${Math.round(sent / seconds)} a second, ${received} received; ${report.answers} datagrams of the node`
+  )
+  console.log(`  reached: ${inWords(report.reached)}`)
+  const largest = Object.entries(bounds).map(([table, { bound, largest }]) => `${table} ${largest} of ${bound}`)
+  console.log(`  largest: ${largest.join(", ")}`)
+  console.log(
+    `  memory in use: ${megabytes(memoryBefore)} before, ${megabytes(memoryAfter)} after; ` +
+      `a PING is answered after ${pingMs.toFixed(1)} ms`
+  )
+}
+
+const end = performance.now() + minutes * 60_000
+let uncovered: ReadonlySet<string> | undefined
+let failed = false
+console.log(`seed ${first}`)
+for (let seed = first; !failed && (seed === first || performance.now() < end); seed++) {
+  for (const mode of ["off", "required"] as const) {
+    const order: Order = { mode, seed, datagrams: Datagrams, coverage: true }
+    const report = await run(order, (sent) => {
+      if (sent % 40_000 < 4000) console.log(`  encryption ${mode}, seed ${seed}: ${sent}`)
+    })
+    describe(report)
+    const lines = new Set(report.uncovered)
+    uncovered = uncovered === undefined ? lines : uncovered.intersection(lines)
+    for (const fault of faultsOf(report)) {
+      failed = true
+      console.error(`  WRONG: ${fault}`)
+    }
+  }
+}
+console.log("lines of src/wire and src/transport at which something begins that never ran:")
+console.log(`  ${[...(uncovered ?? [])].join(" ")}`)
+console.log(failed ? "failed" : "all is well")
+process.exitCode = failed ? 1 : 0
