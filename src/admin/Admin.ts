@@ -1,0 +1,240 @@
+/**
+ * A node over HTTP, for the person who runs it: is it healthy, whom does it see, why is a member dead, what changes.
+ * The platform provides the `HttpServer`; on Node.js see `NodeAdmin`.
+ */
+import { Duration, Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
+import { HttpRouter, HttpServer, HttpServerError, HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Cluster } from "../cluster/Cluster.ts"
+import { prometheusContentType } from "../cluster/NodeMetrics.ts"
+import type { Member } from "../domain/Change.ts"
+import * as ClusterKey from "../domain/ClusterKey.ts"
+import type { NodeId } from "../domain/NodeId.ts"
+import { Gossip } from "../gossip/Gossip.ts"
+import { LocalView } from "../membership/LocalView.ts"
+import { Membership } from "../membership/Membership.ts"
+import { NodeClock } from "../time/NodeClock.ts"
+import type { KeyRing } from "../transport/KeyRing.ts"
+import * as AdminApi from "./AdminApi.ts"
+import * as BearerToken from "./BearerToken.ts"
+import * as EventStream from "./EventStream.ts"
+import { Journal } from "./Journal.ts"
+import * as Problems from "./Problems.ts"
+
+/** The node that is asked. */
+export type Node = Cluster | Gossip | Journal | LocalView | Membership | NodeClock
+
+/** Who may follow the events of a server at once. */
+export const MaxFollowers = 64
+
+export interface Options {
+  /** Whoever has it may operate the node: make it leave, change its keys. Without one, nobody may. */
+  readonly token?: Redacted.Redacted<string> | undefined
+  /** Runs when the node has left because somebody asked for it here. */
+  readonly onLeft?: Effect.Effect<void> | undefined
+}
+
+/** Microseconds are as much as anybody wants to read. */
+const shown = (ms: number): number => Math.round(ms * 1000) / 1000
+
+const observe = HttpApiBuilder.group(
+  AdminApi.AdminApi,
+  "observe",
+  Effect.fnUntraced(function* (handlers) {
+    const { metrics } = yield* Cluster
+    const membership = yield* Membership
+    const view = yield* LocalView
+    const { peers } = yield* Gossip
+    const { dead } = yield* NodeClock
+    const { events, hasMet, history } = yield* Journal
+    let followers = 0
+
+    const rttOf = (id: NodeId): Option.Option<Duration.Duration> => {
+      const slot = view.slotOf(id)
+      const ms = slot < 0 ? NaN : (view.table.rtt[slot] ?? NaN)
+      return Number.isNaN(ms) ? Option.none() : Option.some(Duration.millis(shown(ms)))
+    }
+
+    const nodeOf = (member: Member): AdminApi.Node => ({
+      ...member,
+      rtt: rttOf(member.id),
+      cause: Option.fromUndefinedOr(history.causeOf(member.id, member.status))
+    })
+
+    return handlers.handleAll({
+      healthz: () => {
+        if (dead.size === 0) return Effect.succeed({ status: "ok" as const })
+        const loops = [...dead]
+        return Effect.fail(new AdminApi.Unhealthy({ detail: `died of a defect: ${loops.join(", ")}`, dead: loops }))
+      },
+
+      readyz: Effect.fnUntraced(function* () {
+        const { status } = yield* membership.self
+        if (status === "left") return yield* new AdminApi.NotReady({ detail: "the node has left the cluster" })
+        if (peers.waiting > 0 && !hasMet()) {
+          return yield* new AdminApi.NotReady({ detail: "the node has not joined yet: none of its peers answered" })
+        }
+        return { status: "ready" as const, ...(yield* membership.counts) }
+      }),
+
+      members: ({ query }) =>
+        Effect.map(membership.members, (members) => ({
+          nodes: members.filter((member) => query.status === undefined || member.status === query.status).map(nodeOf)
+        })),
+
+      member: Effect.fnUntraced(function* ({ params: { id } }) {
+        const listed = yield* membership.get(id)
+        const record = history.get(id)
+        const member = Option.getOrUndefined(listed) ?? record?.member
+        if (member === undefined) {
+          return yield* new AdminApi.NotFound({ detail: `nothing is known of a member ${id}` })
+        }
+        return { ...nodeOf(member), listed: Option.isSome(listed), history: record?.transitions ?? [] }
+      }),
+
+      events: Effect.fnUntraced(function* ({ headers }) {
+        const last = headers["last-event-id"]?.trim() ?? ""
+        if (!/^[0-9]{0,15}$/.test(last)) {
+          return yield* new AdminApi.BadRequest({ detail: "header: Last-Event-ID is the id of an event, a number" })
+        }
+        if (followers >= MaxFollowers) {
+          return yield* new AdminApi.TooManyFollowers({
+            detail: `${MaxFollowers} others follow the events, and no more may`
+          })
+        }
+        yield* Effect.acquireRelease(
+          Effect.sync(() => followers++),
+          () => Effect.sync(() => followers--)
+        )
+        const request = Fiber.getCurrent()
+        const cut = Effect.sync(() => request?.interruptUnsafe(undefined, HttpServerError.ClientAbort.annotation))
+        const text = yield* EventStream.make(events, last === "" ? events.now : Number(last), cut)
+        return HttpServerResponse.stream(Stream.encodeText(text), {
+          contentType: "text/event-stream",
+          headers: { "cache-control": "no-store", "x-accel-buffering": "no" }
+        })
+      }),
+
+      metrics: () =>
+        Effect.map(metrics.prometheus, (text) => HttpServerResponse.text(text, { contentType: prometheusContentType })),
+
+      metricsJson: () => metrics.json
+    })
+  })
+)
+
+const operate = (onLeft: Effect.Effect<void>) =>
+  HttpApiBuilder.group(
+    AdminApi.AdminApi,
+    "operate",
+    Effect.fnUntraced(function* (handlers) {
+      const { keyRing, leave } = yield* Cluster
+
+      const ring: Effect.Effect<KeyRing["Service"], AdminApi.Conflict> = Effect.mapError(
+        Effect.fromOption(keyRing),
+        () => new AdminApi.Conflict({ detail: "encryption is off: the node has no keys" })
+      )
+      const list = Effect.flatMap(ring, (ring) => Effect.map(ring.list, (keys) => ({ keys })))
+      const conflict = ({ message }: { readonly message: string }) => new AdminApi.Conflict({ detail: message })
+      const notFound = ({ message }: { readonly message: string }) => new AdminApi.NotFound({ detail: message })
+
+      return handlers.handleAll({
+        leave: Effect.fnUntraced(function* () {
+          yield* Effect.logInfo("leaves the cluster, as asked over HTTP")
+          yield* leave
+          // In a fiber of its own: it may be what closes this server.
+          yield* Effect.forkDetach(onLeft)
+          return { status: "left" as const }
+        }),
+
+        keys: () => list,
+
+        addKey: Effect.fnUntraced(function* ({ payload }) {
+          const key = yield* Effect.mapError(
+            Effect.fromResult(ClusterKey.fromText(Redacted.value(payload.key))),
+            ({ message }) => new AdminApi.BadRequest({ detail: message })
+          )
+          const { add } = yield* ring
+          const fingerprint = yield* add(key).pipe(
+            Effect.catchTag("CryptoError", Effect.die),
+            Effect.mapError(conflict)
+          )
+          yield* Effect.logInfo(`key ${fingerprint} can be read, as asked over HTTP`)
+          return yield* list
+        }),
+
+        useKey: Effect.fnUntraced(function* ({ payload }) {
+          const { use } = yield* ring
+          yield* Effect.mapError(use(payload.fingerprint), notFound)
+          yield* Effect.logInfo(`key ${payload.fingerprint} seals, as asked over HTTP`)
+          return yield* list
+        }),
+
+        removeKey: Effect.fnUntraced(function* ({ payload }) {
+          const { remove } = yield* ring
+          yield* remove(payload.fingerprint).pipe(
+            Effect.catchTags({
+              UnknownKey: (error) => Effect.fail(notFound(error)),
+              PrimaryKey: (error) => Effect.fail(conflict(error))
+            })
+          )
+          yield* Effect.logInfo(`key ${payload.fingerprint} is removed, as asked over HTTP`)
+          return yield* list
+        })
+      })
+    })
+  )
+
+/** Lets nobody pass but who has the token. */
+const withToken = (token: Redacted.Redacted<string> | undefined): Layer.Layer<AdminApi.Operator> =>
+  Layer.succeed(AdminApi.Operator, {
+    bearer: (answer, { credential }) => {
+      if (token === undefined || Redacted.value(token) === "") {
+        return Effect.fail(
+          new AdminApi.Forbidden({ detail: "no token is configured, so this works over the Unix socket only" })
+        )
+      }
+      return BearerToken.matches(token, credential)
+        ? answer
+        : Effect.fail(new AdminApi.Unauthorized({ detail: "this takes the bearer token of the node" }))
+    }
+  })
+
+/** Lets everybody pass who can connect. */
+const withoutToken: Layer.Layer<AdminApi.Operator> = Layer.succeed(AdminApi.Operator, { bearer: (answer) => answer })
+
+const routes: ReadonlyArray<Problems.Route> = [
+  ...Object.values(AdminApi.AdminApi.groups).flatMap((group) =>
+    Object.values(group.endpoints).map(({ method, path }) => ({ method, path }))
+  ),
+  { method: "GET", path: AdminApi.OpenApiPath }
+]
+
+/** Streams are ended first, as a server that closes waits for what it answers. */
+const endStreams = Layer.effectDiscard(Effect.acquireRelease(Journal, ({ events }) => Effect.sync(() => events.end())))
+
+/** The routes, for a router. */
+export const layerRoutes = (operator: Layer.Layer<AdminApi.Operator>, onLeft: Effect.Effect<void> = Effect.void) =>
+  Layer.mergeAll(
+    HttpApiBuilder.layer(AdminApi.AdminApi, { openapiPath: AdminApi.OpenApiPath }),
+    Problems.layer(routes)
+  ).pipe(
+    Layer.provide([observe, operate(onLeft)]),
+    Layer.provide([operator, Problems.layerRequests, HttpServer.layerServices])
+  )
+
+const serve = (operator: Layer.Layer<AdminApi.Operator>, onLeft: Effect.Effect<void> | undefined) =>
+  endStreams.pipe(
+    Layer.provideMerge(HttpRouter.serve(layerRoutes(operator, onLeft), { disableLogger: true, disableListenLog: true }))
+  )
+
+/** Serves the node over a network: whoever has the token may operate it too. */
+export const layer = ({ onLeft, token }: Options = {}): Layer.Layer<never, never, HttpServer.HttpServer | Node> =>
+  serve(withToken(token), onLeft)
+
+/** Serves the node where only its owner can connect: whoever does may operate it. */
+export const layerTrusted = ({ onLeft }: Omit<Options, "token"> = {}): Layer.Layer<
+  never,
+  never,
+  HttpServer.HttpServer | Node
+> => serve(withoutToken, onLeft)

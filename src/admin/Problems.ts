@@ -1,0 +1,117 @@
+/** Problem details (RFC 9457) for what no route answers: unknown paths, other methods, refused bodies, defects. */
+import { ByteSize, Cause, Effect, type Layer, SchemaIssue } from "effect"
+import {
+  HttpIncomingMessage,
+  HttpRouter,
+  HttpServerError,
+  HttpServerRequest,
+  HttpServerResponse,
+  ProblemDetails
+} from "effect/http"
+import { HttpApiMiddleware } from "effect/http-api"
+import type { unhandled } from "effect/Types"
+import { BadRequest, Requests } from "./AdminApi.ts"
+
+/** A path that is answered, with `:name` for a part that varies, and one of its methods. */
+export interface Route {
+  readonly method: string
+  readonly path: string
+}
+
+const titles = new Map([
+  [400, "Bad Request"],
+  [404, "Not Found"],
+  [405, "Method Not Allowed"],
+  [413, "Content Too Large"],
+  [415, "Unsupported Media Type"],
+  [500, "Internal Server Error"],
+  [503, "Service Unavailable"]
+])
+
+const problem = (status: number, detail?: string): HttpServerResponse.HttpServerResponse => {
+  const title = titles.get(status) ?? "Error"
+  return ProblemDetails.toResponse({
+    type: ProblemDetails.blankType,
+    status,
+    title,
+    ...(detail === undefined ? {} : { detail })
+  })
+}
+
+const fits = (pattern: string, path: string): boolean => {
+  const wanted = pattern.split("/")
+  const given = path.split("/")
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, at) => (part.startsWith(":") ? given[at] !== "" : part === given[at]))
+  )
+}
+
+const noRoute = (routes: ReadonlyArray<Route>, { method, url }: HttpServerRequest.HttpServerRequest) => {
+  const path = url.split("?", 1)[0] ?? ""
+  const methods = new Set(routes.filter((route) => fits(route.path, path)).map((route) => route.method))
+  // Every GET answers HEAD too.
+  if (methods.has("GET")) methods.add("HEAD")
+  if (methods.size === 0 || methods.has(method)) return problem(404, "there is nothing at this path")
+  const allowed = [...methods].join(", ")
+  return HttpServerResponse.setHeader(problem(405, `this path takes ${allowed}`), "allow", allowed)
+}
+
+const withProblem = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+  const { status } = response
+  if (status === 401) return HttpServerResponse.setHeader(response, "www-authenticate", "Bearer")
+  return status < 400 || response.headers["content-type"] === ProblemDetails.contentType ? response : problem(status)
+}
+
+/** The most bytes that a body may have; a key takes far fewer. */
+const MaxBody = ByteSize.kibibytes(16)
+
+/** Answers what no route answers, and gives every error a body. */
+export const layer = (routes: ReadonlyArray<Route>): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
+  HttpRouter.middleware(
+    (
+      answer: Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled>
+    ): Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled, HttpServerRequest.HttpServerRequest> =>
+      Effect.catchCause(
+        answer,
+        (cause): Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled, HttpServerRequest.HttpServerRequest> =>
+          Cause.hasInterrupts(cause)
+            ? Effect.failCause(cause)
+            : Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => answerTo(routes, request, cause))
+      ).pipe(Effect.map(withProblem), Effect.provideService(HttpIncomingMessage.MaxBodySize, MaxBody)),
+    { global: true }
+  )
+
+const answerTo = (
+  routes: ReadonlyArray<Route>,
+  request: HttpServerRequest.HttpServerRequest,
+  cause: Cause.Cause<unknown>
+): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+  const error = Cause.squash(cause)
+  if (HttpServerError.isHttpServerError(error) && error.reason._tag === "RouteNotFound") {
+    return Effect.succeed(noRoute(routes, request))
+  }
+  return Effect.flatMap(HttpServerError.causeResponse(cause), ([response]) =>
+    response.status < 500
+      ? Effect.succeed(response)
+      : Effect.as(Effect.logError("a defect kept the node from answering over HTTP", cause), response)
+  )
+}
+
+const format = SchemaIssue.makeFormatterDefault()
+
+const parts = { Params: "path", Query: "query", Headers: "header" } as const
+
+/** What a request lacks, in words; of a body only that it is wrong, as it may hold a secret. */
+export const layerRequests: Layer.Layer<Requests> = HttpApiMiddleware.layerSchemaErrorTransform(Requests, (error) => {
+  switch (error.kind) {
+    case "Params":
+    case "Query":
+    case "Headers":
+      return Effect.fail(new BadRequest({ detail: `${parts[error.kind]}: ${format(error.cause.issue).replaceAll(/\s*\n\s*/g, " ")}` }))
+    case "Payload":
+      return Effect.fail(new BadRequest({ detail: "the body is not what this path takes; see /openapi.json" }))
+    default:
+      return Effect.fail(error)
+  }
+})

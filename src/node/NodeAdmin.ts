@@ -1,0 +1,176 @@
+/** A node's HTTP face on Node.js: at a TCP address, at a Unix socket, or both. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Context, Duration, Effect, Layer, Option, Predicate, type Redacted, Schema, type Scope } from "effect"
+import { HttpServer } from "effect/http"
+import { NetAddress } from "effect/net"
+import * as Fs from "node:fs/promises"
+import * as Http from "node:http"
+import * as Net from "node:net"
+import * as Admin from "../admin/Admin.ts"
+import { Journal } from "../admin/Journal.ts"
+
+/** The HTTP face cannot be opened. `message` is one line. */
+export class NodeAdminError extends Schema.TaggedError<NodeAdminError>()("NodeAdminError", {
+  where: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `cannot serve HTTP at ${this.where}: ${this.reason}`
+  }
+}
+
+export interface Options {
+  /** A TCP address; port 0 lets the system choose. */
+  readonly address?: NetAddress.InetAddress | undefined
+  /** Whoever has it may operate the node over TCP; without one, nobody may. */
+  readonly token?: Redacted.Redacted<string> | undefined
+  /** The path of a Unix socket that only the user of this process can open, and who does may operate the node. */
+  readonly socket?: string | undefined
+  /** Runs when the node has left because somebody asked for it over HTTP. */
+  readonly onLeft?: Effect.Effect<void> | undefined
+}
+
+/** Where a node is served. */
+export class NodeAdmin extends Context.Service<
+  NodeAdmin,
+  {
+    /** The TCP address that is bound. */
+    readonly address: Option.Option<NetAddress.InetAddress>
+    /** The path of the Unix socket. */
+    readonly socket: Option.Option<string>
+  }
+>()("effect-gossip/node/NodeAdmin") {
+  /** Serves a node until it ends. What happens to the node is remembered from the moment that this is built. */
+  static readonly layer = (options: Options): Layer.Layer<NodeAdmin, NodeAdminError, Exclude<Admin.Node, Journal>> =>
+    Layer.effect(
+      NodeAdmin,
+      Effect.gen(function* () {
+        const { address, onLeft, socket, token } = options
+        const bound = yield* Effect.transposeOption(
+          Option.map(Option.fromUndefinedOr(address), (address) =>
+            serve(overTcp(address), Admin.layer({ token, onLeft }))
+          )
+        )
+        if (socket !== undefined) yield* serve(overUnix(socket), Admin.layerTrusted({ onLeft }))
+        return NodeAdmin.of({
+          address: Option.filter(bound, NetAddress.isInetAddress),
+          socket: Option.fromUndefinedOr(socket)
+        })
+      })
+    ).pipe(Layer.provide(Journal.layer))
+}
+
+/** One line that says where a node is served, and what may be done there. */
+export const logLine = ({ address, socket }: NodeAdmin["Service"], token: boolean): string => {
+  const places = [
+    ...Option.toArray(
+      Option.map(
+        address,
+        (address) => `http://${NetAddress.formatInet(address)} (${token ? "with a token" : "to read only"})`
+      )
+    ),
+    ...Option.toArray(Option.map(socket, (path) => `Unix socket ${path}`))
+  ]
+  return `HTTP at ${places.join(" and at ")}`
+}
+
+type Server = Effect.Effect<HttpServer.HttpServer["Service"], NodeAdminError, Scope.Scope>
+
+const serve = <R>(server: Server, routes: Layer.Layer<never, never, HttpServer.HttpServer | R>) =>
+  Effect.map(
+    Layer.build(routes.pipe(Layer.provideMerge(Layer.effect(HttpServer.HttpServer, server)))),
+    (context) => Context.get(context, HttpServer.HttpServer).address
+  )
+
+/** How long what is being answered may take once the node ends. */
+const Grace = Duration.seconds(1)
+
+// Requests are small, and nobody but an attacker is slow to send one.
+const limits: Http.ServerOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 20_000,
+  connectionsCheckingInterval: 5000,
+  keepAliveTimeout: 5000
+}
+const MaxConnections = 256
+
+const listen = (where: string, options: Net.ListenOptions): Server =>
+  Effect.gen(function* () {
+    const server = Http.createServer(limits)
+    server.maxConnections = MaxConnections
+    const http = yield* NodeHttpServer.make(() => server, { ...options, gracefulShutdownTimeout: Grace })
+    // Whoever is still there after that is not waited for.
+    yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+    return http
+  }).pipe(Effect.mapError((error) => new NodeAdminError({ where, reason: reasonOf(error) })))
+
+const reasons = new Map([
+  ["EADDRINUSE", "the address is in use"],
+  ["EADDRNOTAVAIL", "this machine does not have the address"],
+  ["EACCES", "permission denied"],
+  ["EPERM", "permission denied"],
+  ["ENOENT", "there is no such directory"],
+  ["ENOTDIR", "there is no such directory"],
+  ["EINVAL", "the path is too long for a socket"]
+])
+
+const reasonOf = ({ cause }: { readonly cause: unknown }): string => {
+  const code = Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
+  return reasons.get(code) ?? (Predicate.isError(cause) ? cause.message : String(cause))
+}
+
+const overTcp = (address: NetAddress.InetAddress): Server =>
+  listen(`http://${NetAddress.formatInet(address)}`, {
+    host: NetAddress.formatIp(address.address),
+    port: address.port
+  })
+
+const onDisk = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, NodeAdminError> =>
+  Effect.tryPromise({
+    try: run,
+    catch: (cause) => new NodeAdminError({ where: path, reason: reasonOf({ cause }) })
+  })
+
+/** Whether somebody listens at the path; if not, what lies there is left from a process that crashed. */
+const isAnswered = (path: string): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const socket = Net.connect(path)
+    socket.once("connect", () => {
+      socket.destroy()
+      resume(Effect.succeed(true))
+    })
+    socket.once("error", () => resume(Effect.succeed(false)))
+    return Effect.sync(() => socket.destroy())
+  })
+
+const isSocket = (path: string): Effect.Effect<boolean | undefined> =>
+  Effect.match(
+    Effect.tryPromise(() => Fs.lstat(path)),
+    { onFailure: () => undefined, onSuccess: (stat) => stat.isSocket() }
+  )
+
+/**
+ * Made in a directory that only we can enter, closed to others, and only then put in its place: there is no moment at
+ * which somebody else could connect.
+ */
+const overUnix = (path: string): Server =>
+  Effect.gen(function* () {
+    const there = yield* isSocket(path)
+    if (there === false) return yield* new NodeAdminError({ where: path, reason: "a file that is no socket is there" })
+    if (there === true && (yield* isAnswered(path))) {
+      return yield* new NodeAdminError({ where: path, reason: "another process listens there" })
+    }
+    const directory = yield* Effect.acquireRelease(
+      onDisk(path, () => Fs.mkdtemp(`${path}.`)),
+      (directory) => Effect.ignore(onDisk(path, () => Fs.rm(directory, { recursive: true, force: true })))
+    )
+    const hidden = `${directory}/s`
+    const http = yield* listen(path, { path: hidden })
+    yield* onDisk(path, () => Fs.chmod(hidden, 0o600))
+    yield* Effect.acquireRelease(
+      onDisk(path, () => Fs.rename(hidden, path)),
+      () => Effect.ignore(onDisk(path, () => Fs.rm(path, { force: true })))
+    )
+    yield* onDisk(path, () => Fs.rm(directory, { recursive: true, force: true }))
+    return http
+  })

@@ -1,0 +1,176 @@
+/** A node on this machine's sockets with its HTTP face, and requests as a stranger makes them: plain HTTP, plain JSON. */
+import * as Http from "node:http"
+import { Context, Effect, Exit, Layer, Option, Result, Scope } from "effect"
+import { NetAddress } from "effect/net"
+import { Cluster, type Components } from "../../src/cluster/Cluster.ts"
+import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
+import { Membership } from "../../src/membership/Membership.ts"
+import { NodeAdmin, type Options } from "../../src/node/NodeAdmin.ts"
+import * as NodeNetwork from "../../src/node/NodeNetwork.ts"
+
+export interface AdminNode {
+  readonly services: Context.Context<Cluster | Membership | Components | NodeAdmin>
+  readonly id: string
+  /** The address that others join through. */
+  readonly address: string
+  /** `http://127.0.0.1:port`. */
+  readonly url: string
+  readonly stop: Effect.Effect<void>
+}
+
+/** Fast, so that tests need not wait. */
+export const quick: ClusterConfig.ClusterOptions = {
+  reliableAckTimeout: 50,
+  reliableMaxRetries: 1,
+  gossip: { interval: 20 },
+  probes: { interval: 100, timeout: 50, suspectTimeout: 200, suspectMultiplier: 0, suspectJitter: 0 }
+}
+
+const loopback = NetAddress.inetAddressFromStringUnsafe("127.0.0.1:0")
+
+/** Starts a node with its HTTP face. It ends with the test, or before. */
+export const start = Effect.fnUntraced(function* (
+  options: ClusterConfig.ClusterOptions = {},
+  admin: Options = { address: loopback }
+) {
+  const config = Result.getOrThrow(ClusterConfig.make({ ...quick, ...options }))
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const services = yield* Layer.buildWithScope(
+    NodeAdmin.layer({ address: loopback, ...admin }).pipe(
+      Layer.provideMerge(Cluster.layerComponents(config)),
+      Layer.provide(NodeNetwork.layer)
+    ),
+    scope
+  )
+  const cluster = Context.get(services, Cluster)
+  const { address } = Context.get(services, NodeAdmin)
+  const node: AdminNode = {
+    services,
+    id: String(cluster.id),
+    address: NetAddress.formatInet(cluster.bound),
+    url: Option.match(address, { onNone: () => "", onSome: (address) => `http://${NetAddress.formatInet(address)}` }),
+    stop: Scope.close(scope, Exit.void)
+  }
+  return node
+})
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Http.IncomingHttpHeaders
+  readonly text: string
+  /** The body, if it is JSON. */
+  readonly json: unknown
+}
+
+export interface Ask {
+  readonly method?: string
+  readonly headers?: Http.OutgoingHttpHeaders
+  /** Sent as JSON. */
+  readonly body?: unknown
+  /** Sent as it is. */
+  readonly raw?: string
+  /** Over this Unix socket. */
+  readonly socketPath?: string
+}
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Makes a request on a connection of its own. */
+export const ask = (base: string, path: string, { body, headers, method, raw, socketPath }: Ask = {}) =>
+  Effect.callback<Answer, Error>((resume) => {
+    const request = Http.request(
+      `${base}${path}`,
+      {
+        method: method ?? "GET",
+        agent: false,
+        headers: headers ?? {},
+        ...(socketPath === undefined ? {} : { socketPath })
+      },
+      (response) => {
+        let text = ""
+        response.setEncoding("utf8")
+        response.on("data", (chunk: string) => (text += chunk))
+        response.on("end", () =>
+          resume(
+            Effect.succeed({ status: response.statusCode ?? 0, headers: response.headers, text, json: parsed(text) })
+          )
+        )
+        response.on("error", (error) => resume(Effect.fail(error)))
+      }
+    )
+    request.on("error", (error) => resume(Effect.fail(error)))
+    const content = raw ?? (body === undefined ? undefined : JSON.stringify(body))
+    if (content !== undefined && headers?.["content-type"] === undefined) {
+      request.setHeader("content-type", "application/json")
+    }
+    request.end(content)
+    return Effect.sync(() => request.destroy())
+  })
+
+/** One server-sent event, or a comment. */
+export interface Heard {
+  readonly event: string
+  readonly id: string | undefined
+  readonly data: unknown
+}
+
+export interface Following {
+  readonly status: number
+  readonly headers: Http.IncomingHttpHeaders
+  readonly events: ReadonlyArray<Heard>
+  readonly comments: ReadonlyArray<string>
+  /** How the stream ended, or undefined while it has not. */
+  readonly ended: () => "complete" | "broken" | undefined
+  readonly response: Http.IncomingMessage
+}
+
+/** Follows the events until the test ends. */
+export const follow = (base: string, headers: Http.OutgoingHttpHeaders = {}) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<readonly [Http.ClientRequest, Following], Error>((resume) => {
+        const request = Http.request(`${base}/events`, { agent: false, headers }, (response) => {
+          const events: Array<Heard> = []
+          const comments: Array<string> = []
+          let ended: "complete" | "broken" | undefined
+          let rest = ""
+          response.setEncoding("utf8")
+          response.on("data", (chunk: string) => {
+            const blocks = (rest + chunk).split("\n\n")
+            rest = blocks.pop() ?? ""
+            for (const block of blocks) {
+              const fields = new Map(
+                block.split("\n").map((line) => [line.split(": ", 1)[0], line.replace(/^.*?: /, "")])
+              )
+              const data = fields.get("data")
+              if (data === undefined) comments.push(block)
+              else events.push({ event: fields.get("event") ?? "message", id: fields.get("id"), data: parsed(data) })
+            }
+          })
+          response.on("end", () => (ended = "complete"))
+          response.on("close", () => (ended ??= "broken"))
+          response.on("error", () => (ended ??= "broken"))
+          const following: Following = {
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            events,
+            comments,
+            ended: () => ended,
+            response
+          }
+          resume(Effect.succeed([request, following]))
+        })
+        request.on("error", (error) => resume(Effect.fail(error)))
+        request.end()
+        return Effect.sync(() => request.destroy())
+      }),
+      ([request]) => Effect.sync(() => request.destroy())
+    ),
+    ([, following]) => following
+  )
