@@ -168,7 +168,10 @@ export class Lab {
   #gullible(inner: Network["Service"]): Network["Service"] {
     const rewritten = (datagram: DatagramSocket.Datagram): DatagramSocket.Datagram => {
       const address = this.#forged.get(datagram.payload)
-      return address === undefined ? datagram : { payload: datagram.payload, address }
+      if (address === undefined) return datagram
+      // With host and port it is, as a real one, something that can be answered.
+      const forged = { payload: datagram.payload, address, host: NetAddress.formatHost(address), port: address.port }
+      return forged
     }
     return Network.of({
       interfaces: inner.interfaces,
