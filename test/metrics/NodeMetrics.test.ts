@@ -170,6 +170,29 @@ describe("the metrics of a node", () => {
     })
   )
 
+  it.effect("are the node's own side by side in one layer, of one configuration, and of one node inside another", () =>
+    Effect.gen(function* () {
+      class First extends Context.Service<First, Cluster["Service"]>()("test/First") {}
+      class Second extends Context.Service<Second, Cluster["Service"]>()("test/Second") {}
+      const network = yield* VirtualNetwork.make()
+      const host = Layer.succeed(Network, network.host("n1", ["10.0.0.1"]).network)
+      const config = Result.getOrThrow(ClusterConfig.make({ bind: "10.0.0.1:0" }))
+      const first = Layer.effect(First, Cluster)
+      const second = Layer.provide(Layer.effect(Second, Cluster), Cluster.layer(config))
+      const layers = [
+        Layer.mergeAll(Layer.provide(first, Cluster.layer(config)), second).pipe(Layer.provide(host)),
+        Layer.mergeAll(first, second).pipe(Layer.provide(Cluster.layerComponents(config)), Layer.provide(host))
+      ]
+      for (const layer of layers) {
+        const both = yield* Layer.build(layer)
+        const registries = [Context.get(both, First), Context.get(both, Second)].map(({ metrics }) => metrics.registry)
+        expect(registries[0]).not.toBe(registries[1])
+        registries[0]!.clear()
+        assert.isAbove(registries[1]!.size, 100)
+      }
+    })
+  )
+
   it.effect("say the same as text and as JSON", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
