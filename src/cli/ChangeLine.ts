@@ -15,6 +15,28 @@ export interface ChangeLine {
 }
 
 /**
+ * A log message about a change: its line, and the change itself for logs that programs read.
+ */
+export class ChangeMessage {
+  readonly text: string
+  readonly change: Change
+
+  constructor(text: string, change: Change) {
+    this.text = text
+    this.change = change
+  }
+
+  toString(): string {
+    return this.text
+  }
+
+  /** Where a log knows nothing of changes, it shows the line. */
+  toJSON(): string {
+    return this.text
+  }
+}
+
+/**
  * Finds the address of another member that a line mentions, if it is known.
  */
 export type AddressOf = (id: NodeId) => NetAddress.InetAddress | undefined

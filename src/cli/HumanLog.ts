@@ -7,6 +7,7 @@
 import type { LogLevel } from "effect"
 import { Array as Arr, Cause, Effect, Layer, Logger, Predicate, References } from "effect"
 import { TerminalCapabilities } from "effect/cli"
+import { ChangeMessage } from "./ChangeLine.ts"
 
 type Paint = (text: string) => string
 
@@ -36,7 +37,10 @@ const paintOf = (level: LogLevel.LogLevel): Paint => {
   }
 }
 
-const textOf = (part: unknown): string => (Predicate.isString(part) ? part : (JSON.stringify(part) ?? String(part)))
+const textOf = (part: unknown): string => {
+  if (Predicate.isString(part)) return part
+  return part instanceof ChangeMessage ? part.text : (JSON.stringify(part) ?? String(part))
+}
 
 /**
  * Formats log lines: `2026-01-31T12:00:00.000Z WARN  message key=value`. The time is UTC, so that the lines of several

@@ -10,6 +10,7 @@ import { encryptionModes, keys } from "../config/ConfigTable.ts"
 import type { StartError } from "../node/NodeCluster.ts"
 import * as TextFile from "../node/TextFile.ts"
 import { Host } from "./Host.ts"
+import type { LogSettingError } from "./LogSettings.ts"
 import * as Variables from "./Variables.ts"
 
 /**
@@ -121,7 +122,10 @@ export const load = Effect.fnUntraced(function* (flags: Flags) {
   return { ...loaded, unknownVariables: Variables.withoutOurs(loaded.unknownVariables) }
 })
 
-const readFile = (path: string) => Effect.map(TextFile.read(path), (text) => ({ path, text }))
+/**
+ * A file with its path.
+ */
+export const readFile = (path: string) => Effect.map(TextFile.read(path), (text) => ({ path, text }))
 
 const itemsIn = (list: string): ReadonlyArray<string> =>
   list
@@ -132,7 +136,7 @@ const itemsIn = (list: string): ReadonlyArray<string> =>
 /**
  * What is wrong, one line for each thing that is.
  */
-export const errorText = (error: LoadError | StartError): string =>
+export const errorText = (error: LoadError | StartError | LogSettingError): string =>
   error._tag === "ClusterConfigError" ? error.problems.map(({ message }) => message).join("\n") : error.message
 
 /**

@@ -13,24 +13,30 @@ import { Membership } from "../membership/Membership.ts"
 import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
 import * as NodeCluster from "../node/NodeCluster.ts"
 import type { KeyInfo, KeyRing } from "../transport/KeyRing.ts"
-import { changeLine, durationText, memberText, mentioned } from "./ChangeLine.ts"
+import { changeLine, ChangeMessage, durationText, memberText, mentioned } from "./ChangeLine.ts"
 import { Host } from "./Host.ts"
+import * as LogSettings from "./LogSettings.ts"
 import * as NodeFlags from "./NodeFlags.ts"
+
+const flags = { ...NodeFlags.flags, logFormat: LogSettings.logFormat }
+
+type Flags = Command.Command.Config.Infer<typeof flags>
 
 /**
  * Joins a cluster and logs what happens there, until SIGINT or SIGTERM; then it leaves.
  */
 export const run = Command.make(
   "run",
-  NodeFlags.flags,
+  flags,
   Effect.fnUntraced(
-    function* (flags: NodeFlags.Flags) {
+    function* (flags: Flags) {
       const { config, unknownVariables } = yield* NodeFlags.load(flags)
       for (const variable of unknownVariables) yield* Effect.logWarning(NodeFlags.unknownVariableText(variable))
       const hangups = yield* watchForHangups(config)
       yield* Effect.provide(serve(config, hangups), NodeCluster.layerConfig(config))
     },
     Effect.scoped,
+    (running, { logFormat }) => Effect.provide(running, LogSettings.layer(logFormat)),
     Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: NodeFlags.errorText(cause) }))
   )
 ).pipe(
@@ -43,6 +49,7 @@ export const run = Command.make(
       "",
       "  Everything else is set in the TOML file or by environment variables named GOSSIP_<SECTION>_<KEY>. A flag goes",
       "  before the environment, the environment before the file, the file before the default.",
+      "  GOSSIP_LOG_FORMAT and GOSSIP_LOG_LEVEL stand for --log-format and --log-level.",
       "",
       '  ADDR is "IPv4:port" or "[IPv6]:port". ID is decimal, or 0x and hexadecimal digits. CIDR is a network such as',
       "  10.0.0.0/8. MODE is off, accept or required; HEX is 64 hexadecimal digits, as gossip keygen makes them."
@@ -62,7 +69,8 @@ export const run = Command.make(
     {
       command: "GOSSIP_PROBES_SUSPECT_TIMEOUT_MS=5000 gossip run --config gossip.toml",
       description: "Configured by a file, with one key set by the environment"
-    }
+    },
+    { command: "gossip run --log-format json | jq .change", description: "Log lines for programs" }
   ])
 )
 
@@ -189,7 +197,7 @@ const logChange = Effect.fnUntraced(function* (change: Change) {
     if (Option.isSome(member)) addresses.set(id, member.value.address)
   }
   const line = changeLine(change, (id) => addresses.get(id))
-  if (line !== undefined) yield* Effect.logWithLevel(line.level)(line.text)
+  if (line !== undefined) yield* Effect.logWithLevel(line.level)(new ChangeMessage(line.text, change))
 })
 
 const sayGoodbye = Effect.gen(function* () {

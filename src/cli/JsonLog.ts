@@ -1,0 +1,52 @@
+/**
+ * Log lines for programs: one JSON object per line, on standard output.
+ *
+ * `time` is ISO 8601 in UTC, `level` one of the words that `--log-level` takes, and `message` what the line for people
+ * says. A change of membership is in `change`, in the form in which `GET /events` sends it; ids are texts, since they
+ * have 64 bits.
+ */
+import { Array as Arr, Cause, type Layer, Logger, Predicate, References, Result, Schema } from "effect"
+import * as AdminApi from "../admin/AdminApi.ts"
+import type { Change } from "../domain/Change.ts"
+import { ChangeMessage } from "./ChangeLine.ts"
+
+const encodeChange = Schema.encodeResult(AdminApi.Change)
+
+const changeOf = (change: Change): unknown =>
+  change._tag === "Missed"
+    ? { kind: change._tag, count: change.count }
+    : Result.getOrElse(encodeChange(change), () => undefined)
+
+// Nothing that somebody logs may keep the line from being written.
+const plain = (_name: string, value: unknown): unknown => (Predicate.isBigInt(value) ? value.toString() : value)
+
+const textOf = (part: unknown): string => {
+  if (Predicate.isString(part)) return part
+  if (part instanceof ChangeMessage) return part.text
+  return JSON.stringify(part, plain) ?? String(part)
+}
+
+/**
+ * Formats a log line as JSON.
+ */
+export const format: Logger.Logger<unknown, string> = Logger.make(({ cause, date, fiber, logLevel, message }) => {
+  const parts = Arr.ensure(message)
+  const told = parts.find((part) => part instanceof ChangeMessage)
+  const annotations = fiber.getRef(References.CurrentLogAnnotations)
+  return JSON.stringify(
+    {
+      time: date.toISOString(),
+      level: logLevel.toLowerCase(),
+      message: parts.map(textOf).join(" "),
+      ...(told === undefined ? {} : { change: changeOf(told.change) }),
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      ...(cause.reasons.length === 0 ? {} : { cause: Cause.pretty(cause) })
+    },
+    plain
+  )
+})
+
+/**
+ * Logs to standard output as JSON.
+ */
+export const layer: Layer.Layer<never> = Logger.layer([Logger.withConsoleLog(format)])

@@ -1,0 +1,79 @@
+/**
+ * How a node logs: for people or for programs, and from which level on. A flag goes before the environment.
+ */
+import { Effect, Layer, type LogLevel, Option, References, Schema } from "effect"
+import { Flag, GlobalFlag } from "effect/cli"
+import { show } from "../config/ConfigResolution.ts"
+import { Host } from "./Host.ts"
+import * as JsonLog from "./JsonLog.ts"
+import * as Variables from "./Variables.ts"
+
+const formats = ["human", "json"] as const
+
+/**
+ * The flag that chooses the format.
+ */
+export const logFormat = Flag.Literals("log-format", formats).pipe(
+  Flag.withMetavar("FORMAT"),
+  Flag.withDescription("Log lines for people, human, or one JSON object each, json; human if not given."),
+  Flag.optional
+)
+
+/**
+ * A variable that says how to log has a value that says nothing.
+ */
+export class LogSettingError extends Schema.TaggedError<LogSettingError>()("LogSettingError", {
+  message: Schema.String
+}) {}
+
+// The words that --log-level takes.
+const levels: Readonly<Record<string, LogLevel.LogLevel>> = {
+  all: "All",
+  trace: "Trace",
+  debug: "Debug",
+  info: "Info",
+  warn: "Warn",
+  warning: "Warn",
+  error: "Error",
+  fatal: "Fatal",
+  none: "None"
+}
+
+const fromVariable = Effect.fnUntraced(function* <A>(
+  name: string,
+  choices: Readonly<Record<string, A>>
+): Effect.fn.Return<Option.Option<A>, LogSettingError, Host> {
+  const { env } = yield* Host
+  const text = Variables.textOf(env, name)
+  if (text === undefined) return Option.none()
+  const found = Object.entries(choices).find(([word]) => word === text.toLowerCase())
+  if (found !== undefined) return Option.some(found[1])
+  const message = `${name} is ${show(text)}; expected ${Object.keys(choices).join(" | ")}`
+  return yield* new LogSettingError({ message })
+})
+
+/**
+ * Logs as the flags say, or else the environment, or else as the program logs anyhow.
+ */
+export const layer = (
+  format: Option.Option<(typeof formats)[number]>
+): Layer.Layer<never, LogSettingError, Host | GlobalFlag.Setting.Identifier<"log-level">> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      // Both are judged, also where a flag overrides them.
+      const formatSet = yield* fromVariable(Variables.names.logFormat, { human: "human", json: "json" } as const)
+      const levelSet = yield* fromVariable(Variables.names.logLevel, levels)
+      const chosen = Option.getOrElse(
+        Option.orElse(format, () => formatSet),
+        () => "human" as const
+      )
+      const level = Option.orElse(yield* GlobalFlag.LogLevel, () => levelSet)
+      return Layer.merge(
+        chosen === "json" ? JsonLog.layer : Layer.empty,
+        Option.match(level, {
+          onNone: () => Layer.empty,
+          onSome: (level) => Layer.succeed(References.MinimumLogLevel, level)
+        })
+      )
+    })
+  )
