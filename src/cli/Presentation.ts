@@ -51,6 +51,8 @@ const sentence = (error: CliError.CliError): string => {
       return `unexpected ${error.arguments.map(show).join(" ")}`
     case "InvalidValue":
       return invalidValue(error)
+    case "MissingArgument":
+      return `${error.argument} is missing`
     default:
       return error.message
   }

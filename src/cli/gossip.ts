@@ -3,6 +3,7 @@
  */
 import { Effect, Layer } from "effect"
 import { CliConfig, Command, GlobalFlag } from "effect/cli"
+import { config } from "./config.ts"
 import { demo } from "./demo.ts"
 import * as HumanLog from "./HumanLog.ts"
 import { keygen } from "./keygen.ts"
@@ -14,7 +15,7 @@ import { run } from "./run.ts"
  */
 export const gossip = Command.make("gossip").pipe(
   Command.withDescription("Cluster membership by SWIM gossip over UDP: who is there, who failed, who left."),
-  Command.withSubcommands([{ group: "COMMANDS", commands: [run, keygen, demo] }]),
+  Command.withSubcommands([{ group: "COMMANDS", commands: [run, config, keygen, demo] }]),
   Command.withExamples([
     { command: "gossip demo", description: "See what it does" },
     { command: "gossip run --bind 127.0.0.1:7946", description: "The first node of a cluster on this machine" },
