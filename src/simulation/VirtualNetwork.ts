@@ -33,10 +33,13 @@ export interface Sighting {
   readonly fate: "carried" | "lost" | "cut"
 }
 
-/** What the network's name server has for a name, or what is wrong with it. */
-export type NameAnswer =
+type Found =
   | { readonly addresses: ReadonlyArray<string> }
   | { readonly services: ReadonlyArray<{ readonly target: string; readonly port: number; readonly priority?: number }> }
+
+/** What the network's name server has for a name, or what is wrong with it. */
+export type NameAnswer =
+  | Found
   | { readonly fails: Dns.DnsErrorReason }
   /** Nothing comes, ever. */
   | "hangs"
@@ -113,17 +116,22 @@ export class VirtualNetwork {
           "addresses" in answer ? answer.addresses.map(NetAddress.ipFromStringUnsafe) : []
         ),
       resolve: (name) =>
-        this.#answer(name, "resolve", (answer) =>
+        this.#answer(name, "resolve", (answer): ReadonlyArray<Dns.DnsRecord> =>
           "services" in answer
             ? answer.services.map(({ port, priority, target }) =>
                 Dns.makeRecordUnsafe("SRV", {
-                  target: HostName.domainNameFromStringUnsafe(target),
+                  target: HostName.toFullyQualified(HostName.domainNameFromStringUnsafe(target)),
                   port,
                   priority: priority ?? 0,
                   weight: 0
                 })
               )
-            : []
+            : answer.addresses.map((text) => {
+                const address = NetAddress.ipFromStringUnsafe(text)
+                return NetAddress.isIpv4Address(address)
+                  ? Dns.makeRecordUnsafe("A", { address })
+                  : Dns.makeRecordUnsafe("AAAA", { address })
+              })
         )
     })
   }
@@ -197,11 +205,12 @@ export class VirtualNetwork {
   }
 
   #answer<A>(
-    name: string,
+    full: HostName.DomainName,
     method: Dns.DnsError["method"],
-    records: (answer: Exclude<NameAnswer, "hangs">) => ReadonlyArray<A>
+    records: (answer: Found) => ReadonlyArray<A>
   ): Effect.Effect<ReadonlyArray<A>, Dns.DnsError> {
     return Effect.suspend(() => {
+      const name = HostName.toRelative(full)
       this.asked.push(name)
       const answer = this.names.get(name)
       if (answer === "hangs") return Effect.never

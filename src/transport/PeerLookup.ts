@@ -1,10 +1,14 @@
 /** The addresses of peers that are given by name, asked of the platform's `Dns` anew each time. */
 import { Array as Arr, Effect, Order, Result, Schema } from "effect"
-import { AddressResolver, type Dns, Host, type NetAddress } from "effect/net"
+import { AddressResolver, Dns, Host, NetAddress } from "effect/net"
 import type * as Peer from "../domain/Peer.ts"
 
 /** Hosts of one service that are looked up at a time. */
-const Concurrency = 16
+const Concurrency = 64
+/** Records that take longer are none, in ms. */
+const RecordTimeout = 2000
+/** A host of a service that takes longer is passed over, in ms. */
+const HostTimeout = 3000
 /** Hosts of one service that are looked up at all: those of the first priorities. */
 const MaxHosts = 256
 
@@ -42,12 +46,18 @@ const because =
       cause
     })
 
+const tooSlow = ({ target }: Dns.Srv) => ({
+  duration: HostTimeout,
+  orElse: () => Effect.fail(new Dns.DnsError({ reason: "Timeout", method: "lookup", hostname: target }))
+})
+
 const byPriority = Order.mapInput(Order.Number, ({ priority }: Dns.Srv) => priority)
 
 /**
  * Looks up peers by a `Dns`. A name has all the addresses that the platform's resolver knows for it, of both families. A
  * service has those of its records' hosts, each at its record's port, in the order of the priorities; weights are
- * ignored, since all are contacted. A host of a service that has no address is passed over, while another has one.
+ * ignored, since all are contacted. They are asked of DNS, and of the platform's resolver where DNS has none. A host of
+ * a service that has no address, or none within 3 s, is passed over while another has one.
  *
  * Link-local IPv6 addresses are left out, since a lookup does not tell the interface that they belong to.
  */
@@ -56,8 +66,25 @@ export const make = (
 ): ((peer: Peer.Named) => Effect.Effect<ReadonlyArray<NetAddress.InetAddress>, PeerLookupError>) => {
   const resolver = AddressResolver.make(dns)
 
-  const host = (name: Host.DomainName, port: number) =>
+  const byName = (name: Host.DomainName, port: number) =>
     Effect.flatMap(Effect.fromResult(Host.hostPort(name, port)), (endpoint) => resolver.resolve(endpoint))
+
+  const recordsOf = (name: Host.DomainName, type: "A" | "AAAA") =>
+    dns.resolve(name, type).pipe(
+      Effect.map((records): ReadonlyArray<NetAddress.IpAddress> => records.map(({ address }) => address)),
+      // Some name servers never answer for the family that they do not have.
+      Effect.timeoutOrElse({ duration: RecordTimeout, orElse: () => Effect.succeed([]) }),
+      Effect.orElseSucceed((): ReadonlyArray<NetAddress.IpAddress> => [])
+    )
+
+  // The target of a record is a name of DNS, ended by a dot, which many systems do not find in their hosts file.
+  const byRecords = Effect.fnUntraced(function* ({ port, target }: Dns.Srv) {
+    const found = yield* Effect.all([recordsOf(target, "A"), recordsOf(target, "AAAA")], { concurrency: 2 })
+    const addresses = found.flat().filter((ip) => !(NetAddress.isIpv6Address(ip) && NetAddress.isLinkLocal(ip)))
+    return addresses.length > 0
+      ? addresses.map((address) => NetAddress.inetAddressUnsafe(address, port))
+      : yield* byName(Host.toRelative(target), port)
+  })
 
   const service = Effect.fnUntraced(function* (peer: Peer.Service) {
     const records = yield* Effect.mapError(dns.resolve(peer.name, "SRV"), because(peer))
@@ -71,7 +98,7 @@ export const make = (
     }
     const found = yield* Effect.forEach(
       hosts.slice(0, MaxHosts),
-      ({ port, target }) => Effect.result(host(target, port)),
+      (record) => Effect.result(Effect.timeoutOrElse(byRecords(record), tooSlow(record))),
       { concurrency: Concurrency }
     )
     const addresses = found.flatMap((result) => (Result.isSuccess(result) ? result.success : []))
@@ -81,5 +108,5 @@ export const make = (
   })
 
   return (peer) =>
-    peer._tag === "Service" ? service(peer) : Effect.mapError(host(peer.host, peer.port), because(peer))
+    peer._tag === "Service" ? service(peer) : Effect.mapError(byName(peer.host, peer.port), because(peer))
 }

@@ -203,6 +203,31 @@ describe("peers by name", () => {
     })
   )
 
+  it.effect("a host of a service that is not found in 3 s is passed over, or the service is said to be not found", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const { names } = lab.network
+        const services = ["slow.example", "a.example"].map((target) => ({ target, port: 7946 }))
+        names.set("_gossip._udp.example", { services })
+        names.set("a.example", { addresses: ["10.0.0.1"] })
+        names.set("slow.example", "hangs")
+        names.set("_none._udp.example", { services: [{ target: ".", port: 0 }] })
+        const a = yield* start(lab, 1, quiet)
+        const b = yield* start(lab, 2, { ...quiet, peers: ["dns+srv://_gossip._udp.example"] })
+        const c = yield* start(lab, 3, { ...quiet, peers: ["dns+srv://_none._udp.example"] })
+        yield* TestClock.adjust(2999)
+        yield* assertAlive([a, b, c], 1)
+        yield* TestClock.adjust(11)
+        yield* assertAlive([a, b], 2)
+        assert.deepStrictEqual(pings(lab, "n2", "n1").slice(0, 1), [3000])
+        assert.deepStrictEqual(lines, [
+          "Warn cannot look up the peer dns+srv://_none._udp.example: its records say that there is no service; keeps trying"
+        ])
+      })
+    )
+  )
+
   it.effect("a resolver that fails or hangs is told of once, and the node goes on without", () =>
     logged((lines) =>
       Effect.gen(function* () {
