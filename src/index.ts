@@ -5,11 +5,13 @@
  * On Node.js take the layer from `effect-gossip/node`.
  */
 export { Cluster } from "./cluster/Cluster.ts"
+export { NodeMetrics } from "./cluster/NodeMetrics.ts"
 export * as ClusterConfig from "./config/ClusterConfig.ts"
 export * as Change from "./domain/Change.ts"
 export * as ClusterKey from "./domain/ClusterKey.ts"
 export * as NodeId from "./domain/NodeId.ts"
 export { Membership } from "./membership/Membership.ts"
+export { MetricsJson } from "./metrics/MetricsJson.ts"
 export { Aead } from "./transport/Aead.ts"
 export * as KeyRing from "./transport/KeyRing.ts"
 export { Network } from "./transport/Network.ts"
