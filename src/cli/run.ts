@@ -52,7 +52,8 @@ export const run = Command.make(
       "  GOSSIP_LOG_FORMAT and GOSSIP_LOG_LEVEL stand for --log-format and --log-level.",
       "",
       '  ADDR is "IPv4:port" or "[IPv6]:port". ID is decimal, or 0x and hexadecimal digits. CIDR is a network such as',
-      "  10.0.0.0/8. MODE is off, accept or required; HEX is 64 hexadecimal digits, as gossip keygen makes them."
+      "  10.0.0.0/8. MODE is off, accept or required; HEX is 64 hexadecimal digits, as gossip keygen makes them.",
+      "  A peer may also be name:port, or the SRV records of a service, dns+srv://_gossip._udp.example."
     ].join("\n")
   ),
   Command.withExamples([
