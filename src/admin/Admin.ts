@@ -2,7 +2,7 @@
  * A node over HTTP, for the person who runs it: is it healthy, whom does it see, why is a member dead, what changes.
  * The platform provides the `HttpServer`; on Node.js see `NodeAdmin`.
  */
-import { Duration, Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
+import { Duration, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { HttpRouter, HttpServer, HttpServerError, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Cluster } from "../cluster/Cluster.ts"
@@ -34,6 +34,9 @@ export interface Options {
   readonly onLeft?: Effect.Effect<void> | undefined
 }
 
+const encodeNode = Schema.encodeEffect(AdminApi.Node)
+const SliceSize = 256
+
 /** Microseconds are as much as anybody wants to read. */
 const shown = (ms: number): number => Math.round(ms * 1000) / 1000
 
@@ -47,6 +50,7 @@ const observe = HttpApiBuilder.group(
     const { peers } = yield* Gossip
     const { dead } = yield* NodeClock
     const { events, hasMet, history } = yield* Journal
+    const textOf = EventStream.makeWriter()
     let followers = 0
 
     const rttOf = (id: NodeId): Option.Option<Duration.Duration> => {
@@ -77,10 +81,18 @@ const observe = HttpApiBuilder.group(
         return { status: "ready" as const, ...(yield* membership.counts) }
       }),
 
-      members: ({ query }) =>
-        Effect.map(membership.members, (members) => ({
-          nodes: members.filter((member) => query.status === undefined || member.status === query.status).map(nodeOf)
-        })),
+      // In slices, so that a list of thousands does not keep the node from its work.
+      members: Effect.fnUntraced(function* ({ query }) {
+        const members = (yield* membership.members).filter(
+          (member) => query.status === undefined || member.status === query.status
+        )
+        const texts: Array<string> = []
+        for (const member of members) {
+          texts.push(JSON.stringify(yield* Effect.orDie(encodeNode(nodeOf(member)))))
+          if (texts.length % SliceSize === 0) yield* Effect.yieldNow
+        }
+        return HttpServerResponse.text(`{"nodes":[${texts.join()}]}`, { contentType: "application/json" })
+      }),
 
       member: Effect.fnUntraced(function* ({ params: { id } }) {
         const listed = yield* membership.get(id)
@@ -108,7 +120,7 @@ const observe = HttpApiBuilder.group(
         )
         const request = Fiber.getCurrent()
         const cut = Effect.sync(() => request?.interruptUnsafe(undefined, HttpServerError.ClientAbort.annotation))
-        const text = yield* EventStream.make(events, last === "" ? events.now : Number(last), cut)
+        const text = yield* EventStream.make(events, last === "" ? events.now : Number(last), textOf, cut)
         return HttpServerResponse.stream(Stream.encodeText(text), {
           contentType: "text/event-stream",
           headers: { "cache-control": "no-store", "x-accel-buffering": "no" }
@@ -186,7 +198,7 @@ const operate = (onLeft: Effect.Effect<void>) =>
   )
 
 /** Lets nobody pass but who has the token. */
-const withToken = (token: Redacted.Redacted<string> | undefined): Layer.Layer<AdminApi.Operator> =>
+export const withToken = (token: Redacted.Redacted<string> | undefined): Layer.Layer<AdminApi.Operator> =>
   Layer.succeed(AdminApi.Operator, {
     bearer: (answer, { credential }) => {
       if (token === undefined || Redacted.value(token) === "") {
@@ -201,7 +213,9 @@ const withToken = (token: Redacted.Redacted<string> | undefined): Layer.Layer<Ad
   })
 
 /** Lets everybody pass who can connect. */
-const withoutToken: Layer.Layer<AdminApi.Operator> = Layer.succeed(AdminApi.Operator, { bearer: (answer) => answer })
+export const withoutToken: Layer.Layer<AdminApi.Operator> = Layer.succeed(AdminApi.Operator, {
+  bearer: (answer) => answer
+})
 
 const routes: ReadonlyArray<Problems.Route> = [
   ...Object.values(AdminApi.AdminApi.groups).flatMap((group) =>
@@ -213,13 +227,15 @@ const routes: ReadonlyArray<Problems.Route> = [
 /** Streams are ended first, as a server that closes waits for what it answers. */
 const endStreams = Layer.effectDiscard(Effect.acquireRelease(Journal, ({ events }) => Effect.sync(() => events.end())))
 
-/** The routes, for a router. */
-export const layerRoutes = (operator: Layer.Layer<AdminApi.Operator>, onLeft: Effect.Effect<void> = Effect.void) =>
+/** What answers, whoever asks. */
+export const layerHandlers = (onLeft: Effect.Effect<void> = Effect.void) => Layer.mergeAll(observe, operate(onLeft))
+
+const layerRoutes = (operator: Layer.Layer<AdminApi.Operator>, onLeft: Effect.Effect<void> | undefined) =>
   Layer.mergeAll(
     HttpApiBuilder.layer(AdminApi.AdminApi, { openapiPath: AdminApi.OpenApiPath }),
     Problems.layer(routes)
   ).pipe(
-    Layer.provide([observe, operate(onLeft)]),
+    Layer.provide(layerHandlers(onLeft)),
     Layer.provide([operator, Problems.layerRequests, HttpServer.layerServices])
   )
 

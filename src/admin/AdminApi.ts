@@ -149,10 +149,10 @@ export type NodeStory = typeof NodeStory.Type
 export const Event = Schema.Union([
   /** A change; `id` is its sequence. */
   Schema.Struct({ event: Schema.Literal("message"), id: Schema.String, data: Schema.fromJsonString(Change) }),
-  /** Changes that come no more: `count` of them before the next one, null where nobody knows how many. */
+  /** Changes that are lost: `count` of them up to the one with this `id`, null where nobody knows how many. */
   Schema.Struct({
     event: Schema.Literal("missed"),
-    id: Schema.optional(Schema.String),
+    id: Schema.String,
     data: Schema.fromJsonString(Schema.Struct({ count: Schema.NullOr(Schema.Int) }))
   })
 ])

@@ -1,8 +1,9 @@
 /** The changes as server-sent events, for one follower. */
 import { Clock, Duration, Effect, Schema, type Scope, Stream } from "effect"
 import { Sse } from "effect/encoding"
+import * as MonotonicTime from "../time/MonotonicTime.ts"
 import * as AdminApi from "./AdminApi.ts"
-import type { EventLog } from "./EventLog.ts"
+import type { Batch, EventLog } from "./EventLog.ts"
 
 /** A comment goes out this long after the last word, so that neither side takes the silence for a broken line. */
 export const Heartbeat = Duration.seconds(15)
@@ -14,6 +15,22 @@ const PieceSize = 64
 
 const encodeEvent = Schema.encodeEffect(AdminApi.Event)
 
+/** Turns changes into text, each once for all followers. */
+export type Writer = (change: AdminApi.Change) => Effect.Effect<string>
+
+export const makeWriter = (): Writer => {
+  const texts = new WeakMap<AdminApi.Change, string>()
+  return (change) =>
+    Effect.suspend(() => {
+      const known = texts.get(change)
+      if (known !== undefined) return Effect.succeed(known)
+      return Effect.map(write({ event: "message", id: String(change.sequence), data: change }), (text) => {
+        texts.set(change, text)
+        return text
+      })
+    })
+}
+
 /**
  * The stream's text. It begins with a comment, which sends the headers on their way, and ends with the log. The scope
  * is that of the request; `cut` ends the request of a follower that has stopped to take what is sent.
@@ -21,10 +38,11 @@ const encodeEvent = Schema.encodeEffect(AdminApi.Event)
 export const make = Effect.fnUntraced(function* (
   log: EventLog,
   from: number | undefined,
+  textOf: Writer,
   cut: Effect.Effect<void>
 ): Effect.fn.Return<Stream.Stream<string>, never, Scope.Scope> {
   const clock = yield* Clock.Clock
-  const now = () => clock.currentTimeMillisUnsafe()
+  const now = () => MonotonicTime.millis(clock)
   // When the follower took the last piece; undefined while it waits for the next one.
   let tookAt: number | undefined = now()
 
@@ -36,29 +54,38 @@ export const make = Effect.fnUntraced(function* (
     Effect.forkScoped
   )
 
-  const more = Effect.callback<void>((resume) => {
-    const callOff = log.onMore(() => resume(Effect.void))
-    return Effect.sync(callOff)
-  })
+  const isNews = ({ entries, missed }: Batch): boolean => entries.length > 0 || missed !== 0
+
+  const more = (cursor: number | undefined) =>
+    Effect.callback<void>((resume) => {
+      // This may run a moment after it was found that there is none.
+      if (log.ended || isNews(log.read(cursor, 1))) return resume(Effect.void)
+      const callOff = log.onMore(() => resume(Effect.void))
+      return Effect.sync(callOff)
+    })
 
   const piece = Effect.fnUntraced(function* (cursor: number | undefined) {
     tookAt = undefined
     let batch = log.read(cursor, PieceSize)
-    if (batch.entries.length === 0 && batch.missed === 0) {
+    if (!isNews(batch)) {
       if (log.ended) return undefined
-      const woken = yield* Effect.timeoutOption(more, Heartbeat)
+      const woken = yield* Effect.timeoutOption(more(cursor), Heartbeat)
       if (woken._tag === "None") {
         tookAt = now()
         return [": still here\n\n", cursor] as const
       }
       batch = log.read(cursor, PieceSize)
-      if (batch.entries.length === 0 && batch.missed === 0) return undefined
+      if (!isNews(batch)) return undefined
     }
     let text = ""
-    if (batch.missed !== 0) text += yield* write({ event: "missed", data: { count: batch.missed } })
-    for (const change of batch.entries) {
-      text += yield* write({ event: "message", id: String(change.sequence), data: change })
+    if (batch.missed !== 0) {
+      // The id of the change before the next one.
+      const id = String((batch.entries[0]?.sequence ?? (batch.cursor ?? 0) + 1) - 1)
+      text += yield* write({ event: "missed", id, data: { count: batch.missed } })
     }
+    for (const change of batch.entries) text += yield* textOf(change)
+    // A long tale is told without keeping the node from its work.
+    if (batch.entries.length === PieceSize) yield* Effect.yieldNow
     tookAt = now()
     return [text, batch.cursor] as const
   })

@@ -99,6 +99,7 @@ const answerTo = (
 }
 
 const format = SchemaIssue.makeFormatterDefault()
+const inOneLine = (issue: SchemaIssue.Issue): string => format(issue).replaceAll(/\s*\n\s*/g, " ")
 
 const parts = { Params: "path", Query: "query", Headers: "header" } as const
 
@@ -108,7 +109,7 @@ export const layerRequests: Layer.Layer<Requests> = HttpApiMiddleware.layerSchem
     case "Params":
     case "Query":
     case "Headers":
-      return Effect.fail(new BadRequest({ detail: `${parts[error.kind]}: ${format(error.cause.issue).replaceAll(/\s*\n\s*/g, " ")}` }))
+      return Effect.fail(new BadRequest({ detail: `${parts[error.kind]}: ${inOneLine(error.cause.issue)}` }))
     case "Payload":
       return Effect.fail(new BadRequest({ detail: "the body is not what this path takes; see /openapi.json" }))
     default:

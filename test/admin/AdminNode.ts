@@ -4,7 +4,7 @@ import { Context, Effect, Exit, Layer, Option, Result, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import { Cluster, type Components } from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
-import { Membership } from "../../src/membership/Membership.ts"
+import type { Membership } from "../../src/membership/Membership.ts"
 import { NodeAdmin, type Options } from "../../src/node/NodeAdmin.ts"
 import * as NodeNetwork from "../../src/node/NodeNetwork.ts"
 

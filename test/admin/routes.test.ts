@@ -1,0 +1,257 @@
+import { connect } from "node:net"
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, References } from "effect"
+import { FetchHttpClient } from "effect/http"
+import * as AdminClient from "../../src/admin/AdminClient.ts"
+import { NodeClock } from "../../src/time/NodeClock.ts"
+import { until } from "../integration/RealCluster.ts"
+import { type Answer, ask, start } from "./AdminNode.ts"
+
+const problem = (status: number, title: string, detail: unknown) => ({ type: "about:blank", status, title, detail })
+
+const expectProblem = (answer: Answer, status: number, title: string, detail: unknown) => {
+  expect(answer.status).toBe(status)
+  expect(answer.headers["content-type"]).toBe("application/problem+json")
+  expect(answer.json).toEqual(problem(status, title, detail))
+}
+
+const iso = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/)
+
+const aliveSeen = (url: string, count: number) =>
+  until(
+    `${count} are alive`,
+    Effect.map(ask(url, "/readyz"), ({ json }) => json),
+    (json) => JSON.stringify(json).includes(`"alive_nodes":${count},`)
+  )
+
+describe("what anybody may ask", () => {
+  it.live("healthz: ok while the loops run, and which one died", () =>
+    Effect.gen(function* () {
+      const node = yield* start()
+      const well = yield* ask(node.url, "/healthz")
+      expect([well.status, well.json]).toEqual([200, { status: "ok" }])
+      const { fork } = Context.get(node.services, NodeClock)
+      yield* Effect.scoped(Effect.andThen(fork("gossip", Effect.die("injected")), Effect.sleep("50 millis"))).pipe(
+        Effect.provideService(References.MinimumLogLevel, "None")
+      )
+      const ill = yield* ask(node.url, "/healthz")
+      expect(ill.status).toBe(503)
+      expect(ill.headers["content-type"]).toBe("application/problem+json")
+      expect(ill.json).toEqual({
+        ...problem(503, "Service Unavailable", "died of a defect: gossip"),
+        dead: ["gossip"]
+      })
+    })
+  )
+
+  it.live("readyz: at once without peers, with peers once one of them answered, and for good", () =>
+    Effect.gen(function* () {
+      const first = yield* start()
+      const alone = yield* ask(first.url, "/readyz")
+      expect([alone.status, alone.json]).toEqual([
+        200,
+        { status: "ready", alive_nodes: 1, suspect_nodes: 0, dead_nodes: 0, left_nodes: 0 }
+      ])
+
+      const lost = yield* start({ peers: ["127.0.0.1:9"] })
+      expectProblem(
+        yield* ask(lost.url, "/readyz"),
+        503,
+        "Service Unavailable",
+        "the node has not joined yet: none of its peers answered"
+      )
+
+      const second = yield* start({ peers: [first.address, "127.0.0.1:9"] })
+      yield* aliveSeen(second.url, 2)
+      expect((yield* ask(second.url, "/readyz")).status).toBe(200)
+      yield* first.stop
+      yield* until("it is alone", ask(second.url, "/readyz"), ({ text }) => text.includes(`"left_nodes":1`))
+      const later = yield* ask(second.url, "/readyz")
+      expect([later.status, later.json]).toEqual([
+        200,
+        { status: "ready", alive_nodes: 1, suspect_nodes: 0, dead_nodes: 0, left_nodes: 1 }
+      ])
+    })
+  )
+
+  it.live("membership: every member, itself first, with the time of its last answer and why it is what it is", () =>
+    Effect.gen(function* () {
+      const a = yield* start({ nodeId: "18446744073709551615" })
+      const b = yield* start({ nodeId: "7", peers: [a.address] })
+      const { json } = yield* until("the answer of a probe", ask(a.url, "/membership"), ({ text }) =>
+        /"rtt_ms":[0-9]/.test(text)
+      )
+      const own = {
+        id: "18446744073709551615",
+        addr: a.address,
+        status: "alive",
+        incarnation: expect.any(Number),
+        heartbeat: expect.any(Number),
+        level: expect.any(Number),
+        since: iso,
+        rtt_ms: null,
+        cause: null,
+        self: true
+      }
+      const other = {
+        ...own,
+        id: "7",
+        addr: b.address,
+        rtt_ms: expect.any(Number),
+        cause: { kind: "Heard" },
+        self: false
+      }
+      expect(json).toEqual({ nodes: [own, other] })
+      expect((yield* ask(a.url, "/membership?status=alive")).json).toEqual({ nodes: [own, other] })
+      expect((yield* ask(a.url, "/membership?status=dead")).json).toEqual({ nodes: [] })
+      expect((yield* ask(a.url, "/membership?status=")).status).toBe(400)
+      expectProblem(
+        yield* ask(a.url, "/membership?status=zombie"),
+        400,
+        "Bad Request",
+        `query: Expected "alive" | "suspect" | "dead" | "left" at ["status"]`
+      )
+
+      const seven = {
+        ...other,
+        listed: true,
+        history: [
+          {
+            sequence: 1,
+            at: iso,
+            from: null,
+            to: "alive",
+            addr: b.address,
+            incarnation: expect.any(Number),
+            cause: { kind: "Heard" }
+          }
+        ]
+      }
+      expect((yield* ask(a.url, "/membership/7")).json).toEqual(seven)
+      expect((yield* ask(a.url, "/membership/0x7")).json).toEqual(seven)
+      expectProblem(yield* ask(a.url, "/membership/8"), 404, "Not Found", "nothing is known of a member 8")
+      for (const id of ["x", "-1", "18446744073709551616", "%00", "1".repeat(90)]) {
+        expectProblem(
+          yield* ask(a.url, `/membership/${id}`),
+          400,
+          "Bad Request",
+          `path: expected a node id: a decimal number below 2^64, or 0x and 1 to 16 hexadecimal digits at ["id"]`
+        )
+      }
+    })
+  )
+
+  it.live("metrics, as text and as JSON", () =>
+    Effect.gen(function* () {
+      const node = yield* start()
+      const text = yield* ask(node.url, "/metrics")
+      expect([text.status, text.headers["content-type"]]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"])
+      expect(text.text).toMatch(/^# HELP swim_/m)
+      const json = yield* ask(node.url, "/metrics/json")
+      expect([json.status, json.headers["content-type"]]).toEqual([200, "application/json"])
+      expect(json.json).toMatchObject({ swim_probe_rtt_seconds: { type: "histogram" } })
+    })
+  )
+
+  it.live("openapi.json, of the same schemas", () =>
+    Effect.gen(function* () {
+      const node = yield* start()
+      const { json, status } = yield* ask(node.url, "/openapi.json")
+      expect(status).toBe(200)
+      expect(json).toMatchObject({ openapi: "3.1.0", info: { title: "effect-gossip" } })
+      const { paths } = Object(json)
+      expect(Object.keys(paths)).toEqual([
+        "/healthz",
+        "/readyz",
+        "/membership",
+        "/membership/{id}",
+        "/events",
+        "/metrics",
+        "/metrics/json",
+        "/leave",
+        "/keys",
+        "/keys/use",
+        "/keys/remove"
+      ])
+      expect(paths["/keys"].post.security).toEqual([{ bearer: [] }])
+      expect(paths["/membership"].get.security).toEqual([])
+    })
+  )
+})
+
+describe("what nobody can ask", () => {
+  it.live("no such path: 404", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start()
+      for (const path of ["/", "/nope", "/healthz/x", "/membership/1/2", "/keys/zzz", "/metrics/json/x", "//", "/%"]) {
+        expectProblem(yield* ask(url, path), 404, "Not Found", "there is nothing at this path")
+      }
+      expectProblem(yield* ask(url, "/nope", { method: "POST", body: {} }), 404, "Not Found", expect.any(String))
+    })
+  )
+
+  it.live("no such method: 405, and which ones there are", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start()
+      for (const [method, path, allowed] of [
+        ["POST", "/healthz", "GET, HEAD"],
+        ["DELETE", "/membership?status=alive", "GET, HEAD"],
+        ["PUT", "/membership/7", "GET, HEAD"],
+        ["POST", "/openapi.json", "GET, HEAD"],
+        ["POST", "/metrics", "GET, HEAD"],
+        ["GET", "/leave", "POST"],
+        ["HEAD", "/keys/use", "POST"],
+        ["PATCH", "/keys", "GET, POST, HEAD"],
+        ["OPTIONS", "/events", "GET, HEAD"]
+      ] as const) {
+        const answer = yield* ask(url, path, { method })
+        expect([method, path, answer.status, answer.headers["allow"]]).toEqual([method, path, 405, allowed])
+        if (method !== "HEAD") expectProblem(answer, 405, "Method Not Allowed", `this path takes ${allowed}`)
+      }
+    })
+  )
+
+  it.live("HEAD is GET without a body", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start()
+      for (const path of ["/healthz", "/readyz", "/membership", "/metrics", "/events"]) {
+        const answer = yield* ask(url, path, { method: "HEAD" })
+        expect([path, answer.status, answer.text]).toEqual([path, 200, ""])
+      }
+    })
+  )
+
+  it.live("what is no HTTP does no harm", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start()
+      const text = yield* Effect.callback<string>((resume) => {
+        const socket = connect(Number(new URL(url).port), "127.0.0.1")
+        let text = ""
+        socket.on("data", (bytes) => (text += bytes.toString("latin1")))
+        socket.on("close", () => resume(Effect.succeed(text)))
+        socket.on("error", () => undefined)
+        socket.end("SWIM?\r\n\r\n")
+      })
+      expect(text).toMatch(/^HTTP\/1.1 400 /)
+      expect((yield* ask(url, "/healthz")).status).toBe(200)
+    })
+  )
+})
+
+describe("the client", () => {
+  it.live("says the same in types", () =>
+    Effect.gen(function* () {
+      const node = yield* start({ nodeId: "5" })
+      const client = yield* AdminClient.make({ baseUrl: node.url })
+      expect(yield* client.healthz()).toEqual({ status: "ok" })
+      expect(yield* client.readyz()).toEqual({ status: "ready", alive: 1, suspect: 0, dead: 0, left: 0 })
+      const { nodes } = yield* client.members({ query: {} })
+      expect(nodes.map(({ address, id, self }) => [id, String(address), self])).toEqual([[5n, node.address, true]])
+      expect((yield* client.member({ params: { id: nodes[0]!.id } })).history).toEqual([])
+      expect(yield* client.metrics()).toContain("swim_")
+      expect(Object.keys(yield* client.metricsJson())).toContain("swim_probe_rtt_seconds")
+      const refused = yield* Effect.flip(client.leave())
+      expect(refused._tag).toBe("Forbidden")
+    }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+})
