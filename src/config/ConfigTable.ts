@@ -53,7 +53,7 @@ export const keys = {
       doc: "Address at which the others reach this node, where it is not the bound one."
     }),
     peers: peerList({
-      doc: "Members to contact at the start, by address, name or service; any one of them is enough to join."
+      doc: "Members to contact at the start, by address, name or service; any one is enough to join."
     }),
     nodeId: nodeId({
       doc: "Identity of this node; drawn at random at each start when not given."
