@@ -1,48 +1,10 @@
 /** The scene as lines of text: a pure function of what there is to show and of the room there is for it. */
 import type { MemberStatus } from "../../domain/Change.ts"
+import { blank, cropped, type Line, type Size, span, type Style } from "../Canvas.ts"
 import * as Narration from "./Narration.ts"
 import * as Scene from "./Scene.ts"
 
-/** How a piece of text looks where there is colour. */
-export type Style = "plain" | "bold" | "dim" | "green" | "yellow" | "red" | "blue"
-
-/** A piece of a line. */
-export interface Span {
-  readonly text: string
-  readonly style: Style
-}
-
-/** A line of the screen. */
-export type Line = ReadonlyArray<Span>
-
-/** The room there is, in characters. */
-export interface Size {
-  readonly columns: number
-  readonly rows: number
-}
-
-const codes: Readonly<Record<Style, string>> = {
-  plain: "",
-  bold: "\x1b[1m",
-  dim: "\x1b[90m",
-  green: "\x1b[32m",
-  yellow: "\x1b[33m",
-  red: "\x1b[31m",
-  blue: "\x1b[34m"
-}
-
-const span = (text: string, style: Style = "plain"): Span => ({ text, style })
-const blank: Line = []
-
-/** A line as a terminal takes it, without any escape code if there is to be no colour. */
-export const paint = (line: Line, colour: boolean): string =>
-  line.map(({ style, text }) => (colour && style !== "plain" ? `${codes[style]}${text}\x1b[0m` : text)).join("")
-
-/** The text of a line. */
-export const plain = (line: Line): string => paint(line, false)
-
-/** The characters of a line. */
-export const width = (line: Line): number => line.reduce((sum, { text }) => sum + text.length, 0)
+export { paint, plain, width } from "../Canvas.ts"
 
 /** The whole screen: at most as many lines as there are rows, none longer than there are columns. */
 export const render = (scene: Scene.Scene, { columns, rows }: Size): ReadonlyArray<Line> => {
@@ -55,22 +17,6 @@ export const render = (scene: Scene.Scene, { columns, rows }: Size): ReadonlyArr
   const lines = [...above, ...play, ...log, ...empty, ...below]
   // Where there is no room for everything, the keys go first and the table last.
   return lines.slice(0, rows).map((line) => cropped(line, columns))
-}
-
-const cropped = (line: Line, columns: number): Line => {
-  const spans: Array<Span> = []
-  let room = columns
-  let left = width(line)
-  for (const { style, text } of line) {
-    if (left <= room || text.length < room) spans.push({ style, text })
-    else {
-      if (room > 0) spans.push({ style, text: `${text.slice(0, room - 1)}…` })
-      break
-    }
-    room -= text.length
-    left -= text.length
-  }
-  return spans
 }
 
 /** Breaks text at blanks. */

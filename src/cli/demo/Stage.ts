@@ -1,6 +1,7 @@
 /** The terminal: draws the scene when it changes, and takes keys. */
 import { Cause, Duration, Effect, Exit, Fiber, Stream, SubscriptionRef, Terminal } from "effect"
 import * as NodeId from "../../domain/NodeId.ts"
+import * as Canvas from "../Canvas.ts"
 import { Cast } from "./Cast.ts"
 import * as Play from "./Play.ts"
 import * as Scene from "./Scene.ts"
@@ -15,20 +16,6 @@ const intermission = Duration.seconds(2)
 /** Nodes that may run at once: what one process is good for while it draws, too. */
 const MaxNodes = 32
 
-// The alternate screen keeps what was there before; without wrapping, a line that is too long spoils no other.
-const enter = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J"
-const exit = "\x1b[?7h\x1b[?25h\x1b[?1049l"
-
-/** One write for a frame. Nothing is cleared that is written again, so nothing flickers. */
-const frame = (scene: Scene.Scene, size: Screen.Size, colour: boolean): string => {
-  const lines = Screen.render(scene, size).map((line) => {
-    const text = Screen.paint(line, colour)
-    // After a full line the cursor stands on its last character, which would be cleared.
-    return Screen.width(line) < size.columns ? `${text}\x1b[K` : text
-  })
-  return `\x1b[H${lines.join("\r\n")}\x1b[J`
-}
-
 const draw = Effect.fnUntraced(function* (colour: boolean) {
   const terminal = yield* Terminal.Terminal
   const { scene } = yield* Cast
@@ -39,7 +26,7 @@ const draw = Effect.fnUntraced(function* (colour: boolean) {
     Stream.buffer({ capacity: 1, strategy: "sliding" }),
     Stream.runForEach(
       Effect.fnUntraced(function* ([scene, size]) {
-        const next = frame(scene, size, colour)
+        const next = Canvas.frame(Screen.render(scene, size), size.columns, colour)
         if (next === shown) return
         shown = next
         yield* terminal.display(next)
@@ -102,7 +89,7 @@ const keys: Readonly<Record<string, Effect.Effect<void, never, Cast>>> = {
  */
 export const perform = Effect.fnUntraced(function* (limit: Duration.Duration, colour: boolean) {
   const terminal = yield* Terminal.Terminal
-  yield* Effect.acquireRelease(terminal.display(enter), () => Effect.ignore(terminal.display(exit)))
+  yield* Effect.acquireRelease(terminal.display(Canvas.enter), () => Effect.ignore(terminal.display(Canvas.exit)))
   const input = yield* terminal.readInput
   const drawing = yield* Effect.forkScoped(draw(colour))
   const play = yield* Play.perform({ limit, intermission, announce: () => Effect.void }).pipe(

@@ -1,0 +1,77 @@
+/** Lines of styled text, and how a terminal takes a screen full of them. */
+
+/** How a piece of text looks where there is colour. */
+export type Style = "plain" | "bold" | "dim" | "green" | "yellow" | "red" | "blue"
+
+/** A piece of a line. */
+export interface Span {
+  readonly text: string
+  readonly style: Style
+}
+
+/** A line of the screen. */
+export type Line = ReadonlyArray<Span>
+
+/** The room there is, in characters. */
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
+const codes: Readonly<Record<Style, string>> = {
+  plain: "",
+  bold: "\x1b[1m",
+  dim: "\x1b[90m",
+  green: "\x1b[32m",
+  yellow: "\x1b[33m",
+  red: "\x1b[31m",
+  blue: "\x1b[34m"
+}
+
+export const span = (text: string, style: Style = "plain"): Span => ({ text, style })
+export const blank: Line = []
+
+/** A line as a terminal takes it, without any escape code if there is to be no colour. */
+export const paint = (line: Line, colour: boolean): string =>
+  line.map(({ style, text }) => (colour && style !== "plain" ? `${codes[style]}${text}\x1b[0m` : text)).join("")
+
+/** The text of a line. */
+export const plain = (line: Line): string => paint(line, false)
+
+/** The characters of a line. */
+export const width = (line: Line): number => line.reduce((sum, { text }) => sum + text.length, 0)
+
+/** A line without what goes beyond the last column. */
+export const cropped = (line: Line, columns: number): Line => {
+  const spans: Array<Span> = []
+  let room = columns
+  let left = width(line)
+  for (const { style, text } of line) {
+    if (left <= room || text.length < room) spans.push({ style, text })
+    else {
+      if (room > 0) spans.push({ style, text: `${text.slice(0, room - 1)}…` })
+      break
+    }
+    room -= text.length
+    left -= text.length
+  }
+  return spans
+}
+
+/**
+ * What a terminal takes to give a whole screen, and what to give back what was there before. Without wrapping, a line
+ * that is too long spoils no other.
+ */
+export const enter = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J"
+/** @see {@link enter} */
+export const exit = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+/** One write for a whole screen. Nothing is cleared that is written again, so nothing flickers. */
+export const frame = (lines: ReadonlyArray<Line>, columns: number, colour: boolean): string => {
+  const texts = lines.map((line) => {
+    const text = paint(line, colour)
+    // After a full line the cursor stands on its last character, which would be cleared.
+    return width(line) < columns ? `${text}\x1b[K` : text
+  })
+  return `\x1b[H${texts.join("\r\n")}\x1b[J`
+}
