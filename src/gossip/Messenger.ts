@@ -6,6 +6,7 @@ import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Mark, SelfSlot } from "../membership/MemberTable.ts"
 import { NodeClock } from "../time/NodeClock.ts"
+import { Overhead } from "../transport/SealedDatagram.ts"
 import { Transport } from "../transport/Transport.ts"
 import { HeaderLength, MaxMessage } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
@@ -29,7 +30,7 @@ export class Messenger extends Context.Service<
      * gets three times what it sent.
      */
     readonly answering: (inbound: Inbound, sender: number) => void
-    /** Bytes that may still be answered. */
+    /** Bytes of message that may still be answered. */
     readonly answerBudget: () => number
     /** Sends a message back to where a datagram came from, built within a limit of bytes. */
     readonly answer: (datagram: DatagramSocket.Datagram, build: (limit: number) => Uint8Array) => void
@@ -39,7 +40,7 @@ export class Messenger extends Context.Service<
     readonly reply: (datagram: DatagramSocket.Datagram, message: Uint8Array, sealed: boolean) => void
     /** Sends a message to a packed address. */
     readonly sendTo: (address: Uint8Array, message: Uint8Array) => void
-    /** PINGs a member; with `tell` it hears what we hold of it. */
+    /** PINGs a member; with `tell` it hears what we hold of it, and at an address that never answered nothing else. */
     readonly ping: (slot: number, tell: boolean, now: number) => void
     /** PINGs a member whose address is to be proved, with nothing but our own entry. */
     readonly prove: (slot: number, now: number) => void
@@ -84,10 +85,6 @@ export class Messenger extends Context.Service<
           if (transport.bilingual && isUnheard(slot)) sendBoth(message, route)
           else transport.send(message, route, table.has(slot, Mark.Sealed))
         }
-        const pinged = (slot: number, ping: Uint8Array, now: number): void => {
-          table.pinged[slot] = now
-          send(slot, ping)
-        }
         const sendTo = (address: Uint8Array, message: Uint8Array): void => {
           const route = transport.route(address, 0)
           if (transport.bilingual) sendBoth(message, route)
@@ -96,8 +93,22 @@ export class Messenger extends Context.Service<
 
         const isUnproved = (slot: number): boolean => slot < 0 || !table.has(slot, Mark.Proved)
 
+        // Whom the message that is being answered came from, and what may still be sent there, seals included.
         let budget = 0
+        let source = new Uint8Array(PackedAddress.MaxLength)
         let sealed = false
+        let overhead = 0
+
+        // A PING to an address that may be forged is short: what it is about, and our own entry.
+        const bare = new MessagePacker(view, new UpdateQueue(), { ...gossip, piggybackMax: 0 }, random)
+        const packerFor = (slot: number): MessagePacker => (isUnproved(slot) ? bare : packer)
+
+        const pinged = (slot: number, ping: Uint8Array, now: number): void => {
+          table.pinged[slot] = now
+          // One that a stranger's message led to is part of the answer to it.
+          if (isUnproved(slot) && table.sameAddress(slot, source, 0)) budget -= ping.length + overhead
+          send(slot, ping)
+        }
 
         return Messenger.of({
           queue,
@@ -105,25 +116,29 @@ export class Messenger extends Context.Service<
           send,
           answering: (inbound, sender) => {
             const known = !isUnproved(sender) && table.sameAddress(sender, inbound.source, 0)
+            source = inbound.source
             sealed = inbound.sealed
-            budget = known ? Infinity : StrangerFactor * inbound.bytes.length
+            overhead = sealed ? Overhead : 0
+            budget = known ? Infinity : StrangerFactor * (inbound.bytes.length + overhead)
           },
-          answerBudget: () => budget,
+          answerBudget: () => budget - overhead,
           answer: (datagram, build) => {
-            if (budget < HeaderLength) return
-            const message = build(Math.min(budget, MaxMessage))
-            budget -= message.length
+            const limit = Math.min(budget - overhead, MaxMessage)
+            if (limit < HeaderLength) return
+            const message = build(limit)
+            budget -= message.length + overhead
             transport.send(message, datagram, sealed)
           },
           answeringSealed: () => sealed,
           reply: (datagram, message, sealed) => transport.send(message, datagram, sealed),
           sendTo,
-          ping: (slot, tell, now) => pinged(slot, packer.ping(slot, tell), now),
+          ping: (slot, tell, now) => pinged(slot, packerFor(slot).ping(slot, tell), now),
           prove: (slot, now) => pinged(slot, packer.contact(), now),
           pingWithClaim: (claim, now) => {
             const slot = table.index.get(claim.idHi, claim.idLo)
             if (slot > SelfSlot) table.pinged[slot] = now
-            sendTo(claim.address, packer.pingWithClaim(claim))
+            // Of one that is forgotten nothing is known but that it died.
+            sendTo(claim.address, (slot < 0 ? packer : packerFor(slot)).pingWithClaim(claim))
           },
           isUnproved
         })

@@ -160,6 +160,11 @@ for (const sealed of [false, true]) {
       const b = yield* lab.start(2, { ...options, peers: [a.address] })
       const c = yield* lab.start(3, { ...options, peers: [a.address] })
       yield* TestClock.adjust(12_300)
+      // Its last word is an ACK.
+      const last = () => lab.sent(({ from }) => from === "n3").at(-1)!
+      while (last().message._tag !== "Ack" || last().at < lab.now - 5) yield* TestClock.adjust(1)
+      yield* TestClock.adjust(2)
+      assert.strictEqual(last().message._tag, "Ack")
       yield* lab.kill(c)
       const acks = lab.sent(({ fate, from, message }) => from === "n3" && fate === "carried" && message._tag === "Ack")
       return { lab, a, b, c, acks, killed: lab.now }
