@@ -1,0 +1,299 @@
+import { connect } from "node:net"
+import { assert, describe, expect, it } from "@effect/vitest"
+import { DateTime, Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { NetAddress } from "effect/net"
+import { TestClock } from "effect/testing"
+import { MaxFollowers } from "../../src/admin/Admin.ts"
+import * as AdminClient from "../../src/admin/AdminClient.ts"
+import type { Change } from "../../src/admin/AdminApi.ts"
+import { EventLog } from "../../src/admin/EventLog.ts"
+import * as EventStream from "../../src/admin/EventStream.ts"
+import * as NodeId from "../../src/domain/NodeId.ts"
+import { until, untilTrue } from "../integration/RealCluster.ts"
+import { ask, follow, start } from "./AdminNode.ts"
+
+const change = (sequence: number): Change => ({
+  _tag: "Unreadable",
+  sequence,
+  at: DateTime.makeUnsafe(0),
+  reason: "OtherKey",
+  id: NodeId.fromWords(0, 1),
+  address: NetAddress.inetAddressFromStringUnsafe("10.0.0.1:1")
+})
+
+const text = (sequence: number) =>
+  `id: ${sequence}\ndata: {"kind":"Unreadable","sequence":${sequence},"at":"1970-01-01T00:00:00.000Z",` +
+  `"reason":"OtherKey","id":"1","addr":"10.0.0.1:1"}\n\n`
+
+const missed = (count: number | null, id: number) => `id: ${id}\nevent: missed\ndata: {"count":${count}}\n\n`
+
+const hello = ": the changes of this node\n\n"
+const heartbeat = ": still here\n\n"
+
+/** Follows a log; `heard` is what came so far. A follower takes nothing while `open` is closed. */
+const followLog = Effect.fnUntraced(function* (log: EventLog, from: number | undefined, open?: Latch.Latch) {
+  const heard: Array<string> = []
+  let cut = false
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const stream = yield* EventStream.make(
+    log,
+    from,
+    EventStream.makeWriter(),
+    Effect.sync(() => (cut = true))
+  ).pipe(Scope.provide(scope))
+  const fiber = yield* Stream.runForEach(stream, (piece) =>
+    Effect.andThen(
+      Effect.sync(() => heard.push(piece)),
+      open === undefined ? Effect.void : open.await
+    )
+  ).pipe(Effect.forkScoped({ startImmediately: true }))
+  return { heard, isCut: () => cut, fiber, close: Scope.close(scope, Exit.void) }
+})
+
+describe("the stream", () => {
+  it.effect("tells what comes, and breaks silence every 15 seconds", () =>
+    Effect.gen(function* () {
+      const log = new EventLog()
+      const { heard } = yield* followLog(log, log.now)
+      yield* TestClock.adjust("14 seconds")
+      expect(heard).toEqual([hello])
+      log.append(change(3))
+      yield* TestClock.adjust("14 seconds")
+      expect(heard).toEqual([hello, text(3)])
+      yield* TestClock.adjust("1 second")
+      expect(heard).toEqual([hello, text(3), heartbeat])
+      yield* TestClock.adjust("30 seconds")
+      expect(heard).toEqual([hello, text(3), heartbeat, heartbeat, heartbeat])
+    })
+  )
+
+  it.effect("goes on where it was, and tells what is lost", () =>
+    Effect.gen(function* () {
+      const log = new EventLog(4)
+      for (let sequence = 1; sequence <= 10; sequence++) log.append(change(sequence))
+      const heardFrom = Effect.fnUntraced(function* (from: number | undefined) {
+        const { heard } = yield* followLog(log, from)
+        yield* TestClock.adjust(0)
+        return heard.join("")
+      })
+      expect(yield* heardFrom(8)).toBe(hello + text(9) + text(10))
+      expect(yield* heardFrom(10)).toBe(hello)
+      expect(yield* heardFrom(log.now)).toBe(hello)
+      expect(yield* heardFrom(0)).toBe(hello + missed(6, 6) + text(7) + text(8) + text(9) + text(10))
+      // That was another life of the node.
+      expect(yield* heardFrom(99)).toBe(hello + missed(null, 6) + text(7) + text(8) + text(9) + text(10))
+    })
+  )
+
+  it.effect("whom nothing is known of since is told so once", () =>
+    Effect.gen(function* () {
+      const { heard } = yield* followLog(new EventLog(), 99)
+      yield* TestClock.adjust("15 seconds")
+      expect(heard).toEqual([hello, missed(null, 0), heartbeat])
+    })
+  )
+
+  it.effect("ends with the log", () =>
+    Effect.gen(function* () {
+      const log = new EventLog()
+      const { fiber, heard } = yield* followLog(log, log.now)
+      yield* TestClock.adjust(0)
+      log.append(change(1))
+      log.end()
+      yield* Fiber.join(fiber)
+      expect(heard.join("")).toBe(hello + text(1))
+      const late = yield* followLog(log, 0)
+      yield* Fiber.join(late.fiber)
+      expect(late.heard.join("")).toBe(hello + text(1))
+    })
+  )
+
+  it.effect("a slow follower misses what it cannot keep up with, and holds up nobody", () =>
+    Effect.gen(function* () {
+      const log = new EventLog(16)
+      const open = yield* Latch.make(true)
+      const slow = yield* followLog(log, log.now, open)
+      const quick = yield* followLog(log, log.now)
+      log.append(change(1))
+      yield* TestClock.adjust(0)
+      yield* open.close
+      for (let sequence = 2; sequence <= 100; sequence++) {
+        log.append(change(sequence))
+        yield* TestClock.adjust(0)
+      }
+      expect(quick.heard.join("").match(/^id: /gm)).toHaveLength(100)
+      yield* open.open
+      yield* TestClock.adjust(0)
+      const ids = slow.heard
+        .join("")
+        .match(/(?<=^id: )\d+/gm)
+        ?.map(Number)
+      assert(ids !== undefined)
+      expect(slow.heard.join("")).toMatch(/event: missed\ndata: \{"count":82\}/)
+      expect(ids.slice(-16)).toEqual(Array.from({ length: 16 }, (_, i) => 85 + i))
+      expect(slow.isCut()).toBe(false)
+    })
+  )
+
+  it.effect(
+    "a follower that takes nothing for a minute is cut off, and one to which there is nothing to tell is not",
+    () =>
+      Effect.gen(function* () {
+        const log = new EventLog()
+        const open = yield* Latch.make(true)
+        const idle = yield* followLog(log, log.now)
+        const stuck = yield* followLog(log, log.now, open)
+        yield* TestClock.adjust(0)
+        yield* open.close
+        log.append(change(1))
+        yield* TestClock.adjust("55 seconds")
+        expect([idle.isCut(), stuck.isCut()]).toEqual([false, false])
+        yield* TestClock.adjust("30 seconds")
+        expect([idle.isCut(), stuck.isCut()]).toEqual([false, true])
+        yield* TestClock.adjust("10 minutes")
+        expect(idle.isCut()).toBe(false)
+      })
+  )
+})
+
+describe("GET /events", () => {
+  it.live("tells of every change as it comes, and of those before to who asks for them", () =>
+    Effect.gen(function* () {
+      const a = yield* start({ nodeId: "1" })
+      const live = yield* follow(a.url)
+      expect([live.status, live.headers["content-type"], live.headers["cache-control"]]).toEqual([
+        200,
+        "text/event-stream",
+        "no-store"
+      ])
+      const b = yield* start({ nodeId: "2", peers: [a.address] })
+      yield* untilTrue("it has joined", () => live.events.length > 0)
+      const iso = expect.stringMatching(/Z$/)
+      const joined = {
+        event: "message",
+        id: "1",
+        data: {
+          kind: "Joined",
+          sequence: 1,
+          at: iso,
+          member: {
+            id: "2",
+            addr: b.address,
+            status: "alive",
+            incarnation: expect.any(Number),
+            heartbeat: expect.any(Number),
+            level: expect.any(Number),
+            since: iso,
+            self: false
+          },
+          cause: { kind: "Heard" }
+        }
+      }
+      expect(live.events[0]).toEqual(joined)
+      yield* b.stop
+      const leftNow = () => live.events.some(({ data }) => Object(data).kind === "Left")
+      yield* untilTrue("it has left", leftNow)
+
+      const again = yield* follow(a.url, { "last-event-id": "0" })
+      yield* untilTrue("all came again", () => again.events.length === live.events.length)
+      expect(again.events).toEqual(live.events)
+      const rest = yield* follow(a.url, { "last-event-id": "1" })
+      yield* untilTrue("the rest came again", () => rest.events.length === live.events.length - 1)
+      expect(rest.events).toEqual(live.events.slice(1))
+      const former = yield* follow(a.url, { "last-event-id": "1000" })
+      yield* untilTrue("all came", () => former.events.length === live.events.length + 1)
+      expect(former.events[0]).toEqual({ event: "missed", id: "0", data: { count: null } })
+    })
+  )
+
+  it.live("the id of an event is a number", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start()
+      for (const id of ["x", "-1", "1.5", "9".repeat(16)]) {
+        const answer = yield* ask(url, "/events", { headers: { "last-event-id": id } })
+        expect([answer.status, answer.json]).toEqual([
+          400,
+          {
+            type: "about:blank",
+            status: 400,
+            title: "Bad Request",
+            detail: "header: Last-Event-ID is the id of an event, a number"
+          }
+        ])
+      }
+    })
+  )
+
+  it.live("streams end with the node, at once and completely", () =>
+    Effect.gen(function* () {
+      const node = yield* start()
+      const following = yield* Effect.all([follow(node.url), follow(node.url)])
+      const before = performance.now()
+      yield* node.stop
+      expect(performance.now() - before).toBeLessThan(1000)
+      yield* untilTrue("both have ended", () => following.every(({ ended }) => ended() !== undefined))
+      expect(following.map(({ ended }) => ended())).toEqual(["complete", "complete"])
+      const refused = yield* Effect.flip(ask(node.url, "/healthz"))
+      expect(refused.message).toMatch(/ECONNREFUSED/)
+    })
+  )
+
+  it.live("nobody who is slow or silent holds up the end of a node for long", () =>
+    Effect.gen(function* () {
+      const node = yield* start()
+      const port = Number(new URL(node.url).port)
+      const sockets = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          ["", "GET /healthz HTTP/1.1\r\nHost: x\r\n", "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"].map((text) => {
+            const socket = connect(port, "127.0.0.1")
+            socket.on("error", () => undefined)
+            socket.write(text)
+            return socket
+          })
+        ),
+        (sockets) => Effect.sync(() => sockets.forEach((socket) => socket.destroy()))
+      )
+      yield* Effect.sleep("100 millis")
+      const before = performance.now()
+      yield* node.stop
+      expect(performance.now() - before).toBeLessThan(5000)
+      for (const socket of sockets) socket.resume()
+      yield* untilTrue("all are closed", () => sockets.every((socket) => socket.destroyed))
+    })
+  )
+
+  it.live(`no more than ${MaxFollowers} follow at once, and who goes makes room`, () =>
+    Effect.gen(function* () {
+      const node = yield* start()
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      yield* Effect.forEach(Array.from({ length: MaxFollowers }), () => follow(node.url), { concurrency: 8 }).pipe(
+        Scope.provide(scope)
+      )
+      const full = yield* ask(node.url, "/events")
+      expect([full.status, full.headers["content-type"], Object(full.json).detail]).toEqual([
+        503,
+        "application/problem+json",
+        `${MaxFollowers} others follow the events, and no more may`
+      ])
+      yield* Scope.close(scope, Exit.void)
+      yield* until(
+        "there is room",
+        Effect.scoped(Effect.map(follow(node.url), ({ status }) => status)),
+        (status) => status === 200
+      )
+    })
+  )
+
+  it.live("the client has them in types", () =>
+    Effect.gen(function* () {
+      const a = yield* start({ nodeId: "1" })
+      const client = yield* AdminClient.make({ baseUrl: a.url })
+      yield* start({ nodeId: "2", peers: [a.address] })
+      const events = yield* client.events({ headers: { "last-event-id": "0" } })
+      const [first] = yield* events.pipe(Stream.take(1), Stream.runCollect)
+      assert(first?.event === "message" && first.data._tag === "Joined")
+      expect([first.id, first.data.member.id, first.data.cause]).toEqual(["1", 2n, { _tag: "Heard" }])
+    }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+})

@@ -1,0 +1,305 @@
+import { lstatSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Fiber, Latch, Logger, Redacted } from "effect"
+import { NetAddress } from "effect/net"
+import { Membership } from "../../src/membership/Membership.ts"
+import * as NodeAdmin from "../../src/node/NodeAdmin.ts"
+import { until } from "../integration/RealCluster.ts"
+import { type Answer, ask, start } from "./AdminNode.ts"
+
+const token = "correct-horse-battery-staple"
+const bearer = { authorization: `Bearer ${token}` }
+
+const first = "6f1c0f7e6d5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c"
+const second = "00d1c2b3a495867768594a3b2c1d0e0f1f2e3d4c5b6a79880716253443526170"
+
+/** A directory of its own, which is gone after the test. */
+const directory = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "gossip-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
+
+/** What is logged meanwhile, in one text. */
+const logged = () => {
+  const lines: Array<string> = []
+  const layer = Logger.layer([
+    Logger.make(({ cause, message }) => void lines.push(`${String(message)} ${String(cause)}`))
+  ])
+  return { layer, text: () => lines.join("\n") }
+}
+
+const detail = ({ json }: Answer): unknown => Object(json).detail
+
+const keysOf = ({ json }: Answer): ReadonlyArray<readonly [string, boolean]> =>
+  Object(json).keys.map((key: { readonly fingerprint: string; readonly primary: boolean }) => [
+    key.fingerprint,
+    key.primary
+  ])
+
+const operations = [
+  ["POST", "/leave", undefined],
+  ["GET", "/keys", undefined],
+  ["POST", "/keys", { key: second }],
+  ["POST", "/keys/use", { fingerprint: "00000000" }],
+  ["POST", "/keys/remove", { fingerprint: "00000000" }]
+] as const
+
+describe("over a network", () => {
+  it.live("nobody operates a node that has no token", () =>
+    Effect.gen(function* () {
+      const { services, url } = yield* start({ clusterKey: first })
+      for (const [method, path, body] of operations) {
+        for (const headers of [{}, bearer, { authorization: "Bearer " }]) {
+          const answer = yield* ask(url, path, { method, body, headers })
+          expect([path, answer.status, answer.headers["content-type"]]).toEqual([path, 403, "application/problem+json"])
+          expect(detail(answer)).toBe("no token is configured, so this works over the Unix socket only")
+        }
+      }
+      expect((yield* Context.get(services, Membership).self).status).toBe("alive")
+    })
+  )
+
+  it.live("an empty token is none", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start({ clusterKey: first }, { token: Redacted.make("") })
+      for (const headers of [{}, { authorization: "Bearer " }]) {
+        expect((yield* ask(url, "/keys", { headers })).status).toBe(403)
+      }
+    })
+  )
+
+  it.live("whoever lacks the token is refused, whatever else is wrong with the request", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start({ clusterKey: first }, { token: Redacted.make(token) })
+      for (const [method, path, body] of operations) {
+        for (const authorization of [
+          "",
+          token,
+          `Basic ${token}`,
+          `Bearer ${token}x`,
+          "Bearer",
+          `Bearer ${token.slice(1)}`
+        ]) {
+          const answer = yield* ask(url, path, { method, body, headers: { authorization } })
+          expect([path, authorization, answer.status, answer.headers["www-authenticate"]]).toEqual([
+            path,
+            authorization,
+            401,
+            "Bearer"
+          ])
+          expect(answer.json).toEqual({
+            type: "about:blank",
+            status: 401,
+            title: "Unauthorized",
+            detail: "this takes the bearer token of the node"
+          })
+        }
+      }
+      expect((yield* ask(url, "/keys", { method: "POST", raw: "{" })).status).toBe(401)
+      expect((yield* ask(url, "/membership")).status).toBe(200)
+    })
+  )
+
+  it.live("keys are listed, added, used and removed, and never shown", () =>
+    Effect.gen(function* () {
+      const log = logged()
+      yield* Effect.gen(function* () {
+        const { url } = yield* start({ clusterKey: first }, { token: Redacted.make(token) })
+        const post = (path: string, body: unknown) => ask(url, path, { method: "POST", body, headers: bearer })
+        const [[old] = ["", false]] = keysOf(yield* ask(url, "/keys", { headers: bearer }))
+
+        const added = yield* post("/keys", { key: second })
+        expect(added.status).toBe(200)
+        const [, [fresh] = ["", false]] = keysOf(added)
+        expect(added.json).toEqual({
+          keys: [
+            { fingerprint: old, primary: true },
+            { fingerprint: fresh, primary: false }
+          ]
+        })
+        // Twice is once.
+        expect((yield* post("/keys", { key: ` ${second.toUpperCase()} ` })).json).toEqual(added.json)
+
+        const inUse = yield* post("/keys/remove", { fingerprint: old })
+        expect([inUse.status, detail(inUse)]).toEqual([
+          409,
+          `key ${old} is the primary; use another one before removing it`
+        ])
+        expect(keysOf(yield* post("/keys/use", { fingerprint: fresh }))).toEqual([
+          [fresh, true],
+          [old, false]
+        ])
+        expect(keysOf(yield* post("/keys/remove", { fingerprint: old }))).toEqual([[fresh, true]])
+        const gone = yield* post("/keys/use", { fingerprint: old })
+        expect([gone.status, detail(gone)]).toEqual([404, `no key of the ring has the fingerprint ${old}`])
+
+        // Wrong ones may be right ones with a slip in them.
+        const slip = second.replace("0", "x")
+        for (const [path, body, status] of [
+          ["/keys", { key: slip }, 400],
+          ["/keys", { key: second.slice(1) }, 400],
+          ["/keys", { key: [second] }, 400],
+          ["/keys", { secret: second }, 400],
+          ["/keys", [second], 400],
+          ["/keys", second, 400],
+          ["/keys/use", { fingerprint: second }, 404],
+          ["/keys/remove", { fingerprint: second }, 404],
+          ["/keys/use", { key: second }, 400]
+        ] as const) {
+          const answer = yield* post(path, body)
+          expect([path, answer.status, answer.headers["content-type"]]).toEqual([
+            path,
+            status,
+            "application/problem+json"
+          ])
+          expect(answer.text).not.toMatch(/[0-9a-f]{9}/)
+        }
+        const broken = yield* ask(url, "/keys", { method: "POST", raw: `{"key":"${second}`, headers: bearer })
+        expect([broken.status, detail(broken)]).toEqual([
+          400,
+          "the body is not what this path takes; see /openapi.json"
+        ])
+        const other = yield* ask(url, "/keys", {
+          method: "POST",
+          raw: `key=${second}`,
+          headers: { ...bearer, "content-type": "application/x-www-form-urlencoded" }
+        })
+        expect([other.status, other.json]).toEqual([
+          415,
+          { type: "about:blank", status: 415, title: "Unsupported Media Type" }
+        ])
+        const long = yield* ask(url, "/keys", { method: "POST", raw: `"${"x".repeat(100_000)}"`, headers: bearer })
+        expect([long.status, long.json]).toEqual([
+          413,
+          { type: "about:blank", status: 413, title: "Content Too Large" }
+        ])
+      }).pipe(Effect.provide(log.layer))
+      expect(log.text()).toMatch(/^key [0-9a-f]{8} seals, as asked over HTTP /m)
+      for (const key of [first, second]) {
+        for (let at = 0; at < 56; at++) expect(log.text()).not.toContain(key.slice(at, at + 9))
+      }
+    })
+  )
+
+  it.live("a node without encryption has no keys", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start({}, { token: Redacted.make(token) })
+      const none = [409, "encryption is off: the node has no keys"]
+      const listed = yield* ask(url, "/keys", { headers: bearer })
+      expect([listed.status, detail(listed)]).toEqual(none)
+      const added = yield* ask(url, "/keys", { method: "POST", body: { key: second }, headers: bearer })
+      expect([added.status, detail(added)]).toEqual(none)
+    })
+  )
+
+  it.live("a node leaves, tells when it has, and is ready no more", () =>
+    Effect.gen(function* () {
+      const left = yield* Latch.make()
+      const a = yield* start()
+      const b = yield* start({ peers: [a.address] }, { token: Redacted.make(token), onLeft: Effect.asVoid(left.open) })
+      yield* until("both know both", ask(b.url, "/readyz"), ({ text }) => text.includes(`"alive_nodes":2`))
+      const waiting = yield* Effect.forkChild(left.await)
+      const answer = yield* ask(b.url, "/leave", { method: "POST", headers: bearer })
+      expect([answer.status, answer.json]).toEqual([200, { status: "left" }])
+      yield* Fiber.join(waiting)
+      const ready = yield* ask(b.url, "/readyz")
+      expect([ready.status, detail(ready)]).toEqual([503, "the node has left the cluster"])
+      const seen = yield* until("it has left", ask(a.url, `/membership/${b.id}`), ({ text }) => text.includes("left"))
+      expect(seen.json).toMatchObject({ status: "left", cause: { kind: "LeaveReceived" } })
+      // Once more is no more.
+      expect((yield* ask(b.url, "/leave", { method: "POST", headers: bearer })).status).toBe(200)
+    })
+  )
+})
+
+describe("over a Unix socket", () => {
+  it.live("whoever can open it operates the node, and only its owner can", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "admin.sock")
+      const node = yield* start({ clusterKey: first }, { socket: path, token: Redacted.make(token) })
+      const stat = lstatSync(path)
+      expect([stat.isSocket(), (stat.mode & 0o777).toString(8)]).toEqual([true, "600"])
+      expect(readdirSync(join(path, ".."))).toEqual(["admin.sock"])
+      const over = (method: string, url: string, body?: unknown) =>
+        ask("http://node", url, { method, body, socketPath: path })
+      expect((yield* over("GET", "/healthz")).json).toEqual({ status: "ok" })
+      expect((yield* over("GET", "/keys")).status).toBe(200)
+      expect(keysOf(yield* over("POST", "/keys", { key: second }))).toHaveLength(2)
+      // The token is for the other server.
+      expect((yield* ask(node.url, "/keys")).status).toBe(401)
+      expect(keysOf(yield* ask(node.url, "/keys", { headers: bearer }))).toHaveLength(2)
+      yield* node.stop
+      expect(readdirSync(join(path, ".."))).toEqual([])
+    })
+  )
+
+  it.live("a socket that a crash left there is replaced", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "admin.sock")
+      // A socket that is bound and then moved stays when its server ends.
+      yield* Effect.callback<void>((resume) => {
+        const server = createServer().listen(`${path}.old`, () => {
+          renameSync(`${path}.old`, path)
+          server.close(() => resume(Effect.void))
+        })
+      })
+      expect(lstatSync(path).isSocket()).toBe(true)
+      yield* start({}, { socket: path })
+      expect((yield* ask("http://node", "/healthz", { socketPath: path })).status).toBe(200)
+    })
+  )
+
+  const failure = (options: NodeAdmin.Options) =>
+    Effect.map(Effect.flip(start({}, options)), (error) => [error._tag, error.message])
+
+  it.live("what is in the way is named in one line", () =>
+    Effect.gen(function* () {
+      const home = yield* directory
+      const path = join(home, "admin.sock")
+      const node = yield* start({}, { socket: path })
+      expect(yield* failure({ socket: path })).toEqual([
+        "NodeAdminError",
+        `cannot serve HTTP at ${path}: another process listens there`
+      ])
+      expect((yield* ask("http://node", "/healthz", { socketPath: path })).status).toBe(200)
+
+      const file = join(home, "file")
+      writeFileSync(file, "mine")
+      expect(yield* failure({ socket: file })).toEqual([
+        "NodeAdminError",
+        `cannot serve HTTP at ${file}: a file that is no socket is there`
+      ])
+      const nowhere = join(home, "none", "admin.sock")
+      expect(yield* failure({ socket: nowhere })).toEqual([
+        "NodeAdminError",
+        `cannot serve HTTP at ${nowhere}: there is no such directory`
+      ])
+      const long = join(home, "x".repeat(120))
+      expect(yield* failure({ socket: long })).toEqual([
+        "NodeAdminError",
+        `cannot serve HTTP at ${long}: the path is too long for a socket`
+      ])
+      const address = NetAddress.inetAddressFromStringUnsafe(node.url.replace("http://", ""))
+      expect(yield* failure({ address })).toEqual([
+        "NodeAdminError",
+        `cannot serve HTTP at ${node.url}: the address is in use`
+      ])
+      expect(readdirSync(home).sort()).toEqual(["admin.sock", "file"])
+    })
+  )
+})
+
+describe("the line in the log", () => {
+  it.live("says where, and what may be done there", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "s")
+      const { services, url } = yield* start({}, { socket: path })
+      const admin = Context.get(services, NodeAdmin.NodeAdmin)
+      expect(NodeAdmin.logLine(admin, false)).toBe(`HTTP at ${url} (to read only) and at Unix socket ${path}`)
+      expect(NodeAdmin.logLine(admin, true)).toBe(`HTTP at ${url} (with a token) and at Unix socket ${path}`)
+    })
+  )
+})

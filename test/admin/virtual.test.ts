@@ -1,0 +1,168 @@
+/** Nodes on a virtual network and clock: what they answer is known to the millisecond. */
+import { createServer } from "node:http"
+import { connect } from "node:net"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, describe, expect, it } from "@effect/vitest"
+import { Context, DateTime, Effect, Layer, Logger } from "effect"
+import { HttpServer } from "effect/http"
+import { HttpApiTest } from "effect/http-api"
+import { NetAddress } from "effect/net"
+import { TestClock } from "effect/testing"
+import * as Admin from "../../src/admin/Admin.ts"
+import { AdminApi } from "../../src/admin/AdminApi.ts"
+import { Journal } from "../../src/admin/Journal.ts"
+import * as Problems from "../../src/admin/Problems.ts"
+import * as NodeId from "../../src/domain/NodeId.ts"
+import { Lab, type LabNode } from "../cluster/Lab.ts"
+
+/** What answers for a node of the lab, without a server, and what it keeps from now on. */
+const clientOf = Effect.fnUntraced(function* (node: LabNode) {
+  const services = yield* Layer.build(
+    Admin.layerHandlers().pipe(
+      Layer.provideMerge(Journal.layer),
+      Layer.provide(Layer.succeedContext(node.context)),
+      Layer.provideMerge(Layer.mergeAll(Admin.withoutToken, Problems.layerRequests, HttpServer.layerServices))
+    )
+  )
+  const client = yield* Effect.provideContext(HttpApiTest.groups(AdminApi, ["observe", "operate"]), services)
+  return { client, journal: Context.get(services, Journal) }
+})
+
+const id = (n: number) => NodeId.fromWords(0, n)
+
+describe("the history of a member", () => {
+  it.effect("says why it is dead, and still does when it is listed no more", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1)
+      const { client } = yield* clientOf(a)
+      const b = yield* lab.start(2, { peers: ["10.0.0.1:7946"] })
+      yield* lab.start(3, { peers: ["10.0.0.1:7946"] })
+      yield* TestClock.adjust("10 seconds")
+      const well = yield* client.member({ params: { id: id(2) } })
+      expect([well.status, well.listed, well.cause]).toMatchObject(["alive", true, { value: { _tag: "Heard" } }])
+      // Links take 1 ms each way.
+      expect(well.rtt).toMatchObject({ value: expect.anything() })
+
+      const from = lab.now
+      yield* lab.kill(b)
+      yield* TestClock.adjust("12 seconds")
+      const dead = yield* client.member({ params: { id: id(2) } })
+      expect([dead.status, dead.listed]).toEqual(["dead", true])
+      const told = dead.history.map(({ at, cause, from: before, to }) => [
+        before,
+        to,
+        cause._tag,
+        DateTime.toEpochMillis(at) > from
+      ])
+      expect(told.slice(0, 1)).toEqual([[null, "alive", "Heard", false]])
+      expect(told.slice(-2)).toEqual([
+        ["alive", "suspect", expect.stringMatching(/ProbeFailed|Claimed/), true],
+        ["suspect", "dead", expect.stringMatching(/SuspicionExpired|Claimed/), true]
+      ])
+      assert(dead.cause._tag === "Some")
+      expect(dead.cause.value).toEqual(dead.history.at(-1)?.cause)
+      expect((yield* client.members({ query: { status: "dead" } })).nodes).toMatchObject([
+        { id: 2n, cause: dead.cause }
+      ])
+
+      yield* TestClock.adjust("20 seconds")
+      expect((yield* client.members({ query: {} })).nodes.map(({ id }) => id)).toEqual([1n, 3n])
+      const forgotten = yield* client.member({ params: { id: id(2) } })
+      expect(forgotten).toEqual({ ...dead, listed: false, rtt: forgotten.rtt })
+    })
+  )
+
+  it.effect("keeps the cause of what was, not of what is, out of a list", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1)
+      yield* lab.start(2, { peers: ["10.0.0.1:7946"] })
+      yield* TestClock.adjust("2 seconds")
+      // It was there before anybody took notes.
+      const { client, journal } = yield* clientOf(a)
+      expect((yield* client.member({ params: { id: id(2) } })).history).toEqual([])
+      expect((yield* client.members({ query: {} })).nodes.map(({ cause }) => cause._tag)).toEqual(["None", "None"])
+      expect(journal.hasMet()).toBe(true)
+    })
+  )
+})
+
+describe("a node that has joined", () => {
+  it.effect("stays ready when all others are gone and forgotten", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1, { peers: ["10.0.0.2:7946", "10.0.0.9:7946"] })
+      const { client } = yield* clientOf(a)
+      expect((yield* Effect.flip(client.readyz()))._tag).toBe("NotReady")
+      const b = yield* lab.start(2)
+      yield* TestClock.adjust("15 seconds")
+      expect(yield* client.readyz()).toEqual({ status: "ready", alive: 2, suspect: 0, dead: 0, left: 0 })
+      yield* lab.kill(b)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* client.readyz()).toEqual({ status: "ready", alive: 1, suspect: 0, dead: 0, left: 0 })
+    })
+  )
+})
+
+const soon = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+describe("over a real connection", () => {
+  it.effect("who takes nothing for a minute is cut off, quietly", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const log = Logger.layer([Logger.make(({ message }) => void lines.push(message))])
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1)
+      const services = yield* Layer.build(
+        Admin.layer().pipe(
+          Layer.provideMerge(NodeHttpServer.layerServer(createServer, { host: "127.0.0.1", port: 0 })),
+          Layer.provideMerge(Journal.layer),
+          Layer.provide(Layer.succeedContext(a.context)),
+          Layer.provide(log)
+        )
+      )
+      const { address } = Context.get(services, HttpServer.HttpServer)
+      assert(NetAddress.isInetAddress(address))
+      const { events } = Context.get(services, Journal)
+      const state = { closed: false }
+      const socket = yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const socket = connect(address.port, "127.0.0.1")
+          socket.on("close", () => (state.closed = true))
+          socket.on("error", () => undefined)
+          socket.pause()
+          socket.write("GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+          return socket
+        }),
+        (socket) => Effect.sync(() => socket.destroy())
+      )
+      // More than all buffers on the way take.
+      let sequence = 0
+      for (let round = 0; round < 60; round++) {
+        for (let i = 0; i < 1000; i++) {
+          events.append({
+            _tag: "Unreadable",
+            sequence: ++sequence,
+            at: DateTime.makeUnsafe(0),
+            reason: "OtherKey",
+            id: id(1),
+            address: NetAddress.inetAddressFromStringUnsafe("10.0.0.1:1")
+          })
+        }
+        for (let i = 0; i < 50; i++) yield* soon
+      }
+      yield* TestClock.adjust("30 seconds")
+      yield* soon
+      expect(state.closed).toBe(false)
+      yield* TestClock.adjust("1 minute")
+      let heard = 0
+      socket.on("data", (bytes) => (heard += bytes.length))
+      socket.resume()
+      for (let i = 0; i < 10_000 && !state.closed; i++) yield* soon
+      expect(state.closed).toBe(true)
+      expect(heard).toBeLessThan(sequence * 100)
+      expect(lines).toEqual([])
+    })
+  )
+})
