@@ -29,9 +29,11 @@ type OptionOf<A> = A extends Duration.Duration
           ? ReadonlyArray<string | IpNetwork.IpNetwork>
           : A extends Redacted.Redacted<ClusterKey>
             ? string | Redacted.Redacted<string> | Redacted.Redacted<ClusterKey>
-            : A extends NodeId
-              ? NodeId | string
-              : A
+            : A extends Redacted.Redacted<string>
+              ? string | Redacted.Redacted<string>
+              : A extends NodeId
+                ? NodeId | string
+                : A
 
 type SectionOptions<C> = { readonly [K in keyof C]?: OptionOf<C[K]> | undefined }
 

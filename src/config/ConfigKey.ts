@@ -545,6 +545,40 @@ export const clusterKey = (spec: {
 
 const isClusterKey = Schema.is(ClusterKey.ClusterKeyFromText)
 
+// What may stand in an Authorization header (RFC 6750), and is too long to be guessed.
+const bearerToken = /^[A-Za-z0-9._~+/-]{16,512}=*$/
+
+/** Whether a text can be a token. */
+export const isToken = (text: string): boolean => bearerToken.test(text)
+
+/** What a text must be to be a token, to end the sentence "expected ...". */
+export const tokenForm = "16 to 512 letters, digits or any of . _ ~ + / - without blanks"
+
+/**
+ * A secret that lets its bearer in, or `undefined` when it is not given. It is never shown, and never written to a file.
+ */
+export const token = (spec: { readonly doc: string }): ConfigKey<Redacted.Redacted<string>, undefined> => {
+  const field = Schema.Redacted(Schema.String)
+  return {
+    schema: Schema.String.pipe(
+      Schema.decodeTo(
+        Schema.toType(field),
+        SchemaTransformation.transformEffect<Redacted.Redacted<string>, string>({
+          decode: (text) => (isToken(text) ? Effect.succeed(Redacted.make(text)) : Effect.fail(invalid(""))),
+          encode: () => Effect.fail(invalid("a token is not written out"))
+        })
+      )
+    ),
+    field: Schema.UndefinedOr(Schema.toType(field)),
+    default: undefined,
+    ...plain,
+    secret: true,
+    doc: spec.doc,
+    expected: tokenForm,
+    fromOption: (option) => (Redacted.isRedacted(option) ? Redacted.value(option) : option)
+  }
+}
+
 // The sentences that this module wrote itself. What schemas say by themselves ("Expected number") repeats `expected`.
 const reasons = SchemaIssue.makeFormatterStandardSchemaV1({
   leafHook: (issue) => (issue._tag === "InvalidValue" ? SchemaIssue.defaultLeafHook(issue) : ""),

@@ -177,7 +177,7 @@ interface Conflict {
 const largestLog2 = 20
 
 function* conflicts(
-  { limits, network, probes }: ClusterConfig,
+  { admin, limits, network, probes }: ClusterConfig,
   nameOf: (key: ConfigKey<unknown>) => string,
   clause: (key: ConfigKey<unknown>, value: unknown) => string
 ): Generator<Conflict> {
@@ -304,6 +304,14 @@ function* conflicts(
     yield {
       keys: [keys.network.encryption, keys.network.clusterKey, keys.network.clusterKeyFile],
       message: `${clause(keys.network.encryption, encryption)}, which ${noKey}`
+    }
+  }
+  if (admin.token !== undefined && admin.tokenFile !== undefined) {
+    yield {
+      keys: [keys.admin.token, keys.admin.tokenFile],
+      message:
+        `${nameOf(keys.admin.token)} and ${nameOf(keys.admin.tokenFile)} are both given; give the token or the file ` +
+        "that holds it"
     }
   }
 }

@@ -23,7 +23,8 @@ import {
   nodeId,
   path,
   peerList,
-  toggle
+  toggle,
+  token
 } from "./ConfigKey.ts"
 
 // Local health stretches the probe interval up to nine times, and tombstones live ten times as long as dead members
@@ -255,6 +256,19 @@ export const keys = {
       zero: "off",
       doc: "Time between the lines in which gossip run sums up members and traffic; 0 logs none."
     })
+  },
+  admin: {
+    socket: path({
+      shortVariable: false,
+      doc: "Unix socket at which the user of this process operates the node over HTTP; none given opens none."
+    }),
+    token: token({
+      doc: "Secret for operating the node over the HTTP of metrics; token_file keeps it out of this file."
+    }),
+    tokenFile: path({
+      shortVariable: false,
+      doc: "File that holds the token."
+    })
   }
 } as const
 
@@ -277,7 +291,8 @@ export const ClusterConfigSchema = Schema.Struct({
   gossip: Schema.Struct(Struct.map(keys.gossip, fieldOf)),
   probes: Schema.Struct(Struct.map(keys.probes, fieldOf)),
   limits: Schema.Struct(Struct.map(keys.limits, fieldOf)),
-  metrics: Schema.Struct(Struct.map(keys.metrics, fieldOf))
+  metrics: Schema.Struct(Struct.map(keys.metrics, fieldOf)),
+  admin: Schema.Struct(Struct.map(keys.admin, fieldOf))
 })
 
 /**

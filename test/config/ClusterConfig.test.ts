@@ -78,6 +78,11 @@ describe("defaults", () => {
           serverPort: 0,
           serverHost: NetAddress.ipFromStringUnsafe("127.0.0.1"),
           logInterval: Duration.seconds(10)
+        },
+        admin: {
+          socket: undefined,
+          token: undefined,
+          tokenFile: undefined
         }
       })
     )

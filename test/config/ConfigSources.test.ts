@@ -25,16 +25,19 @@ const problemsOf = (effect: ReturnType<typeof load>) =>
 
 const untyped = (json: string): ClusterOptions => JSON.parse(json)
 
-type Kind = "time" | "number" | "toggle" | "list" | "networks" | "text" | "name" | "path" | "secret"
+type Kind = "time" | "number" | "toggle" | "list" | "networks" | "text" | "name" | "path" | "secret" | "token"
 
 const special = new Map<string, Kind>([
   ["network.allow", "networks"],
   ["network.cluster", "name"],
-  ["network.cluster_key_file", "path"]
+  ["network.cluster_key_file", "path"],
+  ["admin.socket", "path"],
+  ["admin.token", "token"],
+  ["admin.token_file", "path"]
 ])
 
 const kindOf = ({ key, path }: Entry): Kind => {
-  if (key.secret) return "secret"
+  if (key.secret) return special.get(path) ?? "secret"
   if (key.unit === "ms") return "time"
   const general = key.list
     ? "list"
@@ -49,6 +52,8 @@ const kindOf = ({ key, path }: Entry): Kind => {
 // A key with no digit twice in a row, so that any part of it can be looked for.
 const digits = "6f1c0f7e6d5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c"
 
+const token = "correct-horse_battery~staple.1"
+
 /** Whether a text has a part of the key in it. */
 const tells = (text: string): boolean =>
   Array.from({ length: digits.length - 8 }, (_, at) => digits.slice(at, at + 8)).some((part) =>
@@ -57,7 +62,7 @@ const tells = (text: string): boolean =>
 
 describe("names", () => {
   it("are those that are documented", () => {
-    expect(sections).toEqual(["network", "gossip", "probes", "limits", "metrics"])
+    expect(sections).toEqual(["network", "gossip", "probes", "limits", "metrics", "admin"])
     expect(entries.map((entry) => entry.path)).toEqual([
       "network.bind",
       "network.advertise",
@@ -99,7 +104,10 @@ describe("names", () => {
       "limits.event_buffer",
       "metrics.server_port",
       "metrics.server_host",
-      "metrics.log_interval_ms"
+      "metrics.log_interval_ms",
+      "admin.socket",
+      "admin.token",
+      "admin.token_file"
     ])
     expect(entries.flatMap(({ shortVariable }) => shortVariable ?? [])).toEqual([
       "GOSSIP_CLUSTER_KEY",
@@ -207,21 +215,28 @@ describe("precedence", () => {
         server_port = 32
         server_host = "::1"
         log_interval_ms = 33
+        [admin]
+        socket = "34"
+        token = "${token}"
       `
       const key = `cluster_key = "${digits}"`
+      const inFiles = text
+        .replace(key, `cluster_key_file = "cluster.key"`)
+        .replace(`token = "${token}"`, `token_file = "admin.token"`)
       for (const [given, absent] of [
-        [text, "network.cluster_key_file"],
-        [text.replace(key, `cluster_key_file = "cluster.key"`), "network.cluster_key"]
+        [text, ["network.cluster_key_file", "admin.token_file"]],
+        [inFiles, ["network.cluster_key", "admin.token"]]
       ] as const) {
         const { config, origins } = yield* load(given)
+        const isAbsent = (path: string) => absent.some((one) => one === path)
         const without = (origin: string) =>
-          new Map(entries.map(({ path }) => [path, path === absent ? "default" : origin]))
+          new Map(entries.map(({ path }) => [path, isAbsent(path) ? "default" : origin]))
         expect(origins).toEqual(without("file"))
         for (const entry of entries) {
-          assert.strictEqual(Equal.equals(valueOf(config, entry), entry.key.default), entry.path === absent, entry.path)
+          assert.strictEqual(Equal.equals(valueOf(config, entry), entry.key.default), isAbsent(entry.path), entry.path)
         }
         const env = environmentOf(config)
-        expect(Object.keys(env)).toHaveLength(entries.length - 1)
+        expect(Object.keys(env)).toHaveLength(entries.length - absent.length)
         const fromRecord = yield* ConfigSources.load({ env })
         const fromProvider = yield* ConfigSources.load({ env: ConfigProvider.fromEnvRecord(env) })
         assert.isTrue(Equal.equals(fromRecord.config, config))
@@ -281,6 +296,15 @@ const wrong = {
     `{ a = "${digits}" }`,
     "123456789",
     "true"
+  ],
+  token: [
+    `""`,
+    `"fifteen letters"`,
+    `"sixteen  letters"`,
+    `"${"x".repeat(513)}"`,
+    `"sechzehn-Zeichän"`,
+    `[]`,
+    "1234567890123456"
   ]
 }
 
@@ -293,7 +317,8 @@ const wrongText = {
   text: ["nowhere", "-1", "1.5", "null", "[]", digits],
   name: ["x".repeat(256), "é".repeat(128), digits],
   path: [digits, digits.toUpperCase()],
-  secret: ["nowhere", `${digits}6`, digits.slice(1), `${digits.slice(1)}O`, `0x${digits}`, `${digits} ${digits}`]
+  secret: ["nowhere", `${digits}6`, digits.slice(1), `${digits.slice(1)}O`, `0x${digits}`, `${digits} ${digits}`],
+  token: ["short", "has a blank in it", "x".repeat(513), "=".repeat(20)]
 }
 
 // As the options of a program, in JSON.
@@ -306,7 +331,8 @@ const wrongOption = {
   text: [`"?"`],
   name: [`"${"x".repeat(256)}"`, `"\\ud800"`, "3"],
   path: [`""`, `"${digits}"`, "3"],
-  secret: [`"?"`, `"${digits}6"`, `["${digits}"]`, "3"]
+  secret: [`"?"`, `"${digits}6"`, `["${digits}"]`, "3"],
+  token: [`"?"`, `["${digits}"]`, "3"]
 }
 
 describe("wrong values", () => {
@@ -396,7 +422,10 @@ describe("unknown names in a file", () => {
     ["[network.bind]\nport = 1", undefined],
     ["fanout = 1", "unknown key `fanout`; did you mean `gossip.fanout`?"],
     ["[gosip]\nfanout = 1", "unknown section `gosip`; did you mean `gossip`?"],
-    ["[tls]\ncert = 1", "unknown section `tls`; the sections are `network`, `gossip`, `probes`, `limits`, `metrics`"],
+    [
+      "[tls]\ncert = 1",
+      "unknown section `tls`; the sections are `network`, `gossip`, `probes`, `limits`, `metrics`, `admin`"
+    ],
     [
       "[probes]\ncolour = 1",
       "unknown key `probes.colour`; the keys of `probes` are `interval_ms`, `timeout_ms`, `indirect_k`, " +
@@ -505,12 +534,16 @@ describe("a file that is not TOML", () => {
 })
 
 // Each value as the text that an environment variable would have.
+const secretOf = ({ admin, network }: ClusterConfig.ClusterConfig, { path }: Entry): string | undefined => {
+  const { clusterKey } = network
+  if (path === "network.cluster_key" && clusterKey !== undefined) return ClusterKey.toText(clusterKey)
+  return path === "admin.token" && admin.token !== undefined ? Redacted.value(admin.token) : undefined
+}
+
 const environmentOf = (config: ClusterConfig.ClusterConfig): Record<string, string> =>
   Object.fromEntries(
     entries.flatMap((entry) => {
-      const { clusterKey } = config.network
-      const secret = entry.key.secret && clusterKey !== undefined ? ClusterKey.toText(clusterKey) : undefined
-      const value = secret ?? encode(entry.key, valueOf(config, entry))
+      const value = secretOf(config, entry) ?? encode(entry.key, valueOf(config, entry))
       return value === undefined ? [] : [[entry.variable, String(value)]]
     })
   )
@@ -648,15 +681,25 @@ const metrics = Arbitrary.all({
   logInterval: maybe(time(0, 100_000))
 })
 
+const admin = either<NonNullable<ClusterOptions["admin"]>>(
+  Arbitrary.all({
+    socket: maybe(oneOf("/run/gossip.sock", "a b")),
+    token: maybe(oneOf<string | Redacted.Redacted<string>>(token, Redacted.make(`${token}==`))),
+    tokenFile: oneOf(undefined)
+  }),
+  Arbitrary.all({ socket: oneOf(undefined), token: oneOf(undefined), tokenFile: oneOf("/etc/gossip/admin.token") })
+)
+
 const options = Arbitrary.map(
-  Arbitrary.all([network, encryption, gossip, probes, limits, metrics]),
-  ([network, encryption, gossip, probes, limits, metrics]): ClusterOptions => ({
+  Arbitrary.all([network, encryption, gossip, probes, limits, metrics, admin]),
+  ([network, encryption, gossip, probes, limits, metrics, admin]): ClusterOptions => ({
     ...network,
     ...encryption,
     gossip,
     probes,
     limits,
-    metrics
+    metrics,
+    admin
   })
 )
 
@@ -665,9 +708,12 @@ describe("round trips", () => {
     Effect.gen(function* () {
       const config = yield* Effect.fromResult(ClusterConfig.make(options))
       const env = environmentOf(config)
-      // A printed file has everything but the secret.
-      const secret = { GOSSIP_CLUSTER_KEY: env["GOSSIP_NETWORK_CLUSTER_KEY"] }
-      const fromFile = yield* load(format(config), { env: secret })
+      // A printed file has everything but the secrets.
+      const secrets = {
+        GOSSIP_CLUSTER_KEY: env["GOSSIP_NETWORK_CLUSTER_KEY"],
+        GOSSIP_ADMIN_TOKEN: env["GOSSIP_ADMIN_TOKEN"]
+      }
+      const fromFile = yield* load(format(config), { env: secrets })
       const fromEnvironment = yield* ConfigSources.load({ env })
       const fromFlags = yield* ConfigSources.load({ flags: options })
       for (const loaded of [fromFile, fromEnvironment, fromFlags]) {
@@ -684,7 +730,8 @@ describe("round trips", () => {
           ...Object.keys(options.gossip ?? {}).map((name) => `gossip.${name}`),
           ...Object.keys(options.probes ?? {}).map((name) => `probes.${name}`),
           ...Object.keys(options.limits ?? {}).map((name) => `limits.${name}`),
-          ...Object.keys(options.metrics ?? {}).map((name) => `metrics.${name}`)
+          ...Object.keys(options.metrics ?? {}).map((name) => `metrics.${name}`),
+          ...Object.keys(options.admin ?? {}).map((name) => `admin.${name}`)
         ]
       )
     )
@@ -810,6 +857,35 @@ describe("the cluster key", () => {
         const misplaced = yield* Effect.flip(load(`[${section}]\nclustr_key = "${digits}"\n[${digits} = 3`))
         expect(tells(misplaced.message)).toBe(false)
       }
+    })
+  )
+})
+
+describe("the token of an operator", () => {
+  it.effect("is never written out nor shown", () =>
+    Effect.gen(function* () {
+      const { config } = yield* load(`[admin]\ntoken = "${token}"`)
+      expect(format(config)).toContain('\n# token = "<redacted>"\n')
+      expect(JSON.stringify(config)).not.toContain("horse")
+      const found = yield* problemsOf(load(`[admin]\ntoken = "correct horse battery"`))
+      expect(found.map(({ message }) => message)).toEqual([
+        "`admin.token` in /etc/gossip.toml is a secret, and not shown; expected 16 to 512 letters, digits or any of " +
+          ". _ ~ + / - without blanks"
+      ])
+    })
+  )
+
+  it.effect("is given itself or by a file", () =>
+    Effect.gen(function* () {
+      const found = yield* problemsOf(load(`[admin]\ntoken = "${token}"`, { env: { GOSSIP_ADMIN_TOKEN_FILE: "f" } }))
+      expect(found).toEqual([
+        {
+          key: "admin.token",
+          message:
+            "`admin.token` in /etc/gossip.toml and GOSSIP_ADMIN_TOKEN_FILE (`admin.token_file`) are both given; give " +
+            "the token or the file that holds it"
+        }
+      ])
     })
   )
 })

@@ -27,9 +27,13 @@ describe("gossip.example.toml", () => {
         .replace(/^peers = \[\]$/m, "")
         .replace(/^allow = \[\]$/m, "")
         .replace(/^bind = .*$/m, `bind = "[::]:7946"`)
-        .replace(/^# (?=(advertise|peers|node_id|allow|encryption|cluster_key) = )/gm, "")
+        .replace(/^# (?=(advertise|peers|node_id|allow|encryption|cluster_key|socket|token) = )/gm, "")
       const { config, origins } = yield* load(uncommented)
-      expect([...origins].filter(([, origin]) => origin !== "file")).toEqual([["network.cluster_key_file", "default"]])
+      expect([...origins].filter(([, origin]) => origin !== "file")).toEqual([
+        ["network.cluster_key_file", "default"],
+        ["admin.token_file", "default"]
+      ])
+      expect(config.admin.socket).toBe("/run/gossip/admin.sock")
       expect(String(config.network.advertise)).toBe("10.0.0.5:7946")
       expect(config.network.peers).toHaveLength(2)
       expect(config.network.nodeId).toBe(42n)
