@@ -257,7 +257,13 @@ export class ClusterView {
   #isReplay(slot: number, incarnation: number, heartbeat: number): boolean {
     const table = this.table
     if (!table.has(slot, Mark.Heard)) return false
-    const byIncarnation = SerialNumber.compare(incarnation, table.heardIncarnation[slot]!)
+    const held = table.incarnation[slot]!
+    const heard = table.heardIncarnation[slot]!
+    // We hold at least what it said itself. Where that is not lower, incarnations were driven half the way round since,
+    // and what it said says nothing any more.
+    const overtaken = heard !== held && SerialNumber.compare(heard, held) >= 0
+    if (overtaken && table.phase[slot] === Phase.Member) return SerialNumber.compare(incarnation, held) < 0
+    const byIncarnation = SerialNumber.compare(incarnation, heard)
     if (byIncarnation !== 0) return byIncarnation < 0
     return SerialNumber.compare(heartbeat, table.heardHeartbeat[slot]!) < 0
   }
