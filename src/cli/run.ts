@@ -1,7 +1,7 @@
 /**
  * `gossip run`: one node, until a signal ends it.
  */
-import { Effect, Latch, Option, Queue, type Scope, Stream } from "effect"
+import { Effect, Latch, type Layer, Option, Queue, type Scope, Stream } from "effect"
 import { CliError, Command } from "effect/cli"
 import { NetAddress } from "effect/net"
 import { Cluster } from "../cluster/Cluster.ts"
@@ -11,6 +11,7 @@ import type { NodeId } from "../domain/NodeId.ts"
 import * as Peer from "../domain/Peer.ts"
 import { Membership } from "../membership/Membership.ts"
 import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
+import type * as NodeAdmin from "../node/NodeAdmin.ts"
 import * as NodeCluster from "../node/NodeCluster.ts"
 import type { KeyInfo, KeyRing } from "../transport/KeyRing.ts"
 import { changeLine, ChangeMessage, durationText, memberText, mentioned } from "./ChangeLine.ts"
@@ -33,11 +34,12 @@ export const run = Command.make(
       const { config, unknownVariables } = yield* NodeFlags.load(flags)
       for (const variable of unknownVariables) yield* Effect.logWarning(NodeFlags.unknownVariableText(variable))
       const hangups = yield* watchForHangups(config)
-      yield* Effect.provide(serve(config, hangups), NodeCluster.layerConfig(config))
+      const left = yield* Latch.make()
+      yield* Effect.provide(serve(config, hangups, left.await), yield* nodeOf(config, left.open))
     },
     Effect.scoped,
     (running, { logFormat }) => Effect.provide(running, LogSettings.layer(logFormat)),
-    Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: NodeFlags.errorText(cause) }))
+    Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: errorText(cause) }))
   )
 ).pipe(
   Command.withShortDescription("Run a node: join a cluster and log who joins, fails and leaves."),
@@ -84,6 +86,20 @@ const watchForHangups = Effect.fnUntraced(function* ({
   return Option.some({ path: network.clusterKeyFile, signals: yield* hangups })
 })
 
+const errorText = (error: Parameters<typeof NodeFlags.errorText>[0] | NodeAdmin.StartError): string =>
+  error._tag === "NodeAdminError" || error._tag === "TokenFileError" ? error.message : NodeFlags.errorText(error)
+
+// HTTP takes a while to load, and not every node is served.
+const nodeOf = (
+  config: ClusterConfig,
+  onLeft: Effect.Effect<unknown>
+): Effect.Effect<Layer.Layer<Cluster | Membership, NodeAdmin.StartError>> =>
+  config.metrics.serverPort === 0 && config.admin.socket === undefined
+    ? Effect.succeed(NodeCluster.layerConfig(config))
+    : Effect.map(Effect.orDie(Effect.tryPromise(() => import("../node/NodeAdmin.ts"))), ({ NodeAdmin }) =>
+        NodeAdmin.layerConfig(config, Effect.asVoid(onLeft))
+      )
+
 interface Hangups {
   /** The key file. */
   readonly path: string
@@ -91,7 +107,7 @@ interface Hangups {
 }
 
 const serve = Effect.fnUntraced(
-  function* (config: ClusterConfig, hangups: Option.Option<Hangups>) {
+  function* (config: ClusterConfig, hangups: Option.Option<Hangups>, left: Effect.Effect<void>) {
     const membership = yield* Membership
     const introduced = yield* Latch.make()
     yield* Stream.runForEach(membership.changes, (change) => Effect.andThen(introduced.await, logChange(change))).pipe(
@@ -109,8 +125,8 @@ const serve = Effect.fnUntraced(
       const { path, signals } = hangups.value
       yield* Queue.take(signals).pipe(Effect.andThen(reload(path, keyRing.value)), Effect.forever, Effect.forkScoped)
     }
-    yield* remindOfPeers(config)
-    return yield* Effect.never
+    yield* Effect.raceFirst(left, Effect.andThen(remindOfPeers(config), Effect.never))
+    yield* Effect.logInfo("has left, as asked over HTTP, and ends")
   },
   Effect.onInterrupt(() => sayGoodbye),
   Effect.scoped

@@ -1,4 +1,5 @@
 /** A node's HTTP face on Node.js: at a TCP address, at a Unix socket, or both. */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Duration, Effect, Layer, Option, Predicate, type Redacted, Schema, type Scope } from "effect"
 import { HttpServer } from "effect/http"
@@ -8,6 +9,14 @@ import * as Http from "node:http"
 import * as Net from "node:net"
 import * as Admin from "../admin/Admin.ts"
 import { Journal } from "../admin/Journal.ts"
+import { Cluster } from "../cluster/Cluster.ts"
+import type { ClusterConfig } from "../config/ClusterConfig.ts"
+import type { Membership } from "../membership/Membership.ts"
+import * as AdminTokenFile from "./AdminTokenFile.ts"
+import * as ClusterKeyFile from "./ClusterKeyFile.ts"
+import * as NodeAead from "./NodeAead.ts"
+import type * as NodeCluster from "./NodeCluster.ts"
+import * as NodeNetwork from "./NodeNetwork.ts"
 
 /** The HTTP face cannot be opened. `message` is one line. */
 export class NodeAdminError extends Schema.TaggedError<NodeAdminError>()("NodeAdminError", {
@@ -29,6 +38,12 @@ export interface Options {
   /** Runs when the node has left because somebody asked for it over HTTP. */
   readonly onLeft?: Effect.Effect<void> | undefined
 }
+
+/** Why a node that is to be served does not start. */
+export type StartError = NodeCluster.StartError | NodeAdminError | AdminTokenFile.ReadError
+
+/** What a node and its HTTP face want of the platform. */
+const platform = Layer.mergeAll(NodeNetwork.layer, NodeFileSystem.layer, NodeAead.layer)
 
 /** Where a node is served. */
 export class NodeAdmin extends Context.Service<
@@ -58,6 +73,30 @@ export class NodeAdmin extends Context.Service<
         })
       })
     ).pipe(Layer.provide(Journal.layer))
+
+  /**
+   * A node that is served as its configuration says: for anybody at `metrics.server_port`, and for its user at
+   * `admin.socket`. One line of the log says where. `onLeft` runs when somebody has made it leave.
+   */
+  static readonly layerConfig = (
+    config: ClusterConfig,
+    onLeft: Effect.Effect<void> = Effect.void
+  ): Layer.Layer<Cluster | Membership | NodeAdmin, StartError> =>
+    Layer.fresh(
+      Layer.unwrap(
+        Effect.gen(function* () {
+          const { admin, metrics } = config
+          const token = yield* AdminTokenFile.load(config)
+          const resolved = yield* ClusterKeyFile.load(config)
+          const address =
+            metrics.serverPort > 0 ? NetAddress.inetAddressUnsafe(metrics.serverHost, metrics.serverPort) : undefined
+          const served = NodeAdmin.layer({ address, token, socket: admin.socket, onLeft })
+          return Layer.effectDiscard(
+            Effect.flatMap(NodeAdmin, (where) => Effect.logInfo(logLine(where, token !== undefined)))
+          ).pipe(Layer.provideMerge(served), Layer.provideMerge(Cluster.layerComponents(resolved)))
+        })
+      ).pipe(Layer.provide(platform))
+    )
 }
 
 /** One line that says where a node is served, and what may be done there. */
