@@ -7,8 +7,8 @@ import { claim, countsOf, entriesOf, Lab, type LabNode, parts, type Puppet, send
 const Interval = 10_000
 /** Nothing but anti-entropy, and no gossip to lighten its work. */
 const alone = {
-  probes: { interval: 600_000, timeout: 300_000, suspectTimeout: 600_000 },
-  gossip: { interval: 600_000, heartbeatInterval: 600_000 }
+  probes: { interval: 6_000_000, timeout: 3_000_000, suspectTimeout: 6_000_000 },
+  gossip: { interval: 6_000_000, heartbeatInterval: 600_000 }
 } as const
 
 const snapshots = (lab: Lab, from = 0) => lab.sent(({ message }) => message._tag === "AntiEntropy", from)
