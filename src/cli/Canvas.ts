@@ -58,6 +58,19 @@ export const cropped = (line: Line, columns: number): Line => {
   return spans
 }
 
+/** Breaks text at blanks. */
+export const wrapped = (text: string, columns: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let line = ""
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line)
+      line = word
+    } else line = line === "" ? word : `${line} ${word}`
+  }
+  return [...lines, line]
+}
+
 /**
  * What a terminal takes to give a whole screen, and what to give back what was there before. Without wrapping, a line
  * that is too long spoils no other.

@@ -120,7 +120,10 @@ export const changeLine = (change: Change, addressOf: AddressOf): ChangeLine | u
 
 const widest = "suspect".length
 
-const why = (cause: Cause, addressOf: AddressOf): string => {
+/**
+ * Why a node changed its mind, as the end of a line.
+ */
+export const why = (cause: Cause, addressOf: AddressOf): string => {
   const named = (id: NodeId): string => nodeText(id, addressOf(id))
   switch (cause._tag) {
     case "Heard":

@@ -5,17 +5,26 @@ import { Effect, Layer } from "effect"
 import { CliConfig, Command, GlobalFlag } from "effect/cli"
 import { config } from "./config.ts"
 import { demo } from "./demo.ts"
+import { events } from "./events.ts"
+import { explain } from "./explain.ts"
 import * as HumanLog from "./HumanLog.ts"
 import { keygen } from "./keygen.ts"
+import { keys } from "./keys.ts"
+import { leave } from "./leave.ts"
+import { members } from "./members.ts"
 import * as Presentation from "./Presentation.ts"
 import { run } from "./run.ts"
+import { status } from "./status.ts"
 
 /**
  * The command line.
  */
 export const gossip = Command.make("gossip").pipe(
   Command.withDescription("Cluster membership by SWIM gossip over UDP: who is there, who failed, who left."),
-  Command.withSubcommands([{ group: "COMMANDS", commands: [run, config, keygen, demo] }]),
+  Command.withSubcommands([
+    { group: "A NODE", commands: [run, config, keygen, demo] },
+    { group: "A RUNNING NODE", commands: [members, status, events, explain, leave, keys] }
+  ]),
   Command.withExamples([
     { command: "gossip demo", description: "See what it does" },
     { command: "gossip run --bind 127.0.0.1:7946", description: "The first node of a cluster on this machine" },

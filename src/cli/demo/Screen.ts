@@ -1,6 +1,6 @@
 /** The scene as lines of text: a pure function of what there is to show and of the room there is for it. */
 import type { MemberStatus } from "../../domain/Change.ts"
-import { blank, cropped, type Line, type Size, span, type Style } from "../Canvas.ts"
+import { blank, cropped, type Line, type Size, span, type Style, wrapped } from "../Canvas.ts"
 import * as Narration from "./Narration.ts"
 import * as Scene from "./Scene.ts"
 
@@ -17,19 +17,6 @@ export const render = (scene: Scene.Scene, { columns, rows }: Size): ReadonlyArr
   const lines = [...above, ...play, ...log, ...empty, ...below]
   // Where there is no room for everything, the keys go first and the table last.
   return lines.slice(0, rows).map((line) => cropped(line, columns))
-}
-
-/** Breaks text at blanks. */
-const wrapped = (text: string, columns: number): ReadonlyArray<string> => {
-  const lines: Array<string> = []
-  let line = ""
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
-      lines.push(line)
-      line = word
-    } else line = line === "" ? word : `${line} ${word}`
-  }
-  return [...lines, line]
 }
 
 // --- header and footer -------------------------------------------------------

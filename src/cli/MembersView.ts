@@ -1,0 +1,254 @@
+/** The members of a node and what became of them, as lines: a pure function of what is known and of the room there is. */
+import { DateTime, Duration, Option } from "effect"
+import { NetAddress } from "effect/net"
+import type * as AdminApi from "../admin/AdminApi.ts"
+import type { MemberStatus } from "../domain/Change.ts"
+import type { NodeId } from "../domain/NodeId.ts"
+import { blank, cropped, type Line, type Size, span, type Style, wrapped } from "./Canvas.ts"
+import { type AddressOf, changeLine, nodeText, why } from "./ChangeLine.ts"
+
+/** A line of the log below the table. */
+export interface Entry {
+  readonly at: DateTime.Utc
+  readonly text: string
+  readonly style: Style
+}
+
+/** Everything there is to show. */
+export interface View {
+  /** Where the node is served. */
+  readonly place: string
+  readonly members: ReadonlyMap<NodeId, AdminApi.Node>
+  /** Oldest first. */
+  readonly log: ReadonlyArray<Entry>
+  /** Why nothing new is known just now. */
+  readonly trouble: string | undefined
+}
+
+/** Entries of the log that are kept: more than any screen shows. */
+const MaxLog = 500
+
+/** The view with one more line in its log. */
+export const logged = (view: View, entry: Entry): View => ({ ...view, log: [...view.log, entry].slice(-MaxLog) })
+
+/** The members of an answer, by id. */
+export const byId = (nodes: ReadonlyArray<AdminApi.Node>): View["members"] =>
+  new Map(nodes.map((node) => [node.id, node]))
+
+/** The view after a change. */
+export const changed = (view: View, change: AdminApi.Change): View => {
+  const entry = entryOf(change, addressIn(view))
+  if (!("member" in change)) return logged(view, entry)
+  const { cause, member } = change
+  const rtt = view.members.get(member.id)?.rtt ?? Option.none()
+  const members = new Map(view.members).set(member.id, { ...member, rtt, cause: Option.some(cause) })
+  return logged({ ...view, members }, entry)
+}
+
+/** Finds the address of a member among those that are shown. */
+export const addressIn =
+  ({ members }: Pick<View, "members">): AddressOf =>
+  (id) =>
+    members.get(id)?.address
+
+// --- changes -----------------------------------------------------------------
+
+const changeStyles: Readonly<Record<AdminApi.Change["_tag"], Style>> = {
+  Joined: "green",
+  Suspected: "yellow",
+  Recovered: "green",
+  Died: "red",
+  Left: "blue",
+  Updated: "plain",
+  Conflict: "red",
+  Unreadable: "yellow"
+}
+
+/** A change as a line of a log. */
+export const entryOf = (change: AdminApi.Change, addressOf: AddressOf): Entry => ({
+  at: change.at,
+  text: changeText(change, addressOf),
+  style: changeStyles[change._tag]
+})
+
+const changeText = (change: AdminApi.Change, addressOf: AddressOf): string => {
+  if (change._tag === "Conflict") {
+    const what = change.kind === "SameId" ? "another node has the id of this one" : "another node claims our address"
+    return `clash   ${nodeText(change.kind === "SameId" ? change.id : change.by, change.address)}: ${what}`
+  }
+  if (change._tag === "Unreadable") {
+    const what = change.reason === "OtherKey" ? "sealed with a key that is not here" : "not encrypted, as it has to be"
+    return `unread  ${nodeText(change.id, change.address)}: its datagrams are ${what}`
+  }
+  return changeLine(change, addressOf)?.text ?? ""
+}
+
+/** That changes are lost. */
+export const missedText = (count: number | null): string =>
+  `missing ${count ?? "an unknown number of"} ${count === 1 ? "change" : "changes"}: they came while nobody listened`
+
+// --- the table ---------------------------------------------------------------
+
+const looks: Readonly<Record<MemberStatus, readonly [symbol: string, style: Style]>> = {
+  alive: ["●", "green"],
+  suspect: ["◐", "yellow"],
+  dead: ["✗", "red"],
+  left: ["○", "blue"]
+}
+
+// Who needs a look comes first, as there may be no room for all.
+const order: ReadonlyArray<MemberStatus> = ["suspect", "dead", "alive", "left"]
+
+/** The node itself, and then the others: who needs a look first, and by address among equals. */
+export const sorted = (members: View["members"]): ReadonlyArray<AdminApi.Node> =>
+  [...members.values()].sort(
+    (a, b) =>
+      Number(b.self) - Number(a.self) ||
+      order.indexOf(a.status) - order.indexOf(b.status) ||
+      compareTexts(addressKey(a), addressKey(b))
+  )
+
+const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+// So that 10.0.0.9:80 comes before 10.0.0.10:80.
+const addressKey = ({ address, id }: AdminApi.Node): string =>
+  `${NetAddress.formatInet(address)} ${id}`.replace(/\d+/g, (digits) => digits.padStart(20, "0"))
+
+/** A round trip as people say it. */
+export const rttText = (rtt: Option.Option<Duration.Duration>): string => {
+  if (Option.isNone(rtt)) return "-"
+  const millis = Duration.toMillis(rtt.value)
+  return millis < 10
+    ? `${millis.toFixed(2)} ms`
+    : millis < 1000
+      ? `${millis.toFixed(1)} ms`
+      : `${(millis / 1000).toFixed(1)} s`
+}
+
+/** Time of day, or the day where it was another one. */
+export const timeText = (at: DateTime.Utc): string => DateTime.formatIso(at).slice(11, 19)
+
+const reasonText = ({ cause, self }: AdminApi.Node, addressOf: AddressOf): string =>
+  self
+    ? "this node"
+    : Option.match(cause, { onNone: () => "known since the start", onSome: (cause) => why(cause, addressOf) })
+
+const widthOf = (texts: ReadonlyArray<string>): number => texts.reduce((most, text) => Math.max(most, text.length), 0)
+
+/** The least room in which a reason is worth its column. */
+const MinReason = 16
+
+/** The members in columns, none wider than `columns`; with a mark before each if `symbols`. */
+export const table = (
+  shown: ReadonlyArray<AdminApi.Node>,
+  {
+    addressOf,
+    columns,
+    symbols
+  }: { readonly addressOf: AddressOf; readonly columns: number; readonly symbols: boolean }
+): ReadonlyArray<Line> => {
+  const cells = shown.map((node) => ({
+    node,
+    id: `${node.id}`,
+    address: NetAddress.formatInet(node.address),
+    rtt: rttText(node.rtt)
+  }))
+  const mark = symbols ? 2 : 0
+  const idWidth = widthOf(["ID", ...cells.map(({ id }) => id)]) + 2
+  const addressWidth = widthOf(["ADDRESS", ...cells.map(({ address }) => address)]) + 2
+  const rttWidth = widthOf(["RTT", ...cells.map(({ rtt }) => rtt)])
+  const statusWidth = 9
+  const sinceWidth = 12
+  const room = columns - mark - statusWidth - idWidth - addressWidth - rttWidth - sinceWidth
+  const reasons = room >= MinReason
+  const heading = [
+    " ".repeat(mark),
+    "STATUS".padEnd(statusWidth),
+    "ID".padEnd(idWidth),
+    "ADDRESS".padEnd(addressWidth),
+    "RTT".padStart(rttWidth),
+    "  SINCE".padEnd(sinceWidth),
+    reasons ? "WHY" : ""
+  ].join("")
+  return [
+    [span(heading.trimEnd(), "dim")],
+    ...cells.map(({ address, id, node, rtt }) => {
+      const [symbol, style] = looks[node.status]
+      const line = [
+        ...(symbols ? [span(`${symbol} `, style)] : []),
+        span(node.status.padEnd(statusWidth), style),
+        span(id.padEnd(idWidth), node.self ? "bold" : "plain"),
+        span(address.padEnd(addressWidth)),
+        span(rtt.padStart(rttWidth), rtt === "-" ? "dim" : "plain"),
+        span(`  ${timeText(node.since)}${reasons ? "  " : ""}`),
+        ...(reasons ? [span(reasonText(node, addressOf), "dim")] : [])
+      ]
+      return cropped(line, columns)
+    })
+  ]
+}
+
+/** How many members there are of each status. */
+export const countsLine = (members: Iterable<AdminApi.Node>): Line => {
+  const counts = new Map<MemberStatus, number>()
+  for (const { status } of members) counts.set(status, (counts.get(status) ?? 0) + 1)
+  const statuses: ReadonlyArray<MemberStatus> = ["alive", "suspect", "dead", "left"]
+  return statuses
+    .filter((status) => status === "alive" || counts.has(status))
+    .flatMap((status, index) => [
+      ...(index === 0 ? [] : [span("  ")]),
+      span(`${counts.get(status) ?? 0} ${status}`, looks[status][1])
+    ])
+}
+
+// --- the screen --------------------------------------------------------------
+
+/** Lines that the table leaves to the log. */
+const MinLog = 5
+
+/** The whole screen: as many lines as there are rows, none longer than there are columns. */
+export const render = (view: View, { columns, rows }: Size): ReadonlyArray<Line> => {
+  const members = sorted(view.members)
+  const state: Line =
+    view.trouble === undefined ? [span("  times are UTC", "dim")] : [span(`  ${view.trouble}`, "yellow")]
+  const head: ReadonlyArray<Line> = [
+    [span("gossip members", "bold"), span(`  ${view.place}  `), ...countsLine(members)],
+    blank
+  ]
+  const foot: ReadonlyArray<Line> = [blank, [span("q", "bold"), span(" quit"), ...state]]
+  // One line for the heading of the table, and one between table and log.
+  const room = Math.max(1, rows - head.length - foot.length - 2)
+  const most = Math.max(1, room - Math.min(MinLog, Math.floor(room / 2)))
+  const cut = members.length > most
+  const shown = cut ? members.slice(0, most - 1) : members
+  const hidden = members.slice(shown.length)
+  const lines = [
+    ...head,
+    ...table(shown, { addressOf: addressIn(view), columns, symbols: true }),
+    ...(hidden.length === 0 ? [] : [[span("  and ", "dim"), ...countsLine(hidden), span(" more", "dim")]]),
+    blank
+  ]
+  const log = logIn(view.log, columns, rows - lines.length - foot.length)
+  const empty = Array.from({ length: Math.max(0, rows - lines.length - log.length - foot.length) }, () => blank)
+  return [...lines, ...log, ...empty, ...foot].slice(0, rows).map((line) => cropped(line, columns))
+}
+
+// How far the second line of an entry is indented: below the first one's member.
+const Indent = 10
+
+const entryLines = ({ at, style, text }: Entry, columns: number): ReadonlyArray<Line> =>
+  wrapped(text, Math.max(Indent, columns - 2 * Indent)).map((part, index) => [
+    span(index === 0 ? `${timeText(at)}  ` : " ".repeat(2 * Indent - 2), "dim"),
+    span(part, style)
+  ])
+
+const logIn = (log: ReadonlyArray<Entry>, columns: number, room: number): ReadonlyArray<Line> => {
+  const lines: Array<Line> = []
+  for (let index = log.length - 1; index >= 0; index--) {
+    const entry = log[index]
+    const more = entry === undefined ? [] : entryLines(entry, columns)
+    if (lines.length + more.length > room) break
+    lines.unshift(...more)
+  }
+  return lines
+}

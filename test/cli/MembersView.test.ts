@@ -1,0 +1,173 @@
+import { DateTime, Duration, Option } from "effect"
+import { NetAddress } from "effect/net"
+import { describe, expect, it } from "vitest"
+import type * as AdminApi from "../../src/admin/AdminApi.ts"
+import { paint, plain } from "../../src/cli/Canvas.ts"
+import * as MembersView from "../../src/cli/MembersView.ts"
+import type { MemberStatus } from "../../src/domain/Change.ts"
+import * as NodeId from "../../src/domain/NodeId.ts"
+
+const at = DateTime.makeUnsafe("2026-01-31T12:34:56.789Z")
+const id = (n: number) => NodeId.fromWords(0, n)
+
+const member = (n: number, status: MemberStatus, fields: Partial<AdminApi.Node> = {}): AdminApi.Node => ({
+  id: id(n),
+  address: NetAddress.inetAddressFromStringUnsafe(`10.0.${n >> 8}.${n & 255}:7946`),
+  status,
+  incarnation: 0,
+  heartbeat: 0,
+  level: 1,
+  since: at,
+  self: n === 1,
+  rtt: Option.none(),
+  cause: Option.none(),
+  ...fields
+})
+
+const viewOf = (nodes: ReadonlyArray<AdminApi.Node>): MembersView.View => ({
+  place: "http://127.0.0.1:9100",
+  members: MembersView.byId(nodes),
+  log: [],
+  trouble: undefined
+})
+
+const suspected = (n: number, sequence = 1): AdminApi.Change => ({
+  _tag: "Suspected",
+  sequence,
+  at,
+  member: member(n, "suspect"),
+  cause: { _tag: "ProbeFailed", relays: [id(10)] }
+})
+
+const drama = viewOf([
+  member(10, "alive", { rtt: Option.some(Duration.millis(1.25)) }),
+  member(9, "alive", { rtt: Option.some(Duration.millis(250)), cause: Option.some({ _tag: "Heard" }) }),
+  member(1, "alive"),
+  member(4, "dead", { cause: Option.some({ _tag: "SuspicionExpired", after: Duration.millis(4100) }) }),
+  member(3, "left", { cause: Option.some({ _tag: "LeaveReceived" }) }),
+  member(2, "suspect", { cause: Option.some({ _tag: "Claimed", by: id(9) }) })
+])
+
+const screen = (view: MembersView.View, columns: number, rows: number) =>
+  MembersView.render(view, { columns, rows }).map((line) => plain(line).trimEnd())
+
+describe("the members on a screen", () => {
+  it("come with the node first, then who needs a look, with round trips and reasons", () => {
+    expect(screen(drama, 120, 18).slice(0, 9)).toEqual([
+      "gossip members  http://127.0.0.1:9100  3 alive  1 suspect  1 dead  1 left",
+      "",
+      "  STATUS   ID  ADDRESS              RTT  SINCE     WHY",
+      "● alive    1   10.0.0.1:7946          -  12:34:56  this node",
+      "◐ suspect  2   10.0.0.2:7946          -  12:34:56  according to 9 (10.0.0.9:7946)",
+      "✗ dead     4   10.0.0.4:7946          -  12:34:56  suspect for 4.1 s, and it did not refute that",
+      "● alive    9   10.0.0.9:7946   250.0 ms  12:34:56  heard from it",
+      "● alive    10  10.0.0.10:7946   1.25 ms  12:34:56  known since the start",
+      "○ left     3   10.0.0.3:7946          -  12:34:56  it said goodbye"
+    ])
+  })
+
+  it("come without reasons where there is no room for them", () => {
+    const [, , heading, own] = screen(drama, 60, 24)
+    expect(heading).toBe("  STATUS   ID  ADDRESS              RTT  SINCE")
+    expect(own).toBe("● alive    1   10.0.0.1:7946          -  12:34:56")
+  })
+
+  it("and a log below, whose newest lines are kept, and broken where they are too long", () => {
+    let view = drama
+    for (let sequence = 1; sequence <= 20; sequence++) view = MembersView.changed(view, suspected(9, sequence))
+    view = MembersView.changed(view, {
+      _tag: "Left",
+      sequence: 21,
+      at,
+      member: member(9, "left"),
+      cause: { _tag: "LeaveReceived" }
+    })
+    expect(screen(view, 80, 18).slice(-7)).toEqual([
+      "                  the one through 10 (10.0.0.10:7946)",
+      "12:34:56  suspect 9 (10.0.0.9:7946): it answered neither our probe nor",
+      "                  the one through 10 (10.0.0.10:7946)",
+      "12:34:56  left    9 (10.0.0.9:7946): it said goodbye",
+      "",
+      "",
+      "q quit  times are UTC"
+    ])
+  })
+
+  it("leave room for the log", () => {
+    expect(screen(drama, 120, 12)).toEqual([
+      "gossip members  http://127.0.0.1:9100  3 alive  1 suspect  1 dead  1 left",
+      "",
+      "  STATUS   ID  ADDRESS        RTT  SINCE     WHY",
+      "● alive    1   10.0.0.1:7946    -  12:34:56  this node",
+      "◐ suspect  2   10.0.0.2:7946    -  12:34:56  according to 9 (10.0.0.9:7946)",
+      "  and 2 alive  1 dead  1 left more",
+      "",
+      "",
+      "",
+      "",
+      "",
+      "q quit  times are UTC"
+    ])
+  })
+
+  it("fill the screen and no more, however many there are", () => {
+    for (const count of [1, 3, 40, 500]) {
+      const nodes = Array.from({ length: count }, (_, n) => member(n + 1, n % 7 === 3 ? "dead" : "alive"))
+      let view = viewOf(
+        nodes.map((node) => ({ ...node, address: NetAddress.inetAddressFromStringUnsafe("[fd00::1]:1") }))
+      )
+      for (let n = 0; n < 30; n++) view = MembersView.changed(view, suspected(2, n))
+      for (const [columns, rows] of [
+        [80, 24],
+        [120, 40],
+        [20, 5],
+        [200, 12]
+      ] as const) {
+        const lines = MembersView.render(view, { columns, rows })
+        expect(lines).toHaveLength(rows)
+        for (const line of lines) expect(plain(line).length).toBeLessThanOrEqual(columns)
+      }
+    }
+    const many = Array.from({ length: 40 }, (_, n) => member(n + 1, n === 30 ? "suspect" : "alive"))
+    const lines = screen(viewOf(many), 80, 24)
+    expect(lines.some((line) => line.startsWith("◐ suspect"))).toBe(true)
+    expect(lines.some((line) => /^ {2}and \d+ alive more$/.test(line))).toBe(true)
+  })
+
+  it("say when the node cannot be reached", () => {
+    const view = { ...drama, trouble: "no connection since 12:34:56, tries again" }
+    expect(screen(view, 80, 24).at(-1)).toBe("q quit  no connection since 12:34:56, tries again")
+  })
+
+  it("have colours only where there are to be some", () => {
+    for (const line of MembersView.render(drama, { columns: 80, rows: 24 })) {
+      expect(paint(line, false)).not.toContain("\x1b")
+    }
+    const painted = MembersView.render(drama, { columns: 80, rows: 24 }).map((line) => paint(line, true))
+    expect(painted.find((line) => line.includes("✗"))).toContain("\x1b[31m")
+  })
+})
+
+describe("a change", () => {
+  it("becomes the member's status at once, and keeps its round trip", () => {
+    const view = MembersView.changed(drama, suspected(9))
+    expect(view.members.get(id(9))).toMatchObject({ status: "suspect", rtt: Option.some(Duration.millis(250)) })
+    expect(view.log.map(({ text }) => text)).toEqual([
+      "suspect 9 (10.0.0.9:7946): it answered neither our probe nor the one through 10 (10.0.0.10:7946)"
+    ])
+  })
+
+  it("that is no member's is a line all the same", () => {
+    const address = NetAddress.inetAddressFromStringUnsafe("10.9.9.9:1")
+    const text = (change: AdminApi.Change) => MembersView.entryOf(change, () => undefined).text
+    expect(text({ _tag: "Conflict", sequence: 1, at, kind: "SameId", id: id(1), address, by: id(1) })).toBe(
+      "clash   1 (10.9.9.9:1): another node has the id of this one"
+    )
+    expect(text({ _tag: "Conflict", sequence: 1, at, kind: "SameAddress", id: id(1), address, by: id(7) })).toBe(
+      "clash   7 (10.9.9.9:1): another node claims our address"
+    )
+    expect(text({ _tag: "Unreadable", sequence: 1, at, reason: "OtherKey", id: id(7), address })).toBe(
+      "unread  7 (10.9.9.9:1): its datagrams are sealed with a key that is not here"
+    )
+  })
+})
