@@ -39,6 +39,7 @@ const viewOf = (members: number): ClusterView => {
     address: address(1),
     incarnation: 0,
     deadRetention: 15_000,
+    staleAfter: Infinity,
     conflictInterval: 1000,
     seed: 1,
     isAllowed: () => true,

@@ -64,8 +64,9 @@ export class Gossip extends Context.Service<
 
       view.observe({
         transition: ({ kind, now, previousStatus, slot }) => {
-          if (kind === "Died") healList.add(view.idOf(slot), looseClaim(table, slot), now)
-          else if (kind === "Left" || table.isLive(slot)) healList.remove(view.idOf(slot))
+          if (kind === "Died") {
+            healList.add(view.idOf(slot), looseClaim(table, slot), now, !messenger.isUnproved(slot))
+          } else if (kind === "Left" || table.isLive(slot)) healList.remove(view.idOf(slot))
           const revived = (kind === "Recovered" || kind === "Joined") && previousStatus === Claim.Dead
           // A node of the older implementation may hold us dead and cannot say so well.
           if (!revived || table.level[slot] !== 0 || now - raisedAt < RaiseInterval || view.leaving) return

@@ -6,13 +6,22 @@
 import type { NodeId } from "../domain/NodeId.ts"
 import type { LooseClaim } from "./MessagePacker.ts"
 
-/** The most candidates; the one that died first goes first. */
+/** The most candidates; of those, one that never answered goes first, and else the one that died first. */
 export const MaxCandidates = 1024
+/** How often one that never answered is tried: anybody can invent a member at somebody else's address. */
+export const GhostTries = 10
 
 interface Candidate {
   readonly id: NodeId
   readonly claim: LooseClaim
   readonly diedAt: number
+  /** Tries that are left; Infinity for one that we know to have lived. */
+  tries: number
+}
+
+const isWorse = (a: Candidate, b: Candidate): boolean => {
+  const ghost = a.tries !== Infinity
+  return ghost === (b.tries !== Infinity) ? a.diedAt < b.diedAt : ghost
 }
 
 export class HealList {
@@ -33,11 +42,12 @@ export class HealList {
     return this.#index.has(id)
   }
 
-  add(id: NodeId, claim: LooseClaim, now: number): void {
+  /** `proved`: whether it ever answered us at its address. */
+  add(id: NodeId, claim: LooseClaim, now: number, proved: boolean): void {
     this.remove(id)
-    if (this.#candidates.length >= MaxCandidates) this.#removeOldest()
+    if (this.#candidates.length >= MaxCandidates) this.#evict()
     this.#index.set(id, this.#candidates.length)
-    this.#candidates.push({ id, claim, diedAt: now })
+    this.#candidates.push({ id, claim, diedAt: now, tries: proved ? Infinity : GhostTries })
   }
 
   remove(id: NodeId): void {
@@ -52,24 +62,28 @@ export class HealList {
 
   /**
    * A random candidate, or `undefined`. Those on their last legs fall out on the
-   * way: too old, or `taken`, which tells that a live member of another id has
-   * their address.
+   * way: too old, tried often enough, or `taken`, which tells that a live member of
+   * another id has their address.
    */
   pick(random: () => number, now: number, taken: (claim: LooseClaim) => boolean): LooseClaim | undefined {
     while (this.#candidates.length > 0) {
       const candidate = this.#candidates[Math.floor(random() * this.#candidates.length)]!
-      if (now - candidate.diedAt < this.#timeout && !taken(candidate.claim)) return candidate.claim
+      const expired = now - candidate.diedAt >= this.#timeout || candidate.tries === 0
+      if (!expired && !taken(candidate.claim)) {
+        candidate.tries--
+        return candidate.claim
+      }
       this.remove(candidate.id)
     }
     return undefined
   }
 
   /** Only at the bound, where a walk over 1024 is cheap beside what filled it. */
-  #removeOldest(): void {
-    let oldest = this.#candidates[0]
+  #evict(): void {
+    let worst = this.#candidates[0]
     for (const candidate of this.#candidates) {
-      if (oldest === undefined || candidate.diedAt < oldest.diedAt) oldest = candidate
+      if (worst === undefined || isWorse(candidate, worst)) worst = candidate
     }
-    if (oldest !== undefined) this.remove(oldest.id)
+    if (worst !== undefined) this.remove(worst.id)
   }
 }

@@ -57,18 +57,21 @@ export class MessagePacker {
     this.#random = random
   }
 
-  /** A PING. With `tell` it begins with what we hold of the receiver; `slot` is -1 for one that we do not know. */
-  ping(slot: number, tell: boolean): Uint8Array {
+  /**
+   * A PING. With `tell` it begins with what we hold of the receiver; `slot` is -1 for one that we do not know. Without
+   * `news` nothing but our own entry follows: for an address that may be forged.
+   */
+  ping(slot: number, tell: boolean, news = true): Uint8Array {
     this.#begin(Kind.Ping, 0)
     if (slot >= 0 && tell) this.#slot(slot)
-    return this.#withNews(true)
+    return news ? this.#withNews(true) : this.#alone()
   }
 
-  /** A PING that begins with a Dead claim about its receiver. */
-  pingWithClaim(claim: LooseClaim): Uint8Array {
+  /** A PING that begins with a Dead claim about its receiver; `news` as for `ping`. */
+  pingWithClaim(claim: LooseClaim, news = true): Uint8Array {
     this.#begin(Kind.Ping, 0)
     this.#dead(claim)
-    return this.#withNews(true)
+    return news ? this.#withNews(true) : this.#alone()
   }
 
   /** A PING to an address of which nothing is known. */

@@ -99,10 +99,6 @@ export class Messenger extends Context.Service<
         let sealed = false
         let overhead = 0
 
-        // A PING to an address that may be forged is short: what it is about, and our own entry.
-        const bare = new MessagePacker(view, new UpdateQueue(), { ...gossip, piggybackMax: 0 }, random)
-        const packerFor = (slot: number): MessagePacker => (isUnproved(slot) ? bare : packer)
-
         const pinged = (slot: number, ping: Uint8Array, now: number): void => {
           table.pinged[slot] = now
           // One that a stranger's message led to is part of the answer to it.
@@ -132,13 +128,13 @@ export class Messenger extends Context.Service<
           answeringSealed: () => sealed,
           reply: (datagram, message, sealed) => transport.send(message, datagram, sealed),
           sendTo,
-          ping: (slot, tell, now) => pinged(slot, packerFor(slot).ping(slot, tell), now),
+          ping: (slot, tell, now) => pinged(slot, packer.ping(slot, tell, !isUnproved(slot)), now),
           prove: (slot, now) => pinged(slot, packer.contact(), now),
           pingWithClaim: (claim, now) => {
             const slot = table.index.get(claim.idHi, claim.idLo)
             if (slot > SelfSlot) table.pinged[slot] = now
             // Of one that is forgotten nothing is known but that it died.
-            sendTo(claim.address, (slot < 0 ? packer : packerFor(slot)).pingWithClaim(claim))
+            sendTo(claim.address, packer.pingWithClaim(claim, slot < 0 || !isUnproved(slot)))
           },
           isUnproved
         })

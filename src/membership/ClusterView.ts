@@ -10,6 +10,7 @@ import * as NodeId from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import { Kind } from "../wire/Header.ts"
+import type { Header } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { AddressStride, Mark, MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
@@ -69,6 +70,8 @@ export interface ViewOptions {
   readonly deadRetention: number
   /** At most one refutation of a claim about our id with another address in this time: a probe interval. */
   readonly conflictInterval: number
+  /** A header that its sender has not counted up for this long is a replay. */
+  readonly staleAfter: number
   /** Random 32 bits for the index by id. */
   readonly seed: number
   /** Addresses that may be members'. */
@@ -98,7 +101,7 @@ const MaxRefused = 8
 export interface Receipt {
   /** Slot of the sender, or -1 when it is ourselves or unknown. */
   sender: number
-  /** The message is older than one that the sender itself sent us; it proves nothing. */
+  /** The message is older than one that the sender itself sent us, or its heart stands still; it proves nothing. */
   replay: boolean
   /** The sender should be told what we hold of it: it is Suspect, Dead, a tombstone, or newer elsewhere. */
   tell: boolean
@@ -130,8 +133,6 @@ export class ClusterView {
   readonly #reported = new Set<string>()
   /** Where the message that is being merged came from. */
   #source = new Uint8Array(PackedAddress.MaxLength)
-  /** By slot. */
-  #heardOf = new Float64Array(16)
   #conflictRefutedAt = -Infinity
   #by: NodeId.NodeId
   #aging: () => void = () => {}
@@ -219,7 +220,9 @@ export class ClusterView {
     receipt.tell = false
     const fromSelf = this.isSelf(header.idHi, header.idLo)
     const known = table.index.get(header.idHi, header.idLo)
-    receipt.replay = known > SelfSlot && this.#isReplay(known, header.incarnation, header.heartbeat)
+    receipt.replay =
+      known > SelfSlot &&
+      (this.#isReplay(known, header.incarnation, header.heartbeat) || this.#standsStill(known, header, now))
     if (receipt.replay) this.replays++
     this.#by = known >= 0 ? this.idOf(known) : NodeId.fromWords(header.idHi, header.idLo)
 
@@ -266,6 +269,20 @@ export class ClusterView {
     const byIncarnation = SerialNumber.compare(incarnation, heard)
     if (byIncarnation !== 0) return byIncarnation < 0
     return SerialNumber.compare(heartbeat, table.heardHeartbeat[slot]!) < 0
+  }
+
+  /**
+   * Whether a header is the newest of its sender, and has been for longer than a heart can pause: who lives counts its
+   * heartbeat up, so this is the last word of one that does not, said again by somebody else.
+   */
+  #standsStill(slot: number, header: Header, now: number): boolean {
+    const table = this.table
+    return (
+      table.has(slot, Mark.Heard) &&
+      table.heardIncarnation[slot] === header.incarnation &&
+      table.heardHeartbeat[slot] === header.heartbeat &&
+      now - table.advancedAt[slot]! > this.#options.staleAfter
+    )
   }
 
   /** Whether a claim that somebody passes on for `slot` is older than what it sent us itself. */
@@ -378,11 +395,16 @@ export class ClusterView {
       } else this.#noteAlive(slot, header.incarnation, Claim.Alive, header.heartbeat)
       if (table.has(slot, Mark.AtOurAddress)) this.#claimToOurAddress(slot, true, true, now)
     }
+    const stands =
+      table.has(slot, Mark.Heard) &&
+      table.heardIncarnation[slot] === header.incarnation &&
+      table.heardHeartbeat[slot] === header.heartbeat
+    if (!stands) table.advancedAt[slot] = now
     table.mark(slot, Mark.Heard)
     table.heardIncarnation[slot] = header.incarnation
     table.heardHeartbeat[slot] = header.heartbeat
     table.setLevel(slot, header.level)
-    this.#hearOf(slot, now)
+    table.heardAt[slot] = now
     PackedAddress.copy(inbound.source, 0, table.spoke, table.addressAt(slot))
     if (inbound.sealed) table.mark(slot, Mark.Sealed)
     else table.unmark(slot, Mark.Sealed)
@@ -536,7 +558,7 @@ export class ClusterView {
 
   /** When a member last spoke to us, or others told us something newer of its life, in ms of the monotonic clock. */
   lastHeardOf(slot: number): number {
-    return this.#heardOf[slot]!
+    return this.table.heardAt[slot]!
   }
 
   slotOf(id: NodeId.NodeId): number {
@@ -564,15 +586,6 @@ export class ClusterView {
     for (const observer of this.#observers) observer.transition?.(transition)
   }
 
-  #hearOf(slot: number, now: number): void {
-    if (slot >= this.#heardOf.length) {
-      const grown = new Float64Array(this.table.phase.length)
-      grown.set(this.#heardOf)
-      this.#heardOf = grown
-    }
-    this.#heardOf[slot] = now
-  }
-
   #causeOf(ofSender: boolean): Cause {
     return ofSender ? { _tag: "Heard" } : { _tag: "Claimed", by: this.#by }
   }
@@ -591,7 +604,7 @@ export class ClusterView {
     left: number = 0
   ): void {
     const table = this.table
-    if (status === Claim.Alive) this.#hearOf(slot, now)
+    if (status === Claim.Alive) table.heardAt[slot] = now
     const newLife = incarnation !== table.incarnation[slot]
     if (!newLife && status === table.status[slot] && address === undefined) {
       table.heartbeat[slot] = heartbeat
@@ -685,7 +698,7 @@ export class ClusterView {
     table.aliveHeartbeat[slot] = heartbeat
     table.since[slot] = now
     table.inserted[slot] = now
-    this.#hearOf(slot, now)
+    table.heardAt[slot] = now
     table.file(slot, now)
     this.mergedNew++
     this.#emit("Joined", slot, { ...this.#before(slot), previousStatus }, this.#causeOf(ofSender), now)

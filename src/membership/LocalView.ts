@@ -6,6 +6,10 @@ import { NodeClock } from "../time/NodeClock.ts"
 import { AllowList } from "../transport/AllowList.ts"
 import { Transport } from "../transport/Transport.ts"
 import { ClusterView } from "./ClusterView.ts"
+import { SelfSlot } from "./MemberTable.ts"
+
+/** A live node's heartbeat rises at least once in this time, whatever it is set to within reason, in ms. */
+const LongestPause = 10_000
 
 /** 2020-01-01 UTC, in ms since 1970. */
 const Epoch2020 = 1_577_836_800_000
@@ -23,7 +27,7 @@ export class LocalView extends Context.Service<LocalView, ClusterView>()("effect
     LocalView,
     Effect.gen(function* () {
       const { gossip, limits, network, probes } = yield* CurrentConfig
-      const { alarm, clock, every, random, seed } = yield* NodeClock
+      const { alarm, clock, every, now, random, seed } = yield* NodeClock
       const transport = yield* Transport
       const allowed = new AllowList(network.allow)
       const view = new ClusterView({
@@ -31,11 +35,13 @@ export class LocalView extends Context.Service<LocalView, ClusterView>()("effect
         address: transport.advertised,
         incarnation: network.nodeId === undefined ? 0 : startingIncarnation(clock.currentTimeMillisUnsafe()),
         deadRetention: Duration.toMillis(probes.deadRetention),
+        staleAfter: Math.max(LongestPause, 4 * Duration.toMillis(gossip.heartbeatInterval)),
         conflictInterval: Duration.toMillis(probes.interval),
         seed,
         isAllowed: (address, at) => allowed.all || allowed.has(address, at),
         limits
       })
+      view.table.since[SelfSlot] = now()
       transport.setMembers((packed) => view.table.liveAt(packed, 0) >= 0)
 
       const expiry = yield* alarm("expiry of the dead", {

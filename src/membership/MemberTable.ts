@@ -78,6 +78,10 @@ export class MemberTable {
   heardHeartbeat = new Uint32Array(0)
   /** Source address of the newest message that the member itself sent, where `Mark.Heard`. */
   spoke = new Uint8Array(0)
+  /** When the member last spoke to us, or others told us something newer of its life. */
+  heardAt = new Float64Array(0)
+  /** When the header of the member's own messages last rose. */
+  advancedAt = new Float64Array(0)
   /** When the status began, in ms of the monotonic clock. */
   since = new Float64Array(0)
   /** When the member was inserted. */
@@ -150,6 +154,8 @@ export class MemberTable {
     this.heardIncarnation = u32(this.heardIncarnation)
     this.heardHeartbeat = u32(this.heardHeartbeat)
     this.spoke = u8(this.spoke, AddressStride)
+    this.heardAt = f64(this.heardAt)
+    this.advancedAt = f64(this.advancedAt)
     this.since = f64(this.since)
     this.inserted = f64(this.inserted)
     this.told = f64(this.told)

@@ -1,7 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import { HealList, MaxCandidates } from "../../src/gossip/HealList.ts"
+import { GhostTries, HealList, MaxCandidates } from "../../src/gossip/HealList.ts"
 import type { LooseClaim } from "../../src/gossip/MessagePacker.ts"
 
 const id = (n: number) => NodeId.fromWords(n, n)
@@ -38,7 +38,7 @@ describe("the heal list", () => {
           switch (command.kind) {
             case "add": {
               const added = claim(command.n, command.incarnation)
-              list.add(id(command.n), added, now)
+              list.add(id(command.n), added, now, true)
               model.set(command.n, { claim: added, diedAt: now })
               break
             }
@@ -81,35 +81,75 @@ describe("the heal list", () => {
 
   it("all candidates are equally likely", () => {
     const list = new HealList(1000)
-    for (let i = 0; i < 4; i++) list.add(id(i), claim(i), 0)
+    for (let i = 0; i < 4; i++) list.add(id(i), claim(i), 0, true)
     const picked = [0, 0.24, 0.25, 0.49, 0.5, 0.74, 0.75, 0.999].map((draw) => list.pick(() => draw, 0, free)?.idHi)
     assert.deepStrictEqual(picked, [0, 0, 1, 1, 2, 2, 3, 3])
   })
 
   it("is tried until the timeout, and not at it; a timeout of 0 is never", () => {
     const list = new HealList(1000)
-    list.add(id(1), claim(1), 500)
+    list.add(id(1), claim(1), 500, true)
     assert.strictEqual(list.pick(() => 0, 1499, free)?.idHi, 1)
     assert.isUndefined(list.pick(() => 0, 1500, free))
     assert.strictEqual(list.size, 0)
     const never = new HealList(0)
-    never.add(id(1), claim(1), 0)
+    never.add(id(1), claim(1), 0, true)
     assert.isUndefined(never.pick(() => 0, 0, free))
   })
 
   it("holds 1024, and the oldest death makes room", () => {
     const list = new HealList(Infinity)
     // Not in the order of their deaths.
-    for (let i = 0; i < MaxCandidates; i++) list.add(id(i), claim(i), 10_000 - ((i * 7) % MaxCandidates))
+    for (let i = 0; i < MaxCandidates; i++) list.add(id(i), claim(i), 10_000 - ((i * 7) % MaxCandidates), true)
     const oldest = Array.from({ length: MaxCandidates }, (_, i) => i).find((i) => (i * 7) % MaxCandidates === 1023)!
     assert.isTrue(list.has(id(oldest)))
-    list.add(id(5000), claim(5000), 20_000)
+    list.add(id(5000), claim(5000), 20_000, true)
     assert.strictEqual(list.size, MaxCandidates)
     assert.isFalse(list.has(id(oldest)))
     assert.isTrue(list.has(id(5000)))
     // One that dies again is no newcomer.
-    list.add(id(5000), claim(5000), 20_001)
+    list.add(id(5000), claim(5000), 20_001, true)
     assert.strictEqual(list.size, MaxCandidates)
     assert.strictEqual(idsOf(list, MaxCandidates).length, MaxCandidates - 1)
+  })
+
+  it("tries one that never answered a few times and no more, and one that did for ever", () => {
+    const list = new HealList(Infinity)
+    list.add(id(1), claim(1), 0, false)
+    for (let i = 0; i < GhostTries; i++)
+      expect(
+        list.pick(
+          () => 0,
+          i,
+          () => false
+        )
+      ).toBeDefined()
+    expect(
+      list.pick(
+        () => 0,
+        GhostTries,
+        () => false
+      )
+    ).toBeUndefined()
+    expect(list.size).toBe(0)
+    list.add(id(2), claim(2), 0, true)
+    for (let i = 0; i < 10 * GhostTries; i++)
+      expect(
+        list.pick(
+          () => 0,
+          i,
+          () => false
+        )
+      ).toBeDefined()
+  })
+
+  it("gives up those that never answered before any that did, however old", () => {
+    const list = new HealList(Infinity)
+    list.add(id(1), claim(1), 0, true)
+    list.add(id(2), claim(2), 100, false)
+    for (let i = 3; i <= MaxCandidates + 1; i++) list.add(id(i), claim(i), 200, true)
+    expect(list.size).toBe(MaxCandidates)
+    expect(list.has(id(1))).toBe(true)
+    expect(list.has(id(2))).toBe(false)
   })
 })

@@ -59,6 +59,7 @@ const cluster = (n: number, family: Family, options: Partial<PackerOptions> = {}
     address: addressOf(Self & 0xffff, family),
     incarnation: 7,
     deadRetention: 60_000,
+    staleAfter: Infinity,
     conflictInterval: 1000,
     seed: 1,
     isAllowed: () => true,
