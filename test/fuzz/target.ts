@@ -41,7 +41,7 @@ const ProbeTimeout = 150
 /** Small, so that each is met. */
 const limits = {
   members: 300,
-  tombstones: 200,
+  tombstones: 20,
   unlistedTombstones: 100,
   assemblies: 8,
   relays: 16,

@@ -62,6 +62,7 @@ const open = () =>
     address: NetAddress.inetAddressFromStringUnsafe("10.0.0.1:7946"),
     incarnation: 0,
     deadRetention: Retention,
+    staleAfter: 10_000,
     conflictInterval: 0,
     seed: 7,
     isAllowed: (bytes, at) => bytes[at] !== 4 || bytes[at + 1] === 10,
