@@ -2,7 +2,7 @@
  * The node that a command asks: where it is served, how it is asked, and what to do when it does not answer.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Effect, type FileSystem, Layer, Option, Predicate, Redacted, Schema, type Scope } from "effect"
+import { Effect, type FileSystem, Layer, Option, Predicate, Schema, type Scope } from "effect"
 import { CliError, type Command, Flag } from "effect/cli"
 import type { HttpClientError } from "effect/http"
 import { NetAddress } from "effect/net"
@@ -10,9 +10,10 @@ import * as AdminClient from "../admin/AdminClient.ts"
 import type * as AdminApi from "../admin/AdminApi.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import { show, withoutSecrets } from "../config/ConfigResolution.ts"
-import * as TextFile from "../node/TextFile.ts"
+import * as AdminTokenFile from "../node/AdminTokenFile.ts"
 import type { Host } from "./Host.ts"
 import * as NodeFlags from "./NodeFlags.ts"
+import * as Warnings from "./Warnings.ts"
 
 /**
  * The flags that say which node to ask.
@@ -175,20 +176,23 @@ const find = Effect.fnUntraced(function* (flags: Flags, config: ClusterConfig) {
 const tokenOf = Effect.fnUntraced(function* ({ tokenFile }: Flags, { admin }: ClusterConfig) {
   const path = Option.getOrElse(tokenFile, () => (admin.token === undefined ? admin.tokenFile : undefined))
   if (path === undefined) return admin.token
-  const token = (yield* TextFile.read(path)).trim()
-  if (token === "") return yield* new EndpointError({ message: `${path} is empty; expected a token` })
-  return Redacted.make(token)
+  return yield* Effect.provide(AdminTokenFile.read(path), Warnings.layer)
 })
 
 /** How long an answer may take, in s. */
 const Patience = 10
 
 /**
+ * Why no node can be asked.
+ */
+export type ConnectError = EndpointError | NodeFlags.LoadError | AdminTokenFile.ReadError
+
+/**
  * The node that the flags name.
  */
 export const connect = Effect.fnUntraced(function* (
   flags: Flags
-): Effect.fn.Return<Endpoint, EndpointError | NodeFlags.LoadError, FileSystem.FileSystem | Host | Scope.Scope> {
+): Effect.fn.Return<Endpoint, ConnectError, FileSystem.FileSystem | Host | Scope.Scope> {
   const { config } = yield* NodeFlags.load(NodeFlags.onlyFile(flags.config))
   const place = yield* find(flags, config)
   // Who can open the socket needs none.
@@ -216,8 +220,9 @@ export const connect = Effect.fnUntraced(function* (
 /**
  * How a command that asks a node ends when it cannot: with one line.
  */
-export const asUserError = (cause: EndpointError | NodeFlags.LoadError): CliError.UserError =>
+export const asUserError = (cause: ConnectError): CliError.UserError =>
   new CliError.UserError({
     cause,
-    userMessage: cause._tag === "EndpointError" ? cause.message : NodeFlags.errorText(cause)
+    userMessage:
+      cause._tag === "EndpointError" || cause._tag === "TokenFileError" ? cause.message : NodeFlags.errorText(cause)
   })

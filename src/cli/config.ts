@@ -1,7 +1,7 @@
 /**
  * `gossip config`: looks at a configuration without running a node.
  */
-import { Array as Arr, Console, Effect, Logger, Option } from "effect"
+import { Array as Arr, Console, Effect, Option } from "effect"
 import { Argument, CliError, Command } from "effect/cli"
 import { NetAddress } from "effect/net"
 import { encode, type FileValue } from "../config/ConfigKey.ts"
@@ -9,11 +9,12 @@ import * as ConfigFile from "../config/ConfigFile.ts"
 import type { Loaded } from "../config/ConfigSources.ts"
 import type { Entry } from "../config/ConfigTable.ts"
 import { entries, sections } from "../config/ConfigTable.ts"
+import * as AdminTokenFile from "../node/AdminTokenFile.ts"
 import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
 import { Host } from "./Host.ts"
 import * as NodeFlags from "./NodeFlags.ts"
-import { errorLines } from "./Presentation.ts"
 import * as Variables from "./Variables.ts"
+import * as Warnings from "./Warnings.ts"
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -98,25 +99,13 @@ export const warnings = (loaded: Loaded, inFile: ReadonlySet<Entry>, env: Env): 
   return [...loaded.unknownVariables.map(NodeFlags.unknownVariableText), ...overridden, ...open, ...halfOpen]
 }
 
-const warn = (warnings: ReadonlyArray<string>) =>
-  Effect.forEach(warnings, (warning) => Console.error(errorLines(`warning: ${warning}`)), { discard: true })
-
-// That the key file is not here, or not yet, is no mistake of the file that names it.
-const keyFileWarnings = Effect.fnUntraced(function* ({ config }: Loaded) {
-  const logged: Array<string> = []
-  const collector = Logger.make<unknown, void>(({ message }) => {
-    logged.push(String(message))
-  })
-  yield* ClusterKeyFile.load(config).pipe(
-    Effect.catch((error) =>
-      Effect.sync(() => {
-        logged.push(`${NodeFlags.errorText(error)}; without its keys a node does not start`)
-      })
-    ),
-    Effect.provide(Logger.layer([collector]))
-  )
-  return logged
-})
+// That a file with secrets is not here, or not yet, is no mistake of the file that names it.
+const warnOfSecretFiles = Effect.fnUntraced(function* ({ config }: Loaded) {
+  const lacking = ({ message }: { readonly message: string }) =>
+    Warnings.print([`${message}; without it a node does not start`])
+  yield* Effect.catch(Effect.asVoid(ClusterKeyFile.load(config)), lacking)
+  yield* Effect.catch(Effect.asVoid(AdminTokenFile.load(config)), lacking)
+}, Effect.provide(Warnings.layer))
 
 const asUserError = (cause: NodeFlags.LoadError) =>
   new CliError.UserError({ cause, userMessage: NodeFlags.errorText(cause) })
@@ -132,10 +121,8 @@ const check = Command.make(
     const loaded = yield* NodeFlags.load(NodeFlags.onlyFile(Option.some(path)))
     const { given } = yield* Effect.fromResult(ConfigFile.parse(file))
     yield* Console.log(`${path} is valid`)
-    yield* warn([
-      ...warnings(loaded, new Set(given.map(({ entry }) => entry)), env),
-      ...(yield* keyFileWarnings(loaded))
-    ])
+    yield* Warnings.print(warnings(loaded, new Set(given.map(({ entry }) => entry)), env))
+    yield* warnOfSecretFiles(loaded)
   }, Effect.mapError(asUserError))
 ).pipe(
   Command.withShortDescription("Check a file: whether gossip run would take it, or what is wrong with it."),
@@ -157,7 +144,7 @@ const print = Command.make(
     const { env } = yield* Host
     const loaded = yield* NodeFlags.load(flags)
     yield* Console.log(text(loaded, flags.config, env))
-    yield* warn(loaded.unknownVariables.map(NodeFlags.unknownVariableText))
+    yield* Warnings.print(loaded.unknownVariables.map(NodeFlags.unknownVariableText))
   }, Effect.mapError(asUserError))
 ).pipe(
   Command.withShortDescription("Print every value that a node would have, and where it comes from."),

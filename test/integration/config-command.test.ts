@@ -28,21 +28,22 @@ describe("gossip config check", () => {
     () =>
       Effect.gen(function* () {
         const path = yield* file(
-          `[network]\nbind = "0.0.0.0:7946"\ncluster_key_file = "/no/such.key"\nencryption = "accept"\n[gossip]\nfanout = 9\n`
+          `[network]\nbind = "0.0.0.0:7946"\ncluster_key_file = "/no/such.key"\nencryption = "accept"\n[admin]\ntoken_file = "/no/such.token"\n[gossip]\nfanout = 9\n`
         )
         const { end, stderr, stdout } = yield* outcome(["config", "check", path], {
           env: { GOSSIP_GOSSIP_FANOUT: "8", GOSSIP_GOSSIP_FANUOT: "8", GOSSIP_LOG_LEVEL: "info" }
         })
         assert.strictEqual(end, 0)
         assert.strictEqual(stdout, `${path} is valid\n`)
-        const [unknown, overridden, accept, key, ...more] = stderr.trimEnd().split("\n")
+        const [unknown, overridden, accept, key, token, ...more] = stderr.trimEnd().split("\n")
         assert.match(unknown ?? "", /^gossip: warning: .*GOSSIP_GOSSIP_FANUOT .*did you mean GOSSIP_GOSSIP_FANOUT\?$/)
         assert.match(overridden ?? "", /^gossip: warning: `gossip\.fanout` has no effect, as GOSSIP_GOSSIP_FANOUT over/)
         assert.match(accept ?? "", /^gossip: warning: `network\.encryption` is "accept", which protects from nothing/)
         assert.match(
           key ?? "",
-          /^gossip: warning: cannot read \/no\/such\.key: there is no such file; without its keys/
+          /^gossip: warning: cannot read \/no\/such\.key: there is no such file; without it a node/
         )
+        assert.match(token ?? "", /^gossip: warning: cannot read \/no\/such\.token: there is no such file; without it/)
         assert.deepStrictEqual(more, [])
       }),
     timeout
