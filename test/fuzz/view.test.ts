@@ -64,6 +64,7 @@ const open = () =>
     deadRetention: Retention,
     staleAfter: 10_000,
     conflictInterval: 0,
+    staleAfter: 500,
     seed: 7,
     isAllowed: (bytes, at) => bytes[at] !== 4 || bytes[at + 1] === 10,
     limits
