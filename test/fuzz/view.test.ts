@@ -62,7 +62,6 @@ const open = () =>
     address: NetAddress.inetAddressFromStringUnsafe("10.0.0.1:7946"),
     incarnation: 0,
     deadRetention: Retention,
-    staleAfter: 10_000,
     conflictInterval: 0,
     staleAfter: 500,
     seed: 7,
