@@ -340,6 +340,5 @@ describe("probing, to the millisecond", () => {
 
 /** How many were asked by PING_REQ at a time, so many PINGs does the relay send. */
 const requestsTo = (lab: Lab, relay: string, at: number) =>
-  lab.sent(
-    (seen) => seen.message._tag === "PingReq" && seen.to === relay && seen.at === at && seen.fate === "carried"
-  ).length
+  lab.sent((seen) => seen.message._tag === "PingReq" && seen.to === relay && seen.at === at && seen.fate === "carried")
+    .length
