@@ -19,6 +19,7 @@ export const inLines = Effect.fnUntraced(function* (
   members: ReadonlyArray<AdminApi.Node>
 ) {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
+  let following = false
   let view: MembersView.View = { place: "", members: MembersView.byId(members), log: [], trouble: undefined }
   const print = (entry: MembersView.Entry) => Console.log(paint(line(entry), canColor && canAnimate))
   return yield* Follow.follow(
@@ -36,9 +37,15 @@ export const inLines = Effect.fnUntraced(function* (
           view = { ...view, trouble: told.reason }
           return yield* print({ at, text: `no connection: ${told.reason}; tries again`, style: "yellow" })
         case "Connected":
-          if (view.trouble === undefined) return
+          // So that silence says that nothing changes.
+          yield* print({
+            at,
+            text: following ? "connected again" : `follows the node at ${Endpoint.placeText(endpoint.place)}`,
+            style: "dim"
+          })
+          following = true
           view = { ...view, trouble: undefined }
-          return yield* print({ at, text: "connected again", style: "plain" })
+          return
       }
     })
   )

@@ -1,0 +1,279 @@
+/** The commands that ask a running node, from outside. */
+import { execFile } from "node:child_process"
+import { chmodSync, writeFileSync } from "node:fs"
+import * as Net from "node:net"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { directory, ended, line, outcome, refused, running, start, type StartOptions, timeout, who } from "./Program.ts"
+
+const quick = {
+  GOSSIP_PROBES_INTERVAL_MS: "300",
+  GOSSIP_PROBES_TIMEOUT_MS: "150",
+  GOSSIP_PROBES_SUSPECT_TIMEOUT_MS: "300"
+}
+const token = "a-token-that-is-long-enough"
+const firstKey = "6f1c0f7e6d5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c"
+const secondKey = "00d1c2b3a495867768594a3b2c1d0e0f1f2e3d4c5b6a79880716253443526170"
+
+const secret = (path: string, text: string): string => {
+  writeFileSync(path, `${text}\n`)
+  chmodSync(path, 0o600)
+  return path
+}
+
+/** A port that nobody has just now. */
+const freePort = Effect.callback<number>((resume) => {
+  const server = Net.createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+/** A node that is served at a Unix socket. */
+const served = (args: ReadonlyArray<string> = [], env: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function* () {
+    const socket = join(yield* directory, "admin.sock")
+    const node = yield* running(args, { env: { ...quick, ...env, GOSSIP_ADMIN_SOCKET: socket } })
+    yield* line(node, /INFO {2}HTTP at /)
+    return { ...node, socket }
+  })
+
+/** What a command prints that has to succeed. */
+const printed = (args: ReadonlyArray<string>, options: StartOptions = {}) =>
+  Effect.map(outcome(args, options), ({ end, stderr, stdout }) => {
+    assert.strictEqual(end, 0, stderr)
+    assert.strictEqual(stderr, "")
+    assert.notInclude(stdout, "\x1b")
+    return stdout
+  })
+
+describe("a running node", () => {
+  it.live(
+    "tells of its members, how it is, and why a member is dead; and its events",
+    () =>
+      Effect.gen(function* () {
+        const first = yield* served()
+        const second = yield* running(["--peers", first.address], { env: quick })
+        yield* line(first, new RegExp(`joined {2}${who(second)}: `))
+        const at = ["--endpoint", first.socket]
+
+        const table = (yield* printed(["members", ...at])).trimEnd().split("\n")
+        assert.strictEqual(table.length, 3)
+        assert.match(table[0] ?? "", /^STATUS +ID +ADDRESS +RTT +SINCE +WHY$/)
+        assert.match(table[1] ?? "", new RegExp(`^alive +${first.id} +${first.address} +- .*this node$`))
+        assert.match(table[2] ?? "", new RegExp(`^alive +${second.id} +${second.address} .*heard from it$`))
+
+        const { nodes } = JSON.parse(yield* printed(["members", "--json", ...at]))
+        assert.deepStrictEqual(
+          nodes.map(({ addr, id, status }: Record<string, unknown>) => ({ addr, id, status })),
+          [
+            { addr: first.address, id: first.id, status: "alive" },
+            { addr: second.address, id: second.id, status: "alive" }
+          ]
+        )
+
+        const status = yield* printed(["status", ...at])
+        assert.match(status, new RegExp(`^node +${first.id} \\(${first.address}\\), incarnation \\d+$`, "m"))
+        assert.match(status, /^health +ok$/m)
+        assert.match(status, /^ready +yes$/m)
+        assert.match(status, /^members +2 alive$/m)
+
+        const json = yield* start(["events", "--json", ...at])
+        const events = yield* start(["events", ...at])
+        const watch = yield* start(["members", "--watch", ...at])
+        yield* line(watch, /^alive +\d+ .*this node$/)
+        for (const started of [events, watch]) yield* line(started, /^\S+Z follows the node at /)
+        second.process.kill("SIGKILL")
+        const about = who(second)
+        for (const started of [events, watch]) {
+          yield* line(started, new RegExp(`^\\S+Z suspect ${about}: `))
+          yield* line(started, new RegExp(`^\\S+Z dead {4}${about}: `))
+          assert.notInclude(started.stdout(), "\x1b")
+        }
+        const [died = ""] = yield* line(json, /^(\{"kind":"Died".*)$/)
+        assert.strictEqual(JSON.parse(died).member.id, second.id)
+        for (const started of [events, json, watch]) {
+          started.process.kill("SIGINT")
+          assert.strictEqual(yield* ended(started), 0)
+          assert.strictEqual(started.stderr(), "")
+        }
+
+        const [headline, blank, ...story] = (yield* printed(["explain", second.id, ...at])).trimEnd().split("\n")
+        assert.match(headline ?? "", new RegExp(`^${about} is dead since \\S+Z: (suspect for|according to)`))
+        assert.strictEqual(blank, "")
+        assert.match(story[0] ?? "", /Z {2}It became a member: /)
+        assert.match(story.at(-1) ?? "", /Z {2}It was declared dead: /)
+      }),
+    timeout
+  )
+
+  it.live(
+    "is followed through a restart",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* directory
+        const env = { ...quick, GOSSIP_ADMIN_SOCKET: join(path, "admin.sock") }
+        const first = yield* running([], { env })
+        yield* line(first, /HTTP at /)
+        const events = yield* start(["events", "--endpoint", env.GOSSIP_ADMIN_SOCKET])
+        yield* line(events, /^\S+Z follows the node at /)
+        const joiner = yield* running(["--peers", first.address], { env: quick })
+        yield* line(events, new RegExp(`^\\S+Z joined {2}${who(joiner)}: `))
+        first.process.kill("SIGTERM")
+        assert.strictEqual(yield* ended(first), 0)
+        yield* line(events, /^\S+Z no connection: /)
+        const again = yield* running([], { env })
+        yield* line(events, /^\S+Z connected again$/)
+        const other = yield* running(["--peers", again.address], { env: quick })
+        yield* line(events, new RegExp(`^\\S+Z joined {2}${who(other)}: `))
+        assert.strictEqual(events.stdout().match(/no connection/g)?.length, 1)
+      }),
+    timeout
+  )
+
+  it.live(
+    "changes its keys, which come from a file or standard input, and are never printed",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* directory
+        const keyFile = secret(join(path, "cluster.key"), firstKey)
+        const node = yield* served(["--cluster-key-file", keyFile])
+        const at = ["--endpoint", node.socket]
+        const [old = ""] =
+          /^([0-9a-f]{8}) {2}seals and opens\n$/.exec(yield* printed(["keys", "list", ...at]))?.slice(1) ?? []
+        assert.notStrictEqual(old, "")
+
+        const added = yield* printed(["keys", "add", secret(join(path, "new.key"), secondKey), ...at])
+        const [fresh = ""] =
+          new RegExp(`^${old} {2}seals and opens\n([0-9a-f]{8}) {2}opens\n$`).exec(added)?.slice(1) ?? []
+        assert.notStrictEqual(fresh, "", added)
+
+        assert.strictEqual(yield* printed(["keys", "use", fresh, ...at]), `${fresh}  seals and opens\n${old}  opens\n`)
+        yield* refused(["keys", "remove", fresh, ...at], [new RegExp(`^gossip: key ${fresh} is the primary`)])
+        assert.strictEqual(yield* printed(["keys", "remove", old, ...at]), `${fresh}  seals and opens\n`)
+
+        yield* refused(["keys", "use", old, ...at], [new RegExp(`^gossip: no key .* ${old}$`)])
+        yield* refused(["keys", "use", firstKey, ...at], [/^gossip: FINGERPRINT has 8 hexadecimal digits/])
+        yield* refused(
+          ["keys", "add", secret(join(path, "bad.key"), "12"), ...at],
+          [/bad\.key: line 1: expected a key/]
+        )
+        // Standard input is empty here.
+        yield* refused(["keys", "add", ...at], [/^gossip: standard input: expected a key .* found none$/])
+        assert.notInclude(node.stdout(), secondKey.slice(0, 16))
+      }),
+    timeout
+  )
+
+  it.live(
+    "is found by its configuration, and operated over a network with its token only",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* directory
+        const port = yield* freePort
+        const tokenFile = secret(join(path, "admin.token"), token)
+        const config = join(path, "gossip.toml")
+        writeFileSync(config, `[metrics]\nserver_port = ${port}\n`)
+        const node = yield* running(["--config", config], { env: { GOSSIP_ADMIN_TOKEN_FILE: tokenFile } })
+        yield* line(node, /HTTP at /)
+
+        assert.match(yield* printed(["status", "--config", config]), /^ready +yes$/m)
+        assert.match(yield* printed(["status"], { env: { GOSSIP_METRICS_SERVER_PORT: `${port}` } }), /^ready +yes$/m)
+        assert.match(yield* printed(["status", "-e", `127.0.0.1:${port}`]), /^ready +yes$/m)
+
+        const wrong = secret(join(path, "wrong.token"), "another-token-than-the-right-one")
+        const refusal = [/^gossip: the node at http:\/\/127\.0\.0\.1:\d+ takes its token, .*--token-file FILE$/]
+        yield* refused(["leave", "--config", config], refusal)
+        yield* refused(["leave", "--config", config, "--token-file", wrong], refusal)
+        yield* refused(["leave", "--config", config, "--token-file", "/no/such"], [/^gossip: cannot read \/no\/such: /])
+        yield* refused(["explain", "1", "--config", config], [/^gossip: nothing is known of a member 1$/])
+
+        assert.match(
+          yield* printed(["leave", "--config", config, "--token-file", tokenFile]),
+          /^the node at .* has left$/m
+        )
+        assert.strictEqual(yield* ended(node), 0)
+        yield* refused(
+          ["status", "--config", config],
+          [/^gossip: cannot reach .*: nobody listens there; set `metrics\.server_port`/]
+        )
+      }),
+    timeout
+  )
+
+  it.live(
+    "that cannot be asked is a line on standard error, and exit code 1",
+    () =>
+      Effect.gen(function* () {
+        yield* refused(["members"], [/^gossip: no endpoint: .*`metrics\.server_port` \(GOSSIP_METRICS_SERVER_PORT\)/])
+        yield* refused(
+          ["members", "-e", "/no/such.sock"],
+          [/^gossip: cannot reach .*: there is no such socket; set `admin\.so/]
+        )
+        yield* refused(["members", "-e", "nowhere"], [/^gossip: --endpoint is "nowhere"; expected http:/])
+        yield* refused(["explain", "x", "-e", "/no/such.sock"], [/^gossip: ID is "x"; expected a node id/])
+        yield* refused(["explain", "-e", "/no/such.sock"], [/^gossip: ID is missing$/])
+        yield* refused(["members", "--json", "--watch", "-e", "/x"], [/^gossip: --json and --watch do not go together/])
+
+        const stranger = Net.createServer((socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"))
+        const port = yield* Effect.acquireRelease(
+          Effect.callback<number>((resume) => {
+            stranger.listen(0, "127.0.0.1", () => {
+              const address = stranger.address()
+              resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+            })
+          }),
+          () => Effect.sync(() => stranger.close())
+        )
+        yield* refused(
+          ["members", "-e", `127.0.0.1:${port}`],
+          [/^gossip: what answers at .* is no node of this version/]
+        )
+      }),
+    timeout
+  )
+})
+
+describe("gossip --completions", () => {
+  it.live(
+    "completes commands, flags and choices in bash",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* directory
+        const script = join(path, "gossip.bash")
+        writeFileSync(script, yield* printed(["--completions", "bash"]))
+        const complete = (...words: ReadonlyArray<string>) =>
+          Effect.callback<ReadonlyArray<string>>((resume) => {
+            const text = `source ${script}
+              COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=\${#COMP_LINE}
+              _gossip gossip "\${COMP_WORDS[COMP_CWORD]}" "\${COMP_WORDS[COMP_CWORD-1]}"
+              printf '%s\\n' "\${COMPREPLY[@]}"`
+            execFile("bash", ["--norc", "-c", text, "bash", "gossip", ...words], (error, stdout) =>
+              resume(error === null ? Effect.succeed(stdout.trim().split(/\s+/)) : Effect.die(error))
+            )
+          })
+        assert.includeMembers([...(yield* complete(""))], ["run", "config", "members", "explain", "keys"])
+        assert.deepStrictEqual(yield* complete("ke"), ["keygen", "keys"])
+        assert.deepStrictEqual(yield* complete("keys", "re"), ["remove"])
+        assert.deepStrictEqual(yield* complete("run", "--log-format", ""), ["human", "json"])
+        assert.deepStrictEqual(yield* complete("members", "--w"), ["--watch"])
+        assert.deepStrictEqual(yield* complete("config", "check", script.slice(0, -3)), [script])
+      }),
+    timeout
+  )
+
+  it.live.each(["zsh", "fish"])(
+    "has a script for %s that knows every command",
+    (shell) =>
+      Effect.gen(function* () {
+        const script = yield* printed(["--completions", shell])
+        for (const name of ["run", "config", "members", "status", "events", "explain", "leave", "keys", "log-format"]) {
+          assert.include(script, name)
+        }
+      }),
+    timeout
+  )
+})
