@@ -47,7 +47,7 @@ const follow = (endpoint: Endpoint.Endpoint, views: Views) =>
           case "Missed":
             return MembersView.logged(view, { at, text: MembersView.missedText(told.count), style: "yellow" })
           case "Lost":
-            return { ...view, trouble: `no connection since ${MembersView.timeText(at)}, tries again` }
+            return { ...view, trouble: view.trouble ?? `no connection since ${MembersView.timeText(at)}, tries again` }
         }
       })
     })
