@@ -15,7 +15,7 @@ const formats = ["human", "json"] as const
  */
 export const logFormat = Flag.Literals("log-format", formats).pipe(
   Flag.withMetavar("FORMAT"),
-  Flag.withDescription("Log lines for people, human, or one JSON object each, json; human if not given."),
+  Flag.withDescription("Lines to read, or one JSON object each; human if not given."),
   Flag.optional
 )
 
