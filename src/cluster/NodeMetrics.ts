@@ -10,6 +10,7 @@ import type { Cause } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
 import { Gossip } from "../gossip/Gossip.ts"
 import { MaxCandidates } from "../gossip/HealList.ts"
+import { Membership } from "../membership/Membership.ts"
 import { Messenger } from "../gossip/Messenger.ts"
 import type { Transition } from "../membership/ClusterView.ts"
 import { LocalView } from "../membership/LocalView.ts"
@@ -46,6 +47,7 @@ export class NodeMetrics extends Context.Service<
     | FailureDetector
     | Gossip
     | LocalView
+    | Membership
     | Messenger
     | NodeClock
     | ReliableDelivery
@@ -72,6 +74,7 @@ const make = Effect.gen(function* () {
   const clock = yield* NodeClock
   const transport = yield* Transport
   const view = yield* LocalView
+  const membership = yield* Membership
   const messenger = yield* Messenger
   const gossip = yield* Gossip
   const detector = yield* FailureDetector
@@ -169,6 +172,8 @@ const make = Effect.gen(function* () {
     ["death_checks", () => detector.checks.size, MaxChecks],
     ["member_sources", () => transport.sources().members, limits.sources],
     ["stranger_sources", () => transport.sources().strangers, limits.sources],
+    ["bootstrap_peers", () => gossip.peers.size, limits.bootstrapPeers],
+    ["event_buffer", membership.backlog, limits.eventBuffer],
     ["send_queue", transport.queued, MaxQueued]
   ]
 

@@ -79,6 +79,11 @@ export class BootstrapPeers {
     return this.#waiting
   }
 
+  /** Addresses and names to join through, all in all. */
+  get size(): number {
+    return this.#peers.length + this.#names.length
+  }
+
   /** When the next peer is to be contacted or looked up, in ms, or Infinity. */
   nextContact(): number {
     let next = Infinity

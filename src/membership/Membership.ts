@@ -50,6 +50,8 @@ export class Membership extends Context.Service<
      * the node.
      */
     readonly changes: Stream.Stream<Change>
+    /** How many changes wait for the subscriber that lags most; a plain function, for metrics. */
+    readonly backlog: () => number
   }
 >()("effect-gossip/membership/Membership") {
   static readonly layer: Layer.Layer<Membership, never, CurrentConfig | LocalView | NodeClock | Transport> =
@@ -178,7 +180,12 @@ export class Membership extends Context.Service<
               left
             }
           }),
-          changes: Stream.unwrap(subscription)
+          changes: Stream.unwrap(subscription),
+          backlog: () => {
+            let most = 0
+            for (const queue of subscribers) most = Math.max(most, Queue.sizeUnsafe(queue))
+            return most
+          }
         })
       })
     )

@@ -118,7 +118,17 @@ describe("the metrics of a node", () => {
       )
       const tables = yield* valuesOfLabel("swim_table_size")
       expect(tables).toEqual(yield* valuesOfLabel("swim_table_limit"))
-      expect(tables).toEqual(expect.arrayContaining(["members", "tombstones", "heal_list", "assemblies", "send_queue"]))
+      expect(tables).toEqual(
+        expect.arrayContaining([
+          "members",
+          "tombstones",
+          "heal_list",
+          "assemblies",
+          "bootstrap_peers",
+          "event_buffer",
+          "send_queue"
+        ])
+      )
 
       const names = [...(yield* scrape(a!)).keys()]
       yield* lab.kill(b!)
