@@ -4,7 +4,7 @@
  * itself gets a few PINGs with the claim before it is believed.
  */
 import * as SerialNumber from "../domain/SerialNumber.ts"
-import type { DeathClaim } from "../membership/ClusterView.ts"
+import type { DeathClaim } from "../membership/ViewObserver.ts"
 import { DeadlineQueue } from "../time/DeadlineQueue.ts"
 
 /** The most claims that wait at once; anti-entropy brings the others again. */

@@ -9,57 +9,11 @@ import * as Claim from "../domain/Claim.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { EntryCursor } from "../wire/Entry.ts"
-import { Kind } from "../wire/Header.ts"
-import type { Header } from "../wire/Header.ts"
+import { type Header, Kind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { AddressStride, Mark, MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
-
-/** What happened to a listed member. */
-export type TransitionKind = "Joined" | "Suspected" | "Recovered" | "Died" | "Left" | "Updated"
-
-/** One change of one member, as observers get it. */
-export interface Transition {
-  readonly slot: number
-  readonly kind: TransitionKind
-  readonly cause: Cause
-  readonly now: number
-  /** What the slot held before. For `Joined` the same as now, but Dead where we had a tombstone. */
-  readonly previousStatus: number
-  readonly previousIncarnation: number
-  readonly previousAddress: NetAddress.InetAddress | undefined
-}
-
-/** A Dead claim about a member that we hold Alive, to be checked before it is believed. */
-export interface DeathClaim {
-  readonly slot: number
-  readonly incarnation: number
-  readonly heartbeat: number
-  /** Packed address of the claim. */
-  readonly address: Uint8Array
-  readonly by: NodeId.NodeId
-}
-
-/** Another node claims our id or our address. */
-export interface Conflict {
-  readonly kind: "SameId" | "SameAddress"
-  readonly id: NodeId.NodeId
-  readonly address: NetAddress.InetAddress
-  readonly by: NodeId.NodeId
-}
-
-/** What a component wants to know at once. Observers must not throw, and must not merge claims from inside a call. */
-export interface ViewObserver {
-  readonly transition?: (transition: Transition) => void
-  /** The slot is listed no longer: a tombstone, or free for another node. */
-  readonly forgotten?: (slot: number) => void
-  /** Our own incarnation rose; `refuted` where it answers a Suspect or Dead claim. */
-  readonly selfChanged?: (refuted: boolean, now: number) => void
-  readonly deathClaimed?: (claim: DeathClaim, now: number) => void
-  readonly conflict?: (conflict: Conflict, now: number) => void
-  /** The member's address has answered us for the first time. */
-  readonly proved?: (slot: number, now: number) => void
-}
+import type { Conflict, DeathClaim, Transition, TransitionKind, ViewObserver } from "./ViewObserver.ts"
 
 /** Times in milliseconds. */
 export interface ViewOptions {
@@ -340,8 +294,8 @@ export class ClusterView {
     }
     if (status === Claim.Dead && table.status[slot] === Claim.Alive) {
       // Nobody suspected it, so the claim may be left over from a partition, or forged: ask the member first.
-      const claim = { slot, incarnation, heartbeat, address: new Uint8Array(PackedAddress.MaxLength), by: this.#by }
-      PackedAddress.copy(address, addressAt, claim.address, 0)
+      // Whatever address it names: the member is asked, and stays, where we know it.
+      const claim = { slot, incarnation, heartbeat, by: this.#by }
       for (const observer of this.#observers) observer.deathClaimed?.(claim, now)
       return false
     }

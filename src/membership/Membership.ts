@@ -18,7 +18,7 @@ import * as Claim from "../domain/Claim.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { Transport } from "../transport/Transport.ts"
-import type { Conflict, Transition } from "./ClusterView.ts"
+import type { Conflict, Transition } from "./ViewObserver.ts"
 import { LocalView } from "./LocalView.ts"
 import { Mark, Phase, SelfSlot } from "./MemberTable.ts"
 

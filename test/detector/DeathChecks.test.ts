@@ -2,13 +2,12 @@ import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { DeathChecks, Interval, MaxChecks, Pings } from "../../src/detector/DeathChecks.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import type { DeathClaim } from "../../src/membership/ClusterView.ts"
+import type { DeathClaim } from "../../src/membership/ViewObserver.ts"
 
 const death = (slot: number, incarnation = 5): DeathClaim => ({
   slot,
   incarnation,
   heartbeat: 9,
-  address: new Uint8Array(20),
   by: NodeId.fromWords(0, 77)
 })
 

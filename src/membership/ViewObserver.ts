@@ -1,0 +1,48 @@
+/** What a node's view tells those who watch it, at once and in order. */
+import type { NetAddress } from "effect/net"
+import type { Cause } from "../domain/Change.ts"
+import type { NodeId } from "../domain/NodeId.ts"
+
+/** What happened to a listed member. */
+export type TransitionKind = "Joined" | "Suspected" | "Recovered" | "Died" | "Left" | "Updated"
+
+/** One change of one member, as observers get it. */
+export interface Transition {
+  readonly slot: number
+  readonly kind: TransitionKind
+  readonly cause: Cause
+  readonly now: number
+  /** What the slot held before. For `Joined` the same as now, but Dead where we had a tombstone. */
+  readonly previousStatus: number
+  readonly previousIncarnation: number
+  readonly previousAddress: NetAddress.InetAddress | undefined
+}
+
+/** A Dead claim about a member that we hold Alive, to be checked before it is believed. */
+export interface DeathClaim {
+  readonly slot: number
+  readonly incarnation: number
+  readonly heartbeat: number
+  readonly by: NodeId
+}
+
+/** Another node claims our id or our address. */
+export interface Conflict {
+  readonly kind: "SameId" | "SameAddress"
+  readonly id: NodeId
+  readonly address: NetAddress.InetAddress
+  readonly by: NodeId
+}
+
+/** What a component wants to know at once. Observers must not throw, and must not merge claims from inside a call. */
+export interface ViewObserver {
+  readonly transition?: (transition: Transition) => void
+  /** The slot is listed no longer: a tombstone, or free for another node. */
+  readonly forgotten?: (slot: number) => void
+  /** Our own incarnation rose; `refuted` where it answers a Suspect or Dead claim. */
+  readonly selfChanged?: (refuted: boolean, now: number) => void
+  readonly deathClaimed?: (claim: DeathClaim, now: number) => void
+  readonly conflict?: (conflict: Conflict, now: number) => void
+  /** The member's address has answered us for the first time. */
+  readonly proved?: (slot: number, now: number) => void
+}
