@@ -230,12 +230,16 @@ export class ClusterView {
    * heartbeat up, so this is the last word of one that does not, said again by somebody else.
    */
   #standsStill(slot: number, header: Header, now: number): boolean {
+    return this.#isNewest(slot, header) && now - this.table.advancedAt[slot]! > this.#options.staleAfter
+  }
+
+  /** Whether a header is the very one of the newest message that its sender itself sent us. */
+  #isNewest(slot: number, header: Header): boolean {
     const table = this.table
     return (
       table.has(slot, Mark.Heard) &&
       table.heardIncarnation[slot] === header.incarnation &&
-      table.heardHeartbeat[slot] === header.heartbeat &&
-      now - table.advancedAt[slot]! > this.#options.staleAfter
+      table.heardHeartbeat[slot] === header.heartbeat
     )
   }
 
@@ -273,14 +277,8 @@ export class ClusterView {
     const { heartbeat, incarnation, status } = this.#cursor
     if (ofSender && table.has(slot, Mark.Provisional)) this.#settleAddress(slot, address, addressAt, now)
     const order =
-      Claim.compare(
-        incarnation,
-        status,
-        heartbeat,
-        table.incarnation[slot]!,
-        table.status[slot]!,
-        table.heartbeat[slot]!
-      ) || PackedAddress.compare(address, addressAt, table.address, table.addressAt(slot))
+      this.#compareWithHeld(slot, incarnation, status, heartbeat) ||
+      PackedAddress.compare(address, addressAt, table.address, table.addressAt(slot))
     if (order <= 0) {
       if (order < 0) this.mergedStale++
       this.#noteAlive(slot, incarnation, status, heartbeat)
@@ -304,6 +302,19 @@ export class ClusterView {
     const usable = moved && this.#isUsable(address, addressAt)
     this.#apply(slot, incarnation, status, heartbeat, usable ? address : undefined, addressAt, undefined, ofSender, now)
     return true
+  }
+
+  /** Positive when a claim beats what the slot holds, by everything but the address; see `Claim.compare`. */
+  #compareWithHeld(slot: number, incarnation: number, status: number, heartbeat: number): number {
+    const table = this.table
+    return Claim.compare(
+      incarnation,
+      status,
+      heartbeat,
+      table.incarnation[slot]!,
+      table.status[slot]!,
+      table.heartbeat[slot]!
+    )
   }
 
   /** A losing Alive claim of the present incarnation can still tell the highest honest heartbeat. */
@@ -336,24 +347,20 @@ export class ClusterView {
       if (usable) this.#mergeTombstone(slot, table.address, table.addressAt(slot), true, now)
       else this.#mergeTombstone(slot, inbound.source, 0, true, now)
     } else {
-      const order = Claim.compare(
-        header.incarnation,
-        Claim.Alive,
-        header.heartbeat,
-        table.incarnation[slot]!,
-        table.status[slot]!,
-        table.heartbeat[slot]!
-      )
+      const order = this.#compareWithHeld(slot, header.incarnation, Claim.Alive, header.heartbeat)
       if (order > 0) {
         this.#apply(slot, header.incarnation, Claim.Alive, header.heartbeat, undefined, 0, undefined, true, now)
       } else this.#noteAlive(slot, header.incarnation, Claim.Alive, header.heartbeat)
       if (table.has(slot, Mark.AtOurAddress)) this.#claimToOurAddress(slot, true, true, now)
     }
-    const stands =
-      table.has(slot, Mark.Heard) &&
-      table.heardIncarnation[slot] === header.incarnation &&
-      table.heardHeartbeat[slot] === header.heartbeat
-    if (!stands) table.advancedAt[slot] = now
+    this.#noteSpoken(slot, inbound, now)
+  }
+
+  /** A message that is no replay: from now on it is the newest that its sender itself sent us. */
+  #noteSpoken(slot: number, inbound: Inbound, now: number): void {
+    const { header } = inbound
+    const table = this.table
+    if (!this.#isNewest(slot, header)) table.advancedAt[slot] = now
     table.mark(slot, Mark.Heard)
     table.heardIncarnation[slot] = header.incarnation
     table.heardHeartbeat[slot] = header.heartbeat
@@ -381,11 +388,7 @@ export class ClusterView {
       return false
     }
     if (!authentic && !this.#maySpeakFor(slot, source)) return false
-    table.mark(slot, Mark.Heard)
-    table.heardIncarnation[slot] = header.incarnation
-    table.heardHeartbeat[slot] = header.heartbeat
-    table.setLevel(slot, header.level)
-    PackedAddress.copy(source, 0, table.spoke, table.addressAt(slot))
+    this.#noteSpoken(slot, inbound, now)
     const cause: Cause = { _tag: "LeaveReceived" }
     if (table.phase[slot] === Phase.Tombstone) {
       table.incarnation[slot] = header.incarnation
@@ -462,15 +465,7 @@ export class ClusterView {
   }
 
   #verdict(slot: number, incarnation: number, status: number, heartbeat: number, cause: Cause, now: number): void {
-    const table = this.table
-    const order = Claim.compare(
-      incarnation,
-      status,
-      heartbeat,
-      table.incarnation[slot]!,
-      table.status[slot]!,
-      table.heartbeat[slot]!
-    )
+    const order = this.#compareWithHeld(slot, incarnation, status, heartbeat)
     if (order > 0) this.#apply(slot, incarnation, status, heartbeat, undefined, 0, cause, false, now)
   }
 

@@ -1,5 +1,4 @@
 /** A node's HTTP face on Node.js: at a TCP address, at a Unix socket, or both. */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Duration, Effect, Layer, Option, Predicate, type Redacted, Schema, type Scope } from "effect"
 import { HttpServer } from "effect/http"
@@ -14,9 +13,8 @@ import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import type { Membership } from "../membership/Membership.ts"
 import * as AdminTokenFile from "./AdminTokenFile.ts"
 import * as ClusterKeyFile from "./ClusterKeyFile.ts"
-import * as NodeAead from "./NodeAead.ts"
 import type * as NodeCluster from "./NodeCluster.ts"
-import * as NodeNetwork from "./NodeNetwork.ts"
+import * as NodePlatform from "./NodePlatform.ts"
 
 /** The HTTP face cannot be opened. `message` is one line. */
 export class NodeAdminError extends Schema.TaggedError<NodeAdminError>()("NodeAdminError", {
@@ -41,9 +39,6 @@ export interface Options {
 
 /** Why a node that is to be served does not start. */
 export type StartError = NodeCluster.StartError | NodeAdminError | AdminTokenFile.ReadError
-
-/** What a node and its HTTP face want of the platform. */
-const platform = Layer.mergeAll(NodeNetwork.layer, NodeFileSystem.layer, NodeAead.layer)
 
 /** Where a node is served. */
 export class NodeAdmin extends Context.Service<
@@ -95,7 +90,7 @@ export class NodeAdmin extends Context.Service<
             Effect.flatMap(NodeAdmin, (where) => Effect.logInfo(logLine(where, token !== undefined)))
           ).pipe(Layer.provideMerge(served), Layer.provideMerge(Cluster.layerComponents(resolved)))
         })
-      ).pipe(Layer.provide(platform))
+      ).pipe(Layer.provide(NodePlatform.layer))
     )
 }
 

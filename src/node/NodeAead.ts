@@ -2,7 +2,7 @@
 import { Effect, Layer, Predicate, Schema } from "effect"
 import { createRequire } from "node:module"
 import { Aead, noble } from "../transport/Aead.ts"
-import { checkLengths, copyOfKey, TagLength } from "../transport/AeadCipher.ts"
+import { makeCipher, type Primitive } from "../transport/AeadCipher.ts"
 
 /** `sodium-native` is not installed, or has no binary for this platform. */
 export class SodiumUnavailable extends Schema.TaggedError<SodiumUnavailable>()("SodiumUnavailable", {
@@ -40,31 +40,15 @@ const isSodium = (loaded: unknown): loaded is Sodium =>
   Predicate.isFunction(loaded.crypto_aead_chacha20poly1305_ietf_encrypt) &&
   Predicate.isFunction(loaded.crypto_aead_chacha20poly1305_ietf_decrypt)
 
-const makeSodium = (sodium: Sodium): Aead["Service"] => ({
-  name: "sodium",
-  cipher: (given) => {
-    const key = copyOfKey(given)
-    return {
-      seal: (nonce, plaintext, additional, into, at) => {
-        const length = plaintext.length + TagLength
-        const output = into.subarray(at, at + length)
-        checkLengths(nonce, output.length, length)
-        return sodium.crypto_aead_chacha20poly1305_ietf_encrypt(output, plaintext, additional, null, nonce, key)
-      },
-      open: (nonce, sealed, additional, into) => {
-        if (sealed.length < TagLength) return false
-        checkLengths(nonce, into.length, sealed.length - TagLength)
-        try {
-          sodium.crypto_aead_chacha20poly1305_ietf_decrypt(into, null, sealed, additional, nonce, key)
-          return true
-        } catch {
-          // All else that it throws for was checked above: the tag does not fit.
-          return false
-        }
-      }
-    }
+const makeSodium = (sodium: Sodium): Aead["Service"] => {
+  const primitive: Primitive = {
+    encrypt: (key, nonce, plaintext, additional, output) =>
+      sodium.crypto_aead_chacha20poly1305_ietf_encrypt(output, plaintext, additional, null, nonce, key),
+    decrypt: (key, nonce, sealed, additional, output) =>
+      sodium.crypto_aead_chacha20poly1305_ietf_decrypt(output, null, sealed, additional, nonce, key)
   }
-})
+  return { name: "sodium", cipher: (key) => makeCipher(primitive, key) }
+}
 
 // Not an `import`: the package is optional, and no bundler or type checker shall insist on it.
 const require = createRequire(import.meta.url)

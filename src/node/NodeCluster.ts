@@ -19,17 +19,12 @@
  * )
  * ```
  */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Layer } from "effect"
 import { Cluster, type StartError as ClusterStartError } from "../cluster/Cluster.ts"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
 import type { Membership } from "../membership/Membership.ts"
 import * as ClusterKeyFile from "./ClusterKeyFile.ts"
-import * as NodeAead from "./NodeAead.ts"
-import * as NodeNetwork from "./NodeNetwork.ts"
-
-/** What a node wants of the platform: sockets, files, and the fastest cipher that loads. */
-const platform = Layer.mergeAll(NodeNetwork.layer, NodeFileSystem.layer, NodeAead.layer)
+import * as NodePlatform from "./NodePlatform.ts"
 
 /** Why a node does not start: as anywhere, or its key file or its configuration is no good. */
 export type StartError = ClusterStartError | ClusterKeyFile.ReadError | ClusterConfig.ClusterConfigError
@@ -43,4 +38,6 @@ export const layer = (options: ClusterConfig.ClusterOptions = {}): Layer.Layer<C
 
 /** The same from a configuration that is resolved already. */
 export const layerConfig = (config: ClusterConfig.ClusterConfig): Layer.Layer<Cluster | Membership, StartError> =>
-  Layer.fresh(Layer.unwrap(Effect.map(ClusterKeyFile.load(config), Cluster.layer)).pipe(Layer.provide(platform)))
+  Layer.fresh(
+    Layer.unwrap(Effect.map(ClusterKeyFile.load(config), Cluster.layer)).pipe(Layer.provide(NodePlatform.layer))
+  )

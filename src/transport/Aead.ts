@@ -1,7 +1,7 @@
 /** The cipher that seals datagrams, as a service. */
 import { chacha20poly1305 } from "@noble/ciphers/chacha.js"
 import { Context, Layer } from "effect"
-import { type AeadCipher, checkLengths, copyOfKey, TagLength } from "./AeadCipher.ts"
+import { type AeadCipher, makeCipher, type Primitive } from "./AeadCipher.ts"
 
 /**
  * ChaCha20-Poly1305, synchronously. All implementations give the same bytes.
@@ -29,30 +29,14 @@ export class Aead extends Context.Service<
   static readonly layerNoble: Layer.Layer<Aead> = Layer.sync(Aead, () => noble)
 }
 
+const primitive: Primitive = {
+  encrypt: (key, nonce, plaintext, additional, output) =>
+    chacha20poly1305(key, nonce, additional).encrypt(plaintext, output),
+  decrypt: (key, nonce, sealed, additional, output) => chacha20poly1305(key, nonce, additional).decrypt(sealed, output)
+}
+
 /** The implementation of `@noble/ciphers`. */
 export const noble: Aead["Service"] = {
   name: "noble",
-  cipher: (given) => {
-    const key = copyOfKey(given)
-    return {
-      seal: (nonce, plaintext, additional, into, at) => {
-        const length = plaintext.length + TagLength
-        const output = into.subarray(at, at + length)
-        checkLengths(nonce, output.length, length)
-        chacha20poly1305(key, nonce, additional).encrypt(plaintext, output)
-        return length
-      },
-      open: (nonce, sealed, additional, into) => {
-        if (sealed.length < TagLength) return false
-        checkLengths(nonce, into.length, sealed.length - TagLength)
-        try {
-          chacha20poly1305(key, nonce, additional).decrypt(sealed, into)
-          return true
-        } catch {
-          // All else that it throws for was checked above: the tag does not fit.
-          return false
-        }
-      }
-    }
-  }
+  cipher: (key) => makeCipher(primitive, key)
 }

@@ -32,13 +32,58 @@ export interface AeadCipher {
 }
 
 /** A copy of a key, checked: what becomes of the caller's array is then all the same. */
-export const copyOfKey = (key: Uint8Array): Uint8Array => {
+const copyOfKey = (key: Uint8Array): Uint8Array => {
   if (key.length !== KeyLength) throw new RangeError(`a key has ${KeyLength} bytes, not ${key.length}`)
   return key.slice()
 }
 
 /** Throws unless nonce and output have the lengths that go with an input of `length` bytes. */
-export const checkLengths = (nonce: Uint8Array, output: number, length: number): void => {
+const checkLengths = (nonce: Uint8Array, output: number, length: number): void => {
   if (nonce.length !== NonceLength) throw new RangeError(`a nonce has ${NonceLength} bytes, not ${nonce.length}`)
   if (output !== length) throw new RangeError(`the output has ${output} bytes where ${length} are written`)
+}
+
+/** What computes the cipher. It may count on lengths that fit. */
+export interface Primitive {
+  /** Fills `output` with the ciphertext and its tag. */
+  readonly encrypt: (
+    key: Uint8Array,
+    nonce: Uint8Array,
+    plaintext: Uint8Array,
+    additional: Uint8Array,
+    output: Uint8Array
+  ) => void
+  /** Fills `output` with the plaintext, or throws when the tag does not fit. */
+  readonly decrypt: (
+    key: Uint8Array,
+    nonce: Uint8Array,
+    sealed: Uint8Array,
+    additional: Uint8Array,
+    output: Uint8Array
+  ) => void
+}
+
+/** A cipher by a primitive, under a key that is copied: the checks that all implementations share. */
+export const makeCipher = ({ decrypt, encrypt }: Primitive, given: Uint8Array): AeadCipher => {
+  const key = copyOfKey(given)
+  return {
+    seal: (nonce, plaintext, additional, into, at) => {
+      const length = plaintext.length + TagLength
+      const output = into.subarray(at, at + length)
+      checkLengths(nonce, output.length, length)
+      encrypt(key, nonce, plaintext, additional, output)
+      return length
+    },
+    open: (nonce, sealed, additional, into) => {
+      if (sealed.length < TagLength) return false
+      checkLengths(nonce, into.length, sealed.length - TagLength)
+      try {
+        decrypt(key, nonce, sealed, additional, into)
+        return true
+      } catch {
+        // All else that it throws for was checked above: the tag does not fit.
+        return false
+      }
+    }
+  }
 }

@@ -155,8 +155,6 @@ export class Transport extends Context.Service<
     readonly bilingual: boolean
     /** Turns a packed address into one that `send` takes cheapest; keep it. */
     readonly route: (packed: Uint8Array, at: number) => NetAddress.InetAddress
-    /** Waits until everything queued before has been handed to the socket. */
-    readonly flush: Effect.Effect<void>
     /** The keys, if there are any. */
     readonly keyRing: Option.Option<KeyRing["Service"]>
     /** Tells which packed addresses are members', whose datagrams strangers cannot crowd out. */
@@ -286,7 +284,6 @@ const make = Effect.gen(function* () {
 
   let queue: Array<DatagramSocket.OutgoingDatagram> = []
   const waiting = Latch.makeUnsafe(false)
-  const drained = Latch.makeUnsafe(true)
 
   const ring = Option.getOrUndefined(keyRing)
   const mode = ring === undefined ? "off" : options.encryption
@@ -301,7 +298,6 @@ const make = Effect.gen(function* () {
     queue.push({ payload, address: to })
     count(counters.sent, message[1]!, payload.length)
     waiting.openUnsafe()
-    drained.closeUnsafe()
   }
 
   /** An IPv4 address is written to a dual-stack socket in its mapped form. */
@@ -332,7 +328,6 @@ const make = Effect.gen(function* () {
       yield* write(batch)
       if (queue.length > 0) continue
       waiting.closeUnsafe()
-      drained.openUnsafe()
     }
   })
   const sender = yield* FiberHandle.make()
@@ -462,7 +457,6 @@ const make = Effect.gen(function* () {
     },
     sources: () => ({ members: limiter.members, strangers: limiter.strangers }),
     route,
-    flush: drained.await,
     run
   })
 })
