@@ -1,191 +1,127 @@
 /**
- * A network in memory: hosts with addresses, links that delay, lose or are cut,
- * and real `DatagramSocket`s on them, so that nodes run on it unchanged. Time is
- * Effect's clock, so on a `TestClock` or a virtual clock nothing really waits.
+ * A network in memory: hosts with addresses, ways between them that delay, lose, change or cut, and real
+ * `DatagramSocket`s on the hosts, so that nodes run on it unchanged. Its time is an agenda's: Effect's clock, so that on
+ * a `TestClock` nothing really waits, or a simulator's own.
+ *
+ * A datagram passes the egress of the sender's host, then the link of the pair, then the ingress of the receiver's host.
+ * Each has its conditions and holds for a datagram when it gets there: delays add, losses are independent, and whatever
+ * is cut cuts. What a host sends to itself passes the link only.
  */
-import { Clock, Effect, type Scope } from "effect"
-import { Dns, Host as HostName, NetAddress } from "effect/net"
-import { DatagramSocket } from "effect/socket"
+import { Effect, Result, type Scope } from "effect"
+import { type Dns, NetAddress } from "effect/net"
+import type { DatagramSocket } from "effect/socket"
 import * as Random from "effect/Random"
-import * as Alarm from "../time/Alarm.ts"
-import { DeadlineQueue } from "../time/DeadlineQueue.ts"
-import * as MonotonicTime from "../time/MonotonicTime.ts"
-import { PauseWatch } from "../time/PauseWatch.ts"
-import type { Network } from "../transport/Network.ts"
+import { type Address, Addresses } from "./Addresses.ts"
+import * as Agenda from "./Agenda.ts"
+import * as Conditions from "./Conditions.ts"
+import { Hop } from "./Hop.ts"
+import { type NameAnswer, NameServer } from "./NameServer.ts"
+import { type Counters, counters, type DropReason, type Endpoint, type Observer, withBitsFlipped } from "./Packet.ts"
+import { type Flight, type Host, type Socket, VirtualHost } from "./VirtualHost.ts"
 
-/** How datagrams fare from one host to another. */
-export interface Link {
-  /** How long a datagram is under way, in ms. */
-  latency: number
-  /** Probability in [0, 1] that it is lost. */
-  loss: number
-  /** Whether none get through. */
-  cut: boolean
-}
+export type { Host } from "./VirtualHost.ts"
 
-/** What became of a datagram that a host sent. */
-export interface Sighting {
-  /** When it was sent, in ms of the clock's monotonic reading. */
-  readonly at: number
-  readonly from: string
-  readonly to: string
-  readonly payload: Uint8Array
-  readonly fate: "carried" | "lost" | "cut"
-}
+/** Where a datagram is on its way. */
+const Stage = { Egress: 0, Link: 1, Ingress: 2, Host: 3 } as const
+type Stage = (typeof Stage)[keyof typeof Stage]
 
-type Found =
-  | { readonly addresses: ReadonlyArray<string> }
-  | { readonly services: ReadonlyArray<{ readonly target: string; readonly port: number; readonly priority?: number }> }
+/** A sender keeps at least so many lines of unchanged links before it forgets those that are idle. */
+const FewLines = 64
 
-/** What the network's name server has for a name, or what is wrong with it. */
-export type NameAnswer =
-  | Found
-  | { readonly fails: Dns.DnsErrorReason }
-  /** Nothing comes, ever. */
-  | "hangs"
-
-/** One machine on the network. */
-export interface Host {
-  readonly name: string
-  /** The services of a node on this host. */
-  readonly network: Network["Service"]
-  /**
-   * Unplugs the host for good: nothing that its sockets send or should get arrives
-   * any more, and another host may have its addresses.
-   */
-  readonly detach: () => void
-}
-
-interface Socket {
-  readonly host: string
-  readonly addresses: ReadonlyArray<string>
-  readonly port: number
-  readonly events: DatagramSocket.BackingEvents
-}
-
-interface Packet {
-  readonly from: DatagramSocket.BackingAddress
-  readonly to: string
-  readonly payload: Uint8Array
-}
-
-/** Ports that the network hands out itself start here. */
-const FirstEphemeralPort = 49_152
-
-const endpoint = (host: string, port: number): string => `${host} ${port}`
-
-/** Textual addresses in one form, IPv4-mapped ones as IPv4. */
-const canonicalHost = (host: string): string => {
-  const address = NetAddress.inetAddressFromNativeUnsafe(host, 0)
-  return NetAddress.formatIp(NetAddress.toCanonical(address).address)
-}
-
-const openError = (kind: DatagramSocket.DatagramSocketOpenError["kind"]): DatagramSocket.DatagramSocketError =>
-  new DatagramSocket.DatagramSocketError({
-    reason: new DatagramSocket.DatagramSocketOpenError({ kind, cause: new Error(kind) })
+/** One member of each observer that has it, changed as a whole, so that an observer may come and go while one is told. */
+const members = <K extends keyof Observer>(
+  observers: ReadonlyArray<Observer>,
+  member: K
+): ReadonlyArray<NonNullable<Observer[K]>> =>
+  observers.flatMap((observer) => {
+    const one = observer[member]
+    return one === undefined ? [] : [one]
   })
 
 export class VirtualNetwork {
-  /** The answer for each name, to be changed at will. A name that is missing does not exist. */
-  readonly names = new Map<string, NameAnswer>()
+  /** The answer of the network's name server for each name, to be changed at will. A name that is missing does not exist. */
+  readonly names: Map<string, NameAnswer>
   /** The names that were asked for, in order. */
-  readonly asked: Array<string> = []
+  readonly asked: ReadonlyArray<string>
   /** The network's name server. */
   readonly dns: Dns.Dns["Service"]
-  readonly #clock: Clock.Clock
+  /** How datagrams fare on every link that was not asked for by `link`. Each pair has its own bandwidth. */
+  readonly defaults: Conditions.Conditions
+  readonly counters: Readonly<Counters>
+  readonly #counters = counters()
+  readonly #agenda: Agenda.Agenda
   readonly #random: () => number
-  readonly #defaults: Link
-  readonly #links = new Map<string, Link>()
-  readonly #sockets = new Map<string, Socket>()
-  readonly #hostOf = new Map<string, string>()
-  readonly #detached = new Set<string>()
-  readonly #packets = new Map<number, Packet>()
-  readonly #arrivals = new DeadlineQueue()
-  readonly #watchers: Array<(sighting: Sighting) => void> = []
-  #sent = 0
-  #nextPort = FirstEphemeralPort
-  #wake: () => void = () => {}
+  readonly #addresses = new Addresses()
+  readonly #hosts = new Map<string, VirtualHost>()
+  readonly #groups = new Map<string, number>()
+  /** By the names of sender and receiver. */
+  readonly #links = new Map<string, Map<string, Hop>>()
+  /** Any pair's link that was not changed, while it has no bandwidth to keep account of. */
+  readonly #common: Hop
+  #observers: ReadonlyArray<Observer> = []
+  #onSent: ReadonlyArray<NonNullable<Observer["sent"]>> = []
+  #onDropped: ReadonlyArray<NonNullable<Observer["dropped"]>> = []
+  #onDelivered: ReadonlyArray<NonNullable<Observer["delivered"]>> = []
+  #numbers = 0
+  readonly #wire: ConstructorParameters<typeof VirtualHost>[1]
 
-  constructor(clock: Clock.Clock, random: () => number, defaults: Link) {
-    this.#clock = clock
+  /** `random` is uniform in [0, 1), and all there is of chance: the same numbers make the same history. */
+  constructor(agenda: Agenda.Agenda, random: () => number, defaults: Partial<Conditions.Conditions> = {}) {
+    const nameServer = new NameServer()
+    this.names = nameServer.answers
+    this.asked = nameServer.asked
+    this.dns = nameServer.dns
+    this.defaults = Conditions.make(defaults)
+    this.counters = this.#counters
+    this.#agenda = agenda
     this.#random = random
-    this.#defaults = defaults
-    this.dns = Dns.make({
-      lookup: (host) =>
-        this.#answer(host, "lookup", (answer) =>
-          "addresses" in answer ? answer.addresses.map(NetAddress.ipFromStringUnsafe) : []
-        ),
-      resolve: (name) =>
-        this.#answer(name, "resolve", (answer): ReadonlyArray<Dns.DnsRecord> =>
-          "services" in answer
-            ? answer.services.map(({ port, priority, target }) =>
-                Dns.makeRecordUnsafe("SRV", {
-                  target: HostName.toFullyQualified(HostName.domainNameFromStringUnsafe(target)),
-                  port,
-                  priority: priority ?? 0,
-                  weight: 0
-                })
-              )
-            : answer.addresses.map((text) => {
-                const address = NetAddress.ipFromStringUnsafe(text)
-                return NetAddress.isIpv4Address(address)
-                  ? Dns.makeRecordUnsafe("A", { address })
-                  : Dns.makeRecordUnsafe("AAAA", { address })
-              })
-        )
-    })
+    this.#common = new Hop(this.defaults)
+    this.#wire = {
+      agenda,
+      addresses: this.#addresses,
+      send: (socket, payload, to) => this.#send(socket, payload, to),
+      drop: (flight, reason) => this.#drop(flight, reason),
+      deliver: (flight, socket) => this.#deliver(flight, socket)
+    }
   }
 
   /**
-   * A network whose links are as `link` says until they are changed; 1 ms latency
-   * and no loss by default. It carries datagrams until the scope closes.
+   * A network on Effect's clock and randomness, whose links are as `conditions` says until they are changed; 1 ms latency
+   * and nothing else by default. It carries datagrams until the scope closes.
    */
   static readonly make = Effect.fnUntraced(function* (
-    link: Partial<Link> = {}
+    conditions: Partial<Conditions.Conditions> = {}
   ): Effect.fn.Return<VirtualNetwork, never, Scope.Scope> {
-    const clock = yield* Clock.Clock
+    const agenda = yield* Agenda.fromClock
     const random = yield* Random.Random
-    const network = new VirtualNetwork(clock, () => random.nextDoubleUnsafe(), {
-      latency: 1,
-      loss: 0,
-      cut: false,
-      ...link
-    })
-    // What runs the network is nobody's process, so its lateness says nothing.
-    const alarm = yield* Alarm.make(clock, new PauseWatch(Infinity), {
-      next: () => network.#arrivals.next,
-      fire: (now) => network.#deliver(now)
-    })
-    network.#wake = alarm.reset
-    return network
+    return new VirtualNetwork(agenda, () => random.nextDoubleUnsafe(), { latency: 1, ...conditions })
   })
 
-  /** Adds a machine with these IP addresses. */
+  /**
+   * Adds a machine with these IP addresses, or gives them to the machine that has this name. Who had one of them has it
+   * no longer.
+   */
   host(name: string, addresses: ReadonlyArray<string>): Host {
-    const own = addresses.map(canonicalHost)
-    for (const address of own) this.#hostOf.set(address, name)
-    return {
-      name,
-      detach: () => {
-        this.#detached.add(name)
-        for (const [key, socket] of this.#sockets) if (socket.host === name) this.#sockets.delete(key)
-      },
-      network: {
-        socket: (address) => DatagramSocket.makeFromBackingSocket((events) => this.#open(name, own, address, events)),
-        interfaces: Effect.sync(() => own.map(NetAddress.ipFromStringUnsafe))
-      }
+    let host = this.#hosts.get(name)
+    if (host?.attached !== true) {
+      host = new VirtualHost(name, this.#wire)
+      host.group = this.#groups.get(name) ?? 0
+      this.#hosts.set(name, host)
     }
+    for (const address of addresses) host.add(address)
+    return host
   }
 
-  /** The link from one host to another, to be changed at will; the way back is a link of its own. */
-  link(from: string, to: string): Link {
-    const key = `${from} ${to}`
-    let link = this.#links.get(key)
-    if (link === undefined) {
-      link = { ...this.#defaults }
-      this.#links.set(key, link)
-    }
-    return link
+  /**
+   * The link from one host to another, by their names, to be changed at will; the way back is a link of its own. It is
+   * as `defaults` is now, and no longer follows it.
+   */
+  link(from: string, to: string): Conditions.Conditions {
+    let links = this.#links.get(from)
+    if (links === undefined) this.#links.set(from, (links = new Map()))
+    let hop = links.get(to)
+    if (hop === undefined) links.set(to, (hop = new Hop({ ...this.defaults })))
+    return hop.conditions
   }
 
   /** Cuts or mends both directions between each host of one group and each of the other. */
@@ -199,111 +135,199 @@ export class VirtualNetwork {
     }
   }
 
-  /** `watcher` sees every datagram that is sent. */
-  onDatagram(watcher: (sighting: Sighting) => void): void {
-    this.#watchers.push(watcher)
-  }
-
-  #answer<A>(
-    full: HostName.DomainName,
-    method: Dns.DnsError["method"],
-    records: (answer: Found) => ReadonlyArray<A>
-  ): Effect.Effect<ReadonlyArray<A>, Dns.DnsError> {
-    return Effect.suspend(() => {
-      const name = HostName.toRelative(full)
-      this.asked.push(name)
-      const answer = this.names.get(name)
-      if (answer === "hangs") return Effect.never
-      if (answer === undefined) return Effect.succeed([])
-      return "fails" in answer
-        ? Effect.fail(new Dns.DnsError({ reason: answer.fails, method, hostname: name }))
-        : Effect.succeed(records(answer))
-    })
-  }
-
-  #open(
-    host: string,
-    own: ReadonlyArray<string>,
-    bind: NetAddress.InetAddress,
-    events: DatagramSocket.BackingEvents
-  ): Effect.Effect<DatagramSocket.BackingSocket, DatagramSocket.DatagramSocketError> {
-    return Effect.suspend(() => {
-      const wildcard = NetAddress.isUnspecified(bind.address)
-      const native = NetAddress.formatHost(bind)
-      const dual = NetAddress.isInetAddressV6(bind)
-      const addresses = wildcard ? own.filter((address) => dual || !address.includes(":")) : [canonicalHost(native)]
-      if (!addresses.every((address) => own.includes(address))) return Effect.fail(openError("AddressNotAvailable"))
-      const port = bind.port === 0 ? this.#nextPort++ : bind.port
-      if (addresses.some((address) => this.#sockets.has(endpoint(address, port)))) {
-        return Effect.fail(openError("AddressInUse"))
-      }
-      const socket: Socket = { host, addresses, port, events }
-      for (const address of addresses) this.#sockets.set(endpoint(address, port), socket)
-      const send = (payload: Uint8Array, to: DatagramSocket.BackingAddress | undefined): void => {
-        if (to !== undefined) this.#send(socket, payload, to)
-      }
-      return Effect.succeed({
-        address: { host: native, port },
-        send: (payload, to, done) => {
-          send(payload, to)
-          done()
-        },
-        sendMany: (payloads, destinations, done) => {
-          payloads.forEach((payload, i) => send(payload, destinations[i]))
-          done()
-        },
-        joinMulticast: () =>
-          Effect.fail(
-            new DatagramSocket.DatagramSocketError({
-              reason: new DatagramSocket.DatagramSocketUnsupportedError({
-                capability: "multicast",
-                runtime: "virtual network"
-              })
-            })
-          ),
-        close: () => {
-          for (const address of addresses) {
-            const key = endpoint(address, port)
-            if (this.#sockets.get(key) === socket) this.#sockets.delete(key)
-          }
-        }
-      })
-    })
-  }
-
-  #send(socket: Socket, payload: Uint8Array, destination: DatagramSocket.BackingAddress): void {
-    const host = canonicalHost(destination.host)
-    const target = this.#hostOf.get(host)
-    // A socket on every address speaks to its own machine from the very address, and else from one of the family.
-    const source = socket.addresses.includes(host)
-      ? host
-      : socket.addresses.find((address) => address.includes(":") === host.includes(":"))
-    if (source === undefined) return
-    const link = this.link(socket.host, target ?? host)
-    const severed = target === undefined || link.cut || this.#detached.has(socket.host) || this.#detached.has(target)
-    const fate = severed ? "cut" : link.loss > 0 && this.#random() < link.loss ? "lost" : "carried"
-    const now = MonotonicTime.millis(this.#clock)
-    for (const watcher of this.#watchers) {
-      watcher({ at: now, from: socket.host, to: target ?? host, payload, fate })
+  /**
+   * Parts the network: no datagram leaves a group of hosts, given by name, for another. Hosts in no group stay together.
+   * It holds for hosts that are added later as well, and takes the place of any partition before.
+   */
+  partition(groups: Iterable<Iterable<string>>): void {
+    this.#groups.clear()
+    let number = 0
+    for (const group of groups) {
+      number++
+      for (const name of group) this.#groups.set(name, number)
     }
-    if (fate !== "carried") return
-    const id = this.#sent++
-    this.#packets.set(id, {
-      from: { host: source, port: socket.port },
-      to: endpoint(host, destination.port),
+    for (const [name, host] of this.#hosts) host.group = this.#groups.get(name) ?? 0
+  }
+
+  /** Ends the partition, and mends whatever is cut: links, the defaults, egress and ingress of hosts. */
+  heal(): void {
+    this.partition([])
+    this.defaults.cut = false
+    for (const links of this.#links.values()) for (const { conditions } of links.values()) conditions.cut = false
+    for (const { egressHop, ingressHop } of this.#hosts.values()) {
+      if (egressHop !== undefined) egressHop.conditions.cut = false
+      if (ingressHop !== undefined) ingressHop.conditions.cut = false
+    }
+  }
+
+  /**
+   * Sends a datagram that no socket sent, with whatever source address: forged or replayed. It comes by a link with the
+   * default conditions, which all such datagrams share, from beyond any partition. Both are `ip:port`; `false` if one of them is not.
+   */
+  inject(payload: Uint8Array, from: string, to: string): boolean {
+    const source = NetAddress.inetAddressFromString(from)
+    const target = NetAddress.inetAddressFromString(to)
+    if (Result.isFailure(source) || Result.isFailure(target)) return false
+    const address = this.#addresses.find(NetAddress.formatIp(target.success.address))
+    const endpoint = NetAddress.toCanonical(source.success)
+    const flight = this.#flight(
+      undefined,
+      { host: NetAddress.formatIp(endpoint.address), port: endpoint.port },
+      address,
+      target.success.port,
       payload
-    })
-    this.#arrivals.set(id, now + link.latency)
-    this.#wake()
+    )
+    this.#counters.injected++
+    for (const sent of this.#onSent) sent(flight)
+    this.#enter(flight, Stage.Link)
+    return true
   }
 
-  #deliver(now: number): void {
-    for (let id = this.#arrivals.popDue(now); id >= 0; id = this.#arrivals.popDue(now)) {
-      const packet = this.#packets.get(id)
-      this.#packets.delete(id)
-      const socket = packet && this.#sockets.get(packet.to)
-      if (packet === undefined || socket === undefined || this.#detached.has(socket.host)) continue
-      socket.events.onPacket(packet.payload, packet.from.host, packet.from.port)
+  /** Shows an observer all datagrams from now on, until the returned function is called. */
+  observe(observer: Observer): () => void {
+    const watch = (observers: ReadonlyArray<Observer>) => {
+      this.#observers = observers
+      this.#onSent = members(observers, "sent")
+      this.#onDropped = members(observers, "dropped")
+      this.#onDelivered = members(observers, "delivered")
     }
+    watch([...this.#observers, observer])
+    return () => watch(this.#observers.filter((other) => other !== observer))
+  }
+
+  #flight(
+    sender: VirtualHost | undefined,
+    source: Endpoint,
+    address: Address,
+    port: number,
+    payload: Uint8Array
+  ): Flight {
+    return {
+      number: this.#numbers++,
+      sentAt: this.#agenda.now(),
+      from: sender === undefined ? source.host : sender.name,
+      to: address.owner === undefined ? address.text : address.owner.name,
+      source,
+      destination: address.at(port),
+      payload,
+      forged: sender === undefined,
+      copy: false,
+      corrupted: false,
+      sender,
+      address,
+      receiver: address.owner
+    }
+  }
+
+  #send(socket: Socket, payload: Uint8Array, to: DatagramSocket.BackingAddress): void {
+    const { host } = socket
+    const address = this.#addresses.find(to.host)
+    const source = socket.sourceFor(address)
+    if (source === undefined) return
+    const flight = this.#flight(host, source, address, to.port, payload)
+    this.#counters.sent++
+    this.#counters.sentBytes += payload.length
+    host.traffic.datagramsOut++
+    host.traffic.bytesOut += payload.length
+    for (const sent of this.#onSent) sent(flight)
+    this.#enter(flight, Stage.Egress)
+  }
+
+  /** Takes a datagram through a stage, and whatever comes out of that on to the next. */
+  #enter(flight: Flight, stage: Stage): void {
+    const { receiver, sender } = flight
+    switch (stage) {
+      case Stage.Egress:
+        if (sender?.attached === false) return this.#drop(flight, "unplugged")
+        if (sender?.egressHop !== undefined && sender !== receiver) return this.#pass(flight, sender.egressHop, stage)
+        return this.#enter(flight, Stage.Link)
+      case Stage.Link:
+        if (receiver === undefined) return this.#drop(flight, "unbound")
+        if (!receiver.attached) return this.#drop(flight, "unplugged")
+        if (sender !== undefined && sender.group !== receiver.group) return this.#drop(flight, "cut")
+        return this.#pass(flight, this.#linkBetween(sender, receiver), stage)
+      case Stage.Ingress:
+        if (receiver?.ingressHop !== undefined && sender !== receiver) {
+          return this.#pass(flight, receiver.ingressHop, stage)
+        }
+        return receiver?.take(flight)
+      case Stage.Host:
+        return receiver?.take(flight)
+    }
+  }
+
+  #linkBetween(sender: VirtualHost | undefined, receiver: VirtualHost): Hop {
+    if (sender === undefined) return this.#common
+    const changed = this.#links.size === 0 ? undefined : this.#links.get(sender.name)?.get(receiver.name)
+    if (changed !== undefined) return changed
+    return this.defaults.bandwidth === Infinity ? this.#common : this.#lineBetween(sender, receiver)
+  }
+
+  /** The link of a pair that has the default conditions and a bandwidth of its own. */
+  #lineBetween(sender: VirtualHost, receiver: VirtualHost): Hop {
+    const { lines } = sender
+    let line = lines.get(receiver)
+    if (line === undefined) {
+      // An idle line has nothing to remember. At powers of two they are looked for: that is little work for each added.
+      if (lines.size >= FewLines && (lines.size & (lines.size - 1)) === 0) {
+        const now = this.#agenda.now()
+        for (const [other, idle] of lines) if (idle.isIdle(now)) lines.delete(other)
+      }
+      lines.set(receiver, (line = new Hop(this.defaults)))
+    }
+    return line
+  }
+
+  #pass(flight: Flight, hop: Hop, stage: Stage): void {
+    const { conditions } = hop
+    if (conditions.cut) return this.#drop(flight, "cut")
+    const header = flight.address.v6 ? Conditions.HeaderBytesV6 : Conditions.HeaderBytesV4
+    const size = flight.payload.length + header
+    if (size > conditions.mtu) return this.#drop(flight, "oversize")
+    const busy = hop.take(size, this.#agenda.now())
+    if (busy < 0) return this.#drop(flight, "queue")
+    if (conditions.loss > 0 && this.#random() < conditions.loss) return this.#drop(flight, "lost")
+    this.#leave(flight, conditions, stage, busy)
+    if (conditions.duplicate > 0 && this.#random() < conditions.duplicate) {
+      this.#counters.duplicated++
+      this.#leave({ ...flight, copy: true }, conditions, stage, busy)
+    }
+  }
+
+  #leave(flight: Flight, conditions: Conditions.Conditions, stage: Stage, busy: number): void {
+    const out = conditions.corrupt > 0 && this.#random() < conditions.corrupt ? this.#corrupted(flight) : flight
+    const delay = busy + Conditions.delay(conditions, this.#random)
+    switch (stage) {
+      case Stage.Egress:
+        if (delay === 0) return this.#enter(out, Stage.Link)
+        return this.#agenda.at(this.#agenda.now() + delay, () => this.#enter(out, Stage.Link))
+      case Stage.Link:
+        // Even without a delay: nobody is handed a datagram on the sender's stack.
+        return this.#agenda.at(this.#agenda.now() + delay, () => this.#enter(out, Stage.Ingress))
+      default:
+        if (delay === 0) return this.#enter(out, Stage.Host)
+        return this.#agenda.at(this.#agenda.now() + delay, () => this.#enter(out, Stage.Host))
+    }
+  }
+
+  #corrupted(flight: Flight): Flight {
+    this.#counters.corrupted++
+    return { ...flight, payload: withBitsFlipped(flight.payload, this.#random), corrupted: true }
+  }
+
+  #drop(flight: Flight, reason: DropReason): void {
+    this.#counters.dropped[reason]++
+    for (const dropped of this.#onDropped) dropped(flight, reason)
+  }
+
+  #deliver(flight: Flight, socket: Socket): void {
+    const { payload, source } = flight
+    const { traffic } = socket.host
+    this.#counters.delivered++
+    this.#counters.deliveredBytes += payload.length
+    traffic.datagramsIn++
+    traffic.bytesIn += payload.length
+    for (const delivered of this.#onDelivered) delivered(flight)
+    socket.events.onPacket(payload, source.host, source.port)
   }
 }

@@ -1,6 +1,6 @@
 /** Real nodes on a virtual network, on whatever clock the test runs on. */
 import {
-  Array as Arr,
+  type Array as Arr,
   Clock,
   Context,
   Effect,
@@ -15,7 +15,6 @@ import {
 } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
 import { NetAddress } from "effect/net"
-import { DatagramSocket } from "effect/socket"
 import { TestClock } from "effect/testing"
 import { AntiEntropy } from "../../src/anti-entropy/AntiEntropy.ts"
 import { Cluster, type Components } from "../../src/cluster/Cluster.ts"
@@ -28,7 +27,10 @@ import { Gossip } from "../../src/gossip/Gossip.ts"
 import { Messenger } from "../../src/gossip/Messenger.ts"
 import { LocalView } from "../../src/membership/LocalView.ts"
 import { Membership } from "../../src/membership/Membership.ts"
-import { type Host, type Link, type Sighting, VirtualNetwork } from "../../src/simulation/VirtualNetwork.ts"
+import type { Conditions } from "../../src/simulation/Conditions.ts"
+import type { DropReason, Packet } from "../../src/simulation/Packet.ts"
+import type { Host } from "../../src/simulation/VirtualHost.ts"
+import { VirtualNetwork } from "../../src/simulation/VirtualNetwork.ts"
 import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
 import { NodeClock } from "../../src/time/NodeClock.ts"
 import { Aead } from "../../src/transport/Aead.ts"
@@ -40,7 +42,17 @@ import * as Message from "../../src/wire/Message.ts"
 /** LEAVE and its retries are over by then, with the default configuration, in ms. */
 const LongestGoodbye = 3000
 
-/** A datagram as the network saw it, decoded. */
+/** A datagram that was sent, and what became of it so far: it is carried until it is dropped. */
+export interface Sighting {
+  /** When it was sent, in ms. */
+  readonly at: number
+  readonly from: string
+  readonly to: string
+  readonly payload: Uint8Array
+  readonly fate: "carried" | DropReason
+}
+
+/** A sighting, decoded. */
 export interface Seen extends Sighting {
   readonly message: Message.Message
   /** The length of the datagram, seal included. */
@@ -94,20 +106,32 @@ export class Lab {
   readonly rings: Array<Ring> = []
   /** Whether `seen` and `unread` take note; without, a flood is cheap. */
   watching = true
-  readonly #forged = new WeakMap<Uint8Array, NetAddress.InetAddress>()
-  #attacker: DatagramSocket.Writer | undefined
   readonly #clock: Clock.Clock
   readonly #scopes: Array<Scope.Closeable> = []
 
   constructor(network: VirtualNetwork, clock: Clock.Clock) {
     this.network = network
     this.#clock = clock
-    network.onDatagram((sighting) => {
-      if (!this.watching) return
-      const { payload } = sighting
-      const read = this.read(payload)
-      if (read === undefined) this.unread.push(sighting)
-      else this.seen.push({ ...sighting, ...read, bytes: payload.length })
+    const noted = new WeakMap<Packet, { fate: Sighting["fate"] }>()
+    network.observe({
+      sent: (packet) => {
+        if (!this.watching) return
+        const { from, payload, sentAt, to } = packet
+        const read = this.read(payload)
+        const sighting: Sighting = { at: sentAt, from, to, payload, fate: "carried" }
+        if (read === undefined) {
+          this.unread.push(sighting)
+          noted.set(packet, sighting)
+        } else {
+          const seen: Seen = { ...sighting, ...read, bytes: payload.length }
+          this.seen.push(seen)
+          noted.set(packet, seen)
+        }
+      },
+      dropped: (packet, reason) => {
+        const sighting = noted.get(packet)
+        if (sighting !== undefined) sighting.fate = reason
+      }
     })
   }
 
@@ -141,62 +165,18 @@ export class Lab {
 
   /** Sends bytes to a node with a source address that is not the sender's own. */
   forge(payload: Uint8Array, from: string, to: LabNode) {
-    return Effect.gen({ self: this }, function* () {
-      this.#attacker ??= yield* this.#openAttacker()
-      // An array of its own, by which the node's socket knows it again.
-      const copy = payload.slice()
-      this.#forged.set(copy, NetAddress.inetAddressFromStringUnsafe(from))
-      yield* Effect.orDie(
-        this.#attacker.write({ payload: copy, address: NetAddress.inetAddressFromStringUnsafe(to.address) })
-      )
-    })
-  }
-
-  #openAttacker() {
-    return Effect.gen({ self: this }, function* () {
-      const scope = yield* Scope.make()
-      this.#scopes.push(scope)
-      const socket = yield* this.network
-        .host("attacker", ["10.66.0.1", "fd66::1"])
-        .network.socket(NetAddress.inetAddressFromStringUnsafe("[::]:666"))
-      yield* Effect.orDie(Scope.provide(socket.reader, scope))
-      return yield* Scope.provide(socket.writer, scope)
-    })
-  }
-
-  /** A host's network whose sockets believe what `forge` says of a datagram's source. */
-  #gullible(inner: Network["Service"]): Network["Service"] {
-    const rewritten = (datagram: DatagramSocket.Datagram): DatagramSocket.Datagram => {
-      const address = this.#forged.get(datagram.payload)
-      if (address === undefined) return datagram
-      // With host and port it is, as a real one, something that can be answered.
-      const forged = { payload: datagram.payload, address, host: NetAddress.formatHost(address), port: address.port }
-      return forged
-    }
-    return Network.of({
-      interfaces: inner.interfaces,
-      socket: (address) =>
-        Effect.map(inner.socket(address), (socket) =>
-          DatagramSocket.make({
-            writer: socket.writer,
-            reader: Effect.map(socket.reader, (reader) => ({
-              address: reader.address,
-              dropped: () => reader.dropped(),
-              joinMulticast: (options) => reader.joinMulticast(options),
-              pull: Effect.map(reader.pull, (batch) => Arr.map(batch, rewritten))
-            }))
-          })
-        )
+    return Effect.sync(() => {
+      if (!this.network.inject(payload, from, to.address)) throw new Error(`${from} is no address with a port`)
     })
   }
 
   /**
-   * A network with 1 ms from host to host, unless `link` says otherwise. With the
+   * A network with 1 ms from host to host, unless `conditions` says otherwise. With the
    * test's scope all nodes end, and the clock moves on for as long as goodbyes take.
    */
-  static readonly make = (link: Partial<Link> = {}) =>
+  static readonly make = (conditions: Partial<Conditions> = {}) =>
     Effect.gen(function* () {
-      const network = yield* VirtualNetwork.make(link)
+      const network = yield* VirtualNetwork.make(conditions)
       const lab = new Lab(network, yield* Clock.Clock)
       yield* Effect.addFinalizer(() => lab.end)
       return lab
@@ -243,7 +223,7 @@ export class Lab {
       this.#scopes.push(scope)
       const config = Result.getOrThrow(ClusterConfig.make(options))
       const context = yield* Layer.buildWithScope(
-        Layer.provide(Cluster.layerComponents(config), Layer.succeed(Network, this.#gullible(host.network))),
+        Layer.provide(Cluster.layerComponents(config), Layer.succeed(Network, host.network)),
         scope
       ).pipe(Random.withSeed(name), Effect.provideService(Clock.Clock, clock))
       const cluster = Context.get(context, Cluster)

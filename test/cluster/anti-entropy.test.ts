@@ -168,9 +168,11 @@ describe("anti-entropy", () => {
       const { a, b, lab, teller } = yield* pair
       yield* tellMany(a, teller, 150)
       // 48 IPv4 entries fit a chunk, so there are four; the second one sent to B is lost.
-      lab.network.onDatagram(({ from, payload, to }) => {
-        if (from === "n1" && to === "n2" && payload[1] === 6) {
-          lab.network.link("n1", "n2").loss = payload[33] === 0 ? 1 : 0
+      lab.network.observe({
+        sent: ({ from, payload, to }) => {
+          if (from === "n1" && to === "n2") {
+            lab.network.link("n1", "n2").loss = payload[1] === 6 && payload[33] === 1 ? 1 : 0
+          }
         }
       })
       const toB = () => snapshots(lab, 1000).filter(({ to }) => to === "n2")
