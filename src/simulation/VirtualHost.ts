@@ -163,26 +163,26 @@ export class VirtualHost implements Host {
     if (!this.#addresses.includes(address)) this.#addresses.push(address)
   }
 
-  egress(): Conditions {
+  readonly egress = (): Conditions => {
     this.egressHop ??= new Hop(makeConditions())
     return this.egressHop.conditions
   }
 
-  ingress(): Conditions {
+  readonly ingress = (): Conditions => {
     this.ingressHop ??= new Hop(makeConditions())
     return this.ingressHop.conditions
   }
 
-  hold(): void {
+  readonly hold = (): void => {
     this.#holding = true
   }
 
-  release(): void {
+  readonly release = (): void => {
     this.#holding = false
     if (this.#waiting.length > 0) this.#wire.agenda.at(this.#wire.agenda.now(), () => this.#handOver())
   }
 
-  detach(): void {
+  readonly detach = (): void => {
     this.attached = false
     for (const address of this.#addresses) if (address.owner === this) address.sockets.clear()
     for (const { flight } of this.#waiting.splice(0)) this.#wire.drop(flight, "unplugged")
