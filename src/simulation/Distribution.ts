@@ -12,7 +12,7 @@ export type Distribution =
   /** A heavy tail: at least `scale`, and longer than x with probability (scale / x)^shape. `shape` is above 0. */
   | { readonly kind: "pareto"; readonly scale: number; readonly shape: number }
 
-/** No delay drawn is longer, in ms: a day. Heavy tails have no end of their own. */
+/** No delay of a distribution without an end of its own is longer, in ms: a day. */
 export const Longest = 86_400_000
 
 /** One delay in ms; a number n is uniform in [0, n). `random` is uniform in [0, 1). */
@@ -32,7 +32,11 @@ export const draw = (distribution: Distribution | number, random: () => number):
     case "exponential":
       return Math.min(-distribution.mean * Math.log(1 - random()), Longest)
     case "pareto":
-      return Math.min(distribution.scale * (1 - random()) ** (-1 / distribution.shape), Longest)
+      // The power may be infinite, of which a scale of 0 must not make NaN.
+      return Math.min(
+        distribution.scale * Math.min((1 - random()) ** (-1 / distribution.shape), Number.MAX_VALUE),
+        Longest
+      )
   }
 }
 
