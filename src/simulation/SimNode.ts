@@ -11,6 +11,7 @@ import type { ClusterView } from "../membership/ClusterView.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Membership } from "../membership/Membership.ts"
 import { Mark, Phase } from "../membership/MemberTable.ts"
+import type { TransitionKind } from "../membership/ViewObserver.ts"
 import { Network } from "../transport/Network.ts"
 import type { Timeline } from "./Timeline.ts"
 import { VirtualClock } from "./VirtualClock.ts"
@@ -32,6 +33,14 @@ export type Condition =
 
 /** What a node knows of a member; `unknown` also once a dead one is listed no more. */
 export type Known = MemberStatus | "unknown"
+
+/** What a node learned of a member. */
+export interface Learned {
+  readonly kind: TransitionKind
+  readonly incarnation: number
+  /** How it came to know: the tag of the change's cause. */
+  readonly cause: string
+}
 
 /** What the simulation can do to a node, whatever its condition is. */
 export interface Control {
@@ -66,6 +75,8 @@ export interface AnyNode {
   readonly fibers: number
   /** What it knows of a member. */
   readonly knows: (id: NodeId) => Known
+  /** Calls back with every change of what it knows of a member; a dead one that it lists no more stays dead. */
+  readonly onLearned: (learned: (id: NodeId, known: Known, learned: Learned) => void) => void
   /** How many members it holds alive and suspect, itself included. */
   readonly live: () => { readonly alive: number; readonly suspect: number }
   /** The node's own table, for what measures it; nodes of another kind have none. */
@@ -235,6 +246,15 @@ export const start = Effect.fnUntraced(function* <R, E>(
       return fibers
     },
     knows: (id) => knownIn(view, id),
+    onLearned: (learned) =>
+      view.observe({
+        transition: ({ cause, kind, slot }) =>
+          learned(view.idOf(slot), knownAt(view, slot), {
+            kind,
+            incarnation: view.table.incarnation[slot]!,
+            cause: cause._tag
+          })
+      }),
     live: () => ({ alive: view.table.alive, suspect: view.table.suspects.length }),
     membership: Context.get(core, Membership),
     view,
@@ -246,11 +266,7 @@ export const start = Effect.fnUntraced(function* <R, E>(
   return node
 })
 
-/** What a view knows of a node. */
-const knownIn = (view: ClusterView, id: NodeId): Known => {
-  const { table } = view
-  const slot = view.slotOf(id)
-  if (slot < 0 || table.phase[slot] === Phase.Tombstone) return "unknown"
+const knownAt = ({ table }: ClusterView, slot: number): Known => {
   switch (table.status[slot]) {
     case Claim.Alive:
       return "alive"
@@ -259,4 +275,10 @@ const knownIn = (view: ClusterView, id: NodeId): Known => {
     default:
       return table.has(slot, Mark.Left) ? "left" : "dead"
   }
+}
+
+/** What a view knows of a node. */
+const knownIn = (view: ClusterView, id: NodeId): Known => {
+  const slot = view.slotOf(id)
+  return slot < 0 || view.table.phase[slot] === Phase.Tombstone ? "unknown" : knownAt(view, slot)
 }

@@ -158,6 +158,12 @@ const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => numb
     for (const watcher of watchers) watcher.ended?.(node)
   }
 
+  /** A node goes over to another condition, in which it is still there. */
+  const change = (node: AnyNode, how: () => void): void => {
+    how()
+    for (const watcher of watchers) watcher.changed?.(node)
+  }
+
   const startOne = <R, E>(
     number: number,
     life: number,
@@ -244,6 +250,7 @@ const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => numb
   const up = (): ReadonlyArray<AnyNode> => nodes.filter((node) => node.condition === "up")
 
   const verbs: Verbs = {
+    seed,
     network,
     timeline,
     nodes,
@@ -255,6 +262,7 @@ const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => numb
         const { condition } = node
         if (condition !== "up") return new WrongCondition({ node: node.name, condition, verb: "stop" })
         did("stop", [node])
+        for (const watcher of watchers) watcher.changed?.(node)
         return Effect.map(node.control.stop, () => ended(node))
       }),
     kill: (node) => verb("kill", node, ["up", "frozen", "leaving"], () => kill(node)),
@@ -263,8 +271,8 @@ const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => numb
         if (node.condition !== "left" && node.condition !== "killed") kill(node)
         return node.again(again)
       }),
-    freeze: (node) => verb("freeze", node, ["up"], node.control.freeze),
-    thaw: (node) => verb("thaw", node, ["frozen"], node.control.thaw),
+    freeze: (node) => verb("freeze", node, ["up"], () => change(node, node.control.freeze)),
+    thaw: (node) => verb("thaw", node, ["frozen"], () => change(node, node.control.thaw)),
     blockIo: (node) => verb("blockIo", node, ["up"], node.host.hold),
     unblockIo: (node) => verb("unblockIo", node, ["up"], node.host.release),
     partition: (...groups) =>

@@ -26,6 +26,8 @@ export interface Journey {
 /** Watches what befalls nodes. */
 export interface Watcher {
   readonly started?: (node: AnyNode) => void
+  /** A node froze, thawed, or began to leave. */
+  readonly changed?: (node: AnyNode) => void
   /** A node left or was killed. */
   readonly ended?: (node: AnyNode) => void
   /** A verb was carried out; `subjects` are the names of nodes. */
@@ -42,6 +44,7 @@ export interface Restartable<out N extends AnyNode> extends AnyNode {
 
 /** The verbs and waiters of a scenario. Everything happens in virtual time. */
 export interface Verbs {
+  readonly seed: string
   /** The network, to be changed at will. */
   readonly network: VirtualNetwork
   readonly timeline: Timeline

@@ -149,6 +149,15 @@ export class VirtualNetwork {
     for (const [name, host] of this.#hosts) host.group = this.#groups.get(name) ?? 0
   }
 
+  /** Whether neither a partition nor a cut keeps what one host sends from another; both by name. */
+  reaches(from: string, to: string): boolean {
+    const sender = this.#hosts.get(from)
+    const receiver = this.#hosts.get(to)
+    if (sender === undefined || receiver === undefined || sender.group !== receiver.group) return false
+    const link = this.#links.get(from)?.get(to)?.conditions ?? this.defaults
+    return !link.cut && sender.egressHop?.conditions.cut !== true && receiver.ingressHop?.conditions.cut !== true
+  }
+
   /** Ends the partition, and mends whatever is cut: links, the defaults, egress and ingress of hosts. */
   heal(): void {
     this.partition([])
