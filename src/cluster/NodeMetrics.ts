@@ -26,6 +26,13 @@ import { Kind } from "../wire/Header.ts"
 /** The media type of `prometheus`. */
 export const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8"
 
+/** Something that can grow, by what others send or by what is going on, and how far it may. */
+export interface Bound {
+  readonly name: string
+  readonly size: () => number
+  readonly limit: number
+}
+
 export class NodeMetrics extends Context.Service<
   NodeMetrics,
   {
@@ -35,6 +42,8 @@ export class NodeMetrics extends Context.Service<
     readonly json: Effect.Effect<MetricsJson>
     /** The node's own registry, for other exporters of Effect: provide it as `Metric.MetricRegistry`. */
     readonly registry: Metric.MetricRegistry
+    /** Everything of the node that can grow. */
+    readonly bounds: ReadonlyArray<Bound>
     /** Logs one line that sums up members and traffic at each interval, until the scope closes; never for 0. */
     readonly logSummary: (interval: Duration.Duration) => Effect.Effect<void, never, Scope.Scope>
   }
@@ -162,19 +171,20 @@ const make = Effect.gen(function* () {
   const byKind = (counts: Float64Array): Readonly<Record<string, Reading>> =>
     Object.fromEntries(kinds.map(([name, kind]) => [labelValue(name), () => counts[kind] ?? 0]))
 
-  const tables: ReadonlyArray<readonly [name: string, size: Reading, limit: number]> = [
-    ["members", () => table.listed, limits.members],
-    ["tombstones", () => table.tombstones.length, limits.tombstones],
-    ["unlisted_tombstones", () => table.unlisted.length, limits.unlistedTombstones],
-    ["heal_list", () => gossip.healList.size, MaxCandidates],
-    ["assemblies", () => antiEntropy.assemblies.size, limits.assemblies],
-    ["relays", () => detector.relays.size, limits.relays],
-    ["death_checks", () => detector.checks.size, MaxChecks],
-    ["member_sources", () => transport.sources().members, limits.sources],
-    ["stranger_sources", () => transport.sources().strangers, limits.sources],
-    ["bootstrap_peers", () => gossip.peers.size, limits.bootstrapPeers],
-    ["event_buffer", membership.backlog, limits.eventBuffer],
-    ["send_queue", transport.queued, MaxQueued]
+  const bound = (name: string, size: Reading, limit: number): Bound => ({ name, size, limit })
+  const bounds = [
+    bound("members", () => table.listed, limits.members),
+    bound("tombstones", () => table.tombstones.length, limits.tombstones),
+    bound("unlisted_tombstones", () => table.unlisted.length, limits.unlistedTombstones),
+    bound("heal_list", () => gossip.healList.size, MaxCandidates),
+    bound("assemblies", () => antiEntropy.assemblies.size, limits.assemblies),
+    bound("relays", () => detector.relays.size, limits.relays),
+    bound("death_checks", () => detector.checks.size, MaxChecks),
+    bound("member_sources", () => transport.sources().members, limits.sources),
+    bound("stranger_sources", () => transport.sources().strangers, limits.sources),
+    bound("bootstrap_peers", () => gossip.peers.size, limits.bootstrapPeers),
+    bound("event_buffer", membership.backlog, limits.eventBuffer),
+    bound("send_queue", transport.queued, MaxQueued)
   ]
 
   const writeErrors = (kind: string): number => traffic.writeErrors[kind] ?? 0
@@ -251,8 +261,8 @@ const make = Effect.gen(function* () {
     reliableExhausted: () => delivery.counters.exhausted,
 
     deadLoops: () => clock.dead.size,
-    tableSize: Object.fromEntries(tables.map(([name, size]) => [name, size])),
-    tableLimit: Object.fromEntries(tables.map(([name, , limit]) => [name, () => limit])),
+    tableSize: Object.fromEntries(bounds.map(({ name, size }) => [name, size])),
+    tableLimit: Object.fromEntries(bounds.map(({ limit, name }) => [name, () => limit])),
     tableRefused: {
       members: () => view.refusedMembers,
       relays: () => detector.relays.refused,
@@ -296,6 +306,7 @@ const make = Effect.gen(function* () {
     prometheus: Effect.sync(() => PrometheusMetrics.formatUnsafe(registry.context)),
     json: Effect.sync(() => registry.json),
     registry: registry.registry,
+    bounds,
     logSummary
   })
 })

@@ -1,6 +1,7 @@
 /** What every node that is up thinks of every other, kept in a matrix, and how much of it is wrong. */
 import type { NodeId } from "../domain/NodeId.ts"
-import type { AnyNode, Known, Learned } from "./SimNode.ts"
+import type { Known, Learned } from "./NodeBase.ts"
+import type { AnyNode } from "./SimNode.ts"
 import type { Verbs } from "./Verbs.ts"
 
 /** What a node can think of another, as a number. */

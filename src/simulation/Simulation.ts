@@ -17,21 +17,17 @@
 import { Clock, Context, Duration, Effect, Fiber, Latch, Layer, Predicate, Random, Scheduler, type Types } from "effect"
 import { NetAddress } from "effect/net"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
+import * as NodeId from "../domain/NodeId.ts"
 import * as Message from "../wire/Message.ts"
 import { disagreements } from "./Agreement.ts"
 import { type Conditions, neutral } from "./Conditions.ts"
-import { NotInTime, TimeStandsStill, WrongCondition } from "./Errors.ts"
+import { type InvariantBroken, NotInTime, TimeStandsStill, WrongCondition } from "./Errors.ts"
+import { watchInvariants } from "./Invariants.ts"
+import { seeded, type World } from "./Machine.ts"
 import { outsideOf } from "./Outside.ts"
-import {
-  type AnyNode,
-  type Known,
-  type NodeLayer,
-  seeded,
-  type SimNode,
-  start,
-  type StartFailure,
-  type World
-} from "./SimNode.ts"
+import type { Known, StartFailure } from "./NodeBase.ts"
+import * as OldSimNode from "./OldSimNode.ts"
+import { type AnyNode, type NodeLayer, type SimNode, start } from "./SimNode.ts"
 import { NanosPerMilli, Timeline } from "./Timeline.ts"
 import type { Condition, StartOptions, Verbs, Watcher } from "./Verbs.ts"
 import { VirtualClock } from "./VirtualClock.ts"
@@ -47,7 +43,7 @@ const EventsAtOnce = 2000
 const addressOf = (number: number, family: 4 | 6): string =>
   family === 4 ? `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}` : `fd00::${number.toString(16)}`
 
-const endpointOf = (ip: string): string => NetAddress.formatInet(NetAddress.inetAddressFromIpStringUnsafe(ip, Port))
+const endpointOf = (ip: string): NetAddress.InetAddress => NetAddress.inetAddressFromIpStringUnsafe(ip, Port)
 
 /** How a simulation is. */
 export interface SimulationOptions {
@@ -59,6 +55,8 @@ export interface SimulationOptions {
   readonly network?: Partial<Conditions>
   /** Whether what nodes log is shown; not by default. */
   readonly logs?: boolean
+  /** Whether nodes are watched for what the protocol rules out; by default they are. */
+  readonly invariants?: boolean
 }
 
 export class Simulation extends Context.Service<Simulation, Verbs>()("effect-gossip/simulation/Simulation") {
@@ -68,13 +66,13 @@ export class Simulation extends Context.Service<Simulation, Verbs>()("effect-gos
    * gives one history. At the end the layers that were put on nodes are closed; the
    * nodes are dropped as they are.
    *
-   * Fails with `TimeStandsStill` when fibers never sleep, and with what the scenario
-   * fails with.
+   * Fails with `InvariantBroken` when a node does what the protocol rules out, with
+   * `TimeStandsStill` when fibers never sleep, and with what the scenario fails with.
    */
   static readonly run = <A, E, R>(
     scenario: Effect.Effect<A, E, R>,
     options: SimulationOptions = {}
-  ): Effect.Effect<A, E | TimeStandsStill, Exclude<R, Simulation>> =>
+  ): Effect.Effect<A, E | InvariantBroken | TimeStandsStill, Exclude<R, Simulation>> =>
     Effect.gen(function* () {
       const outer = yield* Effect.context<Exclude<R, Simulation>>()
       const timeline = new Timeline()
@@ -86,34 +84,59 @@ export class Simulation extends Context.Service<Simulation, Verbs>()("effect-gos
         Context.add(Random.Random, random)
       )
       const dice = yield* seeded(`${seed} network`)
+      let failure: InvariantBroken | undefined
+      const fail = (broken: InvariantBroken): void => {
+        failure ??= broken
+      }
       const program = Effect.gen(function* () {
-        const { end, verbs } = yield* make(timeline, () => dice.nextDoubleUnsafe(), options)
+        const { end, verbs } = yield* make(timeline, () => dice.nextDoubleUnsafe(), fail, options)
+        if (options.invariants !== false) watchInvariants(verbs)
         return yield* Effect.onExit(Effect.provideService(scenario, Simulation, verbs), () => end)
       })
       const fiber = Effect.runForkWith(inner)(program)
-      return yield* drive(timeline, fiber)
+      const ended = () => fiber.pollUnsafe() !== undefined
+      yield* drive(timeline, () => failure !== undefined || ended()).pipe(
+        Effect.ensuring(
+          Effect.suspend(() => {
+            fiber.interruptUnsafe()
+            // What the scenario acquired is released in virtual time too.
+            return Effect.ignore(drive(timeline, ended))
+          })
+        )
+      )
+      if (failure !== undefined) return yield* failure
+      return yield* Fiber.join(fiber)
     })
 }
 
-/** Lets time pass until a fiber ends. */
-const drive = <A, E>(timeline: Timeline, fiber: Fiber.Fiber<A, E>): Effect.Effect<A, E | TimeStandsStill> =>
+/** Lets time pass until `done`. */
+const drive = (timeline: Timeline, done: () => boolean): Effect.Effect<void, TimeStandsStill> =>
   Effect.gen(function* () {
     const work = Latch.makeUnsafe(false)
     timeline.onWork = () => work.openUnsafe()
-    fiber.addObserver(() => work.openUnsafe())
-    const ended = () => fiber.pollUnsafe() !== undefined
     while (true) {
       work.closeUnsafe()
-      const pause = timeline.run(EventsAtOnce, ended)
-      if (pause === "done") break
-      if (pause === "stuck") return yield* new TimeStandsStill({ at: timeline.millis })
-      yield* pause === "spent" ? Effect.yieldNow : work.await
+      switch (timeline.run(EventsAtOnce, done)) {
+        case "done":
+          return
+        case "stuck":
+          return yield* new TimeStandsStill({ at: timeline.millis })
+        case "spent":
+          yield* Effect.yieldNow
+          break
+        default:
+          yield* work.await
+      }
     }
-    return yield* Fiber.join(fiber)
-  }).pipe(Effect.onInterrupt(() => Effect.sync(() => fiber.interruptUnsafe())))
+  })
 
 /** Makes the verbs, and what ends the simulation. */
-const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => number, options: SimulationOptions) {
+const make = Effect.fnUntraced(function* (
+  timeline: Timeline,
+  random: () => number,
+  fail: (failure: InvariantBroken) => void,
+  options: SimulationOptions
+) {
   const seed = String(options.seed ?? 1)
   const network = new VirtualNetwork(
     {
@@ -131,6 +154,7 @@ const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => numb
   /** Every life that anybody had, for the end. */
   const lives: Array<AnyNode> = []
   let lastId = 0
+  const nextLife = (number: number): number => (nodes[number - 1]?.life ?? 0) + 1
   const watchers: Array<Watcher> = []
 
   const did = (verb: string, subjects: ReadonlyArray<AnyNode>, detail = ""): void => {
@@ -164,9 +188,18 @@ const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => numb
     for (const watcher of watchers) watcher.changed?.(node)
   }
 
+  const firstPeer = (): ReadonlyArray<string> => (nodes[0] === undefined ? [] : [nodes[0].address])
+
+  /** Takes a newborn in. */
+  const add = (node: AnyNode): void => {
+    nodes[node.number - 1] = node
+    lives.push(node)
+    for (const watcher of watchers) watcher.started?.(node)
+    did(node.life === 1 ? "start" : "restart", [node])
+  }
+
   const startOne = <R, E>(
     number: number,
-    life: number,
     nodeId: number,
     given: StartOptions,
     layer: NodeLayer<R, E>,
@@ -174,19 +207,18 @@ const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => numb
   ): Effect.Effect<SimNode<R>, StartFailure | E> =>
     Effect.gen(function* () {
       const ip = addressOf(number, given.family ?? 4)
-      const first = nodes[0]
       const config = yield* Effect.fromResult(
         ClusterConfig.make({
-          bind: endpointOf(ip),
+          bind: NetAddress.formatInet(endpointOf(ip)),
           nodeId: String(nodeId),
-          peers: first === undefined ? [] : [first.address],
+          peers: firstPeer(),
           ...options.config,
           ...given.config
         })
       )
       const node = yield* start(world, {
         number,
-        life,
+        life: nextLife(number),
         host: network.host(`n${number}`, [ip]),
         config,
         clockBehind: Duration.toMillis(clockBehind),
@@ -194,17 +226,36 @@ const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => numb
         again: ({ clockBehind = 0, config, identity = "same" }) =>
           startOne(
             number,
-            life + 1,
             identity === "same" ? nodeId : ++lastId,
             { ...given, config: { ...given.config, ...config } },
             Layer.orDie(layer),
             clockBehind
           )
       })
-      nodes[number - 1] = node
-      lives.push(node)
-      for (const watcher of watchers) watcher.started?.(node)
-      did(life === 1 ? "start" : "restart", [node])
+      add(node)
+      return node
+    })
+
+  const startOneOld = (
+    number: number,
+    nodeId: number,
+    peers: ReadonlyArray<string>,
+    clockBehind: Duration.Input
+  ): Effect.Effect<OldSimNode.OldSimNode, StartFailure> =>
+    Effect.gen(function* () {
+      const ip = addressOf(number, 4)
+      const node = yield* OldSimNode.start(world, {
+        number,
+        life: nextLife(number),
+        host: network.host(`n${number}`, [ip]),
+        clockBehind: Duration.toMillis(clockBehind),
+        id: NodeId.fromWords(0, nodeId),
+        bind: endpointOf(ip),
+        peers: peers.map((peer) => NetAddress.inetAddressFromStringUnsafe(peer)),
+        again: ({ clockBehind = 0, identity = "same" }) =>
+          startOneOld(number, identity === "same" ? nodeId : ++lastId, peers, clockBehind)
+      })
+      add(node)
       return node
     })
 
@@ -216,7 +267,7 @@ const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => numb
     Effect.gen(function* () {
       const started: Array<SimNode<R>> = []
       while (!Predicate.isTupleOf(started, count)) {
-        started.push(yield* startOne(nodes.length + 1, 1, ++lastId, given, layer, 0))
+        started.push(yield* startOne(nodes.length + 1, ++lastId, given, layer, 0))
       }
       return started
     })
@@ -257,6 +308,15 @@ const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => numb
     now: () => timeline.millis,
     start: (count, given) => startMany(Layer.empty, count, given),
     startWith: startMany,
+    startOld: (count) =>
+      Effect.gen(function* () {
+        const started: Array<OldSimNode.OldSimNode> = []
+        while (!Predicate.isTupleOf(started, count)) {
+          started.push(yield* startOneOld(nodes.length + 1, ++lastId, firstPeer(), 0))
+        }
+        return started
+      }),
+    fail,
     stop: (node) =>
       Effect.suspend(() => {
         const { condition } = node
@@ -268,7 +328,8 @@ const make = Effect.fnUntraced(function* (timeline: Timeline, random: () => numb
     kill: (node) => verb("kill", node, ["up", "frozen", "leaving"], () => kill(node)),
     restart: (node, again = {}) =>
       Effect.suspend(() => {
-        if (node.condition !== "left" && node.condition !== "killed") kill(node)
+        const present = nodes[node.number - 1]
+        if (present !== undefined && present.condition !== "left" && present.condition !== "killed") kill(present)
         return node.again(again)
       }),
     freeze: (node) => verb("freeze", node, ["up"], () => change(node, node.control.freeze)),

@@ -3,8 +3,10 @@ import type { Duration, Effect, Types } from "effect"
 import type * as ClusterConfig from "../config/ClusterConfig.ts"
 import type * as Message from "../wire/Message.ts"
 import type { PayloadTooLarge } from "../wire/WireError.ts"
-import type { NotInTime, WrongCondition } from "./Errors.ts"
-import type { AnyNode, Known, NodeLayer, RestartOptions, SimNode, StartFailure } from "./SimNode.ts"
+import type { InvariantBroken, NotInTime, WrongCondition } from "./Errors.ts"
+import type { OldSimNode } from "./OldSimNode.ts"
+import type { AnyNode, NodeLayer, SimNode } from "./SimNode.ts"
+import type { Known, NodeBase, RestartOptions, StartFailure } from "./NodeBase.ts"
 import type { Timeline } from "./Timeline.ts"
 import type { VirtualNetwork } from "./VirtualNetwork.ts"
 
@@ -38,7 +40,7 @@ export interface Watcher {
 export type Condition<E = never, R = never> = (() => boolean) | Effect.Effect<boolean, E, R>
 
 /** A node whose next life is a node of type `N`: any `SimNode`, and what is known only as `AnyNode` too. */
-export interface Restartable<out N extends AnyNode> extends AnyNode {
+export interface Restartable<out N extends NodeBase> extends NodeBase {
   readonly again: (options: RestartOptions) => Effect.Effect<N, StartFailure>
 }
 
@@ -68,6 +70,8 @@ export interface Verbs {
     count: N,
     options?: StartOptions
   ) => Effect.Effect<Types.TupleOf<N, SimNode<R>>, StartFailure | E>
+  /** The same with nodes that speak version 1 only, as the older implementation does. */
+  readonly startOld: <const N extends number>(count: N) => Effect.Effect<Types.TupleOf<N, OldSimNode>, StartFailure>
   /** Has the node say goodbye, and waits until nothing is left of it. */
   readonly stop: (node: AnyNode) => Effect.Effect<void, WrongCondition>
   /**
@@ -76,7 +80,7 @@ export interface Verbs {
    */
   readonly kill: (node: AnyNode) => Effect.Effect<void, WrongCondition>
   /** Starts a node again on the same machine with the same layer, after it ended; one that is up is killed first. */
-  readonly restart: <N extends AnyNode>(
+  readonly restart: <N extends NodeBase>(
     node: Restartable<N>,
     options?: RestartOptions
   ) => Effect.Effect<N, StartFailure>
@@ -119,4 +123,6 @@ export interface Verbs {
   /** Waits for something that does not happen in virtual time, which stands still meanwhile: a promise, for example. */
   readonly outside: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly watch: (watcher: Watcher) => void
+  /** Ends the simulation at this very event. */
+  readonly fail: (broken: InvariantBroken) => void
 }

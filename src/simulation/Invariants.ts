@@ -1,0 +1,348 @@
+/**
+ * What must hold at every instant of every run, whatever the network does. Each rule
+ * is stated here anew and not taken from the code that it watches.
+ */
+import { Duration } from "effect"
+import { Alive, Dead, Suspect } from "../domain/Claim.ts"
+import type * as NodeId from "../domain/NodeId.ts"
+import * as SerialNumber from "../domain/SerialNumber.ts"
+import type { ClusterView } from "../membership/ClusterView.ts"
+import { AddressStride, Mark, Phase, SelfSlot } from "../membership/MemberTable.ts"
+import type { Transition } from "../membership/ViewObserver.ts"
+import { EntryCursor } from "../wire/Entry.ts"
+import { MaxMessage } from "../wire/Header.ts"
+import { Inbound } from "../wire/Inbound.ts"
+import { InvariantBroken } from "./Errors.ts"
+import type { Packet } from "./Packet.ts"
+import type { AnyNode, SimNode } from "./SimNode.ts"
+import { NanosPerMilli } from "./Timeline.ts"
+import type { Verbs } from "./Verbs.ts"
+
+/** The names of the rules, and what each says. */
+export const invariants = {
+  "message-size": "a message is at most 1424 bytes, and 36 more when it is sealed",
+  "order-of-merge": "a status changes only to a claim that the order of merge puts higher",
+  "no-revival": "who is dead stays so until it has a higher incarnation",
+  "own-incarnation": "a node's own incarnation and heartbeat never fall",
+  refutation: "a node that hears that it is suspect or dead has a higher incarnation at once",
+  suspicion: "who dies of a suspicion was suspect for the whole time that it has to refute that",
+  "table-audit": "counts, pools, lists and indexes of the table agree with its slots, and every change was told",
+  bounds: "nothing grows beyond its bound",
+  loops: "no loop of a node ends while the node lives",
+  leftovers: "of a node that left no fiber and no timer is left"
+} as const
+
+/** The name of a rule. */
+export type InvariantName = keyof typeof invariants
+
+/** Tables are audited so often, in ms, a few at a time. */
+const AuditEvery = 100
+/** Audits at once; fewer where there are fewer nodes, so that each is audited about once a second. */
+const MostAudits = 20
+/** Bytes that sealing adds. */
+const SealLength = 36
+
+const statusNames: Readonly<Record<number, string>> = { [Alive]: "alive", [Suspect]: "suspect", [Dead]: "dead" }
+
+const claimText = (incarnation: number, status: number): string => `${statusNames[status] ?? status} ${incarnation}`
+
+/** A node that is listed no more though it died, and until when its tombstone may be counted on. */
+interface Buried {
+  readonly incarnation: number
+  readonly until: number
+}
+
+/** What a node told of its table so far, by slot. */
+class Shadow {
+  status = new Uint8Array(16)
+  incarnation = new Uint32Array(16)
+  /** At the newest change of status. */
+  heartbeat = new Uint32Array(16)
+  listed = new Uint8Array(16)
+  /** When the suspicion began, in ms of the node's clock. */
+  since = new Float64Array(16)
+
+  reserve(slot: number): void {
+    if (slot < this.status.length) return
+    const length = Math.max(slot + 1, 2 * this.status.length)
+    const { heartbeat, incarnation, listed, since, status } = this
+    this.status = new Uint8Array(length)
+    this.status.set(status)
+    this.incarnation = new Uint32Array(length)
+    this.incarnation.set(incarnation)
+    this.heartbeat = new Uint32Array(length)
+    this.heartbeat.set(heartbeat)
+    this.listed = new Uint8Array(length)
+    this.listed.set(listed)
+    this.since = new Float64Array(length)
+    this.since.set(since)
+  }
+}
+
+type Report = (node: AnyNode, invariant: InvariantName, detail: string) => void
+
+/** Watches one node. */
+class Watch {
+  readonly node: SimNode
+  readonly #report: Report
+  readonly #shadow = new Shadow()
+  readonly #buried = new Map<NodeId.NodeId, Buried>()
+  readonly #suspectTimeout: number
+  readonly #deadRetention: number
+  #ownIncarnation: number
+  #ownHeartbeat: number
+  /** A claim about the node that it has to beat. */
+  #owed: number | undefined
+
+  constructor(node: SimNode, report: Report) {
+    this.node = node
+    this.#report = report
+    const { probes } = node.config
+    this.#suspectTimeout = Duration.toMillis(probes.suspectTimeout)
+    this.#deadRetention = Duration.toMillis(probes.deadRetention)
+    const { table } = node.view
+    this.#ownIncarnation = table.incarnation[SelfSlot]!
+    this.#ownHeartbeat = table.heartbeat[SelfSlot]!
+    node.view.observe({
+      transition: (transition) => this.#changed(transition),
+      forgotten: (slot) => this.#forgotten(slot),
+      selfChanged: () => this.checkSelf()
+    })
+  }
+
+  #changed({ cause, kind, now, previousIncarnation, previousStatus, slot }: Transition): void {
+    const { view } = this.node
+    const { table } = view
+    const shadow = this.#shadow
+    shadow.reserve(slot)
+    const incarnation = table.incarnation[slot]!
+    const status = table.status[slot]!
+    const id = view.idOf(slot)
+    if (kind === "Joined") {
+      const buried = this.#buried.get(id)
+      if (buried !== undefined) {
+        const raised = SerialNumber.compare(incarnation, buried.incarnation) > 0
+        if (!raised && now < buried.until && table.tombstones.length < this.node.config.limits.tombstones) {
+          this.#report(
+            this.node,
+            "no-revival",
+            `${id} is ${claimText(incarnation, status)} after it was ${claimText(buried.incarnation, Dead)}`
+          )
+        }
+        this.#buried.delete(id)
+      }
+      if (shadow.listed[slot] === 1) this.#report(this.node, "table-audit", `${id} joined though it was listed`)
+      shadow.listed[slot] = 1
+    } else {
+      const before = shadow.status[slot]!
+      const held = shadow.incarnation[slot]!
+      if (shadow.listed[slot] !== 1 || before !== previousStatus || held !== previousIncarnation) {
+        this.#report(
+          this.node,
+          "table-audit",
+          `${id} was told to be ${claimText(held, before)} and is said to have been ${claimText(previousIncarnation, previousStatus)}`
+        )
+      }
+      const order = SerialNumber.compare(incarnation, held)
+      const lower = order < 0 || (order === 0 && incarnation !== held)
+      // An older node suspects without raising the heartbeat, so that a higher one can clear it.
+      const heartier = before === Suspect && SerialNumber.compare(table.heartbeat[slot]!, shadow.heartbeat[slot]!) > 0
+      if (lower || (incarnation === held && status < before && !heartier)) {
+        const rule = before === Dead ? "no-revival" : "order-of-merge"
+        this.#report(this.node, rule, `${id} went from ${claimText(held, before)} to ${claimText(incarnation, status)}`)
+      }
+      if (cause._tag === "SuspicionExpired") {
+        const lasted = now - shadow.since[slot]!
+        // Timers may be early by 1 ms.
+        if (before !== Suspect || lasted < this.#suspectTimeout - 2) {
+          this.#report(
+            this.node,
+            "suspicion",
+            `${id} was ${statusNames[before]} for ${lasted} ms when its suspicion expired`
+          )
+        }
+      }
+      if (before !== status || held !== incarnation) shadow.since[slot] = now
+    }
+    if (kind === "Joined") shadow.since[slot] = now
+    shadow.status[slot] = status
+    shadow.incarnation[slot] = incarnation
+    shadow.heartbeat[slot] = table.heartbeat[slot]!
+  }
+
+  #forgotten(slot: number): void {
+    const { view } = this.node
+    this.#shadow.reserve(slot)
+    this.#shadow.listed[slot] = 0
+    const now = this.node.clock.nanos / NanosPerMilli
+    this.#buried.set(view.idOf(slot), {
+      incarnation: view.table.incarnation[slot]!,
+      until: now + 10 * this.#deadRetention
+    })
+  }
+
+  checkSelf(): void {
+    const { table } = this.node.view
+    const incarnation = table.incarnation[SelfSlot]!
+    const heartbeat = table.heartbeat[SelfSlot]!
+    if (SerialNumber.compare(incarnation, this.#ownIncarnation) < 0) {
+      this.#report(this.node, "own-incarnation", `its incarnation fell from ${this.#ownIncarnation} to ${incarnation}`)
+    } else if (SerialNumber.compare(heartbeat, this.#ownHeartbeat) < 0) {
+      this.#report(this.node, "own-incarnation", `its heartbeat fell from ${this.#ownHeartbeat} to ${heartbeat}`)
+    }
+    this.#ownIncarnation = incarnation
+    this.#ownHeartbeat = heartbeat
+  }
+
+  /** A message is about to reach the node. What the one before said of it must be refuted by now. */
+  hears(inbound: Inbound, cursor: EntryCursor): void {
+    this.checkRefuted()
+    const { view } = this.node
+    const { table } = view
+    const { bytes, entriesEnd } = inbound
+    for (let at = inbound.entriesStart; at < entriesEnd; at = cursor.next) {
+      cursor.read(bytes, at)
+      if (cursor.idHi !== table.idHi[SelfSlot] || cursor.idLo !== table.idLo[SelfSlot]) continue
+      // Another node with our id is answered at most once in a while.
+      if (!table.sameAddress(SelfSlot, bytes, cursor.addressAt)) continue
+      if (cursor.status !== Suspect && cursor.status !== Dead) continue
+      if (SerialNumber.compare(cursor.incarnation, this.#owed ?? view.incarnation) >= 0) this.#owed = cursor.incarnation
+    }
+  }
+
+  checkRefuted(): void {
+    const owed = this.#owed
+    this.#owed = undefined
+    if (owed === undefined || this.node.view.leaving || this.node.condition !== "up" || this.node.host.holding) return
+    const { incarnation } = this.node.view
+    if (SerialNumber.compare(incarnation, owed) > 0) return
+    this.#report(this.node, "refutation", `it heard of itself at incarnation ${owed} and still has ${incarnation}`)
+  }
+
+  audit(): void {
+    this.checkSelf()
+    this.checkRefuted()
+    for (const { limit, name, size } of this.node.bounds) {
+      if (size() > limit) this.#report(this.node, "bounds", `${name} has ${size()} of at most ${limit}`)
+    }
+    for (const loop of this.node.deadLoops) this.#report(this.node, "loops", `its ${loop} ended`)
+    const problem = this.#tableProblem()
+    if (problem !== undefined) this.#report(this.node, "table-audit", problem)
+  }
+
+  #tableProblem(): string | undefined {
+    const { view } = this.node
+    const { table } = view
+    const counted = { alive: 1, suspect: 0, dead: 0, left: 0, tombstones: 0, unlisted: 0 }
+    for (let slot = 0; slot < table.top; slot++) {
+      const phase = table.phase[slot]!
+      const shadowed = slot < this.#shadow.listed.length ? this.#shadow.listed[slot]! : 0
+      if (phase === Phase.Free) {
+        if (shadowed === 1) return `slot ${slot} was freed, which nobody was told`
+        continue
+      }
+      const id = view.idOf(slot)
+      if (table.index.get(table.idHi[slot]!, table.idLo[slot]!) !== slot) return `the index does not lead to ${id}`
+      if (slot === SelfSlot) continue
+      if (phase === Phase.Tombstone) {
+        if (shadowed === 1) return `${id} became a tombstone, which nobody was told`
+        if (table.has(slot, Mark.Unlisted)) counted.unlisted++
+        else counted.tombstones++
+        continue
+      }
+      if (shadowed !== 1) return `${id} is listed, which nobody was told`
+      const status = table.status[slot]!
+      if (this.#shadow.status[slot] !== status || this.#shadow.incarnation[slot] !== table.incarnation[slot]) {
+        return `${id} is ${claimText(table.incarnation[slot]!, status)}, which nobody was told`
+      }
+      if (status === Dead) {
+        counted.dead++
+        if (table.has(slot, Mark.Left)) counted.left++
+        continue
+      }
+      if (status === Suspect) counted.suspect++
+      else counted.alive++
+      const owner = table.liveAt(table.address, slot * AddressStride)
+      const found = owner >= 0 && table.isLive(owner)
+      if (!found || !table.sameAddress(slot, table.address, owner * AddressStride)) {
+        return `the index by address does not lead to ${id}`
+      }
+    }
+    return mismatch(view, counted)
+  }
+}
+
+const mismatch = (
+  { table }: ClusterView,
+  counted: Readonly<Record<"alive" | "suspect" | "dead" | "left" | "tombstones" | "unlisted", number>>
+): string | undefined => {
+  const kept = {
+    alive: table.alive,
+    suspect: table.suspects.length,
+    dead: table.dead.length,
+    left: table.leftCount,
+    tombstones: table.tombstones.length,
+    unlisted: table.unlisted.length
+  }
+  if (table.live !== kept.alive + kept.suspect)
+    return `${table.live} live, of which ${kept.alive} alive and ${kept.suspect} suspect`
+  for (const [name, value] of Object.entries(counted)) {
+    const held = Object.entries(kept).find(([other]) => other === name)?.[1]
+    if (held !== value) return `${value} ${name} were counted where the table says ${held}`
+  }
+  return undefined
+}
+
+/** Watches all nodes of a simulation from its beginning, and ends it at the event that breaks a rule. */
+export const watchInvariants = (verbs: Verbs): void => {
+  const watches = new Map<AnyNode, Watch>()
+  const { network, timeline } = verbs
+  const report: Report = (node, invariant, detail) =>
+    verbs.fail(new InvariantBroken({ invariant, node: node.name, detail, at: timeline.millis, event: timeline.events }))
+
+  verbs.watch({
+    started: (node) => {
+      if (node.kind === "node") watches.set(node, new Watch(node, report))
+    },
+    ended: (node) => {
+      watches.delete(node)
+      if (node.condition === "left" && (node.fibers !== 0 || node.clock.sleeping !== 0)) {
+        report(node, "leftovers", `${node.fibers} fibers and ${node.clock.sleeping} timers are left`)
+      }
+    }
+  })
+
+  const inbound = new Inbound()
+  const cursor = new EntryCursor()
+  const receiver = ({ to }: Packet): Watch | undefined => {
+    const node = verbs.nodes[Number(to.slice(1)) - 1]
+    return node === undefined ? undefined : watches.get(node)
+  }
+  network.observe({
+    sent: ({ forged, from, payload }) => {
+      if (forged) return
+      const most = payload[0] === 1 ? MaxMessage : MaxMessage + SealLength
+      const node = verbs.nodes[Number(from.slice(1)) - 1]
+      if (payload.length > most && node?.kind === "node") {
+        report(node, "message-size", `it sent a datagram of ${payload.length} bytes`)
+      }
+    },
+    delivered: (packet) => {
+      const watch = receiver(packet)
+      if (watch === undefined || watch.node.config.network.encryption !== "off") return
+      if (inbound.decode(packet.payload) === undefined) watch.hears(inbound, cursor)
+    }
+  })
+
+  let next = 0
+  const audit = (): void => {
+    const { nodes } = verbs
+    const count = Math.min(MostAudits, Math.ceil((nodes.length * AuditEvery) / 1000))
+    for (let i = 0; i < count; i++) {
+      const node = nodes[next++ % nodes.length]
+      if (node !== undefined && node.condition !== "killed") watches.get(node)?.audit()
+    }
+    timeline.at(timeline.now + AuditEvery * NanosPerMilli, audit)
+  }
+  timeline.at(AuditEvery * NanosPerMilli, audit)
+}
