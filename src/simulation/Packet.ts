@@ -67,10 +67,9 @@ export const counters = (): Counters => ({
   dropped: { cut: 0, lost: 0, oversize: 0, queue: 0, buffer: 0, unplugged: 0, unbound: 0 }
 })
 
-/** A copy of the bytes with one to three bits flipped, or the bytes themselves if there are none. */
+/** A copy of the bytes, of which there are some, with one to three bits flipped. */
 export const withBitsFlipped = (payload: Uint8Array, random: () => number): Uint8Array => {
   const bits = payload.length * 8
-  if (bits === 0) return payload
   const copy = payload.slice()
   const isFlipped = (bit: number) => ((copy[bit >> 3]! ^ payload[bit >> 3]!) & (1 << (bit & 7))) !== 0
   for (let left = 1 + Math.floor(random() * 3); left > 0; left--) {

@@ -93,7 +93,7 @@ export class Socket {
 
   /** Where what it sends comes from: its own machine's very address, and else one of the family. */
   sourceFor(destination: Address): Endpoint | undefined {
-    if (destination.owner === this.host && this.#addresses.includes(destination)) return destination.at(this.port)
+    if (this.#addresses.includes(destination)) return destination.at(this.port)
     return destination.v6 ? this.#fromV6 : this.#fromV4
   }
 
@@ -184,7 +184,6 @@ export class VirtualHost implements Host {
 
   readonly detach = (): void => {
     this.attached = false
-    for (const address of this.#addresses) if (address.owner === this) address.sockets.clear()
     for (const { flight } of this.#waiting.splice(0)) this.#wire.drop(flight, "unplugged")
   }
 
@@ -225,7 +224,7 @@ export class VirtualHost implements Host {
   ): Effect.Effect<DatagramSocket.BackingSocket, DatagramSocket.DatagramSocketError> {
     return Effect.suspend(() => {
       const native = NetAddress.formatHost(bind)
-      const own = this.#addresses.filter(({ owner }) => owner === this && this.attached)
+      const own = this.#addresses.filter(({ owner }) => owner === this)
       const addresses = NetAddress.isUnspecified(bind.address)
         ? own.filter(({ v6 }) => NetAddress.isInetAddressV6(bind) || !v6)
         : [this.#wire.addresses.find(native)]

@@ -320,6 +320,7 @@ export class VirtualNetwork {
   }
 
   #corrupted(flight: Flight): Flight {
+    if (flight.payload.length === 0) return flight
     this.#counters.corrupted++
     return { ...flight, payload: withBitsFlipped(flight.payload, this.#random), corrupted: true }
   }

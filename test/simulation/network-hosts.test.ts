@@ -1,5 +1,6 @@
 import { assert as assertEffect, it as itEffect } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
+import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import { describe, expect, it } from "vitest"
 import { DefaultReceiveBuffer, WaitingOverhead } from "../../src/simulation/VirtualHost.ts"
@@ -211,7 +212,8 @@ describe("a host that is unplugged", () => {
 describe("a host", () => {
   it("is the same under the same name, with all addresses that it was given", () => {
     const { a, agenda, hostB, network, outcomes } = pair()
-    expect(network.host("b", ["10.0.1.2"])).toBe(hostB)
+    expect(network.host("b", ["10.0.0.2", "10.0.1.2"])).toBe(hostB)
+    expect(Effect.runSync(hostB.network.interfaces).map(NetAddress.formatIp)).toEqual(["10.0.0.2", "10.0.1.2"])
     openAt(hostB, "0.0.0.0:5")
     a.send(0, "10.0.0.2:5")
     a.send(0, "10.0.1.2:5")

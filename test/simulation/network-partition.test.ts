@@ -26,6 +26,11 @@ const parts = (names: ReadonlyArray<string>) => {
     }
     agenda.runAll()
     stop()
+    // What the network says of itself is the same.
+    const reached = [...hosts.keys()].flatMap((from) =>
+      [...hosts.keys()].filter((to) => from !== to && network.reaches(from, to)).map((to) => from + to)
+    )
+    if (!reasons.has("lost")) expect(pairs.toSorted()).toEqual(reached.toSorted())
     return { pairs: pairs.toSorted().join(" "), reasons: [...reasons] }
   }
   return { agenda, network, add, heard }
@@ -92,19 +97,34 @@ describe("a partition", () => {
   })
 })
 
+describe("a cut", () => {
+  it("of whatever is on its way keeps a datagram from arriving", () => {
+    const { heard, network } = parts(["a", "b", "c"])
+    network.link("a", "b").cut = true
+    expect(heard()).toEqual({ pairs: "ac ba bc ca cb", reasons: ["cut"] })
+    network.host("c", []).egress().cut = true
+    expect(heard().pairs).toBe("ac ba bc")
+    network.host("a", []).ingress().cut = true
+    expect(heard().pairs).toBe("ac bc")
+    network.defaults.cut = true
+    network.link("a", "c").cut = false
+    expect(heard().pairs).toBe("ac")
+  })
+})
+
 describe("healing", () => {
   it("mends whatever is cut, and nothing else", () => {
     const { heard, network } = parts(["a", "b", "c"])
     const hostC = network.host("c", [])
     network.partition([["a"]])
     network.link("a", "b").cut = true
-    network.link("b", "c").loss = 1
     network.separate(["b"], ["a"], true)
     network.defaults.cut = true
     hostC.egress().cut = true
     hostC.ingress().cut = true
     hostC.ingress().latency = 9
-    expect(heard().reasons.toSorted()).toEqual(["cut", "lost"])
+    expect(heard()).toEqual({ pairs: "", reasons: ["cut"] })
+    network.link("b", "c").loss = 1
     network.heal()
     expect(heard()).toEqual({ pairs: "ab ac ba ca cb", reasons: ["lost"] })
     expect(hostC.ingress().latency).toBe(9)

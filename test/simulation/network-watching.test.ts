@@ -182,7 +182,7 @@ describe("the default conditions", () => {
     expect([drawn, fates().length]).toEqual([0, 10])
   })
 
-  it("ask the agenda once for each datagram", () => {
+  it("ask the agenda once for each datagram, even at hosts that were asked for theirs", () => {
     const agenda = new HandAgenda()
     let asked = 0
     const network = new VirtualNetwork(
@@ -196,8 +196,11 @@ describe("the default conditions", () => {
       () => 0,
       { latency: 1 }
     )
-    const { send } = openAt(network.host("a", ["10.0.0.1"]), "10.0.0.1:1")
-    openAt(network.host("b", ["10.0.0.2"]), "10.0.0.2:1")
+    const hosts = [network.host("a", ["10.0.0.1"]), network.host("b", ["10.0.0.2"])] as const
+    const { send } = openAt(hosts[0], "10.0.0.1:1")
+    openAt(hosts[1], "10.0.0.2:1")
+    hosts[0].egress()
+    hosts[1].ingress()
     for (let i = 0; i < 10; i++) send(1, "10.0.0.2:1")
     agenda.runAll()
     expect([asked, network.counters.delivered]).toEqual([10, 10])
