@@ -4,8 +4,11 @@ import type { AnyNode } from "./SimNode.ts"
 /** Disagreements that are told. */
 const ToldAtMost = 10
 
+/** What it takes of a node to tell its mind. */
+export type Mind = Pick<AnyNode, "name" | "id" | "knows" | "live">
+
 /** What keeps nodes from being of one mind, a line each; empty if nothing does. */
-export const disagreements = (nodes: ReadonlyArray<AnyNode>, most = ToldAtMost): ReadonlyArray<string> => {
+export const disagreements = (nodes: ReadonlyArray<Mind>, most = ToldAtMost): ReadonlyArray<string> => {
   const found: Array<string> = []
   for (const node of nodes) {
     const { alive, suspect } = node.live()

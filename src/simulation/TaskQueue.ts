@@ -9,9 +9,6 @@ interface Bucket {
   readonly tasks: Array<Task>
 }
 
-/** Tasks of one instant, beyond which fibers are taken to wake each other for ever. */
-export const MaxTasksPerInstant = 20_000_000
-
 /**
  * An Effect scheduler without timers of the platform. All its dispatchers are one
  * queue, so the order of tasks does not depend on which fiber they belong to, and
@@ -19,10 +16,19 @@ export const MaxTasksPerInstant = 20_000_000
  */
 export class TaskQueue implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher {
   readonly executionMode = "async"
-  /** Called when a task comes while none was waiting and the queue is not being drained. */
+  /**
+   * Called when a task came while none was waiting and the queue is not being drained. It is on the stack of whoever
+   * scheduled the task, so it is no place to drain the queue.
+   */
   onWork: () => void = () => {}
   #buckets: Array<Bucket> = []
   #draining = false
+  #ran = 0
+
+  /** How many tasks ran so far. */
+  get ran(): number {
+    return this.#ran
+  }
 
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
     return fiber.currentOpCount >= fiber.cache.maxOpsBeforeYield
@@ -38,12 +44,13 @@ export class TaskQueue implements Scheduler.Scheduler, Scheduler.SchedulerDispat
 
   scheduleTask(task: Task, priority: number): void {
     const buckets = this.#buckets
-    if (buckets.length === 0 && !this.#draining) this.onWork()
+    const first = buckets.length === 0 && !this.#draining
     let at = buckets.length
     while (at > 0 && buckets[at - 1]!.priority > priority) at--
     const bucket = buckets[at - 1]
     if (bucket?.priority === priority) bucket.tasks.push(task)
     else buckets.splice(at, 0, { priority, tasks: [task] })
+    if (first) this.onWork()
   }
 
   flush(): void {
@@ -52,21 +59,26 @@ export class TaskQueue implements Scheduler.Scheduler, Scheduler.SchedulerDispat
 
   /**
    * Runs all tasks, by batches of what is waiting, lower priority numbers first.
-   * Returns `false` when it gave up since there was always one more.
+   * Returns `false` when it gave up since after `most` of them there was still one.
    */
-  drain(): boolean {
+  drain(most = Infinity): boolean {
     const nested = this.#draining
+    const last = this.#ran + most
     this.#draining = true
-    let remaining = MaxTasksPerInstant
-    while (this.#buckets.length > 0 && remaining > 0) {
-      const buckets = this.#buckets
-      this.#buckets = []
-      for (const { tasks } of buckets) {
-        for (const task of tasks) task()
-        remaining -= tasks.length
-      }
+    try {
+      while (this.#buckets.length > 0 && this.#ran < last) this.#runBatch()
+    } finally {
+      this.#draining = nested
     }
-    this.#draining = nested
     return this.#buckets.length === 0
+  }
+
+  #runBatch(): void {
+    const buckets = this.#buckets
+    this.#buckets = []
+    for (const { tasks } of buckets) {
+      this.#ran += tasks.length
+      for (const task of tasks) task()
+    }
   }
 }

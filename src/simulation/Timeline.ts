@@ -13,15 +13,21 @@ export interface Due {
   at: number
   /** Breaks ties: at one instant, what was asked for first comes first. */
   sequence: number
+  /** Whether it is still to happen: it is neither over nor taken back. Changed by the timeline only. */
+  ahead: boolean
   /** Whose it is, to be found again by `Timeline.remap` and `Timeline.drop`. */
   readonly owner: object | undefined
-  /** Taken back: its time passes without a trace. */
-  cancelled: boolean
   readonly fire: () => void
 }
 
 /** Cancelled entries are swept out when they are this many and more than half of all. */
 const SweepFrom = 1024
+
+/**
+ * Tasks and events of one instant, beyond which fibers are taken to wake each other for ever. A node takes less than
+ * ten to start.
+ */
+const Patience = 2_000_000
 
 /** Why `Timeline.run` returned. */
 export type Pause =
@@ -41,8 +47,14 @@ export class Timeline {
   readonly tasks = new TaskQueue()
   /** What happened so far: wake-ups and deliveries. */
   events = 0
-  /** Called when, while nothing runs, there is something to do again. */
+  /**
+   * Called when, while nothing runs, there is something to do again. It is on the stack of whoever brought that, who may
+   * have more to do at this instant, so it is no place to call `run`.
+   */
   onWork: () => void = () => {}
+  readonly #patience: number
+  /** How many tasks and events there had been when the present instant began. */
+  #stepsBefore = 0
   #outside = 0
   #running = false
   #now = 0
@@ -60,8 +72,13 @@ export class Timeline {
     return this.#now / NanosPerMilli
   }
 
-  constructor() {
-    this.tasks.onWork = () => this.#work()
+  /** `patience`: tasks and events of one instant, beyond which it is taken to have no end. */
+  constructor(patience = Patience) {
+    this.#patience = patience
+    // Whoever has a turn outside and ends it may wake the next, so tasks are work even while time stands still.
+    this.tasks.onWork = () => {
+      if (!this.#running) this.onWork()
+    }
   }
 
   /** How much is ahead. */
@@ -69,17 +86,29 @@ export class Timeline {
     return this.#heap.length - this.#cancelled
   }
 
-  /** Has `fire` called at `ns`, or at the present instant if that is over; never before this returns. */
+  /**
+   * Has `fire` called at `ns`, or at the present instant if that is over; never before this returns, and never at all if
+   * it is Infinity.
+   */
   at(ns: number, fire: () => void, owner?: object): Due {
-    const due = { at: ns, sequence: 0, owner, cancelled: false, fire }
+    const due = { at: ns, sequence: 0, ahead: true, owner, fire }
     this.add(due)
     return due
   }
 
   /** The same for an entry that the caller made; its `sequence` is given here. */
   add(due: Due): void {
-    if (due.at < this.#now) due.at = this.#now
+    if (!(due.at > this.#now)) due.at = this.#now
     due.sequence = this.#sequence++
+    this.putBack(due)
+  }
+
+  /**
+   * Puts back an entry whose time came too early for it. It happens at the present instant: before what is due now, and
+   * in the order of its own time among others that were put back.
+   */
+  putBack(due: Due): void {
+    due.ahead = true
     this.#heap.push(due)
     this.#rise(this.#heap.length - 1)
     this.#work()
@@ -99,24 +128,27 @@ export class Timeline {
     if (!this.#running && this.#outside === 0) this.onWork()
   }
 
-  /** Takes an entry back that has not happened. */
-  cancel(due: Due): void {
-    if (due.cancelled) return
-    due.cancelled = true
+  /** Takes an entry back. `false` if it is not ahead any more: it happened, or was taken back or dropped before. */
+  cancel(due: Due): boolean {
+    if (!due.ahead) return false
+    due.ahead = false
     this.#cancelled++
-    if (this.#cancelled > SweepFrom && 2 * this.#cancelled > this.#heap.length) this.#keep((other) => !other.cancelled)
+    if (this.#cancelled > SweepFrom && 2 * this.#cancelled > this.#heap.length) this.#sweep()
+    return true
   }
 
-  /** Forgets all entries of an owner. */
+  /** Takes all entries of an owner back. */
   drop(owner: object): void {
-    this.#keep((due) => due.owner !== owner && !due.cancelled)
+    for (const due of this.#heap) if (due.owner === owner) due.ahead = false
+    this.#sweep()
   }
 
-  /** Moves all entries of an owner to where `when` says, in ns. Their order among equals stays. */
+  /**
+   * Moves all entries of an owner to where `when` says, in ns. Their order among equals stays. What is past by then
+   * happens at the present instant, as if put back.
+   */
   remap(owner: object, when: (due: Due) => number): void {
-    for (const due of this.#heap) {
-      if (due.owner === owner) due.at = Math.max(this.#now, when(due))
-    }
+    for (const due of this.#heap) if (due.owner === owner) due.at = when(due)
     this.#heapify()
   }
 
@@ -126,42 +158,61 @@ export class Timeline {
    */
   run(events: number, done: () => boolean): Pause {
     this.#running = true
-    const pause = this.#run(events, done)
-    this.#running = false
-    return pause
+    try {
+      return this.#run(events, done)
+    } finally {
+      this.#running = false
+    }
   }
 
   #run(events: number, done: () => boolean): Pause {
     for (let remaining = events; ; remaining--) {
-      if (!this.tasks.drain()) return "stuck"
+      if (!this.tasks.drain(this.#stepsBefore + this.#patience - this.#steps)) return "stuck"
       if (done()) return "done"
       if (this.#outside > 0) return "outside"
       if (remaining <= 0) return "spent"
-      const due = this.#pop()
+      const due = this.#first()
       if (due === undefined) return "idle"
-      this.#now = due.at
+      if (due.at > this.#now) {
+        this.#now = due.at
+        this.#stepsBefore = this.#steps
+      } else if (this.#steps - this.#stepsBefore >= this.#patience) {
+        return "stuck"
+      }
+      this.#removeFirst()
+      due.ahead = false
       this.events++
       due.fire()
     }
   }
 
-  #pop(): Due | undefined {
+  /** Tasks and events so far. */
+  get #steps(): number {
+    return this.tasks.ran + this.events
+  }
+
+  /** What happens next. */
+  #first(): Due | undefined {
     const heap = this.#heap
     while (heap.length > 0) {
       const first = heap[0]!
-      const last = heap.pop()!
-      if (heap.length > 0) {
-        heap[0] = last
-        this.#sink(0)
-      }
-      if (!first.cancelled) return first
+      if (first.ahead) return first.at === Infinity ? undefined : first
       this.#cancelled--
+      this.#removeFirst()
     }
     return undefined
   }
 
-  #keep(keeps: (due: Due) => boolean): void {
-    this.#heap = this.#heap.filter(keeps)
+  #removeFirst(): void {
+    const heap = this.#heap
+    const last = heap.pop()!
+    if (heap.length === 0) return
+    heap[0] = last
+    this.#sink(0)
+  }
+
+  #sweep(): void {
+    this.#heap = this.#heap.filter(({ ahead }) => ahead)
     this.#cancelled = 0
     this.#heapify()
   }

@@ -9,19 +9,21 @@ export const Beginning = Date.UTC(2026, 0, 1)
 class Sleeper implements Due {
   at: number
   sequence = 0
-  cancelled = false
-  /** Its time came, so it is on the timeline no more. */
-  passed = false
+  ahead = false
   readonly owner: VirtualClock
   /** When to wake by the owner's own clock, in ns. */
   readonly deadline: number
-  readonly fire: () => void
+  readonly resume: (effect: Effect.Effect<void>) => void
 
-  constructor(owner: VirtualClock, at: number, deadline: number, wake: () => void) {
+  constructor(owner: VirtualClock, at: number, deadline: number, resume: (effect: Effect.Effect<void>) => void) {
     this.owner = owner
     this.at = at
     this.deadline = deadline
-    this.fire = () => owner.due(this, wake)
+    this.resume = resume
+  }
+
+  fire(): void {
+    this.owner.due(this)
   }
 }
 
@@ -34,20 +36,21 @@ type Mode = "running" | "frozen" | "ended"
  */
 export class VirtualClock implements Clock.Clock {
   readonly #timeline: Timeline
-  /** Added to the monotonic reading, it is Unix time in ms. */
-  readonly #epoch: number
+  /** How far the wall clock is behind, in ns. */
+  readonly #behind: number
   #mode: Mode = "running"
   #rate = 1
   // The own reading was `#reading` when the timeline's was `#origin`, both in ns.
   #reading = 0
   #origin = 0
   #sleeping = 0
-  #held: Array<() => void> = []
+  /** Those whose time came while it was frozen, in its order. */
+  readonly #held = new Set<Sleeper>()
 
   /** `behind`: how far the wall clock is behind, in ms; the monotonic reading is the timeline's. */
   constructor(timeline: Timeline, behind = 0) {
     this.#timeline = timeline
-    this.#epoch = Beginning - behind
+    this.#behind = Math.round(behind * NanosPerMilli)
   }
 
   /** How many sleep. */
@@ -61,16 +64,16 @@ export class VirtualClock implements Clock.Clock {
   }
 
   get nanos(): number {
-    return this.#reading + Math.round((this.#timeline.now - this.#origin) * this.#rate)
+    return this.#reading + this.#gain(this.#timeline.now - this.#origin)
   }
 
   // --- Clock ---------------------------------------------------------------
 
   currentTimeMillisUnsafe(): number {
-    return this.#epoch + Math.floor(this.nanos / NanosPerMilli)
+    return Beginning + Math.floor((this.nanos - this.#behind) / NanosPerMilli)
   }
   currentTimeNanosUnsafe(): bigint {
-    return BigInt(this.#epoch) * BigInt(NanosPerMilli) + BigInt(this.nanos)
+    return BigInt(Beginning) * BigInt(NanosPerMilli) + BigInt(this.nanos - this.#behind)
   }
   monotonicTimeNanosUnsafe(): bigint {
     return BigInt(this.nanos)
@@ -84,20 +87,11 @@ export class VirtualClock implements Clock.Clock {
       const nanos = Math.round(Duration.toMillis(duration) * NanosPerMilli)
       if (this.#mode === "ended" || nanos === Infinity) return
       const deadline = this.nanos + nanos
-      let waiting = true
-      const sleeper = new Sleeper(this, this.#globally(deadline), deadline, () => {
-        if (!waiting) return
-        waiting = false
-        this.#sleeping--
-        resume(Effect.void)
-      })
+      const sleeper = new Sleeper(this, this.#globally(deadline), deadline, resume)
       this.#sleeping++
       this.#timeline.add(sleeper)
       return Effect.sync(() => {
-        if (!waiting) return
-        waiting = false
-        this.#sleeping--
-        if (!sleeper.passed) this.#timeline.cancel(sleeper)
+        if (this.#timeline.cancel(sleeper) || this.#held.delete(sleeper)) this.#sleeping--
       })
     })
   }
@@ -106,6 +100,7 @@ export class VirtualClock implements Clock.Clock {
 
   /** Runs at another rate from now on; a finite number above 0. */
   skew(rate: number): void {
+    if (!(rate > 0 && rate < Infinity)) throw new RangeError(`a clock cannot run at the rate ${rate}`)
     this.#reading = this.nanos
     this.#origin = this.#timeline.now
     this.#rate = rate
@@ -121,29 +116,40 @@ export class VirtualClock implements Clock.Clock {
   thaw(): void {
     if (this.#mode !== "frozen") return
     this.#mode = "running"
-    const held = this.#held
-    this.#held = []
-    for (const wake of held) this.#timeline.at(this.#timeline.now, wake, this)
+    for (const sleeper of this.#held) this.#timeline.putBack(sleeper)
+    this.#held.clear()
   }
 
   /** Wakes nobody any more. */
   end(): void {
     this.#mode = "ended"
-    this.#held = []
+    this.#held.clear()
     this.#sleeping = 0
     this.#timeline.drop(this)
   }
 
   /** A sleeper's time has come. */
-  due(sleeper: Sleeper, wake: () => void): void {
-    sleeper.passed = true
-    if (this.#mode === "ended") return
-    if (this.#mode === "frozen") this.#held.push(() => this.due(sleeper, wake))
-    else wake()
+  due(sleeper: Sleeper): void {
+    if (this.#mode === "frozen") {
+      this.#held.add(sleeper)
+    } else {
+      this.#sleeping--
+      sleeper.resume(Effect.void)
+    }
   }
 
-  /** When this clock shows `reading`, in ns of the timeline. */
+  /** The first instant at which this clock shows `reading` or more, in ns of the timeline. */
   #globally(reading: number): number {
-    return this.#origin + Math.ceil((reading - this.#reading) / this.#rate)
+    const wanted = reading - this.#reading
+    let after = Math.ceil(wanted / this.#rate)
+    // The quotient is rounded, and may be one off.
+    if (this.#gain(after - 1) >= wanted) after--
+    else if (this.#gain(after) < wanted) after++
+    return this.#origin + after
+  }
+
+  /** How far it runs in so many ns of the timeline. */
+  #gain(nanos: number): number {
+    return Math.floor(nanos * this.#rate)
   }
 }
