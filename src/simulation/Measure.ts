@@ -77,7 +77,7 @@ export class Measure {
       ended: (node) => this.#ended(node),
       verb: (verb, subjects, detail) => {
         const at = verbs.now()
-        this.#lastVerb = at
+        if (verb !== "skip") this.#lastVerb = at
         const text = [verb, ...subjects, detail].filter((word) => word !== "").join(" ")
         if (verb !== "start" || subjects.length > 1) this.#tell(at, "verb", text)
       }

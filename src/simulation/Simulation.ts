@@ -157,10 +157,17 @@ const make = Effect.fnUntraced(function* (
   const nextLife = (number: number): number => (nodes[number - 1]?.life ?? 0) + 1
   const watchers: Array<Watcher> = []
 
+  const tell = (verb: string, names: ReadonlyArray<string>, detail = ""): void => {
+    for (const watcher of watchers) watcher.verb?.(verb, names, detail)
+  }
+
   const did = (verb: string, subjects: ReadonlyArray<AnyNode>, detail = ""): void => {
     if (watchers.length === 0) return
-    const names = subjects.map(({ name }) => name)
-    for (const watcher of watchers) watcher.verb?.(verb, names, detail)
+    tell(
+      verb,
+      subjects.map(({ name }) => name),
+      detail
+    )
   }
 
   /** A verb on a node that has to be in one of some conditions. */
@@ -390,7 +397,8 @@ const make = Effect.fnUntraced(function* (
     outside,
     watch: (watcher) => {
       watchers.push(watcher)
-    }
+    },
+    tell
   }
 
   const end = Effect.gen(function* () {
