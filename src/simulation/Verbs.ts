@@ -123,6 +123,8 @@ export interface Verbs {
   /** Waits for something that does not happen in virtual time, which stands still meanwhile: a promise, for example. */
   readonly outside: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly watch: (watcher: Watcher) => void
+  /** Tells watchers of something that no verb did; `subjects` are the names of nodes. */
+  readonly tell: (verb: string, subjects: ReadonlyArray<string>, detail?: string) => void
   /** Ends the simulation at this very event. */
   readonly fail: (broken: InvariantBroken) => void
 }
