@@ -1,25 +1,25 @@
 /**
- * From node ids to slots: open addressing over typed arrays, so that looking up
- * an entry of a packet allocates nothing, where a `Map` would want a bigint.
+ * From node ids to slots: open addressing over a typed array, so that looking up an
+ * entry of a packet allocates nothing, where a `Map` would want a bigint, and reads
+ * one line of memory.
  */
 
 const empty = -1
+
+/** Words of an entry: high and low half of the id, the slot, and one that aligns it. */
+const Stride = 4
 
 export class IdIndex {
   readonly #seed: number
   #mask: number
   #size = 0
-  #hi: Uint32Array
-  #lo: Uint32Array
-  #slot: Int32Array
+  #entries: Int32Array
 
   /** `seed` keeps a stranger from choosing ids that collide. */
   constructor(seed: number, capacity = 64) {
     this.#seed = seed | 0
     this.#mask = capacity - 1
-    this.#hi = new Uint32Array(capacity)
-    this.#lo = new Uint32Array(capacity)
-    this.#slot = new Int32Array(capacity).fill(empty)
+    this.#entries = vacant(capacity)
   }
 
   get size(): number {
@@ -34,14 +34,22 @@ export class IdIndex {
     return (h ^ (h >>> 16)) & this.#mask
   }
 
-  /** The slot of an id, or -1. */
-  get(hi: number, lo: number): number {
+  /** Where the id's entry is, or where it would go. */
+  #find(hi: number, lo: number): number {
+    const entries = this.#entries
+    const signedHi = hi | 0
+    const signedLo = lo | 0
     let at = this.#home(hi, lo)
     while (true) {
-      const slot = this.#slot[at]!
-      if (slot === empty || (this.#lo[at] === lo && this.#hi[at] === hi)) return slot
+      const word = at * Stride
+      if (entries[word + 2] === empty || (entries[word + 1] === signedLo && entries[word] === signedHi)) return word
       at = (at + 1) & this.#mask
     }
+  }
+
+  /** The slot of an id, or -1. */
+  get(hi: number, lo: number): number {
+    return this.#entries[this.#find(hi, lo) + 2]!
   }
 
   /** Adds an id that is not there yet. */
@@ -53,44 +61,42 @@ export class IdIndex {
   }
 
   #put(hi: number, lo: number, slot: number): void {
-    let at = this.#home(hi, lo)
-    while (this.#slot[at] !== empty) at = (at + 1) & this.#mask
-    this.#hi[at] = hi
-    this.#lo[at] = lo
-    this.#slot[at] = slot
+    const entries = this.#entries
+    const word = this.#find(hi, lo)
+    entries[word] = hi
+    entries[word + 1] = lo
+    entries[word + 2] = slot
   }
 
   #grow(): void {
-    const { 0: hi, 1: lo, 2: slots } = [this.#hi, this.#lo, this.#slot] as const
+    const before = this.#entries
     const capacity = 2 * (this.#mask + 1)
     this.#mask = capacity - 1
-    this.#hi = new Uint32Array(capacity)
-    this.#lo = new Uint32Array(capacity)
-    this.#slot = new Int32Array(capacity).fill(empty)
-    for (let i = 0; i < slots.length; i++) if (slots[i] !== empty) this.#put(hi[i]!, lo[i]!, slots[i]!)
+    this.#entries = vacant(capacity)
+    for (let word = 0; word < before.length; word += Stride) {
+      if (before[word + 2] !== empty) this.#put(before[word]!, before[word + 1]!, before[word + 2]!)
+    }
   }
 
   /** Removes an id, closing the gap so that no lookup ends early. */
   remove(hi: number, lo: number): void {
-    let at = this.#home(hi, lo)
-    while (this.#lo[at] !== lo || this.#hi[at] !== hi || this.#slot[at] === empty) {
-      if (this.#slot[at] === empty) return
-      at = (at + 1) & this.#mask
-    }
+    const entries = this.#entries
+    const found = this.#find(hi, lo)
+    if (entries[found + 2] === empty) return
     this.#size--
-    let gap = at
-    let next = (at + 1) & this.#mask
-    while (this.#slot[next] !== empty) {
-      const home = this.#home(this.#hi[next]!, this.#lo[next]!)
+    let gap = found / Stride
+    let next = (gap + 1) & this.#mask
+    while (entries[next * Stride + 2] !== empty) {
+      const home = this.#home(entries[next * Stride]!, entries[next * Stride + 1]!)
       // Move `next` into the gap unless its home lies cyclically behind the gap.
       if (((next - home) & this.#mask) >= ((next - gap) & this.#mask)) {
-        this.#hi[gap] = this.#hi[next]!
-        this.#lo[gap] = this.#lo[next]!
-        this.#slot[gap] = this.#slot[next]!
+        entries.copyWithin(gap * Stride, next * Stride, (next + 1) * Stride)
         gap = next
       }
       next = (next + 1) & this.#mask
     }
-    this.#slot[gap] = empty
+    entries[gap * Stride + 2] = empty
   }
 }
+
+const vacant = (capacity: number): Int32Array => new Int32Array(capacity * Stride).fill(empty)

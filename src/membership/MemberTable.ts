@@ -6,6 +6,7 @@
 import type { NetAddress } from "effect/net"
 import { Alive, Dead, type StatusCode, Suspect } from "../domain/Claim.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
+import { AddressIndex } from "./AddressIndex.ts"
 import { AgeLinks, AgeList } from "./AgeList.ts"
 import { IdIndex } from "./IdIndex.ts"
 import { SlotPool } from "./SlotPool.ts"
@@ -116,11 +117,12 @@ export class MemberTable {
   /** Listed members that left. */
   leftCount = 0
   readonly #free: Array<number> = []
-  readonly #liveByAddress = new Map<string, number>()
+  readonly #liveByAddress: AddressIndex
   #shadowed = 0
 
   constructor(seed: number) {
     this.index = new IdIndex(seed)
+    this.#liveByAddress = new AddressIndex(this, seed)
   }
 
   /** Alive and Suspect members, ourselves included: the n of the protocol's formulas. */
@@ -223,7 +225,7 @@ export class MemberTable {
 
   /** The live member at a packed canonical address, or -1. */
   liveAt(bytes: Uint8Array, at: number): number {
-    return this.#liveByAddress.get(PackedAddress.key(bytes, at)) ?? -1
+    return this.#liveByAddress.get(bytes, at)
   }
 
   #pool(slot: number): SlotPool {
@@ -239,12 +241,11 @@ export class MemberTable {
       return
     }
     this.#pool(slot).add(slot)
-    const key = PackedAddress.key(this.address, slot * AddressStride)
     // Of two members that claim one address the first has it, until it dies: a restarted node and its former self.
-    if (this.#liveByAddress.has(key)) {
+    if (this.liveAt(this.address, slot * AddressStride) >= 0) {
       this.mark(slot, Mark.Shadowed)
       this.#shadowed++
-    } else this.#liveByAddress.set(key, slot)
+    } else this.#liveByAddress.set(slot)
   }
 
   /** Takes a listed slot out of pools, lists and the index by address, before its status, level or address changes. */
@@ -260,18 +261,17 @@ export class MemberTable {
       this.#shadowed--
       return
     }
-    const key = PackedAddress.key(this.address, slot * AddressStride)
-    this.#liveByAddress.delete(key)
-    if (this.#shadowed > 0) this.#succeed(slot, key)
+    this.#liveByAddress.delete(slot)
+    if (this.#shadowed > 0) this.#succeed(slot)
   }
 
   /** Gives the address of a slot, which just lost it, to the next live member there. */
-  #succeed(slot: number, key: string): void {
+  #succeed(slot: number): void {
     for (let other = 1; other < this.top; other++) {
       if (!this.has(other, Mark.Shadowed) || !this.sameAddress(slot, this.address, other * AddressStride)) continue
       this.unmark(other, Mark.Shadowed)
       this.#shadowed--
-      this.#liveByAddress.set(key, other)
+      this.#liveByAddress.set(other)
       return
     }
   }

@@ -1,6 +1,7 @@
 /**
- * Writes one message at a time into a buffer of its own. What does not fit is
- * refused and nothing is cut off, so a message can never exceed its budget.
+ * Writes one message at a time. What does not fit is refused and nothing is cut off,
+ * so a message can never exceed its budget. Messages are cut from slabs, since memory
+ * of its own would cost each of them more than all that is written into it.
  */
 import { writeU16, writeU32 } from "./Bytes.ts"
 import * as Entry from "./Entry.ts"
@@ -8,14 +9,19 @@ import { Header, HeaderLength, Kind, MaxMessage, writeHeader } from "./Header.ts
 import { ChunkPrefixLength } from "./Inbound.ts"
 import * as PackedAddress from "./PackedAddress.ts"
 
+/** Bytes of a slab. */
+const SlabLength = 16 * 1024
+
 /** The most bytes of an ANTI_ENTROPY datagram. */
 export const MaxChunk = 1200
 
 export class MessageWriter {
   readonly header = new Header()
-  readonly #bytes = new Uint8Array(MaxMessage)
+  #bytes = new Uint8Array(SlabLength)
+  /** Where the message begins. */
+  #start = 0
   #at = HeaderLength
-  #limit = MaxMessage
+  #end = MaxMessage
   #entries = 0
 
   /** Entries written since `begin`. */
@@ -25,26 +31,30 @@ export class MessageWriter {
 
   /** Bytes of the message so far. */
   get length(): number {
-    return this.#at
+    return this.#at - this.#start
   }
 
   /** Starts a message of `kind`; the caller has set the sender's fields of `header`. */
   begin(kind: number, flags: number, limit: number = MaxMessage): void {
     this.header.kind = kind
     this.header.flags = flags
-    this.#at = HeaderLength
-    this.#limit = Math.min(limit, MaxMessage)
+    if (this.#start + MaxMessage > SlabLength) {
+      this.#bytes = new Uint8Array(SlabLength)
+      this.#start = 0
+    }
+    this.#at = this.#start + HeaderLength
+    this.#end = this.#start + Math.min(limit, MaxMessage)
     this.#entries = 0
   }
 
   /** Starts one chunk of a snapshot. */
   beginChunk(version: number, index: number, total: number): void {
     this.begin(Kind.AntiEntropy, 0, MaxChunk)
-    writeU32(this.#bytes, HeaderLength, Math.floor(version / 0x100000000))
-    writeU32(this.#bytes, HeaderLength + 4, version)
-    writeU16(this.#bytes, HeaderLength + 8, index)
-    writeU16(this.#bytes, HeaderLength + 10, total)
-    this.#at = HeaderLength + ChunkPrefixLength
+    writeU32(this.#bytes, this.#at, Math.floor(version / 0x100000000))
+    writeU32(this.#bytes, this.#at + 4, version)
+    writeU16(this.#bytes, this.#at + 8, index)
+    writeU16(this.#bytes, this.#at + 10, total)
+    this.#at += ChunkPrefixLength
   }
 
   /** Sets the target of a PING_REQ, after `begin`. */
@@ -66,7 +76,7 @@ export class MessageWriter {
     addressAt: number
   ): boolean {
     const length = Entry.PrefixLength + PackedAddress.lengthOf(address[addressAt]!)
-    if (this.#at + length > this.#limit) return false
+    if (this.#at + length > this.#end) return false
     Entry.writePrefix(this.#bytes, this.#at, idHi, idLo, heartbeat, incarnation, status)
     PackedAddress.copy(address, addressAt, this.#bytes, this.#at + Entry.PrefixLength)
     this.#at += length
@@ -76,8 +86,10 @@ export class MessageWriter {
 
   /** Completes the message and returns its bytes, which the writer does not touch again. */
   finish(): Uint8Array {
-    this.header.payloadLength = this.#at - HeaderLength
-    writeHeader(this.#bytes, this.header)
-    return this.#bytes.slice(0, this.#at)
+    this.header.payloadLength = this.length - HeaderLength
+    const message = this.#bytes.subarray(this.#start, this.#at)
+    writeHeader(message, this.header)
+    this.#start = this.#at
+    return message
   }
 }
