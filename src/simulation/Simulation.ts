@@ -45,6 +45,9 @@ const addressOf = (number: number, family: 4 | 6): string =>
 
 const endpointOf = (ip: string): NetAddress.InetAddress => NetAddress.inetAddressFromIpStringUnsafe(ip, Port)
 
+/** Where the others find a node that was started without an address family. */
+export const addressOfNode = (number: number): string => NetAddress.formatInet(endpointOf(addressOf(number, 4)))
+
 /** How a simulation is. */
 export interface SimulationOptions {
   /** Decides all that is left to chance; 1 by default. */
