@@ -40,6 +40,7 @@ export class Measure {
   readonly opinions: Opinions
   readonly #verbs: Verbs
   readonly #recorder: Recorder
+  readonly #expected: number
   readonly #machines: Array<Machine> = []
   readonly #times: Array<number> = []
   readonly #datagrams: Array<number> = []
@@ -58,9 +59,11 @@ export class Measure {
   #lastVerb = 0
   #nodeMillis = 0
 
-  /** Takes a sample every `period` ms. */
-  constructor(verbs: Verbs, recorder: Recorder, period: number) {
+  /** Takes a sample every `period` ms. Before `expected` nodes are up, it is nothing that they agree. */
+  constructor(verbs: Verbs, recorder: Recorder, period: number, expected = 2) {
     this.#verbs = verbs
+    // One alone agrees with itself.
+    this.#expected = Math.max(2, expected)
     this.#recorder = recorder
     this.opinions = new Opinions(verbs)
     verbs.watch({
@@ -101,8 +104,7 @@ export class Measure {
     if (!agreed) this.#agreedSince = undefined
     else if (this.#agreedSince === undefined) {
       this.#agreedSince = this.#verbs.now()
-      // One alone agrees with itself.
-      if (this.opinions.up > 1) {
+      if (this.opinions.up >= (this.#converged === undefined ? this.#expected : 2)) {
         if (this.#converged === undefined) this.#converged = this.#agreedSince
         this.#tell(this.#agreedSince, "outcome", `all ${this.opinions.up} nodes agree`)
       }
