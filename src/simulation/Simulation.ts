@@ -129,6 +129,8 @@ const drive = (timeline: Timeline, done: () => boolean): Effect.Effect<void, Tim
           break
         default:
           yield* work.await
+          // Whoever brought the work goes on first: it may still be on the stack.
+          yield* Effect.yieldNow
       }
     }
   })
