@@ -19,6 +19,7 @@ import { NetAddress } from "effect/net"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as Message from "../wire/Message.ts"
+import { acquaint } from "./Acquaintance.ts"
 import { disagreements } from "./Agreement.ts"
 import { type Conditions, neutral } from "./Conditions.ts"
 import { type InvariantBroken, NotInTime, TimeStandsStill, WrongCondition } from "./Errors.ts"
@@ -329,6 +330,7 @@ const make = Effect.fnUntraced(function* (
         return started
       }),
     fail,
+    acquaint,
     stop: (node) =>
       Effect.suspend(() => {
         const { condition } = node

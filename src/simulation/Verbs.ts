@@ -72,6 +72,11 @@ export interface Verbs {
   ) => Effect.Effect<Types.TupleOf<N, SimNode<R>>, StartFailure | E>
   /** The same with nodes that speak version 1 only, as the older implementation does. */
   readonly startOld: <const N extends number>(count: N) => Effect.Effect<Types.TupleOf<N, OldSimNode>, StartFailure>
+  /**
+   * Makes nodes know each other at once, as if they had met long ago and had nothing
+   * left to tell. Start them with `config: { peers: [] }`, so that they do not join besides.
+   */
+  readonly acquaint: (nodes: ReadonlyArray<SimNode>) => Effect.Effect<void>
   /** Has the node say goodbye, and waits until nothing is left of it. */
   readonly stop: (node: AnyNode) => Effect.Effect<void, WrongCondition>
   /**

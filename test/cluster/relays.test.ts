@@ -53,8 +53,9 @@ describe("relays", () => {
           [b!, a!]
         ] as const) {
           const probes = probesOf(lab, from, to, cut).length
-          // One in four probes, as fairly as the ring is: 60 of 240.
-          assert.strictEqual(probes, 60)
+          // One in four of 240 or 241 probes, as fairly as the ring is: both ends of the time lie within a round of it.
+          assert.isAtLeast(probes, 59)
+          assert.isAtMost(probes, 61)
           const { counters } = parts(from).detector
           assert.deepInclude(counters, { directTimeouts: probes, savedByRelay: probes, pingReqs: 2 * probes })
           relayed += counters.pingReqs

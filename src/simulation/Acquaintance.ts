@@ -1,0 +1,63 @@
+/** Makes nodes know each other as if they had met long ago. */
+import { Context, Effect } from "effect"
+import { Messenger } from "../gossip/Messenger.ts"
+import { SelfSlot } from "../membership/MemberTable.ts"
+import { Alive } from "../domain/Claim.ts"
+import { Kind } from "../wire/Header.ts"
+import { Inbound } from "../wire/Inbound.ts"
+import { MessageWriter } from "../wire/MessageWriter.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
+import type { SimNode } from "./SimNode.ts"
+
+/** GOSSIP messages of the first node that name all of them. */
+const introductions = (nodes: ReadonlyArray<SimNode>): ReadonlyArray<Uint8Array> => {
+  const writer = new MessageWriter()
+  const messages: Array<Uint8Array> = []
+  const begin = (): void => {
+    const { table } = nodes[0]!.view
+    const { header } = writer
+    header.idHi = table.idHi[SelfSlot]!
+    header.idLo = table.idLo[SelfSlot]!
+    header.incarnation = table.incarnation[SelfSlot]!
+    header.heartbeat = 0
+    writer.begin(Kind.Gossip, 0)
+  }
+  const write = ({ view: { table } }: SimNode): boolean =>
+    writer.entry(
+      table.idHi[SelfSlot]!,
+      table.idLo[SelfSlot]!,
+      0,
+      table.incarnation[SelfSlot]!,
+      Alive,
+      table.address,
+      table.addressAt(SelfSlot)
+    )
+  begin()
+  for (const node of nodes) {
+    if (write(node)) continue
+    messages.push(writer.finish())
+    begin()
+    write(node)
+  }
+  messages.push(writer.finish())
+  return messages
+}
+
+/** Makes nodes know each other, with nothing left to tell. No datagram is sent for it. */
+export const acquaint = (nodes: ReadonlyArray<SimNode>): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const [first] = nodes
+    if (first === undefined) return
+    const messages = introductions(nodes)
+    const inbound = new Inbound()
+    const { table } = first.view
+    PackedAddress.copy(table.address, table.addressAt(SelfSlot), inbound.source, 0)
+    for (const node of nodes) {
+      const { queue } = Context.get(node.context, Messenger)
+      const now = node.clock.nanos / 1e6
+      for (const message of messages) {
+        if (inbound.decode(message) === undefined) node.view.receive(inbound, now)
+      }
+      for (let slot = SelfSlot + 1; slot < node.view.table.top; slot++) queue.remove(slot)
+    }
+  })
