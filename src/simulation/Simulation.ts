@@ -412,6 +412,8 @@ const make = Effect.fnUntraced(function* (
     watchers.length = 0
     for (const node of lives) {
       node.host.detach()
+      // A stopped process would never finish.
+      if (node.condition === "frozen") node.control.thaw()
       if (node.condition !== "killed") yield* node.control.abandon
     }
     for (const node of lives) node.control.kill()
