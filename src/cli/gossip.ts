@@ -14,6 +14,7 @@ import { leave } from "./leave.ts"
 import { members } from "./members.ts"
 import * as Presentation from "./Presentation.ts"
 import { run } from "./run.ts"
+import { sim } from "./sim.ts"
 import { status } from "./status.ts"
 
 /**
@@ -22,7 +23,7 @@ import { status } from "./status.ts"
 export const gossip = Command.make("gossip").pipe(
   Command.withDescription("Cluster membership by SWIM gossip over UDP: who is there, who failed, who left."),
   Command.withSubcommands([
-    { group: "A NODE", commands: [run, config, keygen, demo] },
+    { group: "A NODE", commands: [run, config, keygen, demo, sim] },
     { group: "A RUNNING NODE", commands: [members, status, events, explain, leave, keys] }
   ]),
   Command.withExamples([

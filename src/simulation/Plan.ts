@@ -214,25 +214,13 @@ export const Step = Schema.Union([
 ])
 export type Step = typeof Step.Type
 
-/** What `do` of a step can be. */
-export const kinds = [
-  "kill",
-  "stop",
-  "restart",
-  "freeze",
-  "block_io",
-  "partition",
-  "cut",
-  "heal",
-  "slow",
-  "skew",
-  "network",
-  "start",
-  "replay",
-  "forge"
-] as const satisfies ReadonlyArray<Step["do"]>
+/** What `do` of a step can be, each with the keys of such a step in a file. */
+export const stepKinds: ReadonlyMap<Step["do"], ReadonlyArray<string>> = new Map(
+  Step.members.map((member) => [member.to.fields.do.literal, Object.keys(member.from.fields)])
+)
 
-const FileValue = Schema.Union([Schema.String, Schema.Finite, Schema.Boolean, Schema.Array(Schema.String)])
+/** What a key of the nodes' configuration can be in a file. */
+export const FileValue = Schema.Union([Schema.String, Schema.Finite, Schema.Boolean, Schema.Array(Schema.String)])
 
 /** See the head of this file. */
 export const Plan = Schema.Struct({
@@ -260,6 +248,10 @@ export const Plan = Schema.Struct({
   steps: Schema.Array(Step).pipe(Schema.withDecodingDefaultKey(Effect.succeed([])))
 }).pipe(Schema.encodeKeys({ oldNodes: "old_nodes", duration: "duration_ms", joinOver: "join_over_ms", steps: "step" }))
 export interface Plan extends Schema.Schema.Type<typeof Plan> {}
+
+/** The keys of a plan in a file, and of its conditions. */
+export const planKeys: ReadonlyArray<string> = Object.keys(Plan.from.fields)
+export const networkKeys: ReadonlyArray<string> = Object.keys(NetworkConditions.from.fields)
 
 /** A plan without steps, but for what is given. */
 export const make = (given: Pick<Plan, "nodes" | "duration"> & Partial<Plan>): Plan => ({
@@ -383,10 +375,14 @@ export const stepName = (index: number, kind: string | undefined): string =>
   `step ${index + 1}${kind === undefined ? "" : ` (${kind})`}`
 
 /**
- * What is wrong with a plan beyond its schema; `where` follows the name of each key, such as " in plan.toml". The
- * configuration of the nodes comes with it if nothing is wrong there.
+ * What is wrong with a plan beyond its schema; `where` follows the name of each key, such as " in plan.toml", and
+ * `ofStep` that of a key of a step. The configuration of the nodes comes of it if nothing is wrong.
  */
-export const check = (plan: Plan, where = ""): Result.Result<ClusterOptions, PlanError> => {
+export const check = (
+  plan: Plan,
+  where = "",
+  ofStep: (index: number, step: Step) => string = (index, step) => ` of ${stepName(index, step.do)}${where}`
+): Result.Result<ClusterOptions, PlanError> => {
   const problems: Array<Problem> = []
   const total = machines(plan)
   if (total > MaxNodes) {
@@ -421,10 +417,7 @@ export const check = (plan: Plan, where = ""): Result.Result<ClusterOptions, Pla
   }
   plan.steps.forEach((step, index) => {
     for (const [key, message] of stepProblems(plan, step, total)) {
-      problems.push({
-        key: `step.${index}.${key}`,
-        message: `\`${key}\` of ${stepName(index, step.do)}${where} ${message}`
-      })
+      problems.push({ key: `step.${index}.${key}`, message: `\`${key}\`${ofStep(index, step)} ${message}` })
     }
   })
   const config = checkConfig(plan, where)

@@ -1,0 +1,278 @@
+/** The plan that the flags of `gossip sim` stand for, with the files that they name. */
+import { Duration, Effect, type FileSystem, Option, Result, Schema } from "effect"
+import * as ConfigFile from "../config/ConfigFile.ts"
+import { ClusterConfigError, type Problem, resolve, show } from "../config/ConfigResolution.ts"
+import * as TextFile from "../node/TextFile.ts"
+import * as Plan from "../simulation/Plan.ts"
+import * as PlanFile from "../simulation/PlanFile.ts"
+import type * as NodeFlags from "./NodeFlags.ts"
+
+/** What befalls nodes by flags, in the order in which it does at one instant. */
+export const eventFlags = ["kill", "stop", "restart", "freeze", "partition", "cut"] as const
+export type EventFlag = (typeof eventFlags)[number]
+
+/** The texts of the flags, as they were given. */
+export interface Flags extends Readonly<Record<EventFlag, ReadonlyArray<string>>> {
+  readonly scenarioFile: Option.Option<string>
+  readonly scenario: Option.Option<string>
+  readonly replay: Option.Option<string>
+  readonly config: Option.Option<string>
+  readonly nodes: Option.Option<string>
+  readonly oldNodes: Option.Option<string>
+  readonly seconds: Option.Option<string>
+  readonly seed: Option.Option<string>
+  readonly loss: Option.Option<string>
+  readonly latency: Option.Option<string>
+  readonly jitter: Option.Option<string>
+  readonly encrypt: boolean
+}
+
+/** A plan, and what broke when it was recorded. */
+export interface Loaded extends PlanFile.Replay {
+  /** The file that recorded it. */
+  readonly recording: string | undefined
+}
+
+export type LoadError = Plan.PlanError | NodeFlags.LoadError
+
+/** Loads the plan that flags and files make together. A flag goes before the file. */
+export const load = Effect.fnUntraced(function* (
+  flags: Flags
+): Effect.fn.Return<Loaded, LoadError, FileSystem.FileSystem> {
+  if (Option.isSome(flags.replay)) return yield* loadRecording(flags.replay.value, flags)
+  if (Option.isSome(flags.scenario) && Option.isSome(flags.scenarioFile)) {
+    return yield* refused("--scenario and SCENARIO are two names of one thing; give one of them")
+  }
+  const path = Option.getOrUndefined(Option.orElse(flags.scenario, () => flags.scenarioFile))
+  const base = path === undefined ? defaults : yield* scenario(path)
+  const config = yield* Option.match(flags.config, { onNone: () => Effect.succeed({}), onSome: nodeConfig })
+  return { plan: yield* Effect.fromResult(merged(base, flags, config, path)), broken: undefined, recording: undefined }
+})
+
+const refused = (message: string): Plan.PlanError => new Plan.PlanError({ problems: [{ key: "", message }] })
+
+/** What is run when nothing else is said. */
+const defaults: Plan.Plan = Plan.make({ nodes: 10, duration: Duration.seconds(60) })
+
+const readFile = (path: string) => Effect.map(TextFile.read(path), (text) => ({ path, text }))
+
+const scenario = (path: string) =>
+  Effect.flatMap(readFile(path), (file) => Effect.fromResult(PlanFile.parseUnchecked(file)))
+
+const loadRecording = Effect.fnUntraced(function* (path: string, flags: Flags) {
+  const others = [
+    ...eventFlags.filter((flag) => flags[flag].length > 0),
+    ...(["nodes", "seconds", "seed", "loss", "latency", "jitter", "config", "scenario"] as const).filter((flag) =>
+      Option.isSome(flags[flag])
+    ),
+    ...(Option.isSome(flags.oldNodes) ? ["old-nodes"] : []),
+    ...(flags.encrypt ? ["encrypt"] : [])
+  ].map((flag) => `--${flag}`)
+  if (Option.isSome(flags.scenarioFile)) others.push(show(flags.scenarioFile.value))
+  if (others.length > 0) return yield* refused(`--replay carries a plan out as it is; leave out ${others.join(", ")}`)
+  const recorded = yield* Effect.fromResult(PlanFile.parseReplay(yield* readFile(path)))
+  return { ...recorded, recording: path }
+})
+
+// --- the configuration of the nodes ----------------------------------------------
+
+type Sections = Plan.Plan["config"]
+
+const isFileValue = Schema.is(Plan.FileValue)
+
+/** What a configuration file of a node gives all nodes. What belongs to one node is refused. */
+const nodeConfig = Effect.fnUntraced(function* (path: string) {
+  const { given, problems: unknown } = yield* Effect.fromResult(ConfigFile.parse(yield* readFile(path)))
+  const problems: Array<Problem> = [...unknown]
+  for (const { entry, name } of given) {
+    const reason = Plan.refusal(entry)
+    if (reason !== undefined) problems.push({ key: entry.path, message: `${name} is not for a simulation: ${reason}` })
+  }
+  const fit = given.filter(({ entry }) => Plan.refusal(entry) === undefined)
+  // Encryption wants a key, which a plan draws; the plan is judged with it.
+  const judged = resolve(
+    fit.filter(({ entry }) => entry.path !== "network.encryption"),
+    problems,
+    ({ path }) => path
+  )
+  if (Result.isFailure(judged)) return yield* new ClusterConfigError({ problems: judged.failure.problems })
+  const sections: Record<string, Record<string, typeof Plan.FileValue.Type>> = {}
+  for (const { entry, raw } of fit) if (isFileValue(raw)) (sections[entry.section] ??= {})[entry.name] = raw
+  return sections
+})
+
+const mergedConfig = (base: Sections, over: Sections): Sections => {
+  const sections: Record<string, Sections[string]> = { ...base }
+  for (const [section, table] of Object.entries(over)) sections[section] = { ...sections[section], ...table }
+  return sections
+}
+
+// --- flags -------------------------------------------------------------------------
+
+const merged = (
+  base: Plan.Plan,
+  flags: Flags,
+  config: Sections,
+  path: string | undefined
+): Result.Result<Plan.Plan, Plan.PlanError> => {
+  const problems: Array<Problem> = []
+  const value = <A>(flag: string, given: Option.Option<string>, parse: (text: string) => Result.Result<A, string>) =>
+    Option.getOrUndefined(
+      Option.flatMap(given, (text) => {
+        const parsed = parse(text)
+        if (Result.isSuccess(parsed)) return Option.some(parsed.success)
+        problems.push({ key: flag, message: `--${flag} is ${show(text)}; expected ${parsed.failure}` })
+        return Option.none()
+      })
+    )
+  const nodes = value("nodes", flags.nodes, wholeNumber(1))
+  const oldNodes = value("old-nodes", flags.oldNodes, wholeNumber(0))
+  const duration = value("seconds", flags.seconds, seconds)
+  const seed = value("seed", flags.seed, seedOf)
+  const loss = value("loss", flags.loss, probability)
+  const latency = value("latency", flags.latency, instant)
+  const jitter = value("jitter", flags.jitter, instant)
+  const plan: Plan.Plan = {
+    ...base,
+    ...(nodes === undefined ? {} : { nodes }),
+    ...(oldNodes === undefined ? {} : { oldNodes }),
+    ...(duration === undefined ? {} : { duration }),
+    ...(seed === undefined ? {} : { seed }),
+    encrypt: base.encrypt || flags.encrypt,
+    network: {
+      ...base.network,
+      ...(loss === undefined ? {} : { loss }),
+      ...(latency === undefined ? {} : { latency }),
+      ...(jitter === undefined ? {} : { jitter })
+    },
+    config: mergedConfig(base.config, config)
+  }
+  const half = Duration.millis(Math.floor(Duration.toMillis(plan.duration) / 2))
+  const named: Array<string> = []
+  const steps: Array<Plan.Step> = []
+  for (const flag of eventFlags) {
+    for (const text of flags[flag]) {
+      const step = stepOf(flag, text, half)
+      if (Result.isSuccess(step)) {
+        steps.push(step.success)
+        named.push(`--${flag} ${text}`)
+      } else problems.push({ key: flag, message: `--${flag} ${show(text)}: ${step.failure}` })
+    }
+  }
+  if (problems.length > 0) return Result.fail(new Plan.PlanError({ problems }))
+  const whole = { ...plan, steps: [...plan.steps, ...steps] }
+  const where = path === undefined ? "" : ` in ${path}`
+  const own = plan.steps.length
+  const ofStep = (index: number, step: Plan.Step) =>
+    index < own ? ` of ${Plan.stepName(index, step.do)}${where}` : ` of ${named[index - own] ?? ""}`
+  return Result.map(Plan.check(whole, where, ofStep), () => whole)
+}
+
+const numberIn = (text: string): number => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN)
+
+const wholeNumber =
+  (minimum: number) =>
+  (text: string): Result.Result<number, string> => {
+    const value = numberIn(text)
+    return Number.isInteger(value) && value >= minimum && value <= Plan.MaxNodes
+      ? Result.succeed(value)
+      : Result.fail(`a whole number from ${minimum} to ${Plan.MaxNodes}`)
+  }
+
+const seconds = (text: string): Result.Result<Duration.Duration, string> => {
+  const value = numberIn(text)
+  const most = Plan.MaxMillis / 1000
+  return value >= 0.001 && value <= most
+    ? Result.succeed(Duration.millis(value * 1000))
+    : Result.fail(`a number of seconds from 0.001 to ${most}`)
+}
+
+/** A number is one in the plan too; both stand for the same. */
+const seedOf = (text: string): Result.Result<number | string, string> =>
+  Result.succeed(Number.isFinite(Number(text)) && String(Number(text)) === text ? Number(text) : text)
+
+const probability = (text: string): Result.Result<number, string> => {
+  const value = numberIn(text)
+  return value >= 0 && value <= 1 ? Result.succeed(value) : Result.fail("a number from 0 to 1")
+}
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+const timeForm = "a time with its unit, such as 5ms, 30s, 2m or 1h"
+
+const instant = (text: string): Result.Result<Duration.Duration, string> => {
+  const [, digits = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? []
+  const ms = Number(digits) * (units[unit] ?? NaN)
+  return ms <= Plan.MaxMillis ? Result.succeed(Duration.millis(ms)) : Result.fail(timeForm)
+}
+
+// --- events ------------------------------------------------------------------------
+
+const forms: Readonly<Record<EventFlag, string>> = {
+  kill: "NODES[@WHEN]",
+  stop: "NODES[@WHEN]",
+  restart: "NODES[@WHEN]",
+  freeze: "NODES[@WHEN][+HOW_LONG]",
+  partition: "PART[@WHEN][+HOW_LONG]",
+  cut: "FROM:TO[@WHEN][+HOW_LONG]"
+}
+
+const namePattern = /^n[1-9]\d{0,4}$/
+
+const namesIn = (text: string): Result.Result<ReadonlyArray<string>, string> => {
+  const names = text.split(",")
+  return names.every((name) => namePattern.test(name))
+    ? Result.succeed(names)
+    : Result.fail(`${show(text)} is no list of nodes; expected names such as n3 or n3,n7`)
+}
+
+const whoIn = (text: string): Result.Result<Plan.Who, string> => {
+  const count = wholeNumber(1)(text)
+  if (Result.isSuccess(count)) return count
+  return Result.mapError(
+    namesIn(text),
+    () => `${show(text)} names no nodes; expected how many, from 1 to ${Plan.MaxNodes}, or names such as n3 or n3,n7`
+  )
+}
+
+/** The step that an event flag stands for; without a time it is taken at `half`. */
+export const stepOf = (flag: EventFlag, text: string, half: Duration.Duration): Result.Result<Plan.Step, string> =>
+  Result.gen(function* () {
+    const [, what = "", when, howLong] = /^([^@+]*)(?:@([^@+]*))?(?:\+([^@+]*))?$/.exec(text) ?? []
+    if (what === "") return yield* Result.fail(`expected ${forms[flag]}`)
+    const time = (text: string) =>
+      Result.mapError(instant(text), (expected) => `${show(text)} is no time; expected ${expected}`)
+    const at = when === undefined ? half : yield* time(when)
+    const lasts = howLong === undefined ? undefined : yield* time(howLong)
+    if (lasts !== undefined && !forms[flag].includes("HOW_LONG")) {
+      return yield* Result.fail(`it does not end by itself; expected ${forms[flag]}`)
+    }
+    if (lasts !== undefined && Duration.isZero(lasts)) return yield* Result.fail("it has to last some time")
+    const passing = lasts === undefined ? { at } : { at, for: lasts }
+    switch (flag) {
+      case "kill":
+      case "stop":
+      case "restart":
+        return { do: flag, at, nodes: yield* whoIn(what) }
+      case "freeze":
+        return { do: flag, ...passing, nodes: yield* whoIn(what) }
+      case "partition": {
+        if (what.startsWith("n")) {
+          const groups: Array<ReadonlyArray<string>> = []
+          for (const group of what.split("|")) groups.push(yield* namesIn(group))
+          return { do: flag, ...passing, groups }
+        }
+        const part = yield* Result.mapError(
+          probability(what),
+          () => `${show(what)} is no part of the nodes; expected a number from 0 to 1, or groups such as n1,n2|n3`
+        )
+        return { do: flag, ...passing, part }
+      }
+      case "cut": {
+        const [from = "", to = "", ...more] = what.split(":")
+        if (more.length > 0 || to === "")
+          return yield* Result.fail(`expected ${forms[flag]}, such as n1:n2 or n1,n2:n3`)
+        return { do: flag, ...passing, from: yield* namesIn(from), to: yield* namesIn(to) }
+      }
+    }
+  })

@@ -1,0 +1,93 @@
+/** What `gossip sim` does. It is loaded when it is asked for: no other command needs the simulator. */
+import { Clock, Console, Duration, Effect, Option, Runtime, Schema } from "effect"
+import type { InvariantBroken } from "../simulation/Errors.ts"
+import type * as Plan from "../simulation/Plan.ts"
+import * as PlanFile from "../simulation/PlanFile.ts"
+import * as PlanRunner from "../simulation/PlanRunner.ts"
+import { lines, summaryRows, timeText } from "../simulation/SummaryTable.ts"
+import * as NodeFlags from "./NodeFlags.ts"
+import * as Progress from "./Progress.ts"
+import * as SimPlan from "./SimPlan.ts"
+import * as TraceFile from "./TraceFile.ts"
+
+/** What is asked for, by the names of flags. */
+export interface Flags extends SimPlan.Flags {
+  readonly trace: Option.Option<string>
+  readonly json: boolean
+  readonly printPlan: Option.Option<PlanFile.Format>
+}
+
+/** A simulation was ended by a signal. */
+export class Interrupted extends Schema.TaggedError<Interrupted>()("Interrupted", {}) {
+  override readonly [Runtime.errorExitCode] = 130
+  override readonly [Runtime.errorReported] = false
+}
+
+/** Carries out the plan that flags stand for, and prints what came of it. */
+export const simulate = Effect.fnUntraced(function* (flags: Flags) {
+  const loaded = yield* SimPlan.load(flags)
+  const { plan } = loaded
+  if (Option.isSome(flags.printPlan)) {
+    const text = yield* Effect.fromResult(PlanFile.format(plan, flags.printPlan.value))
+    return yield* Console.log(text.trimEnd())
+  }
+  const began = yield* Clock.currentTimeMillis
+  const { broken, report } = yield* Effect.onInterrupt(run(plan, flags), () => Effect.fail(new Interrupted()))
+  const spent = (yield* Clock.currentTimeMillis) - began
+  if (flags.json) {
+    yield* Console.log(JSON.stringify(broken === undefined ? report : { ...report, broken: { ...broken } }, null, 2))
+  } else {
+    const rows = [...summaryRows(report), ...recordingRows(loaded, broken), wallRow(report.duration, spent)]
+    yield* Console.log(lines(rows).join("\n"))
+  }
+  if (broken !== undefined) return yield* broken
+})
+
+const run = (plan: Plan.Plan, flags: Flags) =>
+  Progress.during(Duration.toMillis(plan.duration), (progress) => {
+    const options: PlanRunner.PlanOptions = progress === undefined ? {} : { onProgress: progress }
+    return Option.match(flags.trace, {
+      onNone: () => PlanRunner.run(plan, options),
+      onSome: (path) => TraceFile.during(path, (trace) => PlanRunner.run(plan, { ...options, trace }))
+    })
+  })
+
+/** Whether that which was recorded came about again. */
+const recordingRows = (
+  { broken: recorded, recording }: SimPlan.Loaded,
+  broken: InvariantBroken | undefined
+): ReadonlyArray<readonly [string, string]> => {
+  if (recording === undefined) return []
+  const text = ({ event, invariant, node }: PlanFile.Broken) => `${invariant} broke on ${node} at event ${event}`
+  if (recorded === undefined) return [["recorded", broken === undefined ? "nothing broke, as now" : "nothing broke"]]
+  const same =
+    broken !== undefined &&
+    broken.invariant === recorded.invariant &&
+    broken.node === recorded.node &&
+    broken.event === recorded.event
+  return [
+    [
+      "recorded",
+      `${text(recorded)}, ${same ? "as now" : broken === undefined ? "and now nothing" : "but now otherwise"}`
+    ]
+  ]
+}
+
+const wallRow = (virtual: number, spent: number): readonly [string, string] => {
+  const times = Number((virtual / Math.max(1, spent)).toPrecision(3))
+  return ["wall time", `${timeText(Math.max(1, spent))}, ${times} times as fast as real time`]
+}
+
+/** What a user is told of an error. */
+export const errorText = (error: Effect.Error<ReturnType<typeof simulate>>): string => {
+  switch (error._tag) {
+    case "PlanError":
+    case "InvariantBroken":
+    case "TimeStandsStill":
+    case "UnwritableFile":
+    case "Interrupted":
+      return error.message
+    default:
+      return NodeFlags.errorText(error)
+  }
+}

@@ -1,0 +1,61 @@
+/** A trace on its way into a file, one line of JSON for each event. */
+import { Effect, FileSystem, type PlatformError, Schema } from "effect"
+import type { TraceRecord } from "../simulation/Trace.ts"
+
+/** A file cannot be written. */
+export class UnwritableFile extends Schema.TaggedError<UnwritableFile>()("UnwritableFile", {
+  path: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `cannot write ${this.path}: ${this.reason}`
+  }
+}
+
+/** That writing to a path failed. */
+export const unwritable =
+  (path: string) =>
+  ({ reason }: PlatformError.PlatformError): UnwritableFile => {
+    switch (reason._tag) {
+      case "NotFound":
+        return new UnwritableFile({ path, reason: "its directory does not exist" })
+      case "PermissionDenied":
+        return new UnwritableFile({ path, reason: "permission denied" })
+      case "BadResource":
+        return new UnwritableFile({ path, reason: "it is not a file" })
+      default:
+        return new UnwritableFile({
+          path,
+          reason: reason.cause instanceof Error ? reason.cause.message : reason.message
+        })
+    }
+  }
+
+/** Time between two writes. The records of a simulation come in a rush, and it lets others go on only now and then. */
+const WriteEvery = "20 millis"
+
+const utf8 = new TextEncoder()
+
+/** Gives `use` where records go. The file has them all when `use` has ended; what cannot be written ends it. */
+export const during = <A, E, R>(
+  path: string,
+  use: (trace: (record: TraceRecord) => void) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | UnwritableFile, R | FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const file = yield* Effect.mapError(files.open(path, { flag: "w" }), unwritable(path))
+    let lines: Array<string> = []
+    const flush = Effect.suspend(() => {
+      if (lines.length === 0) return Effect.void
+      const text = lines.join("")
+      lines = []
+      return Effect.mapError(file.writeAll(utf8.encode(text)), unwritable(path))
+    })
+    const pump = Effect.sleep(WriteEvery).pipe(Effect.andThen(flush), Effect.forever)
+    const used = use((record) => {
+      lines.push(`${JSON.stringify(record)}\n`)
+    })
+    const result = yield* Effect.raceFirst(used, pump)
+    yield* flush
+    return result
+  }).pipe(Effect.scoped)
