@@ -17,5 +17,7 @@ export class Host extends Context.Service<
     readonly signal: Effect.Effect<Option.Option<string>>
     /** From now on, SIGHUP does not end the process but arrives here; several that wait are one. */
     readonly hangups: Effect.Effect<Queue.Dequeue<void>, never, Scope.Scope>
+    /** From now on the exit code tells of a signal that ends the command: its work is then unfinished, not over. */
+    readonly unfinished: Effect.Effect<void>
   }
 >()("effect-gossip/cli/Host") {}

@@ -1,10 +1,11 @@
 /** What `gossip sim` does. It is loaded when it is asked for: no other command needs the simulator. */
-import { Clock, Console, Duration, Effect, Option, Runtime, Schema } from "effect"
+import { Clock, Console, Duration, Effect, Option } from "effect"
 import type { InvariantBroken } from "../simulation/Errors.ts"
 import type * as Plan from "../simulation/Plan.ts"
 import * as PlanFile from "../simulation/PlanFile.ts"
 import * as PlanRunner from "../simulation/PlanRunner.ts"
 import { lines, summaryRows, timeText } from "../simulation/SummaryTable.ts"
+import { Host } from "./Host.ts"
 import * as NodeFlags from "./NodeFlags.ts"
 import * as Progress from "./Progress.ts"
 import * as SimPlan from "./SimPlan.ts"
@@ -17,12 +18,6 @@ export interface Flags extends SimPlan.Flags {
   readonly printPlan: Option.Option<PlanFile.Format>
 }
 
-/** A simulation was ended by a signal. */
-export class Interrupted extends Schema.TaggedError<Interrupted>()("Interrupted", {}) {
-  override readonly [Runtime.errorExitCode] = 130
-  override readonly [Runtime.errorReported] = false
-}
-
 /** Carries out the plan that flags stand for, and prints what came of it. */
 export const simulate = Effect.fnUntraced(function* (flags: Flags) {
   const loaded = yield* SimPlan.load(flags)
@@ -31,8 +26,10 @@ export const simulate = Effect.fnUntraced(function* (flags: Flags) {
     const text = yield* Effect.fromResult(PlanFile.format(plan, flags.printPlan.value))
     return yield* Console.log(text.trimEnd())
   }
+  const { unfinished } = yield* Host
+  yield* unfinished
   const began = yield* Clock.currentTimeMillis
-  const { broken, report } = yield* Effect.onInterrupt(run(plan, flags), () => Effect.fail(new Interrupted()))
+  const { broken, report } = yield* run(plan, flags)
   const spent = (yield* Clock.currentTimeMillis) - began
   if (flags.json) {
     yield* Console.log(JSON.stringify(broken === undefined ? report : { ...report, broken: { ...broken } }, null, 2))
@@ -85,7 +82,6 @@ export const errorText = (error: Effect.Error<ReturnType<typeof simulate>>): str
     case "InvariantBroken":
     case "TimeStandsStill":
     case "UnwritableFile":
-    case "Interrupted":
       return error.message
     default:
       return NodeFlags.errorText(error)

@@ -53,10 +53,8 @@ export const sim = Command.make(
   "sim",
   flags,
   Effect.fnUntraced(function* (flags: Flags) {
-    const { errorText, Interrupted, simulate } = yield* Effect.orDie(Effect.tryPromise(() => import("./Simulate.ts")))
-    yield* Effect.mapError(simulate(flags), (cause) =>
-      cause instanceof Interrupted ? cause : new CliError.UserError({ cause, userMessage: errorText(cause) })
-    )
+    const { errorText, simulate } = yield* Effect.orDie(Effect.tryPromise(() => import("./Simulate.ts")))
+    yield* Effect.mapError(simulate(flags), (cause) => new CliError.UserError({ cause, userMessage: errorText(cause) }))
   })
 ).pipe(
   Command.withShortDescription("Run a cluster of up to 10000 nodes in virtual time, and see what becomes of it."),

@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url"
 import { main } from "../cli/gossip.ts"
 import { Host } from "../cli/Host.ts"
 
-let signal: Option.Option<string> = Option.none()
+let signal: Option.Option<"SIGINT" | "SIGTERM"> = Option.none()
+let isUnfinished = false
 
 // The first signal is left to the runtime, which interrupts the program; it would ignore the second.
 const countSignal = (name: "SIGINT" | "SIGTERM"): void => {
@@ -36,9 +37,13 @@ const hangups = Effect.gen(function* () {
   return queue
 })
 
+const unfinished = Effect.sync(() => {
+  isUnfinished = true
+})
+
 const teardown: Runtime.Teardown = (exit, onExit) =>
   Option.isSome(signal) && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
-    ? onExit(0)
+    ? onExit(isUnfinished ? 128 + constants.signals[signal.value] : 0)
     : Runtime.defaultTeardown(exit, onExit)
 
 // What the user can mend was shown where it happened; what is left is a mistake in the program.
@@ -59,7 +64,7 @@ const program = Effect.gen(function* () {
 })
 
 program.pipe(
-  Effect.provideService(Host, { env: process.env, signal: Effect.sync(() => signal), hangups }),
+  Effect.provideService(Host, { env: process.env, signal: Effect.sync(() => signal), hangups, unfinished }),
   Effect.provide(NodeServices.layer),
   Effect.tapCause(reportDefect),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown })
