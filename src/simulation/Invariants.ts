@@ -91,8 +91,9 @@ class Watch {
   readonly #deadRetention: number
   #ownIncarnation: number
   #ownHeartbeat: number
-  /** A claim about the node that it has to beat. */
+  /** A claim about the node that it has to beat, and when it heard it by its clock, in ns. */
   #owed: number | undefined
+  #owedSince = 0
 
   constructor(node: SimNode, report: Report) {
     this.node = node
@@ -206,12 +207,16 @@ class Watch {
       // Another node with our id is answered at most once in a while.
       if (!table.sameAddress(SelfSlot, bytes, cursor.addressAt)) continue
       if (cursor.status !== Suspect && cursor.status !== Dead) continue
-      if (SerialNumber.compare(cursor.incarnation, this.#owed ?? view.incarnation) >= 0) this.#owed = cursor.incarnation
+      if (SerialNumber.compare(cursor.incarnation, this.#owed ?? view.incarnation) < 0) continue
+      this.#owed = cursor.incarnation
+      this.#owedSince = this.node.clock.nanos
     }
   }
 
   checkRefuted(): void {
     const owed = this.#owed
+    // All that waited for a process that goes on is handed over before it looks at any of it.
+    if (owed !== undefined && this.#owedSince === this.node.clock.nanos) return
     this.#owed = undefined
     if (owed === undefined || this.node.view.leaving || this.node.condition !== "up" || this.node.host.holding) return
     const { incarnation } = this.node.view
