@@ -56,6 +56,8 @@ export class Measure {
   #converged: number | undefined
   /** Since when all agree. */
   #agreedSince: number | undefined
+  /** Since when all have the same members. */
+  #settledSince: number | undefined
   #lastVerb = 0
   #nodeMillis = 0
 
@@ -100,6 +102,8 @@ export class Measure {
 
   /** Takes note of when all agree. */
   #look(): void {
+    if (this.opinions.misjudged !== 0 || this.opinions.up === 0) this.#settledSince = undefined
+    else this.#settledSince ??= this.#verbs.now()
     const agreed = this.opinions.wrong === 0 && this.opinions.up > 0
     if (!agreed) this.#agreedSince = undefined
     else if (this.#agreedSince === undefined) {
@@ -226,7 +230,7 @@ export class Measure {
       duration: this.#verbs.now(),
       nodes: this.#machines.map(({ lives, members, opinions }, i): ReportNode => ({
         name: nodes[i]?.name ?? "",
-        old: false,
+        old: lives.at(-1)?.node.kind === "old",
         lives: lives.map(({ end, node, to }) => ({ from: node.startedAt, to, end })),
         opinions,
         members
@@ -236,7 +240,7 @@ export class Measure {
       summary: {
         up: up.length,
         converged: this.#converged,
-        settled: this.#agreedSince === undefined ? undefined : Math.max(0, this.#agreedSince - this.#lastVerb),
+        settled: this.#settledSince === undefined ? undefined : Math.max(0, this.#settledSince - this.#lastVerb),
         disagreements: disagreements(up),
         suspected: spread(killed.flatMap(({ suspected }) => [...suspected.values()])),
         detected: spread(killed.flatMap(({ detected }) => [...detected.values()])),

@@ -41,8 +41,7 @@ export interface ChangeOfMind {
   readonly learned: Learned
 }
 
-const isRight = (up: boolean, opinion: Opinion): boolean =>
-  up ? opinion === Opinion.Alive : opinion !== Opinion.Alive && opinion !== Opinion.Suspect
+const isLive = (opinion: Opinion): boolean => opinion === Opinion.Alive || opinion === Opinion.Suspect
 
 /**
  * Follows a simulation from its beginning. Nodes that are frozen or leave are not
@@ -52,6 +51,8 @@ export class Opinions {
   readonly identities: Array<Identity> = []
   /** How many opinions of nodes that are up are not as it is: 0 when all agree. */
   wrong = 0
+  /** The same but for suspicions: who is suspect still is a member. 0 when all have the same members. */
+  misjudged = 0
   readonly #byId = new Map<NodeId, Identity>()
   /** By index of identity; those that are up. */
   readonly #observers: Array<Observer | undefined> = []
@@ -102,8 +103,12 @@ export class Opinions {
     return node.condition === "up" || node.condition === "killed" || node.condition === "left"
   }
 
-  #mistake(subject: Identity, opinion: Opinion): number {
-    return !this.#isAsked(subject) || isRight(subject.node.condition === "up", opinion) ? 0 : 1
+  /** Adds an opinion to the counts of mistakes, or takes it off by -1. */
+  #count(subject: Identity, opinion: Opinion, sign: 1 | -1): void {
+    if (!this.#isAsked(subject)) return
+    const up = subject.node.condition === "up"
+    if (isLive(opinion) !== up) this.misjudged += sign
+    if (up ? opinion !== Opinion.Alive : isLive(opinion)) this.wrong += sign
   }
 
   #started(node: AnyNode): void {
@@ -178,21 +183,24 @@ export class Opinions {
       row.opinions[subject.index] = after
       subject.held[before] = subject.held[before]! - 1
       subject.held[after] = subject.held[after]! + 1
-      this.wrong += this.#mistake(subject, after) - this.#mistake(subject, before)
+      this.#count(subject, before, -1)
+      this.#count(subject, after, 1)
     }
     for (const listener of this.#listeners) listener({ observer, subject, before, after, learned })
   }
 
   /** Who is up changed, so another thing is right. */
   #recount(): void {
-    let wrong = 0
+    this.wrong = 0
+    this.misjudged = 0
     for (const subject of this.identities) {
       if (!this.#isAsked(subject)) continue
       const { held } = subject
       const live = held[Opinion.Alive]! + held[Opinion.Suspect]!
       const observers = this.#up - (this.#observers[subject.index] === undefined ? 0 : 1)
-      wrong += subject.node.condition === "up" ? observers - held[Opinion.Alive]! : live
+      const up = subject.node.condition === "up"
+      this.wrong += up ? observers - held[Opinion.Alive]! : live
+      this.misjudged += up ? observers - live : live
     }
-    this.wrong = wrong
   }
 }

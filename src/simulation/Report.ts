@@ -56,7 +56,10 @@ export interface SimulationReport {
     readonly up: number
     /** When all nodes that were up first held each other alive and nobody else. */
     readonly converged: number | undefined
-    /** How long after the last verb all agreed for good; `undefined` if they did not at the end. */
+    /**
+     * How long after the last verb all had the same members for good: those that are up and nobody else, a suspect one
+     * being a member still; `undefined` if they did not at the end.
+     */
     readonly settled: number | undefined
     /** Disagreements at the end, a line each. */
     readonly disagreements: ReadonlyArray<string>
