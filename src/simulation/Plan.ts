@@ -520,6 +520,12 @@ const checkConfig = (
       `\`config.network.encryption\`${where} is ${JSON.stringify(encryption)}, and there is no key; set \`encrypt = true\`, which draws one by the seed`
     )
   }
+  if (encrypt && encryption === "off") {
+    refuse(
+      "network.encryption",
+      `\`config.network.encryption\`${where} is "off", and \`encrypt\` is true; leave one of them out`
+    )
+  }
   const resolved = resolve(
     given.filter(({ entry }) => !lacksKey || entry.path !== "network.encryption"),
     problems,

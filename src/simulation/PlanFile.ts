@@ -192,8 +192,8 @@ const messageOf = (path: Path, kind: Finding["kind"], raw: unknown, where: strin
   if (path.length === 0) return `the plan${where} is ${value}; expected an object with \`nodes\` and \`duration_ms\``
   const place = placeOf(path, raw)
   const ofStep = place.step === undefined ? "" : ` of ${Plan.stepName(place.step.index, place.step.kind)}`
-  if (place.step !== undefined && place.key === "") {
-    return `${Plan.stepName(place.step.index, undefined)}${where} is ${value}; expected a table with \`at_ms\` and \`do\``
+  if (place.step !== undefined && !Predicate.isObject(valueAt(raw, path.slice(0, 2)))) {
+    return `${Plan.stepName(place.step.index, undefined)}${where} is ${show(valueAt(raw, path.slice(0, 2)))}; expected a table with \`at_ms\` and \`do\``
   }
   const name = `\`${place.key}\`${ofStep}${where}`
   switch (kind) {
@@ -325,14 +325,11 @@ const tomlLines = (table: object): string =>
     .join("")
 
 const tomlText = ({ config = {}, network = {}, step: steps = [], ...top }: Encoded): string => {
-  const section = (header: string, table: object): ReadonlyArray<string> => {
-    const lines = tomlLines(table)
-    return lines === "" ? [] : [`${header}\n${lines}`]
-  }
+  const section = (header: string, table: object): string => `${header}\n${tomlLines(table)}`
   return [
     tomlLines(top),
-    ...section("[network]", network),
-    ...Object.entries(config).flatMap(([name, table]) => section(`[config.${tomlKey(name)}]`, table)),
-    ...steps.map((step) => `[[step]]\n${tomlLines(step)}`)
+    ...(Object.keys(network).length === 0 ? [] : [section("[network]", network)]),
+    ...Object.entries(config).map(([name, table]) => section(`[config.${tomlKey(name)}]`, table)),
+    ...steps.map((step) => section("[[step]]", step))
   ].join("\n")
 }
