@@ -2,13 +2,14 @@
  * What must hold at every instant of every run, whatever the network does. Each rule
  * is stated here anew and not taken from the code that it watches.
  */
-import { Duration } from "effect"
+import { Context, Duration } from "effect"
 import { Alive, Dead, Suspect } from "../domain/Claim.ts"
 import type * as NodeId from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
 import { AddressStride, Mark, Phase, SelfSlot } from "../membership/MemberTable.ts"
 import type { Transition } from "../membership/ViewObserver.ts"
+import { Transport } from "../transport/Transport.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import { MaxMessage } from "../wire/Header.ts"
 import { Inbound } from "../wire/Inbound.ts"
@@ -45,6 +46,9 @@ const SealLength = 36
 const statusNames: Readonly<Record<number, string>> = { [Alive]: "alive", [Suspect]: "suspect", [Dead]: "dead" }
 
 const claimText = (incarnation: number, status: number): string => `${statusNames[status] ?? status} ${incarnation}`
+
+/** Of two incarnations that are exactly 2^31 apart neither is lower, and the order of merge leaves open which one wins. */
+const isLower = (incarnation: number, than: number): boolean => SerialNumber.compare(incarnation, than) < 0
 
 /** A node that is listed no more though it died, and until when its tombstone may be counted on. */
 interface Buried {
@@ -94,6 +98,8 @@ class Watch {
   /** A claim about the node that it has to beat, and when it heard it by its clock, in ns. */
   #owed: number | undefined
   #owedSince = 0
+  /** Datagrams that the node had dropped by then. */
+  #droppedThen = 0
 
   constructor(node: SimNode, report: Report) {
     this.node = node
@@ -122,7 +128,7 @@ class Watch {
     if (kind === "Joined") {
       const buried = this.#buried.get(id)
       if (buried !== undefined) {
-        const raised = SerialNumber.compare(incarnation, buried.incarnation) > 0
+        const raised = !isLower(incarnation, buried.incarnation) && incarnation !== buried.incarnation
         if (!raised && now < buried.until && table.tombstones.length < this.node.config.limits.tombstones) {
           this.#report(
             this.node,
@@ -144,8 +150,7 @@ class Watch {
           `${id} was told to be ${claimText(held, before)} and is said to have been ${claimText(previousIncarnation, previousStatus)}`
         )
       }
-      const order = SerialNumber.compare(incarnation, held)
-      const lower = order < 0 || (order === 0 && incarnation !== held)
+      const lower = isLower(incarnation, held)
       // An older node suspects without raising the heartbeat, so that a higher one can clear it.
       const heartier = before === Suspect && SerialNumber.compare(table.heartbeat[slot]!, shadow.heartbeat[slot]!) > 0
       if (lower || (incarnation === held && status < before && !heartier)) {
@@ -210,7 +215,14 @@ class Watch {
       if (SerialNumber.compare(cursor.incarnation, this.#owed ?? view.incarnation) < 0) continue
       this.#owed = cursor.incarnation
       this.#owedSince = this.node.clock.nanos
+      this.#droppedThen = this.#dropped
     }
+  }
+
+  /** How many datagrams the node did not look at, since they were too many for example. */
+  get #dropped(): number {
+    const { dropped } = Context.get(this.node.context, Transport).counters
+    return Object.values(dropped).reduce((sum, count) => sum + count, 0)
   }
 
   checkRefuted(): void {
@@ -220,7 +232,7 @@ class Watch {
     this.#owed = undefined
     if (owed === undefined || this.node.view.leaving || this.node.condition !== "up" || this.node.host.holding) return
     const { incarnation } = this.node.view
-    if (SerialNumber.compare(incarnation, owed) > 0) return
+    if (SerialNumber.compare(incarnation, owed) > 0 || this.#dropped > this.#droppedThen) return
     this.#report(this.node, "refutation", `it heard of itself at incarnation ${owed} and still has ${incarnation}`)
   }
 
