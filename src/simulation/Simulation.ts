@@ -336,8 +336,12 @@ const make = Effect.fnUntraced(function* (
         const { condition } = node
         if (condition !== "up") return new WrongCondition({ node: node.name, condition, verb: "stop" })
         did("stop", [node])
-        for (const watcher of watchers) watcher.changed?.(node)
-        return Effect.map(node.control.stop, () => ended(node))
+        return Effect.gen(function* () {
+          const leaving = yield* Effect.forkDetach(node.control.stop, { startImmediately: true })
+          for (const watcher of watchers) watcher.changed?.(node)
+          yield* Fiber.join(leaving)
+          ended(node)
+        })
       }),
     kill: (node) => verb("kill", node, ["up", "frozen", "leaving"], () => kill(node)),
     restart: (node, again = {}) =>
