@@ -12,17 +12,20 @@ const isInstalled = (program: string): boolean =>
     }
   })
 
-// These tests need a real Prometheus, which npm does not bring. Who has none runs the others; where the tests are to be
-// complete, its absence is a failure.
-const withPrometheus =
-  process.env["CI"] === "true" ||
-  process.env["GOSSIP_TEST_PROMETHEUS"] === "1" ||
-  ["prometheus", "promtool"].every(isInstalled)
+// These tests need programs that npm does not bring. Who has none of them runs the others; where the tests are to be
+// complete, their absence is a failure.
+const particular = [
+  { tests: "test/observability/**", wanted: "GOSSIP_TEST_PROMETHEUS", programs: ["prometheus", "promtool"] },
+  { tests: "test/browser/**", wanted: "GOSSIP_TEST_CHROMIUM", programs: ["chromium"] }
+]
+const left = particular.filter(
+  ({ programs, wanted }) => process.env["CI"] !== "true" && process.env[wanted] !== "1" && !programs.every(isInstalled)
+)
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: withPrometheus ? defaultExclude : [...defaultExclude, "test/observability/**"],
+    exclude: [...defaultExclude, ...left.map(({ tests }) => tests)],
     // Threads start faster than processes; two of them suit the smallest machine the tests are meant for.
     pool: "threads",
     maxWorkers: 2,

@@ -1,0 +1,32 @@
+/**
+ * Text for what hardly changes from one sample to the next, a small part as long as what it stands for. The page's
+ * script reads it: see `Script.ts`.
+ */
+
+const runs = <A>(values: Iterable<A>): ReadonlyArray<readonly [value: A, count: number]> => {
+  const found: Array<[A, number]> = []
+  for (const value of values) {
+    const last = found.at(-1)
+    if (last !== undefined && last[0] === value) last[1]++
+    else found.push([value, 1])
+  }
+  return found
+}
+
+/** Each letter and, if it is there more than once in a row, how often: `aaaasd` is `a4sd`. */
+export const letters = (text: string): string =>
+  runs(text)
+    .map(([letter, count]) => (count === 1 ? letter : letter + count))
+    .join("")
+
+/** By how much whole numbers change, from 0 on, and how many there are of each: 5, 5, 5, 4 is `+5x3-1`. */
+export const steps = (values: ReadonlyArray<number>): string => {
+  let before = 0
+  return runs(values)
+    .map(([value, count]) => {
+      const step = value - before
+      before = value
+      return (step < 0 ? "" : "+") + step + (count === 1 ? "" : `x${count}`)
+    })
+    .join("")
+}

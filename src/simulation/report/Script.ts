@@ -1,0 +1,117 @@
+/**
+ * What the page does in a browser: it reads the data, has ECharts draw it, keeps the charts at one stretch of time and
+ * filters the events. It is text here and no module, because the page has to bring it along.
+ */
+import { controls } from "./Controls.ts"
+import { lineCharts } from "./LineCharts.ts"
+import { nodesChart } from "./NodesChart.ts"
+import { picture } from "./Picture.ts"
+
+/** The functions that read what `Runs.ts` writes. */
+export const readers = String.raw`
+/** "a4sd" is "aaaasd". */
+const readLetters = (text) => text.replace(/([^0-9])([0-9]+)/g, (_, letter, count) => letter.repeat(Number(count)))
+
+/** "+5x3-1" is 5, 5, 5, 4. */
+const readSteps = (text) => {
+  const values = []
+  let value = 0
+  for (const [, step, count] of text.matchAll(/([+-][0-9]+)(?:x([0-9]+))?/g)) {
+    value += Number(step)
+    for (let left = Number(count ?? 1); left > 0; left--) values.push(value)
+  }
+  return values
+}
+`.trim()
+
+/** Shows what goes wrong in any script of the page; it comes first. */
+export const watch = String.raw`
+window.addEventListener("error", ({ message }) => {
+  const failure = document.getElementById("failure")
+  failure.append(" " + message)
+  failure.hidden = false
+})
+`.trim()
+
+const beginning = String.raw`
+/** More rows can be looked at in part. */
+const FewRows = 60
+
+const byId = (id) => document.getElementById(id)
+const data = JSON.parse(byId("data").textContent)
+const { crowd, duration, shades, times, traffic } = data
+const rankOf = new Map(shades.map(({ code }, rank) => [code, rank]))
+const nodes = data.nodes.map(({ lives, members, name, old, opinions }) => ({
+  name,
+  old,
+  lives,
+  ranks: Uint8Array.from(readLetters(opinions), (code) => rankOf.get(code)),
+  members: readSteps(members)
+}))
+const end = Math.max(duration, times.at(-1) ?? 0, 1)
+const darkness = matchMedia("(prefers-color-scheme: dark)")
+
+// --- words ---------------------------------------------------------------------------------------
+
+/** What the time axis counts in. */
+const unit =
+  end <= 600_000
+    ? { ms: 1000, name: "s" }
+    : end <= 36_000_000
+      ? { ms: 60_000, name: "min" }
+      : { ms: 3_600_000, name: "h" }
+const seconds = (ms) => Number((ms / 1000).toFixed(3)) + " s"
+const moment = (ms) =>
+  unit.name === "s" ? seconds(ms) : seconds(ms) + " (" + (ms / unit.ms).toFixed(2) + " " + unit.name + ")"
+
+const scaled = (value, suffix) => {
+  for (const [size, prefix] of [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"]
+  ]) {
+    if (value >= size) return Number((value / size).toPrecision(3)) + " " + prefix + suffix
+  }
+  return Number(value.toPrecision(3)) + (suffix === "" ? "" : " " + suffix)
+}
+const shortened = (text, length) => (text.length <= length ? text : text.slice(0, length - 1) + "…")
+
+/** An element; texts in it stay texts whatever is in them. */
+const element = (tag, className, ...children) => {
+  const made = document.createElement(tag)
+  made.className = className
+  made.append(...children)
+  return made
+}
+const swatch = (colour) => {
+  const made = element("span", "swatch")
+  made.style.background = colour
+  return made
+}
+const tip = (title, ...lines) =>
+  element("div", "tip", element("b", "", title), ...lines.map((line) => element("div", "", ...line)))
+
+// --- what happened -------------------------------------------------------------------------------
+
+const eventRows = [...byId("events").tBodies[0].rows].map((row) => ({
+  row,
+  at: Number(row.dataset.at),
+  kind: row.className,
+  text: row.cells[2].textContent
+}))
+
+/** Verbs of one moment are one mark. */
+const moments = []
+for (const { at, kind, text } of eventRows) {
+  if (kind !== "verb") continue
+  if (moments.at(-1)?.at === at) moments.at(-1).texts.push(text)
+  else moments.push({ at, texts: [text] })
+}
+const momentLabel = ({ texts }) =>
+  [...Map.groupBy(texts, (text) => text.split(" ", 1)[0])]
+    .map(([verb, those]) => (those.length > 1 ? verb + " ×" + those.length : those[0].length <= 14 ? those[0] : verb))
+    .join(", ")
+`.trim()
+
+/** Everything else; it comes last, after the data and ECharts. Its parts share one scope. */
+export const script = [readers, beginning, picture, nodesChart, lineCharts, controls].join("\n\n")
