@@ -4,15 +4,15 @@ import type { SimulationReport, Spread } from "./Report.ts"
 /** Disagreements that are named. */
 const Named = 3
 
-const round = (value: number, digits: number): string => String(Number(value.toPrecision(digits)))
+/** Three digits, or all of a whole number that has more. */
+const short = (value: number): string => String(value < 999.5 ? Number(value.toPrecision(3)) : Math.round(value))
 
 /** A time in ms, for people. */
-export const timeText = (ms: number): string =>
-  ms < 1000 ? `${round(ms, 3)} ms` : `${round(ms / 1000, Math.max(3, Math.floor(Math.log10(ms)) + 1))} s`
+export const timeText = (ms: number): string => (ms < 999.5 ? `${short(ms)} ms` : `${Number((ms / 1000).toFixed(3))} s`)
 
 const sizeText = (bytes: number): string => {
-  if (bytes < 1000) return `${round(bytes, 3)} B`
-  return bytes < 1_000_000 ? `${round(bytes / 1000, 3)} kB` : `${round(bytes / 1_000_000, 3)} MB`
+  if (bytes < 999.5) return `${short(bytes)} B`
+  return bytes < 999_500 ? `${short(bytes / 1000)} kB` : `${short(bytes / 1_000_000)} MB`
 }
 
 const spreadText = (spread: Spread | undefined): string =>
@@ -52,7 +52,7 @@ export const summaryRows = ({
     ["deaths undetected", String(summary.undetected)],
     ["false suspicions", String(summary.falseSuspicions)],
     ["false deaths", String(summary.falseDeaths)],
-    ["datagrams", `${round(summary.datagramsPerNodeSecond, 3)} per node and second`],
+    ["datagrams", `${short(summary.datagramsPerNodeSecond)} per node and second`],
     ["bytes", `${sizeText(summary.bytesPerNodeSecond)} per node and second`],
     ["dropped", dropped.length === 0 ? "none" : dropped.join(", ")],
     ["events", String(summary.events)],
