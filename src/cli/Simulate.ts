@@ -1,9 +1,12 @@
 /** What `gossip sim` does. It is loaded when it is asked for: no other command needs the simulator. */
-import { Clock, Console, Duration, Effect, Option } from "effect"
+import { Clock, Console, Duration, Effect, FileSystem, Option, Stdio } from "effect"
+import * as ReportAssets from "../node/ReportAssets.ts"
 import type { InvariantBroken } from "../simulation/Errors.ts"
 import type * as Plan from "../simulation/Plan.ts"
 import * as PlanFile from "../simulation/PlanFile.ts"
 import * as PlanRunner from "../simulation/PlanRunner.ts"
+import type { SimulationReport } from "../simulation/Report.ts"
+import { reportPage } from "../simulation/ReportPage.ts"
 import { lines, summaryRows, timeText } from "../simulation/SummaryTable.ts"
 import { Host } from "./Host.ts"
 import * as NodeFlags from "./NodeFlags.ts"
@@ -13,6 +16,7 @@ import * as TraceFile from "./TraceFile.ts"
 
 /** What is asked for, by the names of flags. */
 export interface Flags extends SimPlan.Flags {
+  readonly report: Option.Option<string>
   readonly trace: Option.Option<string>
   readonly json: boolean
   readonly printPlan: Option.Option<PlanFile.Format>
@@ -26,11 +30,13 @@ export const simulate = Effect.fnUntraced(function* (flags: Flags) {
     const text = yield* Effect.fromResult(PlanFile.format(plan, flags.printPlan.value))
     return yield* Console.log(text.trimEnd())
   }
+  const writePage = yield* Effect.transposeOption(Option.map(flags.report, pageWriter))
   const { unfinished } = yield* Host
   yield* unfinished
   const began = yield* Clock.currentTimeMillis
   const { broken, report } = yield* run(plan, flags)
   const spent = (yield* Clock.currentTimeMillis) - began
+  if (Option.isSome(writePage)) yield* writePage.value(report)
   if (flags.json) {
     yield* Console.log(JSON.stringify(broken === undefined ? report : { ...report, broken: { ...broken } }, null, 2))
   } else {
@@ -48,6 +54,24 @@ const run = (plan: Plan.Plan, flags: Flags) =>
       onSome: (path) => TraceFile.during(path, (trace) => PlanRunner.run(plan, { ...options, trace }))
     })
   })
+
+/** What writes the page, once it is known that it can: that must not come out only after a long simulation. */
+const pageWriter = Effect.fnUntraced(function* (path: string) {
+  const files = yield* FileSystem.FileSystem
+  const { args } = yield* Stdio.Stdio
+  const script = yield* ReportAssets.echarts
+  yield* Effect.scoped(Effect.mapError(files.open(path, { flag: "a" }), TraceFile.unwritable(path)))
+  const command = commandText(yield* args)
+  return (report: SimulationReport) =>
+    Effect.mapError(
+      files.writeFileString(path, reportPage(report, { rows: summaryRows(report), script, command })),
+      TraceFile.unwritable(path)
+    )
+})
+
+/** What was typed, as a shell takes it again. */
+const commandText = (args: ReadonlyArray<string>): string =>
+  ["gossip", ...args].map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`)).join(" ")
 
 /** Whether that which was recorded came about again. */
 const recordingRows = (
@@ -79,6 +103,7 @@ const wallRow = (virtual: number, spent: number): readonly [string, string] => {
 export const errorText = (error: Effect.Error<ReturnType<typeof simulate>>): string => {
   switch (error._tag) {
     case "PlanError":
+    case "ReportAssetError":
     case "InvariantBroken":
     case "TimeStandsStill":
     case "UnwritableFile":

@@ -36,6 +36,7 @@ const flags = {
     Flag.withDefault(false)
   ),
   config: file("config", "TOML file with the configuration of all nodes, as for gossip run."),
+  report: file("report", "Write a page that shows what happened to this file."),
   trace: file("trace", "Write every event to this file, as lines of JSON."),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print the whole report as JSON."), Flag.withDefault(false)),
   printPlan: Flag.Literals("print-plan", ["toml", "json"]).pipe(
