@@ -23,7 +23,8 @@ const belowNode = layer(["admin", "simulation"], belowFaces)
 const belowCli = layer(["node"], belowNode)
 layer(["cli"], belowCli)
 
-const publicApi = "src/index.ts"
+const entries: ReadonlyArray<string> = ["src/index.ts", "src/testing.ts"]
+const isEntry = (file: string): boolean => entries.includes(file)
 const entry = "src/node/main.ts"
 
 // Packages that only some folders may import; `effect` is for all, and everything else for none.
@@ -40,7 +41,7 @@ const forbiddenNames = /^(utils?|helpers?|common|types)$/i
 const shellModules = new Set(["Layer", "Stream", "Scope", "Fiber", "Context", "Clock", "Random", "*"])
 const plainValues = new Set(["succeed", "fail", "fromResult", "fromOption"])
 // Here files only put shells together, and need not name any of these modules to do so.
-const composition = /^src\/(index\.ts|node\/|cli\/)/
+const composition = /^src\/(index\.ts|testing\.ts|node\/|cli\/)/
 
 const leavesTheRuntime = new Set([
   "promise",
@@ -196,7 +197,7 @@ const brokenByPath = (file: string): ReadonlyArray<string> => {
     return forbidden.map((name) => `nothing is called "${name}": a name says what a thing is`)
   }
   if (folder === undefined) {
-    return file === publicApi ? [] : [`only ${publicApi} lies outside the component folders`]
+    return isEntry(file) ? [] : [`only ${entries.join(" and ")} lie outside the component folders`]
   }
   return layers.has(folder) ? [] : [`folder "${folder}" has no place in the layers`]
 }
@@ -220,14 +221,14 @@ const brokenByImport = (
   }
 
   const target = posix.join(posix.dirname(file), found.specifier)
-  if (target === publicApi) return [`nothing imports ${publicApi}`]
+  if (isEntry(target)) return [`nothing imports ${target}`]
   const targetFolder = folderOf(target)
   if (targetFolder === undefined || !target.startsWith("src/")) return [`${target} is not in a component folder`]
 
   const broken: Array<string> = []
   const allowed =
     targetFolder === folder ||
-    (file === publicApi && targetFolder !== "node" && targetFolder !== "cli") ||
+    (isEntry(file) && targetFolder !== "node" && targetFolder !== "cli") ||
     (file === entry && targetFolder === "cli") ||
     (folder !== undefined && layers.get(folder)?.includes(targetFolder) === true)
   if (!allowed) broken.push(`${folder ?? file} does not import ${targetFolder}`)

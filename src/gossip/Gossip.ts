@@ -64,10 +64,12 @@ export class Gossip extends Context.Service<
 
       view.observe({
         transition: ({ kind, now, previousStatus, slot }) => {
+          // One that is back may have been dead for so long that its tombstone is gone, and only the heal list knows.
+          const wasDead = previousStatus === Claim.Dead || healList.has(view.idOf(slot))
           if (kind === "Died") {
             healList.add(view.idOf(slot), looseClaim(table, slot), now, !messenger.isUnproved(slot))
           } else if (kind === "Left" || table.isLive(slot)) healList.remove(view.idOf(slot))
-          const revived = (kind === "Recovered" || kind === "Joined") && previousStatus === Claim.Dead
+          const revived = (kind === "Recovered" || kind === "Joined") && wasDead
           // A node of the older implementation may hold us dead and cannot say so well.
           if (!revived || table.level[slot] !== 0 || now - raisedAt < RaiseInterval || view.leaving) return
           raisedAt = now

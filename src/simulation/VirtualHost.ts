@@ -132,6 +132,8 @@ export class VirtualHost implements Host {
   attached = true
   egressHop: Hop | undefined
   ingressHop: Hop | undefined
+  /** The datagrams that come last so far as is known, all at one time, in ms. */
+  arriving: { readonly at: number; readonly flights: Array<Flight> } | undefined
   /** The links to others that have the default conditions and a bandwidth of their own. */
   readonly lines = new Map<VirtualHost, Hop>()
   readonly #wire: Wire

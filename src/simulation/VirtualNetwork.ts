@@ -311,12 +311,30 @@ export class VirtualNetwork {
         if (delay === 0) return this.#enter(out, Stage.Link)
         return this.#agenda.at(this.#agenda.now() + delay, () => this.#enter(out, Stage.Link))
       case Stage.Link:
-        // Even without a delay: nobody is handed a datagram on the sender's stack.
-        return this.#agenda.at(this.#agenda.now() + delay, () => this.#enter(out, Stage.Ingress))
+        return this.#arrive(out, this.#agenda.now() + delay)
       default:
         if (delay === 0) return this.#enter(out, Stage.Host)
         return this.#agenda.at(this.#agenda.now() + delay, () => this.#enter(out, Stage.Host))
     }
+  }
+
+  /**
+   * Has a datagram come to its receiver at a time, even if that is now: nobody is handed one on the sender's stack. What
+   * comes to one host at one instant comes together, which spares a large cluster most of its wake-ups.
+   */
+  #arrive(flight: Flight, at: number): void {
+    const { receiver } = flight
+    if (receiver === undefined) return
+    if (receiver.arriving?.at === at) {
+      receiver.arriving.flights.push(flight)
+      return
+    }
+    const arriving = { at, flights: [flight] }
+    receiver.arriving = arriving
+    this.#agenda.at(at, () => {
+      if (receiver.arriving === arriving) receiver.arriving = undefined
+      for (const flight of arriving.flights) this.#enter(flight, Stage.Ingress)
+    })
   }
 
   #corrupted(flight: Flight): Flight {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { Membership } from "../../src/index.ts"
-import { Simulation, type SimNode } from "../../src/simulation/index.ts"
+import { Simulation, type SimNode } from "../../src/testing.ts"
 
 // --- README ---
 /** The alive member with the lowest id leads. */

@@ -1,0 +1,27 @@
+/**
+ * Real nodes in virtual time, for tests: of this library, and of services that are
+ * built on it.
+ *
+ * `Simulation.run` runs a scenario; the service `Simulation` inside it has the verbs
+ * and the waiters. One seed gives one history, in every process and on every day.
+ */
+export { disagreements } from "./simulation/Agreement.ts"
+export * as Conditions from "./simulation/Conditions.ts"
+export * as Distribution from "./simulation/Distribution.ts"
+export { InvariantBroken, NotInTime, TimeStandsStill, WrongCondition } from "./simulation/Errors.ts"
+export { type InvariantName, invariants } from "./simulation/Invariants.ts"
+export type { MachineServices } from "./simulation/Machine.ts"
+export { Measure } from "./simulation/Measure.ts"
+export type { Control, Known, Learned, NodeBase, RestartOptions, StartFailure } from "./simulation/NodeBase.ts"
+export type { OldSimNode } from "./simulation/OldSimNode.ts"
+export * as Opinions from "./simulation/Opinions.ts"
+export type { DropReason, Endpoint, Observer, Packet } from "./simulation/Packet.ts"
+export * as Plan from "./simulation/Plan.ts"
+export * as PlanRunner from "./simulation/PlanRunner.ts"
+export { Recorder } from "./simulation/Recorder.ts"
+export type { SimulationReport } from "./simulation/Report.ts"
+export type { AnyNode, NodeLayer, NodeServices, SimNode } from "./simulation/SimNode.ts"
+export { Simulation, type SimulationOptions } from "./simulation/Simulation.ts"
+export { TraceHash, type TraceRecord } from "./simulation/Trace.ts"
+export type { Condition, Journey, StartOptions, Verbs, Watcher } from "./simulation/Verbs.ts"
+export { VirtualNetwork } from "./simulation/VirtualNetwork.ts"
