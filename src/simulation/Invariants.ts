@@ -191,7 +191,9 @@ class Watch {
     const { table } = this.node.view
     const incarnation = table.incarnation[SelfSlot]!
     const heartbeat = table.heartbeat[SelfSlot]!
-    if (SerialNumber.compare(incarnation, this.#ownIncarnation) < 0) {
+    // A claim that is half the way round is refuted too, and what beats it is just beyond.
+    const wrapped = incarnation === SerialNumber.add(this.#ownIncarnation, 0x80000001)
+    if (isLower(incarnation, this.#ownIncarnation) && !wrapped) {
       this.#report(this.node, "own-incarnation", `its incarnation fell from ${this.#ownIncarnation} to ${incarnation}`)
     } else if (SerialNumber.compare(heartbeat, this.#ownHeartbeat) < 0) {
       this.#report(this.node, "own-incarnation", `its heartbeat fell from ${this.#ownHeartbeat} to ${heartbeat}`)
