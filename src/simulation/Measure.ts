@@ -202,13 +202,14 @@ export class Measure {
     const identity = this.opinions.identity(node.id)
     if (identity === undefined) return "."
     const { held } = identity
-    const observers = this.opinions.up - (node.condition === "up" ? 1 : 0)
-    const dead = held[Opinion.Dead]!
-    const left = held[Opinion.Left]!
-    if (observers > 0 && dead + left === observers) return left > 0 ? "L" : "D"
-    if (dead + left > 0) return "d"
-    if (held[Opinion.Suspect]! > 0) return "s"
     const alive = held[Opinion.Alive]!
+    const suspect = held[Opinion.Suspect]!
+    const gone = held[Opinion.Dead]! + held[Opinion.Left]!
+    // Who came later never hears of one that is gone, and does not hold it to be anything.
+    if (gone > 0 && alive + suspect === 0) return held[Opinion.Left]! > 0 ? "L" : "D"
+    if (gone > 0) return "d"
+    if (suspect > 0) return "s"
+    const observers = this.opinions.up - (node.condition === "up" ? 1 : 0)
     if (alive === observers) return "a"
     return alive > 0 ? "j" : "."
   }

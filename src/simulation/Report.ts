@@ -3,7 +3,7 @@
 /**
  * What the cluster thought of a node when a sample was taken, as one letter:
  * `.` nobody knows it, `j` some know it, `a` all hold it alive, `s` some suspect it,
- * `d` some hold it dead, `D` all do, `L` all know that it left.
+ * `d` some hold it dead, `D` all who know it do, `L` some of these that it left.
  */
 export type OpinionCode = "." | "j" | "a" | "s" | "d" | "D" | "L"
 
