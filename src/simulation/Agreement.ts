@@ -1,11 +1,11 @@
 /** Whether nodes are of one mind. */
-import type { AnyNode } from "./SimNode.ts"
+import type { NodeBase } from "./NodeBase.ts"
 
 /** Disagreements that are told. */
 const ToldAtMost = 10
 
 /** What it takes of a node to tell its mind. */
-export type Mind = Pick<AnyNode, "name" | "id" | "knows" | "live">
+export type Mind = Pick<NodeBase, "name" | "id" | "knows" | "live">
 
 /** What keeps nodes from being of one mind, a line each; empty if nothing does. */
 export const disagreements = (nodes: ReadonlyArray<Mind>, most = ToldAtMost): ReadonlyArray<string> => {

@@ -27,7 +27,7 @@ const SweepFrom = 1024
  * Tasks and events of one instant, beyond which fibers are taken to wake each other for ever. A node takes less than
  * ten to start.
  */
-const Patience = 2_000_000
+const Patience = 1_000_000
 
 /** Why `Timeline.run` returned. */
 export type Pause =

@@ -256,6 +256,8 @@ describe("Timeline", () => {
     expect([timeline.run(1, () => done), timeline.now]).toEqual(["done", 2])
     expect([timeline.run(5, () => done), timeline.now]).toEqual(["done", 2])
     expect([timeline.run(5, never), timeline.now]).toEqual(["outside", 3])
+    // Who is done need not wait for the outside.
+    expect(timeline.run(5, () => done)).toBe("done")
     let ran = false
     timeline.tasks.scheduleTask(() => (ran = true), 0)
     expect([timeline.run(5, never), timeline.now, ran]).toEqual(["outside", 3, true])
