@@ -129,7 +129,7 @@ class Watch {
       const buried = this.#buried.get(id)
       if (buried !== undefined) {
         const raised = !isLower(incarnation, buried.incarnation) && incarnation !== buried.incarnation
-        if (!raised && now < buried.until && table.tombstones.length < this.node.config.limits.tombstones) {
+        if (!raised && now < buried.until) {
           this.#report(
             this.node,
             "no-revival",
@@ -177,9 +177,11 @@ class Watch {
   }
 
   #forgotten(slot: number): void {
-    const { view } = this.node
+    const { config, view } = this.node
     this.#shadow.reserve(slot)
     this.#shadow.listed[slot] = 0
+    // One tombstone has to go now, of which only the node knows that it is the oldest.
+    if (view.table.tombstones.length > config.limits.tombstones) this.#buried.clear()
     const now = this.node.clock.nanos / NanosPerMilli
     this.#buried.set(view.idOf(slot), {
       incarnation: view.table.incarnation[slot]!,
