@@ -181,7 +181,6 @@ const problemsOf = (found: ReadonlyArray<Finding>, raw: unknown, where: string):
   for (const { kind, path } of found) {
     const own = named(path)
     const key = own.map(String).join(".")
-    if (problems.has(key)) continue
     problems.set(key, { key, message: messageOf(own, kind, raw, where) })
   }
   return [...problems.values()]

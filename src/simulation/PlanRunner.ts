@@ -506,8 +506,8 @@ class History {
       const names = new Set(nodes.map(({ name }) => name))
       const after = nanosOf(step.after)
       const unobserve = network.observe({
-        sent: ({ destination, forged, from, payload, source }) => {
-          if (forged || !names.has(from)) return
+        sent: ({ destination, from, payload, source }) => {
+          if (!names.has(from)) return
           timeline.at(timeline.now + after, () => {
             network.inject(payload, `${source.host}:${source.port}`, `${destination.host}:${destination.port}`)
           })
@@ -629,13 +629,11 @@ class Ways {
 
   change(places: ReadonlyArray<Place>, change: Change): () => void {
     const undos = places.map((place) => {
-      // An object of its own, by which it is found again.
-      const own = { ...change }
       const changes = this.#changesOf(place)
-      changes.push(own)
+      changes.push(change)
       this.#refresh(place)
       return () => {
-        changes.splice(changes.indexOf(own), 1)
+        changes.splice(changes.indexOf(change), 1)
         this.#refresh(place)
       }
     })

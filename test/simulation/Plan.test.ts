@@ -68,6 +68,23 @@ describe("a plan's schema", () => {
     expect(decode({ nodes: 10, duration_ms: 10_000 })).toEqual(ten)
   })
 
+  it("has conditions in the units of the network", () => {
+    const all = {
+      latency: Duration.seconds(1),
+      jitter: Duration.micros(1500n),
+      loss: 0.1,
+      duplicate: 0.2,
+      corrupt: 0.3,
+      reorder: 0.4,
+      reorderBy: Duration.millis(7),
+      bandwidth: 1000,
+      queue: 0,
+      mtu: 500
+    }
+    expect(Plan.conditionsOf(all)).toEqual({ ...all, latency: 1000, jitter: 1.5, reorderBy: 7 })
+    expect(Plan.conditionsOf({})).toEqual({})
+  })
+
   it("knows the keys of files", () => {
     expect(Plan.planKeys).toEqual([
       "nodes",
@@ -248,6 +265,7 @@ describe("the configuration in a plan", () => {
     expect(key(ten)).toEqual([undefined, "off"])
     expect(key(encrypted)).toEqual(key(encrypted))
     expect(key(encrypted)).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), "required"])
+    expect(new Set(String(key(encrypted)[0]).match(/.{16}/g)).size).toBe(4)
     expect(key({ ...encrypted, seed: 2 })[0]).not.toBe(key(encrypted)[0])
     expect(key({ ...encrypted, config: { network: { encryption: "accept" } } })[1]).toBe("accept")
   })

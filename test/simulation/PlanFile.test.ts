@@ -105,9 +105,10 @@ describe("a plan as a file", () => {
         ""
       ].join("\n")
     )
-    expect(Toml.parse(Result.getOrThrow(PlanFile.format({ ...plan, seed: 1e300 }, "toml")))).toMatchObject({
-      success: { seed: 1e300 }
-    })
+    for (const seed of [2 ** 53, 1e20, 1e300, -1e20]) {
+      const text = Result.getOrThrow(PlanFile.format({ ...plan, seed }, "toml"))
+      expect(Toml.parse(text)).toMatchObject({ success: { seed } })
+    }
   })
 
   it("is not written if it is no plan", () => {
