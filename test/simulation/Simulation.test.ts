@@ -1,0 +1,635 @@
+import { spawn } from "node:child_process"
+import { setFlagsFromString } from "node:v8"
+import { fileURLToPath } from "node:url"
+import { runInNewContext } from "node:vm"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Layer, Random, Schedule } from "effect"
+import { TestClock } from "effect/testing"
+import { Cluster } from "../../src/cluster/Cluster.ts"
+import { Membership } from "../../src/membership/Membership.ts"
+import type { NotInTime, WrongCondition } from "../../src/simulation/Errors.ts"
+import { Simulation } from "../../src/simulation/Simulation.ts"
+import { Beginning } from "../../src/simulation/VirtualClock.ts"
+import { history, unrelated } from "./history.ts"
+
+/** Takes real time. */
+const really = (ms: number) => Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, ms)))
+
+/** The simulation as a scenario sees it. */
+const simulate = <A, E, R>(
+  scenario: (simulation: Simulation["Service"]) => Effect.Effect<A, E, R>,
+  options: Parameters<typeof Simulation.run>[1] = {}
+) => Simulation.run(Effect.flatMap(Simulation, scenario), options)
+
+/** What runs on a node beside it: it tells when it begins and ends, and has a name. */
+class Guest extends Context.Service<Guest, { readonly name: string; readonly fiber: Fiber.Fiber<never> }>()(
+  "test/simulation/Guest"
+) {
+  static readonly layer = (name: string, notes: Array<string>, goodbye: Effect.Effect<void> = Effect.void) =>
+    Layer.effect(
+      Guest,
+      Effect.gen(function* () {
+        const { id } = yield* Cluster
+        const clock = yield* Clock.Clock
+        const note = (what: string) =>
+          Effect.sync(
+            () => void notes.push(`${name} of ${id} ${what} at ${Number(clock.monotonicTimeNanosUnsafe()) / 1e6}`)
+          )
+        yield* note("begins")
+        yield* Effect.addFinalizer(() => Effect.andThen(goodbye, note("ends")))
+        return { name, fiber: yield* Effect.forkScoped(Effect.never) }
+      })
+    )
+}
+
+describe("Simulation.run", () => {
+  it.effect("gives what the scenario gives: success, failure, defect and interruption", () =>
+    Effect.gen(function* () {
+      const exit = <A, E>(scenario: Effect.Effect<A, E>) => Effect.exit(Simulation.run(scenario))
+      assert.deepStrictEqual(yield* exit(Effect.succeed(3)), Exit.succeed(3))
+      assert.deepStrictEqual(yield* exit(Effect.as(Effect.sleep("1 hour"), "later")), Exit.succeed("later"))
+      assert.deepStrictEqual(yield* exit(Effect.fail("failure")), Exit.fail("failure"))
+      assert.deepStrictEqual(yield* exit(Effect.andThen(Effect.sleep(1), Effect.die("defect"))), Exit.die("defect"))
+      const interrupted = yield* exit(Effect.andThen(Effect.sleep(1), Effect.interrupt))
+      assert.isTrue(Exit.isFailure(interrupted) && Cause.hasInterruptsOnly(interrupted.cause))
+    })
+  )
+
+  it.effect("is in virtual time, whatever clock is around it", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("5 minutes")
+      const times = yield* simulate((simulation) =>
+        Effect.gen(function* () {
+          const times: Array<number> = []
+          const note = Effect.map(Clock.currentTimeMillis, (now) => times.push(now - Beginning))
+          yield* note
+          yield* Effect.sleep("3 days")
+          yield* note
+          yield* Effect.ignore(Effect.timeout(Effect.never, "1 second"))
+          yield* note
+          yield* Effect.repeat(note, { schedule: Schedule.spaced("10 millis"), times: 2 })
+          assert.strictEqual(simulation.now(), times.at(-1))
+          return times
+        })
+      )
+      const later = 3 * 86_400_000 + 1000
+      assert.deepStrictEqual(times, [0, later - 1000, later, later, later + 10, later + 20])
+      // That around it did not move.
+      assert.strictEqual(yield* Clock.currentTimeMillis, 300_000)
+    })
+  )
+
+  it.effect("leaves nothing to chance but the seed", () =>
+    Effect.gen(function* () {
+      const drawn = (seed?: number | string) =>
+        simulate(
+          ({ restart, start }) =>
+            Effect.gen(function* () {
+              const [one, other] = yield* start(2)
+              const numbers = [yield* Random.next, yield* Random.next]
+              for (const node of [one, other, yield* restart(one)]) numbers.push(yield* node.run(Random.next))
+              return numbers
+            }),
+          seed === undefined ? {} : { seed }
+        )
+      const usual = yield* drawn()
+      assert.strictEqual(new Set(usual).size, 5)
+      assert.deepStrictEqual(yield* Random.withSeed(drawn(), "around it"), usual)
+      assert.deepStrictEqual(yield* drawn(1), usual)
+      assert.deepStrictEqual(yield* drawn("1"), usual)
+      const other = yield* drawn(2)
+      for (const [i, number] of usual.entries()) assert.notStrictEqual(other[i], number)
+    })
+  )
+
+  it.effect("has the services that are around it", () =>
+    Effect.gen(function* () {
+      class Fixture extends Context.Service<Fixture, string>()("test/simulation/Fixture") {}
+      const found = yield* simulate((simulation) =>
+        Effect.gen(function* () {
+          const [node] = yield* simulation.start(1)
+          return [yield* Fixture, yield* node.run(Fixture)]
+        })
+      ).pipe(Effect.provideService(Fixture, "around"))
+      assert.deepStrictEqual(found, ["around", "around"])
+    })
+  )
+
+  it.live("ends when it is interrupted, and what it acquired is released in virtual time", () =>
+    Effect.gen(function* () {
+      const notes: Array<string> = []
+      const exit = yield* simulate((simulation) =>
+        Effect.gen(function* () {
+          yield* simulation.startWith(Guest.layer("guest", notes), 1)
+          yield* Effect.addFinalizer(() =>
+            Effect.gen(function* () {
+              const before = simulation.now()
+              yield* Effect.sleep("3 seconds")
+              notes.push(`released after ${simulation.now() - before}`)
+            })
+          )
+          // Never idle, and never at an end.
+          yield* Effect.forever(Effect.sleep(1))
+        }).pipe(Effect.scoped)
+      ).pipe(Effect.timeout(20), Effect.exit)
+      assert.isTrue(Exit.isFailure(exit))
+      assert.strictEqual(notes[1], "released after 3000")
+      assert.match(String(notes[2]), /^guest of 1 ends at /)
+    })
+  )
+
+  it.live("ends when it is interrupted while it waits for the world outside", () =>
+    Effect.gen(function* () {
+      let released = false
+      const waiting = yield* simulate(({ outside }) =>
+        Effect.ensuring(
+          outside(Effect.never),
+          Effect.andThen(
+            Effect.sleep(5),
+            Effect.sync(() => (released = true))
+          )
+        )
+      ).pipe(Effect.forkChild({ startImmediately: true }))
+      yield* really(5)
+      yield* Fiber.interrupt(waiting)
+      assert.isTrue(released)
+    })
+  )
+
+  it.effect("fails when fibers wake each other for ever, yielding or sleeping for no time", () =>
+    Effect.gen(function* () {
+      for (const endless of [Effect.yieldNow, Effect.sleep(0)]) {
+        const error = yield* simulate(() =>
+          Effect.gen(function* () {
+            yield* Effect.sleep("2 seconds")
+            yield* Effect.forkChild(Effect.forever(endless, { disableYield: true }))
+            yield* Effect.sleep("1 minute")
+          })
+        ).pipe(Effect.flip)
+        assert.strictEqual(
+          error.message,
+          "virtual time stands still at 2 s: fibers wake each other for ever without sleeping"
+        )
+      }
+    })
+  )
+
+  it.live("does real work, in virtual time that goes on or stands still meanwhile", () =>
+    Effect.gen(function* () {
+      const passed = yield* simulate(({ now, outside, start }) =>
+        Effect.gen(function* () {
+          yield* start(2)
+          yield* Effect.sleep(500)
+          yield* outside(Effect.all([really(3), really(1)], { concurrency: "unbounded" }))
+          // It goes on where it waited, not when others did something in between.
+          assert.strictEqual(now(), 500)
+          yield* Effect.all([outside(really(3)), outside(really(1)), outside(really(2))], { concurrency: "unbounded" })
+          assert.strictEqual(now(), 500)
+          const forked = yield* Effect.andThen(really(1), Effect.forkChild(Effect.succeed(now())))
+          yield* really(3)
+          const before = yield* Fiber.join(forked)
+          yield* Effect.sleep(1)
+          return now() - before
+        })
+      )
+      assert.isAtLeast(passed, 1)
+    })
+  )
+
+  it.live("runs beside others of its kind, and in another, without being influenced", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* history(1), yield* history(2)]
+      assert.notStrictEqual(first, second)
+      const inside = simulate(({ now, start }) =>
+        Effect.gen(function* () {
+          yield* start(2)
+          yield* Effect.sleep("10 seconds")
+          const hash = yield* history(2)
+          assert.strictEqual(now(), 10_000)
+          return hash
+        })
+      )
+      const together = yield* Effect.all([history(1, really(3)), unrelated, inside], { concurrency: "unbounded" })
+      assert.deepStrictEqual(together, [first, undefined, second])
+    })
+  )
+
+  it.live("makes the same history in every process", () =>
+    Effect.gen(function* () {
+      const program = fileURLToPath(new URL("history.ts", import.meta.url))
+      const printed = (
+        options: ReadonlyArray<string>,
+        args: ReadonlyArray<string>,
+        env: Readonly<Record<string, string>>
+      ) =>
+        Effect.callback<string>((resume) => {
+          const child = spawn(process.execPath, [...options, program, ...args], {
+            env: { PATH: process.env["PATH"], ...env },
+            stdio: ["ignore", "pipe", "inherit"]
+          })
+          let out = ""
+          child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text))
+          child.on("close", () => resume(Effect.succeed(out.trim())))
+          return Effect.sync(() => child.kill("SIGKILL"))
+        })
+      const [here, plain, other] = yield* Effect.all(
+        [
+          history(7, really(1)),
+          printed([], ["7"], { TZ: "UTC" }),
+          printed(["--max-semi-space-size=1", "--stack-size=700"], ["7", "unrelated"], {
+            TZ: "Asia/Kathmandu",
+            LANG: "tr_TR.UTF-8"
+          })
+        ],
+        { concurrency: "unbounded" }
+      )
+      assert.match(here, /^[0-9a-f]{16}$/)
+      assert.strictEqual(plain, here)
+      assert.strictEqual(other, here)
+    })
+  )
+
+  it.live("leaves nothing behind: no timers, and no memory after many runs", () =>
+    Effect.gen(function* () {
+      setFlagsFromString("--expose-gc")
+      const collect: () => void = runInNewContext("gc")
+      const resources = () =>
+        process.getActiveResourcesInfo().filter((name) => name === "Timeout" || name === "Immediate")
+      const before = resources()
+      const timelines: Array<WeakRef<object>> = []
+      for (let run = 0; run < 50; run++) {
+        yield* simulate(({ network, now, outside, start, startWith, timeline }) =>
+          Effect.gen(function* () {
+            timelines.push(new WeakRef(timeline))
+            yield* start(2)
+            yield* startWith(Guest.layer("guest", []), 1)
+            network.defaults.loss = 0.1
+            yield* Effect.forkDetach(Effect.forever(Effect.sleep(7)))
+            yield* Effect.forkDetach(Effect.never)
+            if (run % 10 === 0) yield* outside(really(1))
+            yield* Effect.sleep(200)
+            return now()
+          })
+        ).pipe(Effect.exit)
+      }
+      assert.isAtMost(resources().length, before.length)
+      yield* really(1)
+      collect()
+      // The last one may still be on the stack.
+      assert.isAtMost(timelines.filter((ref) => ref.deref() !== undefined).length, 1)
+      assert.strictEqual(timelines.length, 50)
+    })
+  )
+})
+
+describe("what a scenario waits for", () => {
+  it.effect("is looked at every 10 ms, and when the time is over, and is told when it did not come about", () =>
+    Effect.gen(function* () {
+      yield* simulate(({ now, until }) =>
+        Effect.gen(function* () {
+          const looks: Array<number> = []
+          const look = (holds: (now: number) => boolean) => () => {
+            looks.push(now())
+            return holds(now())
+          }
+          yield* until(
+            "now",
+            look(() => true),
+            "1 second"
+          )
+          yield* until(
+            "half past",
+            look((now) => now >= 25),
+            "1 second"
+          )
+          assert.deepStrictEqual(looks, [0, 0, 10, 20, 30])
+          const error: NotInTime = yield* Effect.flip(
+            until(
+              "a miracle",
+              look(() => false),
+              "30 millis"
+            )
+          )
+          assert.deepStrictEqual(looks.slice(5), [30, 40, 50, 60])
+          assert.strictEqual(error.message, "not within 0.03 s, at 0.06 s: a miracle")
+          assert.deepStrictEqual([error._tag, error.at, Duration.toMillis(error.within)], ["NotInTime", 60, 30])
+          yield* Effect.flip(until("at once", () => false, 0))
+          assert.strictEqual(now(), 60)
+          assert.strictEqual(yield* Effect.flip(until("an effect", Effect.fail("failed"), 5)), "failed")
+          yield* until("an effect", Effect.as(Effect.sleep(100), true), "1 milli")
+          assert.strictEqual(now(), 160)
+        })
+      )
+    })
+  )
+
+  it.effect("tells who is not of one mind, and who sees what instead", () =>
+    Effect.gen(function* () {
+      yield* simulate(({ freeze, kill, partition, start, untilConverged, untilEveryoneSees }) =>
+        Effect.gen(function* () {
+          const [a, b, c] = yield* start(3)
+          assert.strictEqual(
+            (yield* Effect.flip(untilConverged(0))).message,
+            [
+              "not within 0 s, at 0 s: all nodes that are up hold each other alive",
+              "n1 sees 1 of 3 alive and 0 suspect",
+              "n2 sees 1 of 3 alive and 0 suspect",
+              "n3 sees 1 of 3 alive and 0 suspect"
+            ].join("\n  ")
+          )
+          yield* untilConverged(0, [a])
+          yield* untilConverged("10 seconds")
+          yield* kill(c)
+          const error = yield* Effect.flip(untilEveryoneSees(c, ["dead", "left"], 0))
+          assert.match(error.message, /: everyone sees n3 dead or left\n {2}n1 sees it alive\n {2}n2 sees it alive$/)
+          yield* untilEveryoneSees(c, "alive", 0)
+          yield* untilEveryoneSees(c, "dead", "1 minute")
+          yield* untilConverged(0)
+          yield* partition([a], [b])
+          yield* untilEveryoneSees(a, "dead", "1 minute")
+          // Those that are not up are not asked.
+          yield* freeze(b)
+          assert.match(
+            (yield* Effect.flip(untilEveryoneSees(c, "left", 0))).message,
+            /: everyone sees n3 left\n {2}n1 sees it \w+$/
+          )
+        })
+      )
+    })
+  )
+})
+
+describe("verbs", () => {
+  it.effect("are for nodes in the condition for them", () =>
+    Effect.gen(function* () {
+      yield* simulate((simulation) =>
+        Effect.gen(function* () {
+          const { blockIo, freeze, kill, start, startWith, stop, thaw, unblockIo } = simulation
+          const verbs = { stop, kill, freeze, thaw, blockIo, unblockIo }
+          const [up, frozen, killed, left] = yield* start(4)
+          const [leaving] = yield* startWith(Guest.layer("guest", [], Effect.sleep("10 seconds")), 1)
+          yield* freeze(frozen)
+          yield* kill(killed)
+          yield* stop(left)
+          const farewell = yield* Effect.forkChild(stop(leaving), { startImmediately: true })
+          const refused: Record<string, Array<string>> = {}
+          for (const node of [up, frozen, killed, left, leaving]) {
+            for (const [name, verb] of Object.entries(verbs)) {
+              const { condition } = node
+              const possible = { up: "stop kill freeze blockIo unblockIo", frozen: "kill thaw", leaving: "kill" }
+              if (new Map(Object.entries(possible)).get(condition)?.split(" ").includes(name) === true) continue
+              const error: WrongCondition = yield* Effect.flip(verb(node))
+              assert.strictEqual(error.message, `cannot ${name} ${node.name}: it is ${condition}`)
+              assert.strictEqual(node.condition, condition)
+              ;(refused[condition] ??= []).push(name)
+            }
+          }
+          assert.deepStrictEqual(
+            Object.values(refused).map(({ length }) => length),
+            [1, 4, 6, 6, 5]
+          )
+          yield* blockIo(up)
+          yield* unblockIo(up)
+          yield* thaw(frozen)
+          assert.deepStrictEqual([up.condition, frozen.condition], ["up", "up"])
+          yield* Fiber.join(farewell)
+          assert.deepStrictEqual([leaving.condition, left.condition, killed.condition], ["left", "left", "killed"])
+        })
+      )
+    })
+  )
+
+  it.effect("start nodes on machines of their own, which find each other, notice a death, and part in peace", () =>
+    Effect.gen(function* () {
+      yield* simulate(({ kill, nodes, start, stop, untilConverged, untilEveryoneSees }) =>
+        Effect.gen(function* () {
+          const [first, ...others] = yield* start(4)
+          // Those of one family cannot write to the other.
+          const [v6] = yield* start(1, { family: 6, config: { peers: [] } })
+          assert.deepStrictEqual(nodes, [first, ...others, v6])
+          assert.deepStrictEqual(
+            nodes.map(({ address, id, life, name, number }) => [number, name, life, String(id), address]),
+            [
+              [1, "n1", 1, "1", "10.0.0.1:7946"],
+              [2, "n2", 1, "2", "10.0.0.2:7946"],
+              [3, "n3", 1, "3", "10.0.0.3:7946"],
+              [4, "n4", 1, "4", "10.0.0.4:7946"],
+              [5, "n5", 1, "5", "[fd00::5]:7946"]
+            ]
+          )
+          yield* kill(v6)
+          yield* untilConverged("10 seconds", [first, ...others])
+          yield* kill(others[0])
+          yield* untilEveryoneSees(others[0], "dead", "1 minute")
+          yield* stop(others[1])
+          yield* untilEveryoneSees(others[1], "left", "5 seconds")
+        })
+      )
+    })
+  )
+
+  it.effect("put a layer on each node, which ends with it when it stops, and at the end", () =>
+    Effect.gen(function* () {
+      const notes: Array<string> = []
+      const both = Layer.provideMerge(
+        Layer.effectDiscard(
+          Effect.acquireRelease(Effect.asVoid(Guest), () => Effect.sync(() => notes.push("above ends")))
+        ),
+        Guest.layer("guest", notes, Effect.sleep(50))
+      )
+      yield* simulate(({ freeze, kill, restart, startWith, stop }) =>
+        Effect.gen(function* () {
+          const [stopped, killed, frozen, up] = yield* startWith(both, 4)
+          assert.strictEqual(yield* up.run(Effect.map(Guest, ({ name }) => name)), "guest")
+          assert.strictEqual(Context.get(up.context, Guest).fiber.pollUnsafe(), undefined)
+          assert.deepStrictEqual(
+            notes.splice(0),
+            [1, 2, 3, 4].map((id) => `guest of ${id} begins at 0`)
+          )
+          yield* Effect.sleep(1000)
+          yield* stop(stopped)
+          assert.isDefined(Context.get(stopped.context, Guest).fiber.pollUnsafe())
+          assert.deepStrictEqual(notes.splice(0), ["above ends", "guest of 1 ends at 1050"])
+          yield* kill(killed)
+          yield* Effect.sleep("10 seconds")
+          assert.deepStrictEqual(notes.splice(0), [])
+          const again = yield* restart(stopped, { identity: "new" })
+          assert.strictEqual(yield* again.run(Effect.map(Guest, ({ name }) => name)), "guest")
+          assert.match(String(notes.splice(0)), /^guest of 5 begins at \d+(\.\d+)?$/)
+          yield* freeze(frozen)
+        })
+      )
+      // Those that are not killed; a frozen one could not end.
+      assert.deepStrictEqual(
+        notes.map((note) => note.replace(/ at .*/, "")),
+        [3, 4, 5].flatMap((id) => ["above ends", `guest of ${id} ends`])
+      )
+    })
+  )
+
+  it.effect("run effects on a node: its services, its clock, its chance, until it is killed", () =>
+    Effect.gen(function* () {
+      yield* simulate(({ kill, now, restart, skew, start }) =>
+        Effect.gen(function* () {
+          const [fast, other] = yield* start(2)
+          assert.strictEqual(yield* fast.run(Effect.map(Cluster, ({ id }) => id)), fast.id)
+          assert.strictEqual(yield* other.run(Membership), other.membership)
+          yield* skew(fast, 2)
+          yield* fast.run(Effect.sleep("10 seconds"))
+          assert.strictEqual(now(), 5000)
+          assert.strictEqual(yield* fast.run(Clock.currentTimeMillis), Beginning + 10_000)
+          const late = yield* restart(other, { clockBehind: "1 hour" })
+          assert.strictEqual(yield* late.run(Clock.currentTimeMillis), Beginning + 5000 - 3_600_000)
+          assert.deepStrictEqual(yield* Effect.exit(late.run(Effect.fail("failed"))), Exit.fail("failed"))
+
+          const { fibers } = late
+          const { sleeping } = late.clock
+          let interrupted = 0
+          const running = yield* Effect.forkChild(
+            late.run(
+              Effect.onInterrupt(
+                Effect.andThen(
+                  Effect.forkChild(Effect.sleep("1 day"), { startImmediately: true }),
+                  Effect.sleep("1 day")
+                ),
+                () => Effect.sync(() => interrupted++)
+              )
+            ),
+            { startImmediately: true }
+          )
+          assert.deepStrictEqual([late.fibers - fibers, late.clock.sleeping - sleeping], [1, 2])
+          yield* kill(late)
+          const exit = yield* Fiber.await(running)
+          assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+          assert.strictEqual(interrupted, 1)
+          assert.strictEqual(late.clock.sleeping, 0)
+          assert.isTrue(Exit.isFailure(yield* Effect.exit(late.run(Effect.sleep(1)))))
+        })
+      )
+    })
+  )
+
+  it.effect("start a node again, as itself or as somebody else, with what was changed", () =>
+    Effect.gen(function* () {
+      const notes: Array<string> = []
+      yield* simulate(({ freeze, kill, nodes, now, restart, start, startWith, untilConverged, untilEveryoneSees }) =>
+        Effect.gen(function* () {
+          const [, first] = yield* start(2)
+          const [guest] = yield* startWith(Guest.layer("guest", notes), 1)
+          yield* untilConverged("10 seconds")
+          const second = yield* restart(first)
+          assert.deepStrictEqual([first.condition, second.condition], ["killed", "up"])
+          assert.deepStrictEqual([second.id, second.life, second.startedAt], [first.id, 2, now()])
+          assert.deepStrictEqual([second.name, second.address, nodes[1]], ["n2", first.address, second])
+          yield* untilConverged("10 seconds")
+          yield* freeze(second)
+          const third = yield* restart(second, { identity: "new", config: { probes: { timeout: 321 } } })
+          assert.deepStrictEqual([second.condition, third.life, String(third.id)], ["killed", 3, "4"])
+          yield* untilEveryoneSees(first, ["dead", "unknown"], "1 minute")
+          yield* untilConverged("1 minute")
+          yield* kill(third)
+          const fourth = yield* restart(third)
+          assert.deepStrictEqual(
+            [String(fourth.id), fourth.life, Duration.toMillis(fourth.config.probes.timeout)],
+            ["4", 4, 321]
+          )
+          // Whichever life of the machine one has at hand.
+          const fifth = yield* restart(first)
+          assert.deepStrictEqual([fourth.condition, fifth.life, nodes[1]], ["killed", 5, fifth])
+          const again = yield* restart(guest)
+          assert.strictEqual(yield* again.run(Effect.map(Guest, ({ name }) => name)), "guest")
+        })
+      )
+    })
+  )
+
+  it.effect("leave nothing of a node that stopped, and nothing that moves of one that was killed", () =>
+    Effect.gen(function* () {
+      yield* simulate(
+        ({ kill, network, start, startWith, stop, timeline, untilConverged }) =>
+          Effect.gen(function* () {
+            const [observer] = yield* start(1)
+            const [stopped, killed] = yield* startWith(Guest.layer("guest", []), 2)
+            yield* untilConverged("10 seconds")
+            for (const node of [stopped, killed]) {
+              assert.isAbove(node.fibers, 3)
+              assert.isAbove(node.clock.sleeping, 0)
+            }
+            const sent = new Set<string>()
+            network.observe({ sent: ({ from }) => sent.add(from) })
+            yield* stop(stopped)
+            assert.deepStrictEqual([stopped.fibers, stopped.clock.sleeping], [0, 0])
+            yield* kill(killed)
+            assert.strictEqual(killed.clock.sleeping, 0)
+            const { fibers } = killed
+            sent.clear()
+            yield* Effect.sleep("5 minutes")
+            assert.deepStrictEqual([...sent], ["n1"])
+            assert.deepStrictEqual([killed.fibers, killed.clock.sleeping], [fibers, 0])
+            yield* stop(observer)
+            yield* Effect.sleep("1 second")
+            // Nobody has anything more to do.
+            const { events } = timeline
+            yield* Effect.sleep("1 hour")
+            assert.strictEqual(timeline.events, events + 1)
+          }),
+        { invariants: false }
+      )
+    })
+  )
+
+  it.effect("build a layer for each node, even if it is there around the simulation", () =>
+    Effect.gen(function* () {
+      let built = 0
+      const counted = Layer.effectDiscard(Effect.sync(() => built++))
+      yield* simulate(({ restart, startWith }) =>
+        Effect.gen(function* () {
+          const [, node] = yield* startWith(counted, 2)
+          yield* restart(node)
+        })
+      ).pipe(Effect.provide(counted))
+      assert.strictEqual(built, 4)
+    })
+  )
+
+  it.effect("hold up a process: its timers, then its datagrams, when it goes on", () =>
+    Effect.gen(function* () {
+      yield* simulate(
+        ({ blockIo, freeze, network, now, start, thaw, unblockIo, untilConverged }) =>
+          Effect.gen(function* () {
+            const [node] = yield* start(2)
+            yield* untilConverged("10 seconds")
+            const seen: Array<string> = []
+            const since = now()
+            network.observe({ delivered: ({ to }) => void (to === "n1" && seen.push(`got at ${now() - since}`)) })
+            yield* Effect.forkChild(
+              node.run(
+                Effect.andThen(
+                  Effect.sleep(100),
+                  Effect.sync(() => seen.push(`woke at ${now() - since}`))
+                )
+              )
+            )
+            yield* Effect.yieldNow
+            yield* freeze(node)
+            yield* Effect.sleep("3 seconds")
+            assert.deepStrictEqual(seen, [])
+            assert.isAbove(node.host.held, 0)
+            yield* thaw(node)
+            yield* Effect.sleep(1)
+            assert.strictEqual(seen[0], "woke at 3000")
+            assert.strictEqual(seen[1], "got at 3000")
+            // Its timers run while its datagrams wait.
+            yield* blockIo(node)
+            seen.length = 0
+            yield* node.run(Effect.sleep("2 seconds"))
+            assert.deepStrictEqual(seen, [])
+            yield* unblockIo(node)
+            yield* Effect.sleep(1)
+            assert.isAbove(seen.length, 0)
+          }),
+        { invariants: false }
+      )
+    })
+  )
+})
