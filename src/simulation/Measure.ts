@@ -35,6 +35,14 @@ const spread = (values: Array<number>): Spread | undefined => {
   return { first, median: values[(values.length - 1) >> 1]!, last }
 }
 
+/** Words of an event that are told: of hundreds of names nobody reads more. The trace has them all. */
+const MaxWords = 24
+
+const shortened = (text: string): string => {
+  const words = text.split(" ")
+  return words.length <= MaxWords ? text : `${words.slice(0, MaxWords).join(" ")} and ${words.length - MaxWords} more`
+}
+
 /** Follows a simulation from its beginning. */
 export class Measure {
   readonly opinions: Opinions
@@ -83,7 +91,7 @@ export class Measure {
       verb: (verb, subjects, detail) => {
         const at = verbs.now()
         if (verb !== "skip") this.#lastVerb = at
-        const text = [verb, ...subjects, detail].filter((word) => word !== "").join(" ")
+        const text = shortened([verb, ...subjects, detail].filter((word) => word !== "").join(" "))
         if (verb !== "start" || subjects.length > 1) this.#tell(at, "verb", text)
       }
     })

@@ -226,6 +226,20 @@ describe("steps", () => {
     })
   )
 
+  it.effect("partition names only some of very many nodes, but to the trace", () =>
+    Effect.gen(function* () {
+      const parts: Array<TraceRecord> = []
+      const plan = planOf([{ do: "partition", at: seconds(1), part: 0.5 }], { nodes: 60, duration: seconds(2) })
+      const result = yield* PlanRunner.run(plan, {
+        trace: (record) => {
+          if (record.event === "partition") parts.push(record)
+        }
+      })
+      expect(texts(result, /^partition/)).toEqual([expect.stringMatching(/^1000 partition( n\d+){23} and 7 more$/)])
+      expect(parts.map(({ detail }) => String(detail).split(" ").length)).toEqual([30])
+    })
+  )
+
   it.effect("cut lets nothing through, one way or both, as long as anything cuts", () =>
     Effect.gen(function* () {
       const plan = planOf([
