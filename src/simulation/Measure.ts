@@ -62,8 +62,6 @@ export class Measure {
   #falseDeaths = 0
   #outcomes = 0
   #converged: number | undefined
-  /** Since when all agree. */
-  #agreedSince: number | undefined
   /** Since when all have the same members. */
   #settledSince: number | undefined
   #lastVerb = 0
@@ -108,19 +106,18 @@ export class Measure {
     this.#events.push({ at, kind, text })
   }
 
-  /** Takes note of when all agree. */
+  /** Takes note of when all have the same members. */
   #look(): void {
-    if (this.opinions.misjudged !== 0 || this.opinions.up === 0) this.#settledSince = undefined
-    else this.#settledSince ??= this.#verbs.now()
-    const agreed = this.opinions.wrong === 0 && this.opinions.up > 0
-    if (!agreed) this.#agreedSince = undefined
-    else if (this.#agreedSince === undefined) {
-      this.#agreedSince = this.#verbs.now()
-      if (this.opinions.up >= (this.#converged === undefined ? this.#expected : 2)) {
-        if (this.#converged === undefined) this.#converged = this.#agreedSince
-        this.#tell(this.#agreedSince, "outcome", `all ${this.opinions.up} nodes agree`)
-      }
+    const { misjudged, up } = this.opinions
+    if (misjudged !== 0 || up === 0) {
+      this.#settledSince = undefined
+      return
     }
+    if (this.#settledSince !== undefined) return
+    this.#settledSince = this.#verbs.now()
+    if (up < (this.#converged === undefined ? this.#expected : 2)) return
+    this.#converged ??= this.#settledSince
+    this.#tell(this.#settledSince, "outcome", `all ${up} nodes have the same members`)
   }
 
   #ended(node: AnyNode): void {

@@ -54,7 +54,7 @@ export interface SimulationReport {
   readonly summary: {
     /** How many nodes were up at the end. */
     readonly up: number
-    /** When all nodes that were up first held each other alive and nobody else. */
+    /** When all that were up first had the same members: each other and nobody else. */
     readonly converged: number | undefined
     /**
      * How long after the last verb all had the same members for good: those that are up and nobody else, a suspect one
