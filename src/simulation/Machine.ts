@@ -37,6 +37,12 @@ export interface Machine {
   readonly services: Context.Context<MachineServices>
   /** How many fibers run on it. */
   readonly fibers: () => number
+  /** Unplugs it and ends its time: no fiber of it ever goes on. */
+  readonly fail: () => void
+  /** Stops everything on it: timers and datagrams wait. */
+  readonly freeze: () => void
+  /** Lets it go on, as an event loop that wakes: timers first, then what the socket has, if it read before. */
+  readonly thaw: () => void
 }
 
 const secureRandom = (random: Random.Random): SecureRandom.SecureRandom["Service"] =>
@@ -54,6 +60,7 @@ export const make = Effect.fnUntraced(function* (
   const random = yield* seeded(`${seed} ${number} ${life}`)
   const kdf = yield* Effect.provide(Kdf.Kdf, Kdf.layerWebCrypto)
   let fibers = 0
+  let heldBefore = false
   const services = Context.empty().pipe(
     Context.add(Clock.Clock, clock),
     Context.add(Random.Random, random),
@@ -73,6 +80,19 @@ export const make = Effect.fnUntraced(function* (
   return {
     clock,
     services: logs ? services : Context.add(services, Logger.CurrentLoggers, new Set()),
-    fibers: () => fibers
+    fibers: () => fibers,
+    fail: () => {
+      host.detach()
+      clock.end()
+    },
+    freeze: () => {
+      heldBefore = host.holding
+      clock.freeze()
+      host.hold()
+    },
+    thaw: () => {
+      clock.thaw()
+      if (!heldBefore) host.release()
+    }
   }
 })

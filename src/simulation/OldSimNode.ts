@@ -51,26 +51,23 @@ export const start = Effect.fnUntraced(function* (
       condition = "leaving"
       yield* Scope.close(scope, Exit.void)
       host.detach()
-      condition = "left"
+      if (condition === "leaving") condition = "left"
     }).pipe(Effect.provideContext(services), Effect.uninterruptible)
   )
 
   const control: Control = {
     stop,
     kill: () => {
-      host.detach()
-      clock.end()
+      machine.fail()
       condition = "killed"
     },
     freeze: () => {
       condition = "frozen"
-      clock.freeze()
-      host.hold()
+      machine.freeze()
     },
     thaw: () => {
       condition = "up"
-      clock.thaw()
-      host.release()
+      machine.thaw()
     },
     abandon: Effect.void
   }

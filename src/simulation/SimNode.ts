@@ -1,5 +1,5 @@
 /** One life of one node in a simulation: a real node on a virtual machine. */
-import { Context, Deferred, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import { Cluster, type Components, type StartError } from "../cluster/Cluster.ts"
 import { type Bound, NodeMetrics } from "../cluster/NodeMetrics.ts"
@@ -72,40 +72,51 @@ export const start = Effect.fnUntraced(function* <R, E>(
   )
   const above = yield* Layer.buildWithScope(Layer.fresh(layer), layerScope).pipe(
     Effect.provideContext(Context.merge(surroundings, core)),
-    Effect.onError(() => Effect.sync(() => clock.end()))
+    Effect.onError(() => Effect.sync(machine.fail))
   )
   const context = Context.merge(core, above)
   const onNode = Context.merge(surroundings, context)
   const view = Context.get(core, LocalView)
+
+  // The time of a killed node has ended: what it still wants to do never comes, and is not to be waited for.
+  const unlessKilled = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(
+      Effect.forkDetach(effect, { startImmediately: true }),
+      (fiber) => Effect.raceFirst(Fiber.join(fiber), Deferred.await(killed)),
+      (fiber) => Effect.exit(Effect.raceFirst(Fiber.interrupt(fiber), Deferred.await(killed)))
+    )
 
   const closing = yield* Effect.cached(
     Effect.gen(function* () {
       condition = "leaving"
       yield* Scope.close(layerScope, Exit.void)
       yield* Scope.close(nodeScope, Exit.void)
-      host.detach()
-      condition = "left"
-    }).pipe(Effect.provideContext(surroundings), Effect.uninterruptible)
+    }).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          host.detach()
+          if (condition === "leaving") condition = "left"
+        })
+      ),
+      Effect.provideContext(surroundings),
+      Effect.uninterruptible
+    )
   )
 
   const control: Control = {
     stop: closing,
     kill: () => {
-      host.detach()
-      clock.end()
+      machine.fail()
       condition = "killed"
       Deferred.doneUnsafe(killed, Exit.interrupt())
     },
     freeze: () => {
       condition = "frozen"
-      clock.freeze()
-      host.hold()
+      machine.freeze()
     },
     thaw: () => {
       condition = "up"
-      // As in an event loop that wakes: timers first, then what the socket has.
-      clock.thaw()
-      host.release()
+      machine.thaw()
     },
     abandon: Scope.close(layerScope, Exit.void).pipe(Effect.provideContext(surroundings))
   }
@@ -145,7 +156,7 @@ export const start = Effect.fnUntraced(function* <R, E>(
     view,
     again,
     context,
-    run: (effect) => Effect.raceFirst(Effect.provideContext(effect, onNode), Deferred.await(killed))
+    run: (effect) => unlessKilled(Effect.provideContext(effect, onNode))
   }
 
   return node

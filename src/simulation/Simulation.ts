@@ -14,7 +14,21 @@
  * Simulation.run(program, { seed: 7 })
  * ```
  */
-import { Clock, Context, Duration, Effect, Fiber, Latch, Layer, Predicate, Random, Scheduler, type Types } from "effect"
+import {
+  Clock,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Latch,
+  Layer,
+  Predicate,
+  Random,
+  Scheduler,
+  type Types
+} from "effect"
 import { NetAddress } from "effect/net"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
 import * as NodeId from "../domain/NodeId.ts"
@@ -36,8 +50,8 @@ import { VirtualNetwork } from "./VirtualNetwork.ts"
 
 /** The port of every node. */
 const Port = 7946
-/** How often a condition is looked at. */
-const LookEvery = Duration.millis(10)
+/** How often a condition is looked at, in ms. */
+const LookEvery = 10
 /** Wake-ups between two looks at the world outside. */
 const EventsAtOnce = 2000
 
@@ -98,6 +112,8 @@ export class Simulation extends Context.Service<Simulation, Verbs>()("effect-gos
         return yield* Effect.onExit(Effect.provideService(scenario, Simulation, verbs), () => end)
       })
       const fiber = Effect.runForkWith(inner)(program)
+      // It may end while it waits for the world outside, with nothing left to do.
+      fiber.addObserver(() => timeline.onWork())
       const ended = () => fiber.pollUnsafe() !== undefined
       yield* drive(timeline, () => failure !== undefined || ended()).pipe(
         Effect.ensuring(
@@ -159,6 +175,8 @@ const make = Effect.fnUntraced(function* (
   const nodes: Array<AnyNode> = []
   /** Every life that anybody had, for the end. */
   const lives: Array<AnyNode> = []
+  /** Of those that leave: done when they are killed meanwhile. */
+  const goodbyes = new WeakMap<AnyNode, Deferred.Deferred<void>>()
   let lastId = 0
   const nextLife = (number: number): number => (nodes[number - 1]?.life ?? 0) + 1
   const watchers: Array<Watcher> = []
@@ -287,6 +305,8 @@ const make = Effect.fnUntraced(function* (
 
   const kill = (node: AnyNode): void => {
     node.control.kill()
+    const goodbye = goodbyes.get(node)
+    if (goodbye !== undefined) Deferred.doneUnsafe(goodbye, Exit.void)
     ended(node)
   }
 
@@ -301,13 +321,13 @@ const make = Effect.fnUntraced(function* (
   ) =>
     Effect.gen(function* () {
       const limit = Duration.fromInputUnsafe(within)
-      const deadline = timeline.now + Duration.toMillis(limit) * NanosPerMilli
+      const deadline = timeline.now + Math.round(Duration.toMillis(limit) * NanosPerMilli)
       const holds = typeof condition === "function" ? Effect.sync(condition) : condition
       while (!(yield* holds)) {
         if (timeline.now >= deadline) {
           return yield* new NotInTime({ awaited, within: limit, at: timeline.millis, instead: [...instead()] })
         }
-        yield* Effect.sleep(LookEvery)
+        yield* Effect.sleep(Math.min(LookEvery, (deadline - timeline.now) / NanosPerMilli))
       }
     })
 
@@ -337,10 +357,13 @@ const make = Effect.fnUntraced(function* (
         if (condition !== "up") return new WrongCondition({ node: node.name, condition, verb: "stop" })
         did("stop", [node])
         return Effect.gen(function* () {
+          const killed = yield* Deferred.make<void>()
+          goodbyes.set(node, killed)
           const leaving = yield* Effect.forkDetach(node.control.stop, { startImmediately: true })
           for (const watcher of watchers) watcher.changed?.(node)
-          yield* Fiber.join(leaving)
-          ended(node)
+          // What a killed node still wanted to do never comes.
+          yield* Effect.raceFirst(Fiber.join(leaving), Deferred.await(killed))
+          if (node.condition === "left") ended(node)
         })
       }),
     kill: (node) => verb("kill", node, ["up", "frozen", "leaving"], () => kill(node)),
@@ -418,9 +441,13 @@ const make = Effect.fnUntraced(function* (
       node.host.detach()
       // A stopped process would never finish.
       if (node.condition === "frozen") node.control.thaw()
-      if (node.condition !== "killed") yield* node.control.abandon
     }
+    const running = lives.filter(({ condition }) => condition !== "killed")
+    const exits = yield* Effect.forEach(running, ({ condition, control }) =>
+      Effect.exit(condition === "leaving" ? control.stop : control.abandon)
+    )
     for (const node of lives) node.control.kill()
+    yield* Exit.asVoidAll(exits)
   })
   return { verbs, end }
 })

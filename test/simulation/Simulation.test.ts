@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8"
 import { fileURLToPath } from "node:url"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Layer, Random, Schedule } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Latch, Layer, Random, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { Cluster } from "../../src/cluster/Cluster.ts"
 import { Membership } from "../../src/membership/Membership.ts"
@@ -196,6 +196,14 @@ describe("Simulation.run", () => {
     })
   )
 
+  it.live("ends with real work, though nothing is left to do in virtual time", () =>
+    Effect.gen(function* () {
+      for (const invariants of [true, false]) {
+        assert.strictEqual(yield* Simulation.run(Effect.as(really(2), "end"), { invariants }), "end")
+      }
+    })
+  )
+
   it.live("runs beside others of its kind, and in another, without being influenced", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* history(1), yield* history(2)]
@@ -307,12 +315,14 @@ describe("what a scenario waits for", () => {
             until(
               "a miracle",
               look(() => false),
-              "30 millis"
+              "25 millis"
             )
           )
-          assert.deepStrictEqual(looks.slice(5), [30, 40, 50, 60])
-          assert.strictEqual(error.message, "not within 0.03 s, at 0.06 s: a miracle")
-          assert.deepStrictEqual([error._tag, error.at, Duration.toMillis(error.within)], ["NotInTime", 60, 30])
+          assert.deepStrictEqual(looks.slice(5), [30, 40, 50, 55])
+          assert.strictEqual(error.message, "not within 0.025 s, at 0.055 s: a miracle")
+          assert.deepStrictEqual([error._tag, error.at, Duration.toMillis(error.within)], ["NotInTime", 55, 25])
+          yield* Effect.flip(until("what comes too late", () => now() >= 61, "5 millis"))
+          assert.strictEqual(now(), 60)
           yield* Effect.flip(until("at once", () => false, 0))
           assert.strictEqual(now(), 60)
           assert.strictEqual(yield* Effect.flip(until("an effect", Effect.fail("failed"), 5)), "failed")
@@ -467,6 +477,31 @@ describe("verbs", () => {
     })
   )
 
+  it.effect("fail with what a layer fails with, and leave nothing of that node", () =>
+    Effect.gen(function* () {
+      yield* simulate(({ nodes, start, startWith, untilConverged }) =>
+        Effect.gen(function* () {
+          const [alone] = yield* start(1)
+          const notes: Array<string> = []
+          const broken = Layer.provideMerge(
+            Layer.effectDiscard(Effect.andThen(Guest, Effect.fail("broken"))),
+            Guest.layer("guest", notes)
+          )
+          assert.strictEqual(yield* Effect.flip(startWith(broken, 1)), "broken")
+          // What was there of the layer is closed.
+          assert.deepStrictEqual(notes, ["guest of 2 begins at 0", "guest of 2 ends at 0"])
+          assert.deepStrictEqual(nodes, [alone])
+          yield* Effect.sleep("20 seconds")
+          // Nobody ever met it.
+          assert.deepStrictEqual(alone.live(), { alive: 1, suspect: 0 })
+          const [second] = yield* start(1)
+          assert.strictEqual(second.name, "n2")
+          yield* untilConverged("10 seconds")
+        })
+      )
+    })
+  )
+
   it.effect("run effects on a node: its services, its clock, its chance, until it is killed", () =>
     Effect.gen(function* () {
       yield* simulate(({ kill, now, restart, skew, start }) =>
@@ -504,6 +539,22 @@ describe("verbs", () => {
           assert.strictEqual(interrupted, 1)
           assert.strictEqual(late.clock.sleeping, 0)
           assert.isTrue(Exit.isFailure(yield* Effect.exit(late.run(Effect.sleep(1)))))
+        })
+      )
+    })
+  )
+
+  it.effect("end an effect on a node that is killed even if it would not end by itself", () =>
+    Effect.gen(function* () {
+      yield* simulate(({ kill, start }) =>
+        Effect.gen(function* () {
+          const [node] = yield* start(1)
+          const stubborn = Effect.ensuring(Effect.never, Effect.sleep("1 second"))
+          const running = yield* Effect.forkChild(node.run(stubborn))
+          yield* Effect.sleep(1)
+          yield* kill(node)
+          // Its clock never comes to what it still wanted to do.
+          assert.isTrue(Exit.isFailure(yield* Effect.timeout(Fiber.await(running), "10 seconds")))
         })
       )
     })
@@ -578,6 +629,61 @@ describe("verbs", () => {
     })
   )
 
+  it.effect("do not wait for the goodbye of a node that is killed meanwhile", () =>
+    Effect.gen(function* () {
+      yield* simulate(({ kill, startWith, stop }) =>
+        Effect.gen(function* () {
+          for (const forHow of ["long", "something"]) {
+            const latch = yield* Latch.make()
+            const goodbye = forHow === "long" ? Effect.sleep("20 seconds") : latch.await
+            const [node] = yield* startWith(Guest.layer("guest", [], goodbye), 1)
+            const farewell = yield* Effect.forkChild(stop(node))
+            yield* Effect.sleep("1 second")
+            assert.strictEqual(node.condition, "leaving")
+            yield* kill(node)
+            yield* Effect.timeout(Fiber.await(farewell), "1 second")
+            // Not even if what it waited for comes about.
+            yield* latch.open
+            yield* Effect.sleep("1 second")
+            assert.strictEqual(node.condition, "killed")
+          }
+        })
+      )
+    })
+  )
+
+  it.effect("do not wait for the goodbye of an old node that is killed meanwhile", () =>
+    Effect.gen(function* () {
+      yield* simulate(({ kill, start, startOld, stop, untilConverged }) =>
+        Effect.gen(function* () {
+          yield* start(1)
+          const [node] = yield* startOld(1)
+          yield* untilConverged("10 seconds")
+          const farewell = yield* Effect.forkChild(stop(node))
+          yield* Effect.sleep(1)
+          assert.strictEqual(node.condition, "leaving")
+          yield* kill(node)
+          yield* Effect.timeout(Fiber.await(farewell), "1 second")
+          assert.strictEqual(node.condition, "killed")
+        })
+      )
+    })
+  )
+
+  it.effect("let a node that leaves close what runs on it, though the scenario is over", () =>
+    Effect.gen(function* () {
+      const notes: Array<string> = []
+      yield* simulate(({ startWith, stop }) =>
+        Effect.gen(function* () {
+          const [leaving] = yield* startWith(Guest.layer("guest", notes, Effect.sleep("20 seconds")), 1)
+          yield* Effect.forkChild(stop(leaving))
+          yield* Effect.sleep("1 second")
+        })
+      )
+      assert.deepStrictEqual(notes, ["guest of 1 begins at 0", "guest of 1 ends at 20000"])
+    })
+  )
+
   it.effect("build a layer for each node, even if it is there around the simulation", () =>
     Effect.gen(function* () {
       let built = 0
@@ -624,12 +730,32 @@ describe("verbs", () => {
             seen.length = 0
             yield* node.run(Effect.sleep("2 seconds"))
             assert.deepStrictEqual(seen, [])
+            // To be stopped and to go on changes nothing about that.
+            yield* freeze(node)
+            yield* thaw(node)
+            yield* Effect.sleep(10)
+            assert.deepStrictEqual(seen, [])
             yield* unblockIo(node)
             yield* Effect.sleep(1)
             assert.isAbove(seen.length, 0)
           }),
         { invariants: false }
       )
+    })
+  )
+
+  it.effect("end everything that was put on nodes, though some of it fails", () =>
+    Effect.gen(function* () {
+      const notes: Array<string> = []
+      const exit = yield* simulate(({ startWith }) =>
+        Effect.gen(function* () {
+          yield* startWith(Guest.layer("first", notes, Effect.die("first")), 1)
+          yield* startWith(Guest.layer("second", notes), 1)
+          notes.length = 0
+        })
+      ).pipe(Effect.exit)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.deepStrictEqual(notes, ["second of 2 ends at 0"])
     })
   )
 })
