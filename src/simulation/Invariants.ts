@@ -202,6 +202,7 @@ class Watch {
     }
     this.#ownIncarnation = incarnation
     this.#ownHeartbeat = heartbeat
+    if (this.#owed !== undefined && SerialNumber.compare(incarnation, this.#owed) > 0) this.#owed = undefined
   }
 
   /** A message is about to reach the node. What the one before said of it must be refuted by now. */

@@ -378,9 +378,11 @@ class History {
   #thaw(node: AnyNode): Undo {
     return Effect.suspend(() => {
       if (node.condition !== "frozen") return Effect.void
-      // A process that goes on reads again, unless something else keeps it from that.
-      const again = this.#blocked.has(node) ? this.#verbs.blockIo(node) : Effect.void
-      return Effect.ignore(Effect.andThen(this.#verbs.thaw(node), again))
+      // What blocked it before it froze blocks it after, unless that ended meanwhile.
+      const rest = Effect.suspend(() =>
+        node.host.holding && !this.#blocked.has(node) ? this.#verbs.unblockIo(node) : Effect.void
+      )
+      return Effect.ignore(Effect.andThen(this.#verbs.thaw(node), rest))
     })
   }
 
