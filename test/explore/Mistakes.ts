@@ -1,0 +1,87 @@
+/**
+ * Mistakes that somebody could make in the rules of the protocol, each as a change of one piece of text, and copies of
+ * the project with one of them in it.
+ */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+
+export interface Mistake {
+  /** Also the name of the plan in `found` that shows it. */
+  readonly name: string
+  readonly words: string
+  readonly file: string
+  readonly right: string
+  readonly wrong: string
+}
+
+export const mistakes: ReadonlyArray<Mistake> = [
+  {
+    name: "no-tombstones",
+    words: "who is dead is forgotten as soon as it is listed no more",
+    file: "src/membership/ClusterView.ts",
+    right: "if (table.tombstones.length > this.#options.limits.tombstones) this.#forget(table.tombstones.oldest)",
+    wrong: "this.#forget(slot)"
+  },
+  {
+    name: "weak-refutation",
+    words: "a node refutes with its own incarnation + 1, not with that of the claim",
+    file: "src/membership/ClusterView.ts",
+    right: "this.raiseIncarnation(incarnation, status !== Claim.Alive, now)",
+    wrong: "this.raiseIncarnation(this.incarnation, status !== Claim.Alive, now)"
+  },
+  {
+    name: "no-relay",
+    words: "nobody probes for others",
+    file: "src/cluster/Cluster.ts",
+    right: "detector.pingReq(inbound, datagram, at)",
+    wrong: ""
+  },
+  {
+    name: "heartbeat-before-dead",
+    words: "a higher heartbeat beats a death of the same incarnation",
+    file: "src/domain/Claim.ts",
+    right: `  if (statusA !== statusB) {
+    if (statusA === Dead) return 1
+    if (statusB === Dead) return -1
+  }
+`,
+    wrong: ""
+  },
+  {
+    name: "surviving-deadline",
+    words: "a suspicion that is over still ends in a death",
+    file: "src/detector/FailureDetector.ts",
+    right: "if (suspicions.delete(slot)) deadlines.delete(slot)",
+    wrong: "suspicions.delete(slot)"
+  }
+]
+
+export const root = fileURLToPath(new URL("../../", import.meta.url))
+
+/** The text of a mistake's file with the mistake in it. Throws unless the right text stands there exactly once. */
+export const mistaken = ({ file, name, right, wrong }: Mistake): string => {
+  const text = fs.readFileSync(path.join(root, file), "utf8")
+  const parts = text.split(right)
+  if (parts.length !== 2) {
+    throw new Error(`${name}: the text to change stands ${parts.length - 1} times in ${file}, and not once`)
+  }
+  return parts.join(wrong)
+}
+
+/** Makes a copy of the project with a mistake in it, has it used, and removes it. */
+export const withMistake = async <A>(mistake: Mistake, use: (folder: string) => Promise<A>): Promise<A> => {
+  const text = mistaken(mistake)
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "effect-gossip-"))
+  try {
+    for (const part of ["src", "test/explore", "bin", "package.json"]) {
+      fs.cpSync(path.join(root, part), path.join(folder, part), { recursive: true })
+    }
+    fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"), "junction")
+    fs.writeFileSync(path.join(folder, mistake.file), text)
+    return await use(folder)
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
