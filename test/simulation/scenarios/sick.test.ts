@@ -4,7 +4,7 @@ import { Simulation } from "../../../src/simulation/Simulation.ts"
 import { chronicle, LossySpread, Patience } from "./support.ts"
 
 const Size = 100
-const Minutes = 3
+const Minutes = 2
 
 describe("one of a hundred nodes that loses four fifths of what is sent to it", () => {
   for (const [words, phase] of [
