@@ -4,7 +4,7 @@ import { Simulation } from "../../../src/simulation/Simulation.ts"
 import { chronicle, LossySpread, Patience } from "./support.ts"
 
 const Size = 100
-const Minutes = 2
+const Minutes = 1
 
 describe("one of a hundred nodes that loses four fifths of what is sent to it", () => {
   for (const [words, phase] of [
@@ -13,7 +13,7 @@ describe("one of a hundred nodes that loses four fifths of what is sent to it", 
   ] as const) {
     // What it loses makes it suspect others, who refute that: it doubts itself first, and hears of it in time.
     it.effect(
-      `${words} has nobody else removed by anybody in ${Minutes} minutes, itself included`,
+      `${words} has nobody else removed by anybody in ${Minutes} minute, itself included`,
       () =>
         Simulation.run(
           Effect.gen(function* () {
