@@ -5,10 +5,10 @@
  */
 import { Effect, Layer } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
-import { fromBytes } from "../src/domain/ClusterKey.ts"
+import { fromBytes } from "../src/crypto/ClusterKey.ts"
 import * as NodeAead from "../src/node/NodeAead.ts"
-import { Aead } from "../src/transport/Aead.ts"
-import { KeyRing } from "../src/transport/KeyRing.ts"
+import * as Aead from "../src/crypto/Aead.ts"
+import * as KeyRing from "../src/crypto/KeyRing.ts"
 import { Header, HeaderLength, Kind, writeHeader } from "../src/wire/Header.ts"
 
 const Rounds = 9
@@ -23,9 +23,9 @@ const messageOf = (length: number): Uint8Array => {
 
 const keys = [fromBytes(new Uint8Array(32).fill(7)), fromBytes(new Uint8Array(32).fill(8))] as const
 
-const ringOf = (aead: Layer.Layer<Aead, NodeAead.SodiumUnavailable>) =>
+const ringOf = (aead: Layer.Layer<Aead.Aead, NodeAead.SodiumUnavailable>) =>
   Effect.provide(
-    KeyRing,
+    KeyRing.KeyRing,
     Layer.fresh(
       KeyRing.layer({ keys, clusterName: "" }).pipe(
         Layer.provide([aead, Kdf.layerWebCrypto, SecureRandom.layerWebCrypto])
@@ -39,7 +39,7 @@ interface Case {
   best: number
 }
 
-const casesOf = (ring: KeyRing["Service"]): ReadonlyArray<Case> =>
+const casesOf = (ring: KeyRing.KeyRing["Service"]): ReadonlyArray<Case> =>
   [24, 1224].flatMap((length) => {
     const message = messageOf(length)
     const datagram = ring.seal(message)

@@ -5,8 +5,9 @@
 import { Effect, Result, Schema } from "effect"
 import { NetAddress } from "effect/net"
 import * as NodeId from "../src/domain/NodeId.ts"
-import { MessagePacker } from "../src/gossip/MessagePacker.ts"
-import { UpdateQueue } from "../src/gossip/UpdateQueue.ts"
+import { MessagePacker } from "../src/outbox/MessagePacker.ts"
+import { ChangeQueue } from "../src/outbox/ChangeQueue.ts"
+import { Findings } from "../src/membership/Findings.ts"
 import { ClusterView } from "../src/membership/ClusterView.ts"
 import { Inbound } from "../src/wire/Inbound.ts"
 import * as Message from "../src/wire/Message.ts"
@@ -32,6 +33,7 @@ const address = (n: number) =>
   NetAddress.inetAddressFromIpStringUnsafe(`10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`, 7946)
 const idOf = (n: number) => NodeId.fromWords(Math.imul(n, 0x9e3779b1), n)
 const random = () => 0.5
+const findings = new Findings()
 
 const viewOf = (members: number): ClusterView => {
   const view = new ClusterView({
@@ -49,7 +51,7 @@ const viewOf = (members: number): ClusterView => {
   for (let n = 1; n <= members; n++) {
     inbound.decode(gossip(n, [n], 1))
     PackedAddress.write(address(n + 1), inbound.source, 0)
-    view.receive(inbound, 0)
+    view.receive(inbound, 0, findings)
   }
   return view
 }
@@ -91,11 +93,11 @@ console.log(`Node.js ${process.version}, ${process.arch}; median (fastest .. slo
   let at = 0
   measure("GOSSIP of 50, datagram to merged table, nothing new", 1, () => {
     inbound.decode(packets[at++ & 511]!)
-    view.receive(inbound, 0)
+    view.receive(inbound, 0, findings)
   })
   measure("  the same per entry", 50, () => {
     inbound.decode(packets[at++ & 511]!)
-    view.receive(inbound, 0)
+    view.receive(inbound, 0, findings)
   })
   measure("  decoding to values instead (Message.decode)", 1, () => Message.decode(packets[at++ & 511]!))
   const decode = Schema.decodeUnknownEffect(Message.MessageFromBytes)
@@ -116,13 +118,13 @@ console.log(`Node.js ${process.version}, ${process.arch}; median (fastest .. slo
   measure("  that, decoded and merged, every heartbeat newer", 1, () => {
     raise()
     inbound.decode(packet)
-    view.receive(inbound, 0)
+    view.receive(inbound, 0, findings)
   })
 }
 
 for (const members of [10, 1000, 10_000]) {
   const view = viewOf(members)
-  const queue = new UpdateQueue()
+  const queue = new ChangeQueue()
   const packer = new MessagePacker(
     view,
     queue,

@@ -7,7 +7,7 @@
  */
 import { parseArgs } from "node:util"
 import { Clock, Effect, Scheduler } from "effect"
-import { Simulation } from "../src/simulation/Simulation.ts"
+import * as Simulation from "../src/simulation/Simulation.ts"
 import { Timeline } from "../src/simulation/Timeline.ts"
 import { VirtualClock } from "../src/simulation/VirtualClock.ts"
 
@@ -46,7 +46,7 @@ const rate = (perSecond: number): string => `${Math.round(perSecond / 1000)} 000
 const cluster = (nodes: number, seconds: number, idle: boolean) =>
   Effect.gen(function* () {
     const start = performance.now()
-    const verbs = yield* Simulation
+    const verbs = yield* Simulation.Simulation
     const { network, timeline } = verbs
     const tell = (what: string): void => {
       const wall = (performance.now() - start) / 1000

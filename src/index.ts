@@ -1,21 +1,28 @@
 /**
  * Cluster membership by SWIM gossip over UDP, on Effect 4.
  *
- * `Cluster` is a node as a layer; `Membership` is the service that programs ask.
- * On Node.js take the layer from `effect-gossip/node`.
+ * Each module is a namespace with a service tag, its layers and its types. `Cluster.layer` composes a whole node;
+ * `Membership.Membership` is the service that programs use. On Node.js take the layer from `effect-gossip/node`.
  */
-export { Cluster } from "./cluster/Cluster.ts"
-export { NodeMetrics } from "./cluster/NodeMetrics.ts"
+export * as AntiEntropy from "./anti-entropy/AntiEntropy.ts"
+export * as Cluster from "./cluster/Cluster.ts"
 export * as ClusterConfig from "./config/ClusterConfig.ts"
+export * as Aead from "./crypto/Aead.ts"
+export * as ClusterKey from "./crypto/ClusterKey.ts"
+export * as KeyRing from "./crypto/KeyRing.ts"
+export * as ReliableDelivery from "./delivery/ReliableDelivery.ts"
 export * as Change from "./domain/Change.ts"
-export * as ClusterKey from "./domain/ClusterKey.ts"
 export * as NodeId from "./domain/NodeId.ts"
 export * as Peer from "./domain/Peer.ts"
-export { Membership } from "./membership/Membership.ts"
-export { MetricsJson } from "./metrics/MetricsJson.ts"
-export { Aead } from "./transport/Aead.ts"
-export * as KeyRing from "./transport/KeyRing.ts"
-export { Network } from "./transport/Network.ts"
-export { AdvertiseError, BindError } from "./transport/Transport.ts"
+export * as FailureDetector from "./failure-detector/FailureDetector.ts"
+export * as Gossip from "./gossip/Gossip.ts"
+export * as LocalView from "./membership/LocalView.ts"
+export * as Membership from "./membership/Membership.ts"
+export * as Metrics from "./metrics/Metrics.ts"
+export * as MetricsJson from "./metrics/MetricsJson.ts"
+export * as Outbox from "./outbox/Outbox.ts"
+export * as NodeClock from "./time/NodeClock.ts"
+export * as Network from "./transport/Network.ts"
+export * as Transport from "./transport/Transport.ts"
 export * as Message from "./wire/Message.ts"
 export * as WireError from "./wire/WireError.ts"

@@ -11,15 +11,16 @@ const layer = (folders: ReadonlyArray<string>, below: ReadonlyArray<string>) => 
   return [...below, ...folders]
 }
 layer(["domain"], [])
-layer(["wire", "time", "metrics"], ["domain"])
-layer(["config"], ["domain", "wire"])
-const belowTransport = ["domain", "wire", "time", "config"]
+layer(["wire", "time"], ["domain"])
+layer(["crypto"], ["domain", "wire", "time"])
+const belowTransport = [...layer(["config"], ["domain", "wire", "time", "crypto"])]
 const belowMembership = layer(["transport"], belowTransport)
-const belowGossip = layer(["membership"], belowMembership)
-const belowProtocols = layer(["gossip"], belowGossip)
-const belowCluster = [...layer(["detector", "anti-entropy", "delivery"], belowProtocols), "metrics"]
-const belowFaces = layer(["cluster"], belowCluster)
-const belowNode = layer(["admin", "simulation"], belowFaces)
+const belowOutbox = layer(["membership"], belowMembership)
+const belowComponents = layer(["outbox"], belowOutbox)
+const belowMetrics = layer(["failure-detector", "gossip", "join", "anti-entropy", "delivery"], belowComponents)
+const belowCluster = layer(["metrics"], belowMetrics)
+const belowServers = layer(["cluster"], belowCluster)
+const belowNode = layer(["admin", "simulation"], belowServers)
 const belowCli = layer(["node"], belowNode)
 layer(["cli"], belowCli)
 
@@ -30,7 +31,7 @@ const entry = "src/node/main.ts"
 // Packages that only some folders may import; `effect` is for all, and everything else for none.
 const packages = new Map<string, ReadonlyArray<string>>([
   ["@effect/platform-node", ["node", "cli"]],
-  ["@noble/ciphers", ["transport"]]
+  ["@noble/ciphers", ["crypto"]]
 ])
 
 const forbiddenNames = /^(utils?|helpers?|common|types)$/i
@@ -333,7 +334,7 @@ describe("architecture", () => {
     ["src/domain/Id.ts", `export type C = import("../wire/Codec.ts").C`, 1, /domain does not import wire/],
     ["src/domain/Id.ts", `export const c = import("../wire/Codec.ts")`, 1, /domain does not import wire/],
     ["src/gossip/Gossip.ts", `import * as D from "../detector/D.ts"`, 1, /gossip does not import detector/],
-    ["src/detector/D.ts", `import * as D from "../delivery/D.ts"`, 1, /detector does not import delivery/],
+    ["src/failure-detector/D.ts", `import * as D from "../delivery/D.ts"`, 1, /detector does not import delivery/],
     ["src/cluster/Cluster.ts", `import * as N from "../node/N.ts"`, 1, /cluster does not import node/],
     ["src/admin/Admin.ts", `import * as S from "../simulation/S.ts"`, 1, /admin does not import simulation/],
     ["src/node/Bind.ts", `import * as C from "../cli/Run.ts"`, 1, /node does not import cli/],
@@ -375,7 +376,7 @@ describe("architecture", () => {
     ["src/wire/Other.ts", `import { Effect } from "effect"\nimport { run } from "./Shell.ts"\nrun.pipe(Effect.asVoid)`],
     ["src/wire/Codec.ts", `import { Schema } from "effect"\nimport * as Id from "../domain/Id.ts"`],
     ["src/wire/Shell.ts", `import { Effect } from "effect"\nexport const answer = Effect.succeed(1)`],
-    ["src/detector/Ring.ts", `import * as Queue from "../gossip/Queue.ts"`],
+    ["src/failure-detector/Ring.ts", `import * as Queue from "../outbox/Queue.ts"`],
     ["src/cluster/Cluster.ts", `import * as Metrics from "../metrics/Names.ts"`],
     ["src/index.ts", `export * as Run from "./wire/Shell.ts"`],
     ["src/node/main.ts", `import { command } from "../cli/Root.ts"\nprocess.exitCode = Date.now()`],

@@ -16,35 +16,35 @@ export class Journal extends Context.Service<
     /** Whether the node ever knew another one. */
     readonly hasMet: () => boolean
   }
->()("effect-gossip/admin/Journal") {
-  static readonly layer: Layer.Layer<Journal, never, Membership> = Layer.effect(
-    Journal,
-    Effect.gen(function* () {
-      const membership = yield* Membership
-      const history = new History()
-      const events = new EventLog()
-      let met = false
-      const meet = (member: Member): void => {
-        met ||= !member.self
-      }
-      yield* membership.changes.pipe(
-        Stream.runForEach((change) =>
-          Effect.sync(() => {
-            // What was missed shows as a gap in the sequence.
-            if (change._tag === "Missed") return
-            if ("member" in change) meet(change.member)
-            history.note(change)
-            events.append(change)
-          })
-        ),
-        Effect.ensuring(Effect.sync(() => events.end())),
-        Effect.forkScoped({ startImmediately: true })
-      )
-      for (const member of yield* membership.members) {
-        meet(member)
-        history.begin(member)
-      }
-      return Journal.of({ history, events, hasMet: () => met })
-    })
-  )
-}
+>()("effect-gossip/admin/Journal") {}
+
+export const layer: Layer.Layer<Journal, never, Membership> = Layer.effect(
+  Journal,
+  Effect.gen(function* () {
+    const membership = yield* Membership
+    const history = new History()
+    const events = new EventLog()
+    let met = false
+    const meet = (member: Member): void => {
+      met ||= !member.self
+    }
+    yield* membership.changes.pipe(
+      Stream.runForEach((change) =>
+        Effect.sync(() => {
+          // What was missed shows as a gap in the sequence.
+          if (change._tag === "Missed") return
+          if ("member" in change) meet(change.member)
+          history.note(change)
+          events.append(change)
+        })
+      ),
+      Effect.ensuring(Effect.sync(() => events.end())),
+      Effect.forkScoped({ startImmediately: true })
+    )
+    for (const member of yield* membership.members) {
+      meet(member)
+      history.begin(member)
+    }
+    return Journal.of({ history, events, hasMet: () => met })
+  })
+)

@@ -2,7 +2,7 @@
 import { Console, Duration, Effect, Layer, Schema, SubscriptionRef, Terminal } from "effect"
 import { CliError, Command, Flag, TerminalCapabilities } from "effect/cli"
 import * as NodeNetwork from "../node/NodeNetwork.ts"
-import { Cast } from "./demo/Cast.ts"
+import * as Cast from "./demo/Cast.ts"
 import * as Play from "./demo/Play.ts"
 import * as Screen from "./demo/Screen.ts"
 import * as Stage from "./demo/Stage.ts"
@@ -55,14 +55,14 @@ export const demo = Command.make(
 )
 
 const inLines = Effect.fnUntraced(function* (limit: Duration.Duration) {
-  const { scene } = yield* Cast
+  const { scene } = yield* Cast.Cast
   yield* Console.log("gossip demo: real nodes on UDP sockets of 127.0.0.1, all in this process")
   yield* Console.log(SubscriptionRef.getUnsafe(scene).settings)
   yield* Play.perform({ limit, intermission: Duration.zero, announce: (line) => Console.log(line) })
 })
 
 const onStage = Effect.fnUntraced(function* (limit: Duration.Duration, colour: boolean) {
-  const { scene } = yield* Cast
+  const { scene } = yield* Cast.Cast
   const terminal = yield* Terminal.Terminal
   // The screen is gone by then, and with it what it showed.
   const report = Effect.gen(function* () {

@@ -4,7 +4,7 @@
 import { Console, Effect, FileSystem, Option, type PlatformError, Schema } from "effect"
 import { CliError, Command, Flag } from "effect/cli"
 import { SecureRandom } from "effect/crypto"
-import * as ClusterKey from "../domain/ClusterKey.ts"
+import * as ClusterKey from "../crypto/ClusterKey.ts"
 
 /**
  * The file for the key cannot be written.

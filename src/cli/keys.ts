@@ -1,9 +1,9 @@
 /** `gossip keys`: the keys of a running node. */
 import { Console, Effect, Option, Redacted, Stdio, Stream } from "effect"
 import { Argument, Command } from "effect/cli"
-import * as ClusterKey from "../domain/ClusterKey.ts"
+import * as ClusterKey from "../crypto/ClusterKey.ts"
 import * as TextFile from "../node/TextFile.ts"
-import type { KeyInfo } from "../transport/KeyRing.ts"
+import type { KeyInfo } from "../crypto/KeyRing.ts"
 import * as Endpoint from "./Endpoint.ts"
 
 /** The keys as lines, by fingerprint. */

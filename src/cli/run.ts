@@ -13,7 +13,7 @@ import { Membership } from "../membership/Membership.ts"
 import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
 import type * as NodeAdmin from "../node/NodeAdmin.ts"
 import * as NodeCluster from "../node/NodeCluster.ts"
-import type { KeyInfo, KeyRing } from "../transport/KeyRing.ts"
+import type { KeyInfo, KeyRing } from "../crypto/KeyRing.ts"
 import { changeLine, ChangeMessage, durationText, memberText, mentioned } from "./ChangeLine.ts"
 import { Host } from "./Host.ts"
 import * as LogSettings from "./LogSettings.ts"
@@ -96,8 +96,8 @@ const nodeOf = (
 ): Effect.Effect<Layer.Layer<Cluster | Membership, NodeAdmin.StartError>> =>
   config.metrics.serverPort === 0 && config.admin.socket === undefined
     ? Effect.succeed(NodeCluster.layerConfig(config))
-    : Effect.map(Effect.orDie(Effect.tryPromise(() => import("../node/NodeAdmin.ts"))), ({ NodeAdmin }) =>
-        NodeAdmin.layerConfig(config, Effect.asVoid(onLeft))
+    : Effect.map(Effect.orDie(Effect.tryPromise(() => import("../node/NodeAdmin.ts"))), ({ layerConfig }) =>
+        layerConfig(config, Effect.asVoid(onLeft))
       )
 
 interface Hangups {

@@ -3,24 +3,27 @@ import { Array as Arr, Context, Duration, Effect, FiberSet, Layer, Option } from
 import { Kdf, SecureRandom } from "effect/crypto"
 import { NetAddress } from "effect/net"
 import type { DatagramSocket } from "effect/socket"
-import { AntiEntropy } from "../anti-entropy/AntiEntropy.ts"
+import * as AntiEntropy from "../anti-entropy/AntiEntropy.ts"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
-import { ReliableDelivery } from "../delivery/ReliableDelivery.ts"
-import { FailureDetector } from "../detector/FailureDetector.ts"
+import * as ReliableDelivery from "../delivery/ReliableDelivery.ts"
+import * as FailureDetector from "../failure-detector/FailureDetector.ts"
 import type { NodeId } from "../domain/NodeId.ts"
-import { Gossip } from "../gossip/Gossip.ts"
-import { Messenger } from "../gossip/Messenger.ts"
-import { LocalView } from "../membership/LocalView.ts"
-import { Membership } from "../membership/Membership.ts"
-import { NodeClock } from "../time/NodeClock.ts"
-import { Aead } from "../transport/Aead.ts"
-import { type AddError, KeyRing, Keys, NoKey } from "../transport/KeyRing.ts"
+import * as Gossip from "../gossip/Gossip.ts"
+import * as Outbox from "../outbox/Outbox.ts"
+import { Received } from "../outbox/Received.ts"
+import * as LocalView from "../membership/LocalView.ts"
+import * as Membership from "../membership/Membership.ts"
+import * as NodeClock from "../time/NodeClock.ts"
+import * as Aead from "../crypto/Aead.ts"
+import * as KeyRing from "../crypto/KeyRing.ts"
+import { type AddError, Keys, NoKey } from "../crypto/KeyRing.ts"
 import type { Network } from "../transport/Network.ts"
-import { type AdvertiseError, type AdvertiseSource, type BindError, Transport } from "../transport/Transport.ts"
+import * as Transport from "../transport/Transport.ts"
+import type { AdvertiseError, AdvertiseSource, BindError } from "../transport/Transport.ts"
 import { Kind, RequestAck } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
-import { NodeMetrics } from "./NodeMetrics.ts"
+import * as Metrics from "../metrics/Metrics.ts"
 
 /**
  * LEAVE goes to every member up to this many, and to so many random ones of a
@@ -48,102 +51,106 @@ export class Cluster extends Context.Service<
      */
     readonly leave: Effect.Effect<void>
     /** The keys that seal and open datagrams; none where encryption is off. */
-    readonly keyRing: Option.Option<KeyRing["Service"]>
+    readonly keyRing: Option.Option<KeyRing.KeyRing["Service"]>
     /** What this node counts and measures. */
-    readonly metrics: NodeMetrics["Service"]
+    readonly metrics: Metrics.Metrics["Service"]
   }
->()("effect-gossip/cluster/Cluster") {
-  /**
-   * A node with this configuration on whatever `Network` is provided. The layer is
-   * fresh: two of them are two nodes, even with one and the same configuration.
-   */
-  static readonly layer = (
-    config: ClusterConfig.ClusterConfig
-  ): Layer.Layer<Cluster | Membership, StartError, Network> => Layer.fresh(node(config))
+>()("effect-gossip/cluster/Cluster") {}
 
-  /** The same with the components inside, for what measures or tests a node. */
-  static readonly layerComponents = (
-    config: ClusterConfig.ClusterConfig
-  ): Layer.Layer<Cluster | Membership | Components, StartError, Network> => Layer.fresh(node(config))
+/**
+ * A node with this configuration on whatever `Network` is provided. The layer is
+ * fresh: two of them are two nodes, even with one and the same configuration.
+ */
+export const layer = (
+  config: ClusterConfig.ClusterConfig
+): Layer.Layer<Cluster | Membership.Membership, StartError, Network> => Layer.fresh(node(config))
 
-  /**
-   * The same from options, checked when the layer is built. No file is read: with
-   * `clusterKeyFile` alone it fails with `NoKey`, where a platform's layer, as
-   * `NodeCluster.layer`, reads it.
-   */
-  static readonly layerOptions = (
-    options: ClusterConfig.ClusterOptions
-  ): Layer.Layer<Cluster | Membership, StartError | ClusterConfig.ClusterConfigError, Network> =>
-    Layer.fresh(Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), Cluster.layer)))
-}
+/** The same with the components inside, for what measures or tests a node. */
+export const layerComponents = (
+  config: ClusterConfig.ClusterConfig
+): Layer.Layer<Cluster | Membership.Membership | Components, StartError, Network> => Layer.fresh(node(config))
+
+/**
+ * The same from options, checked when the layer is built. No file is read: with
+ * `clusterKeyFile` alone it fails with `NoKey`, where a platform's layer, as
+ * `NodeCluster.layer`, reads it.
+ */
+export const layerOptions = (
+  options: ClusterConfig.ClusterOptions
+): Layer.Layer<Cluster | Membership.Membership, StartError | ClusterConfig.ClusterConfigError, Network> =>
+  Layer.fresh(Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), layer)))
 
 /** The services inside a node. */
 export type Components =
-  | AntiEntropy
-  | FailureDetector
-  | Gossip
-  | LocalView
-  | Messenger
-  | NodeClock
-  | NodeMetrics
-  | ReliableDelivery
-  | Transport
+  | AntiEntropy.AntiEntropy
+  | FailureDetector.FailureDetector
+  | Gossip.Gossip
+  | LocalView.LocalView
+  | Outbox.Outbox
+  | NodeClock.NodeClock
+  | Metrics.Metrics
+  | ReliableDelivery.ReliableDelivery
+  | Transport.Transport
 
 const make = Effect.gen(function* () {
   const { network } = yield* CurrentConfig
-  const { fork, now, random } = yield* NodeClock
-  const transport = yield* Transport
-  const view = yield* LocalView
-  const messenger = yield* Messenger
-  const gossip = yield* Gossip
-  const detector = yield* FailureDetector
-  const antiEntropy = yield* AntiEntropy
-  const delivery = yield* ReliableDelivery
-  const metrics = yield* NodeMetrics
-  const { packer } = messenger
+  const { fork, now, random } = yield* NodeClock.NodeClock
+  const transport = yield* Transport.Transport
+  const view = yield* LocalView.LocalView
+  const outbox = yield* Outbox.Outbox
+  const gossip = yield* Gossip.Gossip
+  const detector = yield* FailureDetector.FailureDetector
+  const antiEntropy = yield* AntiEntropy.AntiEntropy
+  const delivery = yield* ReliableDelivery.ReliableDelivery
+  const metrics = yield* Metrics.Metrics
+  const { packer } = outbox
 
-  const acknowledge = (datagram: DatagramSocket.Datagram): void => {
-    const { sender, tell } = view.receipt
-    messenger.answer(datagram, (limit) => packer.ack(sender, tell, limit))
-  }
+  // One object for all messages: a component that needs something later keeps a copy of that.
+  let received: Received | undefined
 
-  const leave = (inbound: Inbound, datagram: DatagramSocket.Datagram, at: number): void => {
-    // Anybody can write a LEAVE in the clear; a sealed one is of somebody who has the key.
-    const counted = view.receiveLeave(inbound, inbound.sealed, at)
-    const { sender } = view.receipt
+  const receiveLeave = (received: Received): void => {
+    const { findings, inbound, now } = received
+    // Anybody can write a LEAVE in the clear; a sealed one is from a node that has the key.
+    const counted = view.receiveLeave(inbound, inbound.sealed, now, findings)
+    const { sender } = received
     if (counted) {
       gossip.left(sender)
       delivery.left(sender)
     }
     if (!inbound.has(RequestAck) || view.isSelf(inbound.header.idHi, inbound.header.idLo)) return
-    messenger.answering(inbound, sender)
-    // With what we hold of the leaver: Dead, if its LEAVE counted.
-    messenger.answer(datagram, (limit) => packer.ack(sender, true, limit))
+    outbox.startBudget(received)
+    // The ACK carries what we hold about the leaver: Dead, if its LEAVE counted.
+    outbox.reply(received, (limit) => packer.ack(sender, true, limit))
   }
 
   const receive = (inbound: Inbound, datagram: DatagramSocket.Datagram): void => {
     const at = now()
+    if (received === undefined) received = new Received(inbound, datagram, at)
+    received.start(inbound, datagram, at)
     const { kind } = inbound.header
-    if (kind === Kind.Leave) return leave(inbound, datagram, at)
-    view.receive(inbound, at)
-    messenger.answering(inbound, view.receipt.sender)
+    if (kind === Kind.Leave) return receiveLeave(received)
+    const { findings } = received
+    view.receive(inbound, at, findings)
+    outbox.startBudget(received)
     const fromOther = !view.isSelf(inbound.header.idHi, inbound.header.idLo)
-    const acknowledged = fromOther && kind !== Kind.Ack && (kind === Kind.Ping || inbound.has(RequestAck))
-    gossip.received(inbound, datagram, acknowledged, at)
+    received.acknowledged = fromOther && kind !== Kind.Ack && (kind === Kind.Ping || inbound.has(RequestAck))
+    gossip.received(received)
     if (!fromOther) return
     switch (kind) {
       case Kind.PingReq:
-        detector.pingReq(inbound, datagram, at)
+        detector.pingReq(received)
         break
       case Kind.Ack:
-        detector.ack(inbound, at)
-        delivery.ack(inbound)
+        detector.ack(received)
+        delivery.ack(received)
         break
       case Kind.AntiEntropy:
-        antiEntropy.chunk(inbound, at)
+        antiEntropy.chunk(received)
         break
     }
-    if (acknowledged) acknowledge(datagram)
+    if (received.acknowledged) {
+      outbox.reply(received, (limit) => packer.ack(findings.sender, findings.tellSender, limit))
+    }
   }
 
   yield* fork("receiving", transport.run(receive))
@@ -214,11 +221,11 @@ const keys = ({ network }: ClusterConfig.ClusterConfig): Layer.Layer<Keys, AddEr
   if (network.encryption === "off") return Layer.succeed(Keys, Option.none())
   // Never in the clear by mistake.
   if (!Arr.isReadonlyArrayNonEmpty(network.keys)) return Layer.effect(Keys, Effect.fail(new NoKey()))
-  return Layer.effect(Keys, Effect.map(KeyRing, Option.some)).pipe(
+  return Layer.effect(Keys, Effect.map(KeyRing.KeyRing, Option.some)).pipe(
     Layer.provide(KeyRing.layer({ keys: network.keys, clusterName: network.cluster })),
     Layer.provide(
       Layer.mergeAll(
-        provided(Aead, Aead.layerNoble),
+        provided(Aead.Aead, Aead.layerNoble),
         provided(Kdf.Kdf, Kdf.layerWebCrypto),
         provided(SecureRandom.SecureRandom, SecureRandom.layerWebCrypto)
       )
@@ -234,9 +241,9 @@ const node = (config: ClusterConfig.ClusterConfig) => {
     keys(config)
   )
   return Layer.effect(Cluster, make).pipe(
-    Layer.provideMerge(NodeMetrics.layer),
+    Layer.provideMerge(Metrics.layer),
     Layer.provideMerge(Layer.mergeAll(FailureDetector.layer, Gossip.layer, AntiEntropy.layer, ReliableDelivery.layer)),
-    Layer.provideMerge(Layer.mergeAll(Messenger.layer, Membership.layer)),
+    Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),
     Layer.provideMerge(LocalView.layer),
     Layer.provideMerge(Transport.layer),
     Layer.provideMerge(base)

@@ -4,7 +4,7 @@
 import type { Duration, Redacted } from "effect"
 import { Predicate, Result } from "effect"
 import type { IpNetwork, NetAddress } from "effect/net"
-import type { ClusterKey } from "../domain/ClusterKey.ts"
+import type { ClusterKey } from "../crypto/ClusterKey.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { Peer } from "../domain/Peer.ts"
 import type { ClusterConfig, Given, Problem } from "./ConfigResolution.ts"

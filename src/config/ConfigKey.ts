@@ -15,7 +15,7 @@ import {
   SchemaTransformation
 } from "effect"
 import { IpNetwork, NetAddress } from "effect/net"
-import * as ClusterKey from "../domain/ClusterKey.ts"
+import * as ClusterKey from "../crypto/ClusterKey.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as Peer from "../domain/Peer.ts"
 

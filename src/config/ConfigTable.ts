@@ -6,7 +6,7 @@
  * `ClusterConfigSchema` too.
  */
 import { Schema, String as Str, Struct } from "effect"
-import * as ClusterKey from "../domain/ClusterKey.ts"
+import * as ClusterKey from "../crypto/ClusterKey.ts"
 import type { ConfigKey } from "./ConfigKey.ts"
 import {
   advertisedAddress,

@@ -12,6 +12,7 @@ import { EntryCursor } from "../wire/Entry.ts"
 import { type Header, Kind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
+import { Findings } from "./Findings.ts"
 import { AddressStride, Mark, MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 import type { Conflict, DeathClaim, Transition, TransitionKind, ViewObserver } from "./ViewObserver.ts"
 
@@ -48,25 +49,9 @@ const FormerSelfSettles = 10_000
 const MaxReportedConflicts = 1024
 /** An ACK this long after a PING, in ms, still shows that the address is the member's. */
 const ProofWindow = 10_000
-/** Tombstones that refused a claim of one message and are to be answered. */
-const MaxRefused = 8
-
-/** What `receive` found out about a message beyond the table. */
-export interface Receipt {
-  /** Slot of the sender, or -1 when it is ourselves or unknown. */
-  sender: number
-  /** The message is older than one that the sender itself sent us, or its heart stands still; it proves nothing. */
-  replay: boolean
-  /** The sender should be told what we hold of it: it is Suspect, Dead, a tombstone, or newer elsewhere. */
-  tell: boolean
-  /** Tombstones that refused an Alive or Suspect claim of this message. */
-  readonly refused: Array<number>
-}
-
 export class ClusterView {
   readonly table: MemberTable
   readonly selfId: NodeId.NodeId
-  readonly receipt: Receipt = { sender: -1, replay: false, tell: false, refused: [] }
   /** Set once we have said goodbye: nothing about ourselves is refuted any more. */
   leaving = false
 
@@ -87,6 +72,8 @@ export class ClusterView {
   readonly #reported = new Set<string>()
   /** Where the message that is being merged came from. */
   #source = new Uint8Array(PackedAddress.MaxLength)
+  /** The findings about the message that is being merged. */
+  #findings = new Findings()
   #conflictRefutedAt = -Infinity
   #by: NodeId.NodeId
   #aging: () => void = () => {}
@@ -166,22 +153,22 @@ export class ClusterView {
 
   // --- messages ------------------------------------------------------------
 
-  /** Merges the entries of a message and then what its header says of the sender. The findings are in `receipt`. */
-  receive(inbound: Inbound, now: number): void {
+  /** Merges the entries of a message and then its header's claim about the sender, and fills in `findings`. */
+  receive(inbound: Inbound, now: number, findings: Findings): void {
     const { header } = inbound
-    const { receipt, table } = this
-    receipt.refused.length = 0
-    receipt.tell = false
+    const { table } = this
+    findings.reset()
+    this.#findings = findings
     const fromSelf = this.isSelf(header.idHi, header.idLo)
     const known = table.index.get(header.idHi, header.idLo)
-    receipt.replay =
+    findings.replay =
       known > SelfSlot &&
       (this.#isReplay(known, header.incarnation, header.heartbeat) || this.#standsStill(known, header, now))
-    if (receipt.replay) this.replays++
+    if (findings.replay) this.replays++
     this.#by = known >= 0 ? this.idOf(known) : NodeId.fromWords(header.idHi, header.idLo)
 
     // Before any transition, so that observers see what the sender speaks now.
-    if (known > SelfSlot && !receipt.replay) table.setLevel(known, header.level)
+    if (known > SelfSlot && !findings.replay) table.setLevel(known, header.level)
     this.#source = inbound.source
 
     const { bytes, entriesEnd } = inbound
@@ -189,24 +176,22 @@ export class ClusterView {
     for (let at = inbound.entriesStart; at < entriesEnd; at = cursor.next) {
       cursor.read(bytes, at)
       if (cursor.status > Claim.Dead) continue
-      const ofSender = !receipt.replay && header.idHi === cursor.idHi && header.idLo === cursor.idLo
+      const ofSender = !findings.replay && header.idHi === cursor.idHi && header.idLo === cursor.idLo
       this.#mergeEntry(bytes, ofSender, now)
     }
 
-    if (fromSelf) {
-      receipt.sender = -1
-      return
-    }
-    if (!receipt.replay) this.#mergeHeader(inbound, now)
+    if (fromSelf) return
+    if (!findings.replay) this.#mergeHeader(inbound, now)
     const sender = table.index.get(header.idHi, header.idLo)
-    receipt.sender = sender
+    findings.sender = sender
     if (sender >= 0) {
       const held = table.phase[sender] === Phase.Tombstone || table.status[sender] !== Claim.Alive
       // Its newest word came from elsewhere: another node has its id, or it is back with a clock that was behind.
       // The ACK of its PINGs is enough to tell it.
       const ping = header.kind === Kind.Ping
-      const elsewhere = ping && receipt.replay && !table.sameAddress(sender, inbound.source, 0)
-      receipt.tell = (held || elsewhere) && SerialNumber.compare(header.incarnation, table.incarnation[sender]!) <= 0
+      const elsewhere = ping && findings.replay && !table.sameAddress(sender, inbound.source, 0)
+      findings.tellSender =
+        (held || elsewhere) && SerialNumber.compare(header.incarnation, table.incarnation[sender]!) <= 0
     }
   }
 
@@ -376,11 +361,12 @@ export class ClusterView {
    * know, it is no replay, and, unless `authentic`, it comes from an address that is
    * the member's. Returns whether it counted.
    */
-  receiveLeave(inbound: Inbound, authentic: boolean, now: number): boolean {
+  receiveLeave(inbound: Inbound, authentic: boolean, now: number, findings: Findings): boolean {
     const { header, source } = inbound
     const table = this.table
     const slot = table.index.get(header.idHi, header.idLo)
-    this.receipt.sender = slot > SelfSlot ? slot : -1
+    findings.reset()
+    findings.sender = slot > SelfSlot ? slot : -1
     if (slot <= SelfSlot) return false
     if (SerialNumber.compare(header.incarnation, table.incarnation[slot]!) < 0) return false
     if (this.#isReplay(slot, header.incarnation, header.heartbeat)) {
@@ -418,7 +404,7 @@ export class ClusterView {
   #maySpeakFor(slot: number, source: Uint8Array): boolean {
     const table = this.table
     if (table.sameAddress(slot, source, 0)) return true
-    if (table.has(slot, Mark.Proved) || !table.has(slot, Mark.Heard)) return false
+    if (table.has(slot, Mark.AddressProved) || !table.has(slot, Mark.Heard)) return false
     return PackedAddress.compare(source, 0, table.spoke, table.addressAt(slot)) === 0
   }
 
@@ -428,9 +414,9 @@ export class ClusterView {
    */
   prove(slot: number, now: number): void {
     const table = this.table
-    if (table.has(slot, Mark.Proved) || now - table.pinged[slot]! > ProofWindow) return
+    if (table.has(slot, Mark.AddressProved) || now - table.pinged[slot]! > ProofWindow) return
     if (!table.sameAddress(slot, table.spoke, table.addressAt(slot))) return
-    table.mark(slot, Mark.Proved)
+    table.mark(slot, Mark.AddressProved)
     for (const observer of this.#observers) observer.proved?.(slot, now)
   }
 
@@ -593,7 +579,7 @@ export class ClusterView {
     const table = this.table
     PackedAddress.copy(address, addressAt, table.address, table.addressAt(slot))
     table.routes[slot] = undefined
-    table.unmark(slot, Mark.Proved | Mark.Provisional | Mark.AtOurAddress)
+    table.unmark(slot, Mark.AddressProved | Mark.Provisional | Mark.AtOurAddress)
     if (table.sameAddress(SelfSlot, address, addressAt)) table.mark(slot, Mark.AtOurAddress)
   }
 
@@ -671,8 +657,7 @@ export class ClusterView {
     if (!newer) {
       this.mergedStale++
       list.renew(slot, now)
-      const { refused } = this.receipt
-      if (!ofSender && refused.length < MaxRefused) refused.push(slot)
+      if (!ofSender) this.#findings.refuse(slot)
       return
     }
     if (!this.#isUsable(address, addressAt)) return

@@ -22,37 +22,37 @@ export const startingIncarnation = (unixMillis: number): number =>
   Math.max(0, Math.floor((unixMillis - Epoch2020) / 1000)) >>> 0
 
 /** A node's view of the cluster, kept in time: heartbeats rise, the dead are buried and tombstones forgotten. */
-export class LocalView extends Context.Service<LocalView, ClusterView>()("effect-gossip/membership/LocalView") {
-  static readonly layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Transport> = Layer.effect(
-    LocalView,
-    Effect.gen(function* () {
-      const { gossip, limits, network, probes } = yield* CurrentConfig
-      const { alarm, clock, every, now, random, seed } = yield* NodeClock
-      const transport = yield* Transport
-      const allowed = new AllowList(network.allow)
-      const view = new ClusterView({
-        id: network.nodeId ?? NodeId.random(random),
-        address: transport.advertised,
-        incarnation: network.nodeId === undefined ? 0 : startingIncarnation(clock.currentTimeMillisUnsafe()),
-        deadRetention: Duration.toMillis(probes.deadRetention),
-        staleAfter: Math.max(LongestPause, 4 * Duration.toMillis(gossip.heartbeatInterval)),
-        conflictInterval: Duration.toMillis(probes.interval),
-        seed,
-        isAllowed: (address, at) => allowed.all || allowed.has(address, at),
-        limits
-      })
-      view.table.since[SelfSlot] = now()
-      transport.setMembers((packed) => view.table.liveAt(packed, 0) >= 0)
+export class LocalView extends Context.Service<LocalView, ClusterView>()("effect-gossip/membership/LocalView") {}
 
-      const expiry = yield* alarm("expiry of the dead", {
-        next: () => view.nextExpiry(),
-        fire: (now) => view.expire(now)
-      })
-      view.onAging(expiry.reset)
-
-      const beat = Duration.toMillis(gossip.heartbeatInterval)
-      yield* every("heartbeat", { first: beat, period: () => beat, tick: () => view.beat() })
-      return view
+export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Transport> = Layer.effect(
+  LocalView,
+  Effect.gen(function* () {
+    const { gossip, limits, network, probes } = yield* CurrentConfig
+    const { alarm, clock, every, now, random, seed } = yield* NodeClock
+    const transport = yield* Transport
+    const allowed = new AllowList(network.allow)
+    const view = new ClusterView({
+      id: network.nodeId ?? NodeId.random(random),
+      address: transport.advertised,
+      incarnation: network.nodeId === undefined ? 0 : startingIncarnation(clock.currentTimeMillisUnsafe()),
+      deadRetention: Duration.toMillis(probes.deadRetention),
+      staleAfter: Math.max(LongestPause, 4 * Duration.toMillis(gossip.heartbeatInterval)),
+      conflictInterval: Duration.toMillis(probes.interval),
+      seed,
+      isAllowed: (address, at) => allowed.all || allowed.has(address, at),
+      limits
     })
-  )
-}
+    view.table.since[SelfSlot] = now()
+    transport.setMembers((packed) => view.table.liveAt(packed, 0) >= 0)
+
+    const expiry = yield* alarm("expiry of the dead", {
+      next: () => view.nextExpiry(),
+      fire: (now) => view.expire(now)
+    })
+    view.onAging(expiry.reset)
+
+    const beat = Duration.toMillis(gossip.heartbeatInterval)
+    yield* every("heartbeat", { first: beat, period: () => beat, tick: () => view.beat() })
+    return view
+  })
+)

@@ -21,7 +21,7 @@ export const Mark = {
   /** The address is only where its first message came from; not to be passed on. */
   Provisional: 2,
   /** It answered a PING of ours at its address. */
-  Proved: 4,
+  AddressProved: 4,
   /** It has spoken to us itself; `heardIncarnation` and the like are meaningful. */
   Heard: 8,
   /** `aliveHeartbeat` is from an Alive claim of the present incarnation. */

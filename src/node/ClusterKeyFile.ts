@@ -1,7 +1,7 @@
 /** The file with the keys of the cluster. */
 import { type Array as Arr, Effect, FileSystem, type Redacted, Schema } from "effect"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
-import * as ClusterKey from "../domain/ClusterKey.ts"
+import * as ClusterKey from "../crypto/ClusterKey.ts"
 import * as TextFile from "./TextFile.ts"
 
 /** A key file has a bad line, or no key. `message` is one line, without anything from the file. */

@@ -7,8 +7,8 @@ import * as Fs from "node:fs/promises"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import * as Admin from "../admin/Admin.ts"
-import { Journal } from "../admin/Journal.ts"
-import { Cluster } from "../cluster/Cluster.ts"
+import * as Journal from "../admin/Journal.ts"
+import * as Cluster from "../cluster/Cluster.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import type { Membership } from "../membership/Membership.ts"
 import * as AdminTokenFile from "./AdminTokenFile.ts"
@@ -49,50 +49,50 @@ export class NodeAdmin extends Context.Service<
     /** The path of the Unix socket. */
     readonly socket: Option.Option<string>
   }
->()("effect-gossip/node/NodeAdmin") {
-  /** Serves a node until it ends. What happens to the node is remembered from the moment that this is built. */
-  static readonly layer = (options: Options): Layer.Layer<NodeAdmin, NodeAdminError, Exclude<Admin.Node, Journal>> =>
-    Layer.effect(
-      NodeAdmin,
-      Effect.gen(function* () {
-        const { address, onLeft, socket, token } = options
-        const bound = yield* Effect.transposeOption(
-          Option.map(Option.fromUndefinedOr(address), (address) =>
-            serve(overTcp(address), Admin.layer({ token, onLeft }))
-          )
-        )
-        if (socket !== undefined) yield* serve(overUnix(socket), Admin.layerTrusted({ onLeft }))
-        return NodeAdmin.of({
-          address: Option.filter(bound, NetAddress.isInetAddress),
-          socket: Option.fromUndefinedOr(socket)
-        })
-      })
-    ).pipe(Layer.provide(Journal.layer))
+>()("effect-gossip/node/NodeAdmin") {}
 
-  /**
-   * A node that is served as its configuration says: for anybody at `metrics.server_port`, and for its user at
-   * `admin.socket`. One line of the log says where. `onLeft` runs when somebody has made it leave.
-   */
-  static readonly layerConfig = (
-    config: ClusterConfig,
-    onLeft: Effect.Effect<void> = Effect.void
-  ): Layer.Layer<Cluster | Membership | NodeAdmin, StartError> =>
-    Layer.fresh(
-      Layer.unwrap(
-        Effect.gen(function* () {
-          const { admin, metrics } = config
-          const token = yield* AdminTokenFile.load(config)
-          const resolved = yield* ClusterKeyFile.load(config)
-          const address =
-            metrics.serverPort > 0 ? NetAddress.inetAddressUnsafe(metrics.serverHost, metrics.serverPort) : undefined
-          const served = NodeAdmin.layer({ address, token, socket: admin.socket, onLeft })
-          return Layer.effectDiscard(
-            Effect.flatMap(NodeAdmin, (where) => Effect.logInfo(logLine(where, token !== undefined)))
-          ).pipe(Layer.provideMerge(served), Layer.provideMerge(Cluster.layerComponents(resolved)))
-        })
-      ).pipe(Layer.provide(NodePlatform.layer))
-    )
-}
+/** Serves a node until it ends. What happens to the node is remembered from the moment that this is built. */
+export const layer = (options: Options): Layer.Layer<NodeAdmin, NodeAdminError, Exclude<Admin.Node, Journal.Journal>> =>
+  Layer.effect(
+    NodeAdmin,
+    Effect.gen(function* () {
+      const { address, onLeft, socket, token } = options
+      const bound = yield* Effect.transposeOption(
+        Option.map(Option.fromUndefinedOr(address), (address) =>
+          serve(overTcp(address), Admin.layer({ token, onLeft }))
+        )
+      )
+      if (socket !== undefined) yield* serve(overUnix(socket), Admin.layerTrusted({ onLeft }))
+      return NodeAdmin.of({
+        address: Option.filter(bound, NetAddress.isInetAddress),
+        socket: Option.fromUndefinedOr(socket)
+      })
+    })
+  ).pipe(Layer.provide(Journal.layer))
+
+/**
+ * A node that is served as its configuration says: for anybody at `metrics.server_port`, and for its user at
+ * `admin.socket`. One line of the log says where. `onLeft` runs when somebody has made it leave.
+ */
+export const layerConfig = (
+  config: ClusterConfig,
+  onLeft: Effect.Effect<void> = Effect.void
+): Layer.Layer<Cluster.Cluster | Membership | NodeAdmin, StartError> =>
+  Layer.fresh(
+    Layer.unwrap(
+      Effect.gen(function* () {
+        const { admin, metrics } = config
+        const token = yield* AdminTokenFile.load(config)
+        const resolved = yield* ClusterKeyFile.load(config)
+        const address =
+          metrics.serverPort > 0 ? NetAddress.inetAddressUnsafe(metrics.serverHost, metrics.serverPort) : undefined
+        const served = layer({ address, token, socket: admin.socket, onLeft })
+        return Layer.effectDiscard(
+          Effect.flatMap(NodeAdmin, (where) => Effect.logInfo(logLine(where, token !== undefined)))
+        ).pipe(Layer.provideMerge(served), Layer.provideMerge(Cluster.layerComponents(resolved)))
+      })
+    ).pipe(Layer.provide(NodePlatform.layer))
+  )
 
 /** One line that says where a node is served, and what may be done there. */
 export const logLine = ({ address, socket }: NodeAdmin["Service"], token: boolean): string => {

@@ -1,8 +1,8 @@
 /** ChaCha20-Poly1305 by libsodium where it loads: the same bytes as everywhere, several times faster. */
 import { Effect, Layer, Predicate, Schema } from "effect"
 import { createRequire } from "node:module"
-import { Aead, noble } from "../transport/Aead.ts"
-import { makeCipher, type Primitive } from "../transport/AeadCipher.ts"
+import { Aead, noble } from "../crypto/Aead.ts"
+import { makeCipher, type Primitive } from "../crypto/AeadCipher.ts"
 
 /** `sodium-native` is not installed, or has no binary for this platform. */
 export class SodiumUnavailable extends Schema.TaggedError<SodiumUnavailable>()("SodiumUnavailable", {

@@ -1,9 +1,10 @@
 /** Makes nodes know each other as if they had met long ago. */
 import { Context, Effect } from "effect"
-import { Messenger } from "../gossip/Messenger.ts"
+import { Outbox } from "../outbox/Outbox.ts"
 import { SelfSlot } from "../membership/MemberTable.ts"
 import { Alive } from "../domain/Claim.ts"
 import { Kind } from "../wire/Header.ts"
+import { Findings } from "../membership/Findings.ts"
 import { Inbound } from "../wire/Inbound.ts"
 import { MessageWriter } from "../wire/MessageWriter.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
@@ -50,13 +51,14 @@ export const acquaint = (nodes: ReadonlyArray<SimNode>): Effect.Effect<void> =>
     if (first === undefined) return
     const messages = introductions(nodes)
     const inbound = new Inbound()
+    const findings = new Findings()
     const { table } = first.view
     PackedAddress.copy(table.address, table.addressAt(SelfSlot), inbound.source, 0)
     for (const node of nodes) {
-      const { queue } = Context.get(node.context, Messenger)
+      const { queue } = Context.get(node.context, Outbox)
       const now = node.clock.nanos / 1e6
       for (const message of messages) {
-        if (inbound.decode(message) === undefined) node.view.receive(inbound, now)
+        if (inbound.decode(message) === undefined) node.view.receive(inbound, now, findings)
       }
       for (let slot = SelfSlot + 1; slot < node.view.table.top; slot++) queue.remove(slot)
     }

@@ -22,7 +22,8 @@ import * as Plan from "./Plan.ts"
 import { Recorder } from "./Recorder.ts"
 import type { SimulationReport } from "./Report.ts"
 import type { AnyNode } from "./SimNode.ts"
-import { addressOfNode, Simulation } from "./Simulation.ts"
+import * as Simulation from "./Simulation.ts"
+import { addressOfNode } from "./Simulation.ts"
 import { NanosPerMilli } from "./Timeline.ts"
 import type { TraceRecord } from "./Trace.ts"
 import type { Verbs } from "./Verbs.ts"
@@ -76,7 +77,7 @@ export const run = Effect.fnUntraced(function* (
   let last: SimulationReport | undefined
 
   const scenario = Effect.gen(function* () {
-    const verbs = yield* Simulation
+    const verbs = yield* Simulation.Simulation
     now = verbs.now
     const recorder = new Recorder(verbs, options.trace)
     const measure = new Measure(verbs, recorder, samplePeriod(plan, options), plan.nodes)

@@ -1,8 +1,9 @@
 /** One life of one node in a simulation: a real node on a virtual machine. */
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { NetAddress } from "effect/net"
-import { Cluster, type Components, type StartError } from "../cluster/Cluster.ts"
-import { type Bound, NodeMetrics } from "../cluster/NodeMetrics.ts"
+import * as Cluster from "../cluster/Cluster.ts"
+import type { Components, StartError } from "../cluster/Cluster.ts"
+import { type Bound, Metrics } from "../metrics/Metrics.ts"
 import type * as ClusterConfig from "../config/ClusterConfig.ts"
 import * as Claim from "../domain/Claim.ts"
 import type { NodeId } from "../domain/NodeId.ts"
@@ -17,7 +18,7 @@ import * as Machine from "./Machine.ts"
 import type { MachineOptions, MachineServices, World } from "./Machine.ts"
 
 /** The services of a node. */
-export type NodeServices = Cluster | Membership | Components
+export type NodeServices = Cluster.Cluster | Membership | Components
 
 /** A node of any kind. */
 export type AnyNode = SimNode | OldSimNode
@@ -124,13 +125,13 @@ export const start = Effect.fnUntraced(function* <R, E>(
   const node: SimNode<R> = {
     kind: "node",
     config,
-    bounds: Context.get(core, NodeMetrics).bounds,
+    bounds: Context.get(core, Metrics).bounds,
     deadLoops: Context.get(core, NodeClock).dead,
     number,
     life,
     name: host.name,
     id: view.selfId,
-    address: NetAddress.formatInet(Context.get(core, Cluster).advertised),
+    address: NetAddress.formatInet(Context.get(core, Cluster.Cluster).advertised),
     host,
     clock,
     control,

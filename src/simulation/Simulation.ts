@@ -77,57 +77,57 @@ export interface SimulationOptions {
   readonly invariants?: boolean
 }
 
-export class Simulation extends Context.Service<Simulation, Verbs>()("effect-gossip/simulation/Simulation") {
-  /**
-   * Runs a scenario from the beginning of virtual time to its end, as fast as it goes.
-   * All of it happens on the virtual clock, `Effect.sleep` included, and one seed
-   * gives one history. At the end the layers that were put on nodes are closed; the
-   * nodes are dropped as they are.
-   *
-   * Fails with `InvariantBroken` when a node does what the protocol rules out, with
-   * `TimeStandsStill` when fibers never sleep, and with what the scenario fails with.
-   */
-  static readonly run = <A, E, R>(
-    scenario: Effect.Effect<A, E, R>,
-    options: SimulationOptions = {}
-  ): Effect.Effect<A, E | InvariantBroken | TimeStandsStill, Exclude<R, Simulation>> =>
-    Effect.gen(function* () {
-      const outer = yield* Effect.context<Exclude<R, Simulation>>()
-      const timeline = new Timeline()
-      const seed = String(options.seed ?? 1)
-      const random = yield* seeded(`${seed} scenario`)
-      const inner = outer.pipe(
-        Context.add(Clock.Clock, new VirtualClock(timeline)),
-        Context.add(Scheduler.Scheduler, timeline.tasks),
-        Context.add(Random.Random, random)
-      )
-      const dice = yield* seeded(`${seed} network`)
-      let failure: InvariantBroken | undefined
-      const fail = (broken: InvariantBroken): void => {
-        failure ??= broken
-      }
-      const program = Effect.gen(function* () {
-        const { end, verbs } = yield* make(timeline, () => dice.nextDoubleUnsafe(), fail, options)
-        if (options.invariants !== false) watchInvariants(verbs)
-        return yield* Effect.onExit(Effect.provideService(scenario, Simulation, verbs), () => end)
-      })
-      const fiber = Effect.runForkWith(inner)(program)
-      // It may end while it waits for the world outside, with nothing left to do.
-      fiber.addObserver(() => timeline.onWork())
-      const ended = () => fiber.pollUnsafe() !== undefined
-      yield* drive(timeline, () => failure !== undefined || ended()).pipe(
-        Effect.ensuring(
-          Effect.suspend(() => {
-            fiber.interruptUnsafe()
-            // What the scenario acquired is released in virtual time too.
-            return Effect.ignore(drive(timeline, ended))
-          })
-        )
-      )
-      if (failure !== undefined) return yield* failure
-      return yield* Fiber.join(fiber)
+export class Simulation extends Context.Service<Simulation, Verbs>()("effect-gossip/simulation/Simulation") {}
+
+/**
+ * Runs a scenario from the beginning of virtual time to its end, as fast as it goes.
+ * All of it happens on the virtual clock, `Effect.sleep` included, and one seed
+ * gives one history. At the end the layers that were put on nodes are closed; the
+ * nodes are dropped as they are.
+ *
+ * Fails with `InvariantBroken` when a node does what the protocol rules out, with
+ * `TimeStandsStill` when fibers never sleep, and with what the scenario fails with.
+ */
+export const run = <A, E, R>(
+  scenario: Effect.Effect<A, E, R>,
+  options: SimulationOptions = {}
+): Effect.Effect<A, E | InvariantBroken | TimeStandsStill, Exclude<R, Simulation>> =>
+  Effect.gen(function* () {
+    const outer = yield* Effect.context<Exclude<R, Simulation>>()
+    const timeline = new Timeline()
+    const seed = String(options.seed ?? 1)
+    const random = yield* seeded(`${seed} scenario`)
+    const inner = outer.pipe(
+      Context.add(Clock.Clock, new VirtualClock(timeline)),
+      Context.add(Scheduler.Scheduler, timeline.tasks),
+      Context.add(Random.Random, random)
+    )
+    const dice = yield* seeded(`${seed} network`)
+    let failure: InvariantBroken | undefined
+    const fail = (broken: InvariantBroken): void => {
+      failure ??= broken
+    }
+    const program = Effect.gen(function* () {
+      const { end, verbs } = yield* make(timeline, () => dice.nextDoubleUnsafe(), fail, options)
+      if (options.invariants !== false) watchInvariants(verbs)
+      return yield* Effect.onExit(Effect.provideService(scenario, Simulation, verbs), () => end)
     })
-}
+    const fiber = Effect.runForkWith(inner)(program)
+    // It may end while it waits for the world outside, with nothing left to do.
+    fiber.addObserver(() => timeline.onWork())
+    const ended = () => fiber.pollUnsafe() !== undefined
+    yield* drive(timeline, () => failure !== undefined || ended()).pipe(
+      Effect.ensuring(
+        Effect.suspend(() => {
+          fiber.interruptUnsafe()
+          // What the scenario acquired is released in virtual time too.
+          return Effect.ignore(drive(timeline, ended))
+        })
+      )
+    )
+    if (failure !== undefined) return yield* failure
+    return yield* Fiber.join(fiber)
+  })
 
 /** Lets time pass until `done`. */
 const drive = (timeline: Timeline, done: () => boolean): Effect.Effect<void, TimeStandsStill> =>

@@ -29,40 +29,39 @@ export class NodeClock extends Context.Service<
     /** A timer of the node for many deadlines; see `Alarm.make`. */
     readonly alarm: (name: string, options: Alarm.AlarmOptions) => Effect.Effect<Alarm.Alarm, never, Scope.Scope>
   }
->()("effect-gossip/time/NodeClock") {
-  /** `pauseThreshold`: how late, in ms, a timer must be to count as a pause of the process. */
-  static readonly layer = (pauseThreshold: number): Layer.Layer<NodeClock> =>
-    Layer.effect(
-      NodeClock,
-      Effect.gen(function* () {
-        const clock = yield* Clock.Clock
-        const random = yield* Random.Random
-        const watch = new PauseWatch(pauseThreshold)
-        const dead = new Set<string>()
+>()("effect-gossip/time/NodeClock") {}
 
-        // A fiber that nobody joins dies unseen, and a node without one of its loops only seems to live.
-        const supervise =
-          (name: string) =>
-          <A>(effect: Effect.Effect<A>): Effect.Effect<A> =>
-            Effect.tapCause(effect, (cause) => {
-              if (Cause.hasInterruptsOnly(cause)) return Effect.void
-              dead.add(name)
-              return Effect.logError(`a defect ended the node's ${name}, without which it does not work`, cause)
-            })
-        const fork = (name: string, loop: Effect.Effect<never>) =>
-          Effect.asVoid(Effect.forkScoped(supervise(name)(loop)))
+/** `pauseThreshold`: how late, in ms, a timer must be to count as a pause of the process. */
+export const layer = (pauseThreshold: number): Layer.Layer<NodeClock> =>
+  Layer.effect(
+    NodeClock,
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const random = yield* Random.Random
+      const watch = new PauseWatch(pauseThreshold)
+      const dead = new Set<string>()
 
-        return NodeClock.of({
-          clock,
-          watch,
-          now: () => MonotonicTime.millis(clock),
-          random: () => random.nextDoubleUnsafe(),
-          seed: Math.floor(random.nextDoubleUnsafe() * 0x100000000),
-          dead,
-          fork,
-          every: (name, options) => fork(name, Ticks.forever(clock, watch, options)),
-          alarm: (name, options) => Alarm.make(clock, watch, options, supervise(name))
-        })
+      // A fiber that nobody joins dies unseen, and a node without one of its loops only seems to live.
+      const supervise =
+        (name: string) =>
+        <A>(effect: Effect.Effect<A>): Effect.Effect<A> =>
+          Effect.tapCause(effect, (cause) => {
+            if (Cause.hasInterruptsOnly(cause)) return Effect.void
+            dead.add(name)
+            return Effect.logError(`a defect ended the node's ${name}, without which it does not work`, cause)
+          })
+      const fork = (name: string, loop: Effect.Effect<never>) => Effect.asVoid(Effect.forkScoped(supervise(name)(loop)))
+
+      return NodeClock.of({
+        clock,
+        watch,
+        now: () => MonotonicTime.millis(clock),
+        random: () => random.nextDoubleUnsafe(),
+        seed: Math.floor(random.nextDoubleUnsafe() * 0x100000000),
+        dead,
+        fork,
+        every: (name, options) => fork(name, Ticks.forever(clock, watch, options)),
+        alarm: (name, options) => Alarm.make(clock, watch, options, supervise(name))
       })
-    )
-}
+    })
+  )

@@ -15,11 +15,11 @@ import { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import type * as WireError from "../wire/WireError.ts"
 import { AllowList } from "./AllowList.ts"
-import { type KeyRing, Keys } from "./KeyRing.ts"
+import { type KeyRing, Keys } from "../crypto/KeyRing.ts"
 import { Network } from "./Network.ts"
 import { RateLimiter, Verdict } from "./RateLimiter.ts"
 import { type RejectionReason, Rejections } from "./Rejections.ts"
-import * as SealedDatagram from "./SealedDatagram.ts"
+import * as SealedDatagram from "../crypto/SealedDatagram.ts"
 
 /** Datagrams that may wait to be sent; beyond, new ones are dropped and counted. */
 export const MaxQueued = 8192
@@ -152,7 +152,7 @@ export class Transport extends Context.Service<
      */
     readonly send: (message: Uint8Array, to: Destination, sealed: boolean) => void
     /** Whether messages to somebody unknown go out both sealed and in the clear: while a cluster moves to encryption. */
-    readonly bilingual: boolean
+    readonly sendsBothForms: boolean
     /** Turns a packed address into one that `send` takes cheapest; keep it. */
     readonly route: (packed: Uint8Array, at: number) => NetAddress.InetAddress
     /** The keys, if there are any. */
@@ -166,16 +166,13 @@ export class Transport extends Context.Service<
     /** Reads for ever. To be run once. */
     readonly run: (receive: Receive) => Effect.Effect<never>
   }
->()("effect-gossip/transport/Transport") {
-  static readonly layer: Layer.Layer<
-    Transport,
-    BindError | AdvertiseError,
-    CurrentConfig | Keys | Network | NodeClock
-  > = Layer.effect(
+>()("effect-gossip/transport/Transport") {}
+
+export const layer: Layer.Layer<Transport, BindError | AdvertiseError, CurrentConfig | Keys | Network | NodeClock> =
+  Layer.effect(
     Transport,
     Effect.suspend(() => make)
   )
-}
 
 const bindError =
   (address: NetAddress.InetAddress) =>
@@ -447,7 +444,7 @@ const make = Effect.gen(function* () {
     receiveDropped: () => dropped + current.reader.dropped(),
     queued: () => queue.length,
     send,
-    bilingual: mode === "accept",
+    sendsBothForms: mode === "accept",
     keyRing,
     setMembers: (test) => {
       isMember = test

@@ -2,14 +2,16 @@
 import * as Http from "node:http"
 import { Context, Effect, Exit, Layer, Option, Result, Scope } from "effect"
 import { NetAddress } from "effect/net"
-import { Cluster, type Components } from "../../src/cluster/Cluster.ts"
+import * as Cluster from "../../src/cluster/Cluster.ts"
+import type { Components } from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import type { Membership } from "../../src/membership/Membership.ts"
-import { NodeAdmin, type Options } from "../../src/node/NodeAdmin.ts"
+import * as NodeAdmin from "../../src/node/NodeAdmin.ts"
+import type { Options } from "../../src/node/NodeAdmin.ts"
 import * as NodeNetwork from "../../src/node/NodeNetwork.ts"
 
 export interface AdminNode {
-  readonly services: Context.Context<Cluster | Membership | Components | NodeAdmin>
+  readonly services: Context.Context<Cluster.Cluster | Membership | Components | NodeAdmin.NodeAdmin>
   readonly id: string
   /** The address that others join through. */
   readonly address: string
@@ -42,8 +44,8 @@ export const start = Effect.fnUntraced(function* (
     ),
     scope
   )
-  const cluster = Context.get(services, Cluster)
-  const { address } = Context.get(services, NodeAdmin)
+  const cluster = Context.get(services, Cluster.Cluster)
+  const { address } = Context.get(services, NodeAdmin.NodeAdmin)
   const node: AdminNode = {
     services,
     id: String(cluster.id),

@@ -10,7 +10,7 @@ import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import * as Admin from "../../src/admin/Admin.ts"
 import { AdminApi } from "../../src/admin/AdminApi.ts"
-import { Journal } from "../../src/admin/Journal.ts"
+import * as Journal from "../../src/admin/Journal.ts"
 import * as Problems from "../../src/admin/Problems.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { Lab, type LabNode } from "../cluster/Lab.ts"
@@ -25,7 +25,7 @@ const clientOf = Effect.fnUntraced(function* (node: LabNode) {
     )
   )
   const client = yield* Effect.provideContext(HttpApiTest.groups(AdminApi, ["observe", "operate"]), services)
-  return { client, journal: Context.get(services, Journal) }
+  return { client, journal: Context.get(services, Journal.Journal) }
 })
 
 const id = (n: number) => NodeId.fromWords(0, n)
@@ -124,7 +124,7 @@ describe("over a real connection", () => {
       )
       const { address } = Context.get(services, HttpServer.HttpServer)
       assert(NetAddress.isInetAddress(address))
-      const { events } = Context.get(services, Journal)
+      const { events } = Context.get(services, Journal.Journal)
       const state = { closed: false }
       const socket = yield* Effect.acquireRelease(
         Effect.sync(() => {

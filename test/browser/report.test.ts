@@ -13,7 +13,7 @@ import { Recorder } from "../../src/simulation/Recorder.ts"
 import type { ReportNode, SimulationReport } from "../../src/simulation/Report.ts"
 import { shades } from "../../src/simulation/report/Shades.ts"
 import { reportPage } from "../../src/simulation/ReportPage.ts"
-import { Simulation } from "../../src/simulation/Simulation.ts"
+import * as Simulation from "../../src/simulation/Simulation.ts"
 import { summaryRows } from "../../src/simulation/SummaryTable.ts"
 
 /** How long anything may take, in ms: far beyond what the slowest machine needs. */
@@ -299,7 +299,7 @@ const Period = 250
 
 const clusterReport = Simulation.run(
   Effect.gen(function* () {
-    const simulation = yield* Simulation
+    const simulation = yield* Simulation.Simulation
     const measure = new Measure(simulation, new Recorder(simulation, undefined), Period)
     const nodes = yield* simulation.start(Nodes)
     const at = (seconds: number) => Effect.sleep(seconds * 1000 - simulation.now())
@@ -321,7 +321,10 @@ const clusterReport = Simulation.run(
 
 /** Nobody, and no time. */
 const emptyReport = Simulation.run(
-  Effect.map(Simulation, (simulation) => new Measure(simulation, new Recorder(simulation, undefined), Period).report)
+  Effect.map(
+    Simulation.Simulation,
+    (simulation) => new Measure(simulation, new Recorder(simulation, undefined), Period).report
+  )
 )
 
 const command = `gossip sim --nodes 30 --seed '</script><script>throw new Error("broken out")</script>'`

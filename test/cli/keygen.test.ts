@@ -5,7 +5,7 @@ import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import { statSync } from "node:fs"
 import { keygen } from "../../src/cli/keygen.ts"
-import * as ClusterKey from "../../src/domain/ClusterKey.ts"
+import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 
 const run = Command.runWith(keygen, { version: "0" })
 

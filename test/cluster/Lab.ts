@@ -17,14 +17,15 @@ import { Kdf, SecureRandom } from "effect/crypto"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import { AntiEntropy } from "../../src/anti-entropy/AntiEntropy.ts"
-import { Cluster, type Components } from "../../src/cluster/Cluster.ts"
+import * as Cluster from "../../src/cluster/Cluster.ts"
+import type { Components } from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
-import { FailureDetector } from "../../src/detector/FailureDetector.ts"
+import { FailureDetector } from "../../src/failure-detector/FailureDetector.ts"
 import type { Change } from "../../src/domain/Change.ts"
-import * as ClusterKey from "../../src/domain/ClusterKey.ts"
+import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { Gossip } from "../../src/gossip/Gossip.ts"
-import { Messenger } from "../../src/gossip/Messenger.ts"
+import { Outbox } from "../../src/outbox/Outbox.ts"
 import { LocalView } from "../../src/membership/LocalView.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import type { Conditions } from "../../src/simulation/Conditions.ts"
@@ -33,8 +34,8 @@ import type { Host } from "../../src/simulation/VirtualHost.ts"
 import { VirtualNetwork } from "../../src/simulation/VirtualNetwork.ts"
 import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
 import { NodeClock } from "../../src/time/NodeClock.ts"
-import { Aead } from "../../src/transport/Aead.ts"
-import { KeyRing } from "../../src/transport/KeyRing.ts"
+import * as Aead from "../../src/crypto/Aead.ts"
+import * as KeyRing from "../../src/crypto/KeyRing.ts"
 import { Network } from "../../src/transport/Network.ts"
 import { Transport } from "../../src/transport/Transport.ts"
 import * as Message from "../../src/wire/Message.ts"
@@ -67,7 +68,7 @@ export interface LabNode {
   readonly name: string
   readonly host: Host
   readonly scope: Scope.Closeable
-  readonly context: Context.Context<Cluster | Membership | Components>
+  readonly context: Context.Context<Cluster.Cluster | Membership | Components>
   readonly changes: Array<Timed>
   readonly id: bigint
   readonly address: string
@@ -86,7 +87,7 @@ export interface Puppet {
 }
 
 /** A ring of keys that belongs to the test. */
-export type Ring = KeyRing["Service"]
+export type Ring = KeyRing.KeyRing["Service"]
 
 export interface Received {
   readonly at: number
@@ -153,7 +154,7 @@ export class Lab {
   static readonly ring = (keys: KeyRingKeys, clusterName = ""): Effect.Effect<Ring> =>
     Effect.orDie(
       Effect.provide(
-        KeyRing,
+        KeyRing.KeyRing,
         Layer.fresh(
           Layer.provide(
             KeyRing.layer({ keys, clusterName }),
@@ -226,7 +227,7 @@ export class Lab {
         Layer.provide(Cluster.layerComponents(config), Layer.succeed(Network, host.network)),
         scope
       ).pipe(Random.withSeed(name), Effect.provideService(Clock.Clock, clock))
-      const cluster = Context.get(context, Cluster)
+      const cluster = Context.get(context, Cluster.Cluster)
       const changes: Array<Timed> = []
       yield* Context.get(context, Membership).changes.pipe(
         Stream.runForEach((change) => Effect.sync(() => changes.push({ ...change, ms: this.now }))),
@@ -394,7 +395,7 @@ export const parts = (node: LabNode) => ({
   antiEntropy: Context.get(node.context, AntiEntropy),
   detector: Context.get(node.context, FailureDetector),
   gossip: Context.get(node.context, Gossip),
-  messenger: Context.get(node.context, Messenger),
+  outbox: Context.get(node.context, Outbox),
   view: Context.get(node.context, LocalView),
   clock: Context.get(node.context, NodeClock),
   transport: Context.get(node.context, Transport)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Clock, Duration, Effect, Latch } from "effect"
 import { TestClock } from "effect/testing"
-import { jitterFraction } from "../../src/detector/SuspicionTiming.ts"
+import { jitterFraction } from "../../src/failure-detector/SuspicionTiming.ts"
 import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
 import { Lab, type LabNode, type Timed, claim, countsOf, parts, sender } from "./Lab.ts"
 

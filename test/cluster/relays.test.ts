@@ -217,7 +217,7 @@ describe("relays", () => {
         const heard = lab.seen.findLast(
           ({ fate, from, to }) => fate === "carried" && from === target.name && to === prober.name
         )!.message
-        const { messenger, view } = parts(relay)
+        const { outbox, view } = parts(relay)
         yield* TestClock.adjust(at + after - lab.now)
         const message: Message.Message = {
           _tag: "Ack",
@@ -227,7 +227,7 @@ describe("relays", () => {
           )
         }
         const to = PackedAddress.pack(NetAddress.inetAddressFromStringUnsafe(prober.address))
-        messenger.sendTo(to, Result.getOrThrow(Message.encode(message)))
+        outbox.sendTo(to, Result.getOrThrow(Message.encode(message)))
         yield* TestClock.adjust(at + Interval - lab.now)
         const { counters } = parts(prober).detector
         const suspected = prober.changes.some(({ _tag, ms }) => _tag === "Suspected" && ms === at + Interval)

@@ -51,7 +51,7 @@ describe("what becomes of the dead", () => {
       const { a, b, c, lab } = yield* bereaved
       // Both know by then, and have passed it on: 4 x ceil(log2 3) sendings each.
       yield* TestClock.adjust(5000)
-      assert.deepStrictEqual([parts(a).messenger.queue.size, parts(b).messenger.queue.size], [0, 0])
+      assert.deepStrictEqual([parts(a).outbox.queue.size, parts(b).outbox.queue.size], [0, 0])
       const settled = lab.now
       // Listed as dead it still stands in snapshots; as a tombstone in nothing.
       yield* TestClock.adjust(Retention)

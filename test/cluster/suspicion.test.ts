@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { jitterFraction } from "../../src/detector/SuspicionTiming.ts"
+import { jitterFraction } from "../../src/failure-detector/SuspicionTiming.ts"
 import { SuspicionRaise } from "../../src/domain/Claim.ts"
 import {
   Lab,

@@ -4,7 +4,7 @@ import { Host, IpNetwork, NetAddress } from "effect/net"
 import { inspect } from "node:util"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import type { ClusterOptions } from "../../src/config/ClusterConfig.ts"
-import * as ClusterKey from "../../src/domain/ClusterKey.ts"
+import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 import * as Peer from "../../src/domain/Peer.ts"
 import { distance, nearest } from "../../src/config/Suggestion.ts"
 

@@ -9,7 +9,7 @@ import type { Sources } from "../../src/config/ConfigSources.ts"
 import * as ConfigSources from "../../src/config/ConfigSources.ts"
 import type { Entry } from "../../src/config/ConfigTable.ts"
 import { entries, sections } from "../../src/config/ConfigTable.ts"
-import * as ClusterKey from "../../src/domain/ClusterKey.ts"
+import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 
 const file = (text: string) => Option.some({ path: "/etc/gossip.toml", text })

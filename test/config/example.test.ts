@@ -3,7 +3,7 @@ import { assert, describe, expect, it } from "@effect/vitest"
 import { Effect, Equal, Option } from "effect"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import * as ConfigSources from "../../src/config/ConfigSources.ts"
-import * as ClusterKey from "../../src/domain/ClusterKey.ts"
+import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 import { entries } from "../../src/config/ConfigTable.ts"
 
 const text = readFileSync(new URL("../../gossip.example.toml", import.meta.url), "utf8")

@@ -7,9 +7,9 @@
  */
 import { Duration, Result } from "effect"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
-import { MaxScore } from "../../src/detector/LocalHealth.ts"
-import { suspicionTimeout } from "../../src/detector/SuspicionTiming.ts"
-import { BackoffLast } from "../../src/gossip/BootstrapPeers.ts"
+import { MaxScore } from "../../src/failure-detector/LocalHealth.ts"
+import { suspicionTimeout } from "../../src/failure-detector/SuspicionTiming.ts"
+import { BackoffLast } from "../../src/join/BootstrapPeers.ts"
 import * as Plan from "../../src/simulation/Plan.ts"
 
 const ms = Duration.toMillis

@@ -10,23 +10,23 @@ import { fileURLToPath } from "node:url"
 import { getHeapStatistics } from "node:v8"
 import { Context, Effect, Layer, Logger, Random, Redacted, Result, Schema } from "effect"
 import { AntiEntropy } from "../../src/anti-entropy/AntiEntropy.ts"
-import { Cluster } from "../../src/cluster/Cluster.ts"
+import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
-import { FailureDetector } from "../../src/detector/FailureDetector.ts"
-import { MaxChecks } from "../../src/detector/DeathChecks.ts"
-import * as ClusterKey from "../../src/domain/ClusterKey.ts"
+import { FailureDetector } from "../../src/failure-detector/FailureDetector.ts"
+import { MaxChecks } from "../../src/failure-detector/DeathChecks.ts"
+import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { Gossip } from "../../src/gossip/Gossip.ts"
-import { MaxCandidates } from "../../src/gossip/HealList.ts"
-import { Messenger } from "../../src/gossip/Messenger.ts"
+import { MaxCandidates } from "../../src/join/HealList.ts"
+import { Outbox } from "../../src/outbox/Outbox.ts"
 import { LocalView } from "../../src/membership/LocalView.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import * as NodeAead from "../../src/node/NodeAead.ts"
 import * as NodeNetwork from "../../src/node/NodeNetwork.ts"
 import { NodeClock } from "../../src/time/NodeClock.ts"
-import { noble } from "../../src/transport/Aead.ts"
-import { Nonces } from "../../src/transport/Nonces.ts"
-import * as SealedDatagram from "../../src/transport/SealedDatagram.ts"
+import { noble } from "../../src/crypto/Aead.ts"
+import { Nonces } from "../../src/crypto/Nonces.ts"
+import * as SealedDatagram from "../../src/crypto/SealedDatagram.ts"
 import { Transport } from "../../src/transport/Transport.ts"
 import { Kind } from "../../src/wire/Header.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
@@ -129,13 +129,13 @@ const program = Effect.gen(function* () {
   const services = yield* Layer.build(
     Layer.provide(Cluster.layerComponents(config), Layer.merge(NodeNetwork.layer, NodeAead.layer))
   ).pipe(Random.withSeed(order.seed))
-  const cluster = Context.get(services, Cluster)
+  const cluster = Context.get(services, Cluster.Cluster)
   const view = Context.get(services, LocalView)
   const transport = Context.get(services, Transport)
   const antiEntropy = Context.get(services, AntiEntropy)
   const detector = Context.get(services, FailureDetector)
   const gossip = Context.get(services, Gossip)
-  const messenger = Context.get(services, Messenger)
+  const outbox = Context.get(services, Outbox)
   const nodeClock = Context.get(services, NodeClock)
   const { table } = view
   const { counters } = transport
@@ -227,7 +227,7 @@ const program = Effect.gen(function* () {
     bound("ids", table.index.size, 1 + all)
     // A dead member goes into the ground before a tombstone comes out of it.
     bound("slots", table.top, 2 + all)
-    bound("waiting changes", messenger.queue.size, 1 + limits.members)
+    bound("waiting changes", outbox.queue.size, 1 + limits.members)
     bound("suspicions", detector.suspicions(), limits.members)
     bound("death claims being checked", detector.checks.size, MaxChecks)
     bound("relays", detector.relays.size, limits.relays)

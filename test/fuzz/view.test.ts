@@ -6,12 +6,15 @@ import * as fc from "fast-check"
 import * as Claim from "../../src/domain/Claim.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import * as SerialNumber from "../../src/domain/SerialNumber.ts"
+import { Findings } from "../../src/membership/Findings.ts"
 import { ClusterView, TombstoneFactor } from "../../src/membership/ClusterView.ts"
 import { Mark, Phase, SelfSlot } from "../../src/membership/MemberTable.ts"
 import { Kind } from "../../src/wire/Header.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
 import { MessageWriter } from "../../src/wire/MessageWriter.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
+
+const findings = new Findings()
 
 const limits = { members: 6, tombstones: 4, unlistedTombstones: 3 }
 const Retention = 1000
@@ -139,8 +142,8 @@ describe("a view of the cluster", () => {
           }
           assert.equal(inbound.decode(writer.finish()), undefined)
           PackedAddress.copyCanonical(addresses[source]!, 0, inbound.source, 0)
-          if (kind === Kind.Leave) view.receiveLeave(inbound, false, now)
-          else view.receive(inbound, now)
+          if (kind === Kind.Leave) view.receiveLeave(inbound, false, now, findings)
+          else view.receive(inbound, now, findings)
           if (verdict !== undefined && verdict.slot > SelfSlot && verdict.slot < table.top) {
             if (verdict.dead) view.declareDead(verdict.slot, { _tag: "Heard" }, now)
             else view.suspect(verdict.slot, { _tag: "Heard" }, now)

@@ -66,7 +66,7 @@ describe("dissemination", () => {
         for (const node of nodes) {
           assert.strictEqual(yield* lab.status(node, 77n), "alive")
           assert.strictEqual(namings(lab, node.name, 77, from), times)
-          assert.strictEqual(parts(node).messenger.queue.size, 0)
+          assert.strictEqual(parts(node).outbox.queue.size, 0)
         }
         const last = gossips(lab, from).at(-1)!
         assert.isAtMost(last.at - from, 200 * (times + 5))

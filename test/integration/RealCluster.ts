@@ -5,7 +5,7 @@ import { inspect } from "node:util"
 import { Context, Effect, Exit, Layer, Option, Predicate, Schedule, Scope, Stream } from "effect"
 import { NetAddress } from "effect/net"
 import { DatagramSocket } from "effect/socket"
-import { Cluster } from "../../src/cluster/Cluster.ts"
+import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import type { Change, Member, MemberStatus } from "../../src/domain/Change.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
@@ -151,7 +151,7 @@ export const silent: ClusterConfig.ClusterOptions = {
 /** One running node. */
 export interface RealNode {
   readonly id: NodeId.NodeId
-  readonly cluster: Cluster["Service"]
+  readonly cluster: Cluster.Cluster["Service"]
   readonly membership: Membership["Service"]
   /** The bound address, and its text for a peer list. */
   readonly bound: NetAddress.InetAddress
@@ -182,7 +182,7 @@ export const start = Effect.fnUntraced(function* (
     Layer.provide(Cluster.layerComponents(config), Layer.succeed(Network, tap.network)),
     scope
   )
-  const cluster = Context.get(services, Cluster)
+  const cluster = Context.get(services, Cluster.Cluster)
   const membership = Context.get(services, Membership)
   const changes: Array<Change> = []
   yield* membership.changes.pipe(

@@ -5,7 +5,7 @@ import { NodeDatagramSocket } from "@effect/platform-node"
 import { Context, Effect, Exit, Layer, Logger, Metric, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import { DatagramSocket } from "effect/socket"
-import { Cluster } from "../../src/cluster/Cluster.ts"
+import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { Membership } from "../../src/membership/Membership.ts"
@@ -14,7 +14,7 @@ import { Network } from "../../src/transport/Network.ts"
 import { converged, nodeNetwork, reserve, start, until, untilTrue, withQuick } from "./RealCluster.ts"
 
 interface Pair {
-  readonly cluster: Cluster["Service"]
+  readonly cluster: Cluster.Cluster["Service"]
   readonly membership: Membership["Service"]
 }
 
@@ -22,7 +22,7 @@ class First extends Context.Service<First, Pair>()("test/integration/First") {}
 class Second extends Context.Service<Second, Pair>()("test/integration/Second") {}
 
 const pair = Effect.gen(function* () {
-  return { cluster: yield* Cluster, membership: yield* Membership }
+  return { cluster: yield* Cluster.Cluster, membership: yield* Membership }
 })
 
 const configOf = (options: ClusterConfig.ClusterOptions = {}) =>

@@ -5,6 +5,7 @@ import * as fc from "fast-check"
 import * as Claim from "../../src/domain/Claim.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import * as SerialNumber from "../../src/domain/SerialNumber.ts"
+import { Findings } from "../../src/membership/Findings.ts"
 import { ClusterView, TombstoneFactor, type ViewOptions } from "../../src/membership/ClusterView.ts"
 import type { Conflict, DeathClaim, Transition } from "../../src/membership/ViewObserver.ts"
 import { AddressStride, Mark, Phase, SelfSlot } from "../../src/membership/MemberTable.ts"
@@ -14,6 +15,9 @@ import { internetChecksum } from "../../src/wire/Checksum.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
 import * as Message from "../../src/wire/Message.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
+
+/** What the message that was merged last led to. */
+const findings = new Findings()
 
 /** The bounds of the tests' views, those of the defaults. */
 const MaxTombstones = 8192
@@ -73,7 +77,7 @@ const load = (message: Message.Message, source: NetAddress.InetAddress) => {
 
 /** Hands a view a message as a socket would. */
 const deliver = (view: ClusterView, message: Message.Message, source: NetAddress.InetAddress, now: number) =>
-  view.receive(load(message, source), now)
+  view.receive(load(message, source), now, findings)
 
 const headerOf = (n: number, { heartbeat = 0, incarnation = 0, level = 0 }: Said) => ({
   senderId: id(n),
@@ -137,7 +141,7 @@ const open = (options: Partial<ViewOptions> = {}) => {
     /** Node `n` speaks to us. */
     hear: (n: number, said: Said = {}) => {
       deliver(view, gossip(n, said), said.source ?? addressOf(n), said.now ?? Now)
-      return view.receipt
+      return findings
     },
     /** The teller passes on what others say. */
     tell: (...entries: ReadonlyArray<Message.MessageEntry>) => node.hear(teller, { entries }),
@@ -146,7 +150,8 @@ const open = (options: Partial<ViewOptions> = {}) => {
       view.receiveLeave(
         load({ _tag: "Leave", ...headerOf(n, said) }, said.source ?? addressOf(n)),
         authentic,
-        said.now ?? Now
+        said.now ?? Now,
+        findings
       ),
     has: (n: number, mark: number) => table.has(slotOf(n), mark),
     addressOf: (n: number) => String(table.inetAddress(slotOf(n))),
@@ -236,14 +241,14 @@ describe("joining", () => {
 
   it("a node that speaks without its own entry joins provisionally, where it speaks from", () => {
     const node = open()
-    const receipt = node.hear(a, { incarnation: 2, heartbeat: 5, level: 1, source: address("192.168.0.1:9") })
+    const found = node.hear(a, { incarnation: 2, heartbeat: 5, level: 1, source: address("192.168.0.1:9") })
     expect(node.events).toEqual(["Joined 1"])
     expect(node.transitions[0]!.cause).toEqual({ _tag: "Heard" })
     expect(node.claim(a)).toBe("Alive 2 5")
     expect(node.addressOf(a)).toBe("192.168.0.1:9")
     expect(node.has(a, Mark.Provisional)).toBe(true)
     expect(node.table.level[node.slotOf(a)]).toBe(1)
-    expect(receipt).toMatchObject({ sender: node.slotOf(a), replay: false, tell: false })
+    expect(found).toMatchObject({ sender: node.slotOf(a), replay: false, tellSender: false })
   })
 
   it("its own entry settles the address of a provisional member, also when the claim is no newer", () => {
@@ -339,7 +344,7 @@ describe("joining", () => {
     writeU16(bytes, 22, 0)
     writeU16(bytes, 22, internetChecksum(bytes, 0, bytes.length))
     expect(inbound.decode(bytes)).toBeUndefined()
-    node.view.receive(inbound, Now)
+    node.view.receive(inbound, Now, findings)
     expect([node.claim(a), node.claim(b)]).toEqual(["nothing", "Alive 0 0"])
   })
 })
@@ -557,7 +562,7 @@ describe("suspicion and death", () => {
     node.tell(alive(a, 1, 500))
     node.hear(a, { incarnation: 1, heartbeat: 501, entries: [alive(a, 1, 501)] })
     expect(node.claim(a)).toBe(`Suspect 1 ${7 + 2 ** 20}`)
-    expect(node.hear(a, { incarnation: 2, heartbeat: 502 }).tell).toBe(false)
+    expect(node.hear(a, { incarnation: 2, heartbeat: 502 }).tellSender).toBe(false)
     expect(node.claim(a)).toBe("Alive 2 502")
     expect(node.events).toEqual(["Joined 1", "Suspected 1", "Recovered 1"])
     expect(node.transitions[2]).toMatchObject({ cause: { _tag: "Heard" }, previousIncarnation: 1 })
@@ -653,12 +658,12 @@ describe("suspicion and death", () => {
     const node = open()
     prepare(node)
     const held = node.claim(a)
-    expect(node.hear(a, { incarnation: 4, heartbeat: 900 })).toMatchObject({ sender: node.slotOf(a), tell: true })
-    expect(node.hear(a, { incarnation: 5, heartbeat: 2 })).toMatchObject({ sender: node.slotOf(a), tell: true })
+    expect(node.hear(a, { incarnation: 4, heartbeat: 900 })).toMatchObject({ sender: node.slotOf(a), tellSender: true })
+    expect(node.hear(a, { incarnation: 5, heartbeat: 2 })).toMatchObject({ sender: node.slotOf(a), tellSender: true })
     expect(node.claim(a)).toBe(held)
-    expect(node.hear(a, { incarnation: 6, heartbeat: 3 }).tell).toBe(false)
+    expect(node.hear(a, { incarnation: 6, heartbeat: 3 }).tellSender).toBe(false)
     expect(node.claim(a)).toBe("Alive 6 3")
-    expect(node.hear(a, { incarnation: 6, heartbeat: 4 }).tell).toBe(false)
+    expect(node.hear(a, { incarnation: 6, heartbeat: 4 }).tellSender).toBe(false)
   })
 })
 
@@ -737,8 +742,8 @@ describe("claims about ourselves", () => {
 
   it("a message under our own id makes no member, and its entries count", () => {
     const node = open()
-    const receipt = node.hear(100, { heartbeat: 900, entries: [alive(a, 0, 0)] })
-    expect(receipt).toMatchObject({ sender: -1, replay: false, tell: false })
+    const found = node.hear(100, { heartbeat: 900, entries: [alive(a, 0, 0)] })
+    expect(found).toMatchObject({ sender: -1, replay: false, tellSender: false })
     expect(node.claim(a)).toBe("Alive 0 0")
     expect(incarnations(node)).toEqual([0, 0])
     checkInvariants(node.view)
@@ -832,8 +837,8 @@ describe("replays", () => {
       { incarnation: 3, heartbeat: 9 },
       { incarnation: 2, heartbeat: 900 }
     ]) {
-      const receipt = node.hear(a, { ...old, level: 0, source: address("10.6.6.6:6"), entries: [alive(b, 0, 0)] })
-      expect(receipt).toMatchObject({ replay: true, sender: slot })
+      const found = node.hear(a, { ...old, level: 0, source: address("10.6.6.6:6"), entries: [alive(b, 0, 0)] })
+      expect(found).toMatchObject({ replay: true, sender: slot })
     }
     const { heardHeartbeat, heardIncarnation, level, spoke } = node.table
     expect([heardIncarnation[slot], heardHeartbeat[slot], level[slot]]).toEqual([3, 10, 1])
@@ -887,10 +892,10 @@ describe("prove", () => {
     const node = pinged({})
     node.view.prove(node.slot, Now + 10_000)
     node.view.prove(node.slot, Now + 10_000)
-    expect(node.has(a, Mark.Proved)).toBe(true)
+    expect(node.has(a, Mark.AddressProved)).toBe(true)
     expect(node.proved).toEqual([[node.slot, Now + 10_000]])
     node.tell(alive(a, 1, 0, address("10.0.0.7:7000")))
-    expect(node.has(a, Mark.Proved)).toBe(false)
+    expect(node.has(a, Mark.AddressProved)).toBe(false)
   })
 
   it("an ACK from elsewhere, one that no PING asked for, and one too late prove nothing", () => {
@@ -901,7 +906,8 @@ describe("prove", () => {
     unasked.view.prove(unasked.slot, Now)
     const late = pinged({})
     late.view.prove(late.slot, Now + 10_001)
-    for (const node of [elsewhere, unasked, late]) expect([node.has(a, Mark.Proved), node.proved]).toEqual([false, []])
+    for (const node of [elsewhere, unasked, late])
+      expect([node.has(a, Mark.AddressProved), node.proved]).toEqual([false, []])
   })
 })
 
@@ -919,7 +925,7 @@ describe("LEAVE", () => {
     expect(node.table.leftCount).toBe(1)
     expect(node.events).toEqual(["Joined 1", "Left 1"])
     expect(node.transitions[1]).toMatchObject({ cause: { _tag: "LeaveReceived" }, previousStatus: Claim.Alive })
-    expect(node.view.receipt.sender).toBe(node.slotOf(a))
+    expect(findings.sender).toBe(node.slotOf(a))
     checkInvariants(node.view)
   })
 
@@ -1002,7 +1008,7 @@ describe("LEAVE", () => {
   it("of a node that is unknown, or ourselves, is ignored", () => {
     const node = open()
     expect(node.leave(a, {}, true)).toBe(false)
-    expect(node.view.receipt.sender).toBe(-1)
+    expect(findings.sender).toBe(-1)
     expect(node.leave(100, { incarnation: 9 }, true)).toBe(false)
     expect(node.claim(a)).toBe("nothing")
     expect(node.view.incarnation).toBe(0)
@@ -1088,8 +1094,8 @@ describe("retention and tombstones", () => {
     const node = mourning()
     node.view.expire(Now + Retention)
     const later = Now + 5 * Retention
-    const receipt = node.hear(a, { incarnation: 5, heartbeat: 900, now: later, entries: [alive(a, 5, 900)] })
-    expect(receipt).toMatchObject({ sender: node.slotOf(a), tell: true, refused: [] })
+    const found = node.hear(a, { incarnation: 5, heartbeat: 900, now: later, entries: [alive(a, 5, 900)] })
+    expect(found).toMatchObject({ sender: node.slotOf(a), tellSender: true, refused: [] })
     expect(node.view.nextExpiry()).toBe(later + 10 * Retention)
   })
 

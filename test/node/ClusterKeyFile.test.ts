@@ -3,7 +3,7 @@ import { assert, describe, expect, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Logger, Option, Result } from "effect"
 import { Cluster } from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
-import * as ClusterKey from "../../src/domain/ClusterKey.ts"
+import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 import * as ClusterKeyFile from "../../src/node/ClusterKeyFile.ts"
 import * as NodeCluster from "../../src/node/NodeCluster.ts"
 

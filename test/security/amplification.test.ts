@@ -3,10 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fc from "fast-check"
 import { TestClock } from "effect/testing"
-import { StrangerFactor } from "../../src/gossip/Messenger.ts"
+import { AmplificationLimit } from "../../src/outbox/ReplyBudget.ts"
 import { RequestAck } from "../../src/wire/Header.ts"
 import type * as Message from "../../src/wire/Message.ts"
-import { MaxChecks, Pings } from "../../src/detector/DeathChecks.ts"
+import { MaxChecks, Pings } from "../../src/failure-detector/DeathChecks.ts"
 import { bytesOf, claim, keyOf, Lab, type LabNode, sender, type Seen } from "../cluster/Lab.ts"
 
 type Family = 4 | 6
@@ -131,7 +131,7 @@ const play = Effect.fnUntraced(function* (script: ReadonlyArray<Line>, family: F
     const answered = sum(lab.seen.slice(before).filter((seen) => toVictim(seen) && !isDeathCheck(seen)))
     spent += payload.length
     caused += answered
-    assert.isAtMost(answered, StrangerFactor * payload.length, `${line.kind} of ${payload.length} bytes`)
+    assert.isAtMost(answered, AmplificationLimit * payload.length, `${line.kind} of ${payload.length} bytes`)
     yield* TestClock.adjust(line.wait)
   }
   yield* lab.end
@@ -154,7 +154,7 @@ describe("who never answered", () => {
               const { factor } = yield* play(script, family, sealed)
               worst = Math.max(worst, factor)
             }
-            assert.isAtMost(worst, StrangerFactor)
+            assert.isAtMost(worst, AmplificationLimit)
             // The script is not one that nobody answers.
             assert.isAbove(worst, 0.5)
           })

@@ -4,14 +4,14 @@ import { Context, Effect, Exit, Layer, Logger, Result } from "effect"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
-import { Cluster } from "../../src/cluster/Cluster.ts"
+import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
-import * as ClusterKey from "../../src/domain/ClusterKey.ts"
-import { noble } from "../../src/transport/Aead.ts"
+import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
+import { noble } from "../../src/crypto/Aead.ts"
 import { Network } from "../../src/transport/Network.ts"
-import { Nonces } from "../../src/transport/Nonces.ts"
+import { Nonces } from "../../src/crypto/Nonces.ts"
 import { MaxPerMinute, MaxSources, Rejections, ReportFirst, ReportLast } from "../../src/transport/Rejections.ts"
-import { isPlaintext } from "../../src/transport/SealedDatagram.ts"
+import { isPlaintext } from "../../src/crypto/SealedDatagram.ts"
 import type * as Message from "../../src/wire/Message.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
 import {
@@ -267,7 +267,7 @@ describe("encryption without a key", () => {
     return Effect.scoped(
       Effect.exit(
         Layer.build(Layer.provide(Cluster.layer(config), Layer.succeed(Network, host.network))).pipe(
-          Effect.map((context) => Context.get(context, Cluster).bound)
+          Effect.map((context) => Context.get(context, Cluster.Cluster).bound)
         )
       )
     )
@@ -304,7 +304,7 @@ describe("encryption without a key", () => {
       yield* TestClock.adjust(5000)
       assert.isAbove(lab.seen.length, 0)
       assert.isTrue(lab.seen.every(({ sealed }) => !sealed))
-      assert.isTrue(Context.get(a.context, Cluster).keyRing._tag === "None")
+      assert.isTrue(Context.get(a.context, Cluster.Cluster).keyRing._tag === "None")
     })
   )
 })

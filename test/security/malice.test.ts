@@ -396,14 +396,14 @@ const limits = { members: 60, tombstones: 80, unlistedTombstones: 40, assemblies
 
 /** How full the tables of a node are, each with its bound. */
 const fullness = (node: LabNode) => {
-  const { antiEntropy, detector, gossip, messenger, transport, view } = parts(node)
+  const { antiEntropy, detector, gossip, outbox, transport, view } = parts(node)
   const { table } = view
   return {
     members: [table.listed, limits.members],
     tombstones: [table.tombstones.length, limits.tombstones],
     unlisted: [table.unlisted.length, limits.unlistedTombstones],
     slots: [table.top, 2 + limits.members + limits.tombstones + limits.unlistedTombstones],
-    changes: [messenger.queue.size, 1 + limits.members],
+    changes: [outbox.queue.size, 1 + limits.members],
     suspicions: [detector.suspicions(), limits.members],
     checks: [detector.checks.size, 16],
     relays: [detector.relays.size, limits.relays],

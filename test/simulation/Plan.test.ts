@@ -3,7 +3,7 @@ import { Duration, Redacted, Result, Schema } from "effect"
 import { Hex } from "effect/encoding"
 import * as fc from "fast-check"
 import type { ClusterOptions } from "../../src/config/ClusterConfig.ts"
-import type { ClusterKey } from "../../src/domain/ClusterKey.ts"
+import type { ClusterKey } from "../../src/crypto/ClusterKey.ts"
 import * as Plan from "../../src/simulation/Plan.ts"
 import * as Plans from "./Plans.ts"
 

@@ -8,7 +8,7 @@ import { TestClock } from "effect/testing"
 import { Cluster } from "../../src/cluster/Cluster.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import type { NotInTime, WrongCondition } from "../../src/simulation/Errors.ts"
-import { Simulation } from "../../src/simulation/Simulation.ts"
+import * as Simulation from "../../src/simulation/Simulation.ts"
 import { Beginning } from "../../src/simulation/VirtualClock.ts"
 import { history, unrelated } from "./history.ts"
 
@@ -17,9 +17,9 @@ const really = (ms: number) => Effect.promise(() => new Promise<void>((resolve) 
 
 /** The simulation as a scenario sees it. */
 const simulate = <A, E, R>(
-  scenario: (simulation: Simulation["Service"]) => Effect.Effect<A, E, R>,
+  scenario: (simulation: Simulation.Simulation["Service"]) => Effect.Effect<A, E, R>,
   options: Parameters<typeof Simulation.run>[1] = {}
-) => Simulation.run(Effect.flatMap(Simulation, scenario), options)
+) => Simulation.run(Effect.flatMap(Simulation.Simulation, scenario), options)
 
 /** What runs on a node beside it: it tells when it begins and ends, and has a name. */
 class Guest extends Context.Service<Guest, { readonly name: string; readonly fiber: Fiber.Fiber<never> }>()(

@@ -10,7 +10,9 @@ import { Simulation, type SimNode } from "../../src/testing.ts"
 class Leader extends Context.Service<Leader, Effect.Effect<bigint>>()("Leader") {
   static readonly layer = Layer.effect(
     Leader,
-    Effect.map(Membership, ({ alive }) => Effect.map(alive, (members) => members.map(({ id }) => id).sort()[0] ?? 0n))
+    Effect.map(Membership.Membership, ({ alive }) =>
+      Effect.map(alive, (members) => members.map(({ id }) => id).sort()[0] ?? 0n)
+    )
   )
 }
 
@@ -23,7 +25,7 @@ const leaders = (nodes: ReadonlyArray<SimNode<Leader>>, count: number) =>
 it.effect("a split cluster has a leader on each side, and one again after the heal", () =>
   Simulation.run(
     Effect.gen(function* () {
-      const { heal, partition, startWith, until } = yield* Simulation
+      const { heal, partition, startWith, until } = yield* Simulation.Simulation
       const nodes = yield* startWith(Leader.layer, 5)
       yield* until("one leads", leaders(nodes, 1), "10 seconds")
       yield* partition(nodes.slice(0, 2))

@@ -4,13 +4,13 @@
  */
 import { fileURLToPath } from "node:url"
 import { Effect, Random } from "effect"
-import { Simulation } from "../../src/simulation/Simulation.ts"
+import * as Simulation from "../../src/simulation/Simulation.ts"
 import { TraceHash } from "../../src/simulation/Trace.ts"
 
 /** Another simulation, so that whatever counts along from one to the next has another value. */
 export const unrelated = Simulation.run(
   Effect.gen(function* () {
-    const simulation = yield* Simulation
+    const simulation = yield* Simulation.Simulation
     yield* simulation.start(3)
     yield* simulation.untilConverged("10 seconds")
   }),
@@ -21,7 +21,7 @@ export const unrelated = Simulation.run(
 export const history = (seed: number, pause: Effect.Effect<void> = Effect.void) =>
   Simulation.run(
     Effect.gen(function* () {
-      const simulation = yield* Simulation
+      const simulation = yield* Simulation.Simulation
       const { network, timeline } = simulation
       const hash = new TraceHash()
       network.observe({

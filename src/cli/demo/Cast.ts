@@ -16,9 +16,10 @@ import {
   SubscriptionRef
 } from "effect"
 import { NetAddress } from "effect/net"
-import { Cluster, type StartError } from "../../cluster/Cluster.ts"
+import * as Cluster from "../../cluster/Cluster.ts"
+import type { StartError } from "../../cluster/Cluster.ts"
 import * as ClusterConfig from "../../config/ClusterConfig.ts"
-import { suspicionTimeout } from "../../detector/SuspicionTiming.ts"
+import { suspicionTimeout } from "../../failure-detector/SuspicionTiming.ts"
 import type { Change } from "../../domain/Change.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import { Membership } from "../../membership/Membership.ts"
@@ -73,10 +74,10 @@ export class Cast extends Context.Service<
     /** Writes something into the log. */
     readonly note: (text: string) => Effect.Effect<void>
   }
->()("effect-gossip/cli/demo/Cast") {
-  /** No node yet. Closing the layer heals the cuts and lets all nodes leave at once. */
-  static readonly layer = (timing: Timing): Layer.Layer<Cast, never, Network> => Layer.effect(Cast, make(timing))
-}
+>()("effect-gossip/cli/demo/Cast") {}
+
+/** No node yet. Closing the layer heals the cuts and lets all nodes leave at once. */
+export const layer = (timing: Timing): Layer.Layer<Cast, never, Network> => Layer.effect(Cast, make(timing))
 
 const make = Effect.fnUntraced(function* (timing: Timing) {
   const clock = yield* Clock.Clock
@@ -131,7 +132,7 @@ const make = Effect.fnUntraced(function* (timing: Timing) {
       Layer.provide(logger),
       Layer.buildWithScope(scope)
     )
-    return { cluster: Context.get(node, Cluster), membership: Context.get(node, Membership), network }
+    return { cluster: Context.get(node, Cluster.Cluster), membership: Context.get(node, Membership), network }
   })
 
   const witness = (id: NodeId, membership: Membership["Service"], change: Change) =>

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 import { chronicle, Seeds } from "./support.ts"
 
 describe("a node that advertises the address of another", () => {
@@ -12,7 +12,7 @@ describe("a node that advertises the address of another", () => {
   it.effect.each(Seeds)("is published as a conflict by that one in 18 s, and harms no other (seed %i)", (seed) =>
     Simulation.run(
       Effect.gen(function* () {
-        const simulation = yield* Simulation
+        const simulation = yield* Simulation.Simulation
         const { notes } = chronicle(simulation)
         const nodes = yield* simulation.start(8)
         yield* simulation.untilConverged("10 seconds")

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 import * as Message from "../../../src/wire/Message.ts"
 import { chronicle, detection, LossySpread, Seeds } from "./support.ts"
 
 const options = { config: { clusterKey: "6f".repeat(32) }, network: { loss: 0.05 } }
 
 const killed = Effect.gen(function* () {
-  const simulation = yield* Simulation
+  const simulation = yield* Simulation.Simulation
   const { notes, wrongs } = chronicle(simulation)
   let inTheClear = 0
   simulation.network.observe({

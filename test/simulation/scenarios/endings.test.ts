@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 import { chronicle, Seeds } from "./support.ts"
 
 const Size = 8
@@ -17,7 +17,7 @@ describe("when all nodes but one are stopped", () => {
       (seed) =>
         Simulation.run(
           Effect.gen(function* () {
-            const simulation = yield* Simulation
+            const simulation = yield* Simulation.Simulation
             const { find } = chronicle(simulation)
             const [last, ...others] = yield* simulation.start(Size)
             yield* simulation.untilConverged("10 seconds")

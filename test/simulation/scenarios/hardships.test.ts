@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { SimNode } from "../../../src/simulation/SimNode.ts"
-import { Simulation, type SimulationOptions } from "../../../src/simulation/Simulation.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
+import type { SimulationOptions } from "../../../src/simulation/Simulation.ts"
 import { chronicle, detection, FewSeeds } from "./support.ts"
 
 const Size = 12
@@ -12,7 +13,7 @@ interface Hardship {
   readonly family?: 4 | 6
   readonly network?: SimulationOptions["network"]
   readonly befall?: (
-    simulation: Simulation["Service"],
+    simulation: Simulation.Simulation["Service"],
     nodes: ReadonlyArray<SimNode>
   ) => Effect.Effect<unknown, unknown>
 }
@@ -60,7 +61,7 @@ const Settled = detection(Size + 1)
 
 const bear = ({ befall, family = 4 }: Hardship) =>
   Effect.gen(function* () {
-    const simulation = yield* Simulation
+    const simulation = yield* Simulation.Simulation
     const { wrongs } = chronicle(simulation)
     const nodes = yield* simulation.start(Size, { family })
     yield* simulation.untilConverged(Settled)

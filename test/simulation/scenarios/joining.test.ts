@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 import { chronicle, detection, Seeds, Spread } from "./support.ts"
 
 /** The longest wait between two contacts of a bootstrap peer. */
@@ -14,7 +14,7 @@ describe("bootstrap peers", () => {
     it.effect.each(Seeds)(`one that comes up ${words} late is found in 12 s, and all through it (seed %i)`, (seed) =>
       Simulation.run(
         Effect.gen(function* () {
-          const simulation = yield* Simulation
+          const simulation = yield* Simulation.Simulation
           const { notes } = chronicle(simulation)
           const nodes = yield* simulation.start(8, { config: { peers: ["10.0.0.9:7946"] } })
           yield* Effect.sleep(late)
@@ -33,7 +33,7 @@ describe("bootstrap peers", () => {
   it.effect.each(Seeds)("one that is alive among dead ones is enough to join at once (seed %i)", (seed) =>
     Simulation.run(
       Effect.gen(function* () {
-        const simulation = yield* Simulation
+        const simulation = yield* Simulation.Simulation
         const { find } = chronicle(simulation)
         const peers = ["10.0.0.1:7946", "10.0.0.2:7946", "10.0.0.3:7946", "10.0.0.4:7946", "10.0.0.77:7946"]
         const [alive, ...dying] = yield* simulation.start(4, { config: { peers } })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
-import { FailureDetector } from "../../../src/detector/FailureDetector.ts"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import { FailureDetector } from "../../../src/failure-detector/FailureDetector.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 import { chronicle, detection, HealTry, Seeds, Spread } from "./support.ts"
 
 describe("a link that is cut both ways", () => {
@@ -9,7 +9,7 @@ describe("a link that is cut both ways", () => {
   it.effect.each([3, 4, 12] as const)("lets nobody be suspected in ten minutes, in a cluster of %i", (size) =>
     Simulation.run(
       Effect.gen(function* () {
-        const simulation = yield* Simulation
+        const simulation = yield* Simulation.Simulation
         const { find } = chronicle(simulation)
         const nodes = yield* simulation.start(size)
         yield* simulation.untilConverged("10 seconds")
@@ -41,7 +41,7 @@ describe("a node among ten that", () => {
       (seed) =>
         Simulation.run(
           Effect.gen(function* () {
-            const simulation = yield* Simulation
+            const simulation = yield* Simulation.Simulation
             const { find } = chronicle(simulation)
             const [sick, ...healthy] = yield* simulation.start(10)
             yield* simulation.untilConverged("10 seconds")

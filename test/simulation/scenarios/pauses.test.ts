@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
-import { FailureDetector } from "../../../src/detector/FailureDetector.ts"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import { FailureDetector } from "../../../src/failure-detector/FailureDetector.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 import { chronicle, detection, Seeds, shortestSuspicion, Spread } from "./support.ts"
 
 const Size = 10
@@ -12,7 +12,7 @@ describe("a node whose process stops", () => {
     (seed) =>
       Simulation.run(
         Effect.gen(function* () {
-          const simulation = yield* Simulation
+          const simulation = yield* Simulation.Simulation
           const { find, wrongs } = chronicle(simulation)
           const nodes = yield* simulation.start(Size)
           yield* simulation.untilConverged("10 seconds")
@@ -43,7 +43,7 @@ describe("a node whose process stops", () => {
   it.effect.each(Seeds)("for less than a suspicion lasts is never dead to anybody (seed %i)", (seed) =>
     Simulation.run(
       Effect.gen(function* () {
-        const simulation = yield* Simulation
+        const simulation = yield* Simulation.Simulation
         const { find } = chronicle(simulation)
         const nodes = yield* simulation.start(Size)
         yield* simulation.untilConverged("10 seconds")
@@ -70,7 +70,7 @@ describe("a node whose process stops", () => {
   it.effect.each(Seeds)("does not blame, when it goes on, one whose answer it slept through (seed %i)", (seed) =>
     Simulation.run(
       Effect.gen(function* () {
-        const simulation = yield* Simulation
+        const simulation = yield* Simulation.Simulation
         const { find } = chronicle(simulation)
         const nodes = yield* simulation.start(Size)
         yield* simulation.untilConverged("10 seconds")
@@ -97,7 +97,7 @@ describe("a node whose process stops", () => {
   it.effect.each(Seeds)("does not bury, when it goes on, whom it suspected when it stopped (seed %i)", (seed) =>
     Simulation.run(
       Effect.gen(function* () {
-        const simulation = yield* Simulation
+        const simulation = yield* Simulation.Simulation
         const { wrongs } = chronicle(simulation)
         const nodes = yield* simulation.start(Size)
         yield* simulation.untilConverged("10 seconds")

@@ -1,11 +1,11 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 import { chronicle } from "./support.ts"
 
 /** Something of everything: loss, jitter, a death, a restart, a stop, a freeze and a split. */
 const eventful = Effect.gen(function* () {
-  const simulation = yield* Simulation
+  const simulation = yield* Simulation.Simulation
   const { notes } = chronicle(simulation)
   const nodes = yield* simulation.start(8)
   const [, a, b, c, d] = nodes

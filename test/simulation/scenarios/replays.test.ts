@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Packet } from "../../../src/simulation/Packet.ts"
 import type { AnyNode } from "../../../src/simulation/SimNode.ts"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 import { Kind } from "../../../src/wire/Header.ts"
 import { chronicle, detection, Seeds, Spread } from "./support.ts"
 
@@ -12,7 +12,7 @@ const Size = 6
 const kindOf = ({ payload }: Packet): number => payload[1] ?? 0
 
 /** What a node itself sends from now on, of some kinds. */
-const tap = (simulation: Simulation["Service"], node: AnyNode, kinds: ReadonlyArray<number>) => {
+const tap = (simulation: Simulation.Simulation["Service"], node: AnyNode, kinds: ReadonlyArray<number>) => {
   const packets: Array<Packet> = []
   simulation.network.observe({
     sent: (packet) => {
@@ -24,7 +24,7 @@ const tap = (simulation: Simulation["Service"], node: AnyNode, kinds: ReadonlyAr
 
 /** Says something again, from where it came from, to some nodes. */
 const say = (
-  simulation: Simulation["Service"],
+  simulation: Simulation.Simulation["Service"],
   { payload, source }: Packet,
   receivers: ReadonlyArray<AnyNode> = simulation.nodes
 ) =>
@@ -41,7 +41,7 @@ describe("a recorded goodbye", () => {
     it.effect.each(Seeds)(`removes nobody who was started again${words} (seed %i)`, (seed) =>
       Simulation.run(
         Effect.gen(function* () {
-          const simulation = yield* Simulation
+          const simulation = yield* Simulation.Simulation
           const { find, wrongs } = chronicle(simulation)
           const [first, leaver, ...others] = yield* simulation.start(Size)
           yield* simulation.untilConverged("10 seconds")
@@ -73,7 +73,7 @@ describe("what a dead node said", () => {
   it.effect.each(Seeds)("does not bring it back, however often it is said again (seed %i)", (seed) =>
     Simulation.run(
       Effect.gen(function* () {
-        const simulation = yield* Simulation
+        const simulation = yield* Simulation.Simulation
         const { find } = chronicle(simulation)
         const [, victim] = yield* simulation.start(Size)
         yield* simulation.untilConverged("10 seconds")
@@ -108,7 +108,7 @@ describe("what a dead node said", () => {
   it.effect.each(Seeds)("delays its death by 10 s at most, though it answers all probes (seed %i)", (seed) =>
     Simulation.run(
       Effect.gen(function* () {
-        const simulation = yield* Simulation
+        const simulation = yield* Simulation.Simulation
         const { find } = chronicle(simulation)
         const [, victim] = yield* simulation.start(Size)
         yield* simulation.untilConverged("10 seconds")

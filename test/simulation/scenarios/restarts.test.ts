@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 import { chronicle, detection, FewSeeds, LossySpread, Seeds, Spread } from "./support.ts"
 
 describe("a cluster of twelve of which every node restarts at once", () => {
@@ -8,7 +8,7 @@ describe("a cluster of twelve of which every node restarts at once", () => {
     it.effect.each(Seeds)(`with the ${identity} identities is whole again in two seconds (seed %i)`, (seed) =>
       Simulation.run(
         Effect.gen(function* () {
-          const simulation = yield* Simulation
+          const simulation = yield* Simulation.Simulation
           const nodes = yield* simulation.start(12)
           yield* simulation.untilConverged("10 seconds")
           yield* Effect.sleep("1 minute")
@@ -34,7 +34,7 @@ describe("a cluster of twelve of which half restarts at once", () => {
   it.effect.each(Seeds)("with the same identities goes on without a death (seed %i)", (seed) =>
     Simulation.run(
       Effect.gen(function* () {
-        const simulation = yield* Simulation
+        const simulation = yield* Simulation.Simulation
         const { find } = chronicle(simulation)
         const nodes = yield* simulation.start(12)
         yield* simulation.untilConverged("10 seconds")
@@ -52,7 +52,7 @@ describe("a cluster of twelve of which half restarts at once", () => {
   it.effect.each(Seeds)("with new identities knows the new ones at once, and buries only the old (seed %i)", (seed) =>
     Simulation.run(
       Effect.gen(function* () {
-        const simulation = yield* Simulation
+        const simulation = yield* Simulation.Simulation
         const { find } = chronicle(simulation)
         const nodes = yield* simulation.start(12)
         yield* simulation.untilConverged("10 seconds")
@@ -85,7 +85,7 @@ describe("a rolling restart of ten nodes where one datagram of ten is lost", () 
     it.effect.each(FewSeeds)(`${words}, has nobody removed who is up, and all agree at the end (seed %i)`, (seed) =>
       Simulation.run(
         Effect.gen(function* () {
-          const simulation = yield* Simulation
+          const simulation = yield* Simulation.Simulation
           const { wrongs } = chronicle(simulation)
           const nodes = yield* simulation.start(10, { config: { peers: ["10.0.0.1:7946", "10.0.0.2:7946"] } })
           yield* simulation.untilConverged("10 seconds")

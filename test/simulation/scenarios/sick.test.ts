@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 import { chronicle, LossySpread, Patience } from "./support.ts"
 
 const Size = 100
@@ -17,7 +17,7 @@ describe("one of a hundred nodes that loses four fifths of what is sent to it", 
       () =>
         Simulation.run(
           Effect.gen(function* () {
-            const simulation = yield* Simulation
+            const simulation = yield* Simulation.Simulation
             const { find, wrongs } = chronicle(simulation)
             const [, sick] = yield* simulation.start(Size)
             yield* simulation.untilConverged("20 seconds")

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import type { AnyNode } from "../../../src/simulation/SimNode.ts"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 import { chronicle, FewSeeds, HealTry, LossySpread, Patience, Seeds, Spread, suspicion } from "./support.ts"
 
 const Size = 20
@@ -21,7 +21,7 @@ const Moment = 1000
 /** Cuts a cluster in two halves, lets them be for a time, heals the cut, and waits until all agree. */
 const cutFor = (time: Duration.Input, spread: number, moment = 0) =>
   Effect.gen(function* () {
-    const simulation = yield* Simulation
+    const simulation = yield* Simulation.Simulation
     const { find, notes, wrongs } = chronicle(simulation)
     // All know each other through one that leaves, so that no bootstrap peer brings them together again.
     const [founder] = yield* simulation.start(1)

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Simulation } from "../../../src/simulation/Simulation.ts"
+import * as Simulation from "../../../src/simulation/Simulation.ts"
 
 const Size: number = 1000
 
@@ -18,7 +18,7 @@ it.effect(
   () =>
     Simulation.run(
       Effect.gen(function* () {
-        const simulation = yield* Simulation
+        const simulation = yield* Simulation.Simulation
         let deaths = 0
         // Counted as they come: of a million that joined, each to everybody, no record is kept.
         simulation.watch({

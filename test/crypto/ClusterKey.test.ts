@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Redacted, Result, Schema } from "effect"
 import * as fc from "fast-check"
 import { inspect } from "node:util"
-import * as ClusterKey from "../../src/domain/ClusterKey.ts"
+import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 
 const text = "00112233445566778899aAbBcCdDeEfF00112233445566778899aabbccddeeff"
 const bytesOf = (key: Redacted.Redacted<Uint8Array>) => Array.from(Redacted.value(key))

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { readFileSync } from "node:fs"
-import { noble } from "../../src/transport/Aead.ts"
-import type { AeadCipher } from "../../src/transport/AeadCipher.ts"
-import { Nonces } from "../../src/transport/Nonces.ts"
+import { noble } from "../../src/crypto/Aead.ts"
+import type { AeadCipher } from "../../src/crypto/AeadCipher.ts"
+import { Nonces } from "../../src/crypto/Nonces.ts"
 import {
   type Fault,
   isPlaintext,
@@ -13,7 +13,7 @@ import {
   Overhead,
   reasons,
   Sealer
-} from "../../src/transport/SealedDatagram.ts"
+} from "../../src/crypto/SealedDatagram.ts"
 import { Header, Kind, MaxMessage, writeHeader } from "../../src/wire/Header.ts"
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text, "hex"))

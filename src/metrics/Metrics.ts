@@ -4,21 +4,21 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { AntiEntropy } from "../anti-entropy/AntiEntropy.ts"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { ReliableDelivery } from "../delivery/ReliableDelivery.ts"
-import { MaxChecks } from "../detector/DeathChecks.ts"
-import { FailureDetector } from "../detector/FailureDetector.ts"
+import { MaxChecks } from "../failure-detector/DeathChecks.ts"
+import { FailureDetector } from "../failure-detector/FailureDetector.ts"
 import type { Cause } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
 import { Gossip } from "../gossip/Gossip.ts"
-import { MaxCandidates } from "../gossip/HealList.ts"
+import { MaxCandidates } from "../join/HealList.ts"
 import { Membership } from "../membership/Membership.ts"
-import { Messenger } from "../gossip/Messenger.ts"
+import { Outbox } from "../outbox/Outbox.ts"
 import type { Transition } from "../membership/ViewObserver.ts"
 import { LocalView } from "../membership/LocalView.ts"
-import { families, histograms, labelValue } from "../metrics/Families.ts"
-import { MetricRegistry, type Reading, readingsOf, type Sources } from "../metrics/MetricRegistry.ts"
-import type { MetricsJson } from "../metrics/MetricsJson.ts"
-import { summaryLine, type Totals } from "../metrics/SummaryLine.ts"
-import { version } from "../metrics/Version.ts"
+import { families, histograms, labelValue } from "./Families.ts"
+import { MetricRegistry, type Reading, readingsOf, type Sources } from "./MetricRegistry.ts"
+import type { MetricsJson } from "./MetricsJson.ts"
+import { summaryLine, type Totals } from "./SummaryLine.ts"
+import { version } from "./Version.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { MaxQueued, Transport } from "../transport/Transport.ts"
 import { Kind } from "../wire/Header.ts"
@@ -33,8 +33,8 @@ export interface Bound {
   readonly limit: number
 }
 
-export class NodeMetrics extends Context.Service<
-  NodeMetrics,
+export class Metrics extends Context.Service<
+  Metrics,
   {
     /** Every metric as it is now, in the text format of Prometheus. */
     readonly prometheus: Effect.Effect<string>
@@ -47,25 +47,25 @@ export class NodeMetrics extends Context.Service<
     /** Logs one line that sums up members and traffic at each interval, until the scope closes; never for 0. */
     readonly logSummary: (interval: Duration.Duration) => Effect.Effect<void, never, Scope.Scope>
   }
->()("effect-gossip/cluster/NodeMetrics") {
-  static readonly layer: Layer.Layer<
-    NodeMetrics,
-    never,
-    | AntiEntropy
-    | CurrentConfig
-    | FailureDetector
-    | Gossip
-    | LocalView
-    | Membership
-    | Messenger
-    | NodeClock
-    | ReliableDelivery
-    | Transport
-  > = Layer.effect(
-    NodeMetrics,
-    Effect.suspend(() => make)
-  )
-}
+>()("effect-gossip/cluster/Metrics") {}
+
+export const layer: Layer.Layer<
+  Metrics,
+  never,
+  | AntiEntropy
+  | CurrentConfig
+  | FailureDetector
+  | Gossip
+  | LocalView
+  | Membership
+  | Outbox
+  | NodeClock
+  | ReliableDelivery
+  | Transport
+> = Layer.effect(
+  Metrics,
+  Effect.suspend(() => make)
+)
 
 const kinds = Object.entries(Kind)
 
@@ -84,7 +84,7 @@ const make = Effect.gen(function* () {
   const transport = yield* Transport
   const view = yield* LocalView
   const membership = yield* Membership
-  const messenger = yield* Messenger
+  const outbox = yield* Outbox
   const gossip = yield* Gossip
   const detector = yield* FailureDetector
   const antiEntropy = yield* AntiEntropy
@@ -228,7 +228,7 @@ const make = Effect.gen(function* () {
     gossipRounds: () => gossip.counters.rounds,
     gossipSent: () => traffic.sent.datagrams[Kind.Gossip]!,
     gossipReceived: () => traffic.received.datagrams[Kind.Gossip]!,
-    updateQueueDepth: () => messenger.queue.size,
+    updateQueueDepth: () => outbox.queue.size,
     told: () => gossip.counters.told,
     healsTried: () => gossip.counters.healsTried,
     peersWaiting: () => gossip.peers.waiting,
@@ -302,7 +302,7 @@ const make = Effect.gen(function* () {
     })
   })
 
-  return NodeMetrics.of({
+  return Metrics.of({
     prometheus: Effect.sync(() => PrometheusMetrics.formatUnsafe(registry.context)),
     json: Effect.sync(() => registry.json),
     registry: registry.registry,

@@ -3,8 +3,9 @@ import { Result } from "effect"
 import { NetAddress } from "effect/net"
 import * as fc from "fast-check"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import { growth, type LooseClaim, MessagePacker, type PackerOptions } from "../../src/gossip/MessagePacker.ts"
-import { UpdateQueue } from "../../src/gossip/UpdateQueue.ts"
+import { growth, type MemberClaim, MessagePacker, type PackerOptions } from "../../src/outbox/MessagePacker.ts"
+import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
+import { Findings } from "../../src/membership/Findings.ts"
 import { ClusterView } from "../../src/membership/ClusterView.ts"
 import { Mark, SelfSlot } from "../../src/membership/MemberTable.ts"
 import { HeaderLength, MaxMessage, MaxPayload, RequestAck } from "../../src/wire/Header.ts"
@@ -52,7 +53,7 @@ const header = (n: number): Message.Sender => ({
   level: 0
 })
 
-/** A view of `n` live nodes, ourselves included, whose changes are queued as `Messenger` queues them. */
+/** A view of `n` live nodes, ourselves included, whose changes are queued as `Outbox` queues them. */
 const cluster = (n: number, family: Family, options: Partial<PackerOptions> = {}, seed = 1) => {
   const view = new ClusterView({
     id: selfId,
@@ -65,7 +66,7 @@ const cluster = (n: number, family: Family, options: Partial<PackerOptions> = {}
     isAllowed: () => true,
     limits: { members: 65_536, tombstones: 8192, unlistedTombstones: 1024 }
   })
-  const queue = new UpdateQueue()
+  const queue = new ChangeQueue()
   view.observe({
     transition: ({ kind, previousIncarnation, slot }) => {
       if (view.table.has(slot, Mark.Provisional)) return
@@ -93,7 +94,8 @@ const cluster = (n: number, family: Family, options: Partial<PackerOptions> = {}
         },
         addressOf(from, family)
       ),
-      0
+      0,
+      new Findings()
     )
   for (let from = 1; from < n; from += 30) {
     const members = Array.from({ length: Math.min(30, n - from) }, (_, i) => [from + i, "Alive", 1] as const)
@@ -112,7 +114,7 @@ const idsOf = (bytes: Uint8Array): ReadonlyArray<number> => {
   return "entries" in message ? message.entries.map(({ nodeId }) => Number(nodeId)) : []
 }
 
-const looseClaim = (n: number, family: Family): LooseClaim => ({
+const claimOf = (n: number, family: Family): MemberClaim => ({
   idHi: 0,
   idLo: n,
   incarnation: 3,
@@ -126,7 +128,7 @@ const everyKind = ({ packer, table }: Rig, target: number, family: Family): Reco
   return {
     ping: packer.ping(target, false),
     pingTelling: packer.ping(target, true),
-    pingWithClaim: packer.pingWithClaim(looseClaim(table.idLo[target]!, family)),
+    pingWithClaim: packer.pingWithClaim(claimOf(table.idLo[target]!, family)),
     contact: packer.contact(),
     ack: packer.ack(target, false, MaxMessage),
     ackTelling: packer.ack(target, true, MaxMessage),
@@ -285,7 +287,7 @@ describe("packing", () => {
 
   it("a PING with a claim says Dead of its receiver, and not what we hold besides", () => {
     const { packer } = cluster(5, "IPv4")
-    const message = read(packer.pingWithClaim(looseClaim(3, "IPv4")))
+    const message = read(packer.pingWithClaim(claimOf(3, "IPv4")))
     if (message._tag !== "Ping") return assert.fail(message._tag)
     assert.deepStrictEqual(message.entries[0], {
       nodeId: NodeId.fromWords(0, 3),

@@ -3,16 +3,15 @@
  * and short-lived, so they stand in the order of their arrival, and those whose
  * time is over fall out from the front.
  */
-import type { DatagramSocket } from "effect/socket"
+import type { ReplyPath } from "../outbox/Received.ts"
 
 interface Relay {
   readonly target: number
   readonly requester: number
-  readonly datagram: DatagramSocket.Datagram
+  /** Where the ACK goes. */
+  readonly path: ReplyPath
   /** The most bytes that the requester may get. */
   readonly limit: number
-  /** Whether the request came sealed. */
-  readonly sealed: boolean
   readonly expiresAt: number
 }
 
@@ -34,34 +33,23 @@ export class Relays {
   }
 
   /** Notes a request. `requester` is a slot, or -1. Returns whether it is served. */
-  add(
-    target: number,
-    requester: number,
-    datagram: DatagramSocket.Datagram,
-    limit: number,
-    sealed: boolean,
-    now: number
-  ): boolean {
+  add(target: number, requester: number, path: ReplyPath, limit: number, now: number): boolean {
     this.#expire(now)
     if (this.#waiting.length >= this.#limit) {
       this.refused++
       return false
     }
-    this.#waiting.push({ target, requester, datagram, limit, sealed, expiresAt: now + this.#lifetime })
+    this.#waiting.push({ target, requester, path, limit, expiresAt: now + this.#lifetime })
     return true
   }
 
   /** Hands out every request for `target` and forgets it. */
-  answer(
-    target: number,
-    now: number,
-    reply: (datagram: DatagramSocket.Datagram, limit: number, sealed: boolean) => void
-  ): void {
+  answer(target: number, now: number, reply: (path: ReplyPath, limit: number) => void): void {
     if (this.#waiting.length === 0) return
     this.#expire(now)
     const rest: Array<Relay> = []
     for (const relay of this.#waiting) {
-      if (relay.target === target) reply(relay.datagram, relay.limit, relay.sealed)
+      if (relay.target === target) reply(relay.path, relay.limit)
       else rest.push(relay)
     }
     this.#waiting = rest

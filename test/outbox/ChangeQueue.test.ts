@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { UpdateQueue } from "../../src/gossip/UpdateQueue.ts"
+import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
 
 /** The queue as a list: slots with how often each was sent, those that came to a count later behind. */
 class Model {
@@ -33,7 +33,7 @@ class Model {
   }
 }
 
-const orderOf = (queue: UpdateQueue) => {
+const orderOf = (queue: ChangeQueue) => {
   const order: Array<number> = []
   queue.forEach((slot) => {
     order.push(slot)
@@ -53,7 +53,7 @@ describe("the queue of changes", () => {
   it("is a list of slots, least-sent first, each until it was sent often enough", () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 200 }), (commands) => {
-        const queue = new UpdateQueue()
+        const queue = new ChangeQueue()
         const model = new Model()
         for (const command of commands) {
           switch (command.kind) {
@@ -80,7 +80,7 @@ describe("the queue of changes", () => {
   })
 
   it("a visit ends when it says so", () => {
-    const queue = new UpdateQueue()
+    const queue = new ChangeQueue()
     for (const slot of [4, 2, 7]) queue.add(slot, true)
     const seen: Array<number> = []
     queue.forEach((slot) => {
@@ -91,7 +91,7 @@ describe("the queue of changes", () => {
   })
 
   it("a slot far beyond the others makes room for itself", () => {
-    const queue = new UpdateQueue()
+    const queue = new ChangeQueue()
     queue.add(1, true)
     queue.add(100_000, true)
     assert.isFalse(queue.has(99_999))

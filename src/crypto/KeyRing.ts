@@ -2,7 +2,7 @@
 import { type Array as Arr, Context, Effect, Layer, type Option, Redacted, Schema, Semaphore } from "effect"
 import { type CryptoError, Kdf, SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
-import type { ClusterKey } from "../domain/ClusterKey.ts"
+import type { ClusterKey } from "./ClusterKey.ts"
 import { Aead } from "./Aead.ts"
 import type { AeadCipher } from "./AeadCipher.ts"
 import { Nonces } from "./Nonces.ts"
@@ -105,11 +105,11 @@ export class KeyRing extends Context.Service<
     /** Takes these keys for all, the first as primary, as from a file read again; on failure nothing changes. */
     readonly replace: (keys: Arr.NonEmptyReadonlyArray<Redacted.Redacted<ClusterKey>>) => Effect.Effect<void, AddError>
   }
->()("effect-gossip/transport/KeyRing") {
-  static readonly layer = (
-    options: KeyRingOptions
-  ): Layer.Layer<KeyRing, AddError, Aead | Kdf.Kdf | SecureRandom.SecureRandom> => Layer.effect(KeyRing, make(options))
-}
+>()("effect-gossip/transport/KeyRing") {}
+
+export const layer = (
+  options: KeyRingOptions
+): Layer.Layer<KeyRing, AddError, Aead | Kdf.Kdf | SecureRandom.SecureRandom> => Layer.effect(KeyRing, make(options))
 
 /** A node's keys, if it has any. */
 export class Keys extends Context.Service<Keys, Option.Option<KeyRing["Service"]>>()("effect-gossip/transport/Keys") {}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Nonces } from "../../src/transport/Nonces.ts"
+import { Nonces } from "../../src/crypto/Nonces.ts"
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 

@@ -4,7 +4,7 @@
  * itself after it has healed, however long it lasted.
  */
 import type { NodeId } from "../domain/NodeId.ts"
-import type { LooseClaim } from "./MessagePacker.ts"
+import type { MemberClaim } from "../outbox/MessagePacker.ts"
 
 /** The most candidates; of those, one that never answered goes first, and else the one that died first. */
 export const MaxCandidates = 1024
@@ -13,7 +13,7 @@ export const GhostTries = 10
 
 interface Candidate {
   readonly id: NodeId
-  readonly claim: LooseClaim
+  readonly claim: MemberClaim
   readonly diedAt: number
   /** Tries that are left; Infinity for one that we know to have lived. */
   tries: number
@@ -43,7 +43,7 @@ export class HealList {
   }
 
   /** `proved`: whether it ever answered us at its address. */
-  add(id: NodeId, claim: LooseClaim, now: number, proved: boolean): void {
+  add(id: NodeId, claim: MemberClaim, now: number, proved: boolean): void {
     this.remove(id)
     if (this.#candidates.length >= MaxCandidates) this.#evict()
     this.#index.set(id, this.#candidates.length)
@@ -65,7 +65,7 @@ export class HealList {
    * way: too old, tried often enough, or `taken`, which tells that a live member of
    * another id has their address.
    */
-  pick(random: () => number, now: number, taken: (claim: LooseClaim) => boolean): LooseClaim | undefined {
+  pick(random: () => number, now: number, taken: (claim: MemberClaim) => boolean): MemberClaim | undefined {
     while (this.#candidates.length > 0) {
       const candidate = this.#candidates[Math.floor(random() * this.#candidates.length)]!
       const expired = now - candidate.diedAt >= this.#timeout || candidate.tries === 0

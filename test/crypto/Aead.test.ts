@@ -3,8 +3,8 @@ import { Effect, Layer } from "effect"
 import * as fc from "fast-check"
 import { readFileSync } from "node:fs"
 import * as NodeAead from "../../src/node/NodeAead.ts"
-import { Aead } from "../../src/transport/Aead.ts"
-import { TagLength } from "../../src/transport/AeadCipher.ts"
+import * as Aead from "../../src/crypto/Aead.ts"
+import { TagLength } from "../../src/crypto/AeadCipher.ts"
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text.replace(/\s/g, ""), "hex"))
 const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
@@ -60,7 +60,7 @@ const recorded = readFileSync(new URL("../vectors/encrypted.jsonl", import.meta.
     }
   })
 
-const implementations: ReadonlyArray<readonly [name: string, layer: Layer.Layer<Aead>]> = [
+const implementations: ReadonlyArray<readonly [name: string, layer: Layer.Layer<Aead.Aead>]> = [
   ["noble", Aead.layerNoble],
   ["sodium", Layer.orDie(NodeAead.layerSodium)]
 ]
@@ -68,13 +68,13 @@ const implementations: ReadonlyArray<readonly [name: string, layer: Layer.Layer<
 describe.each(implementations)("Aead of %s", (name, layer) => {
   it.effect("has its name", () =>
     Effect.gen(function* () {
-      expect((yield* Aead).name).toBe(name)
+      expect((yield* Aead.Aead).name).toBe(name)
     }).pipe(Effect.provide(layer))
   )
 
   it.effect("gives the bytes of RFC 8439, sections 2.8.2 and A.5, and of the recorded packets", () =>
     Effect.gen(function* () {
-      const { cipher } = yield* Aead
+      const { cipher } = yield* Aead.Aead
       expect(recorded.length).toBe(15)
       for (const { additional, key, nonce, plaintext, sealed } of [...vectors, ...recorded]) {
         const into = new Uint8Array(plaintext.length + TagLength + 7)
@@ -89,7 +89,7 @@ describe.each(implementations)("Aead of %s", (name, layer) => {
 
   it.effect("opens nothing that was changed by a bit anywhere, and nothing too short", () =>
     Effect.gen(function* () {
-      const { cipher } = yield* Aead
+      const { cipher } = yield* Aead.Aead
       const flip = (bytes: Uint8Array, bit: number) => {
         const changed = bytes.slice()
         changed[bit >> 3] = changed[bit >> 3]! ^ (1 << (bit & 7))
@@ -121,7 +121,7 @@ describe.each(implementations)("Aead of %s", (name, layer) => {
     Effect.gen(function* () {
       const { additional, key, nonce, plaintext, sealed } = vectors[0]!
       const mine = key.slice()
-      const cipher = (yield* Aead).cipher(mine)
+      const cipher = (yield* Aead.Aead).cipher(mine)
       mine.fill(0)
       expect(cipher.open(nonce, sealed, additional, new Uint8Array(plaintext.length))).toBe(true)
     }).pipe(Effect.provide(layer))
@@ -129,7 +129,7 @@ describe.each(implementations)("Aead of %s", (name, layer) => {
 
   it.effect("throws for lengths that are mistakes of the program", () =>
     Effect.gen(function* () {
-      const { cipher } = yield* Aead
+      const { cipher } = yield* Aead.Aead
       const { additional, key, nonce, plaintext, sealed } = vectors[0]!
       const one = cipher(key)
       const into = new Uint8Array(sealed.length)
@@ -145,7 +145,7 @@ describe.each(implementations)("Aead of %s", (name, layer) => {
 describe("Aead", () => {
   it.effect("is the same in both implementations, at any place in an array", () =>
     Effect.gen(function* () {
-      const of = (layer: Layer.Layer<Aead>) => Effect.provide(Aead, layer)
+      const of = (layer: Layer.Layer<Aead.Aead>) => Effect.provide(Aead.Aead, layer)
       const [noble, sodium] = [yield* of(Aead.layerNoble), yield* of(Layer.orDie(NodeAead.layerSodium))]
       const lengths = fc.oneof(fc.nat(200), fc.constantFrom(0, 15, 16, 17, 63, 64, 65, 24, 1224, 1424))
       const plaintexts = lengths.chain(bytesOf)
@@ -183,11 +183,11 @@ describe("NodeAead", () => {
 
   it.effect("layer is libsodium where it loads, else noble", () =>
     Effect.gen(function* () {
-      expect((yield* Effect.provide(Aead, NodeAead.layer)).name).toBe("sodium")
-      expect((yield* Effect.provide(Aead, NodeAead.layerFrom(absent))).name).toBe("noble")
+      expect((yield* Effect.provide(Aead.Aead, NodeAead.layer)).name).toBe("sodium")
+      expect((yield* Effect.provide(Aead.Aead, NodeAead.layerFrom(absent))).name).toBe("noble")
       expect(
         (yield* Effect.provide(
-          Aead,
+          Aead.Aead,
           NodeAead.layerFrom(() => ({}))
         )).name
       ).toBe("noble")
@@ -196,7 +196,7 @@ describe("NodeAead", () => {
 
   it.effect("layerSodium fails where libsodium does not load", () =>
     Effect.gen(function* () {
-      const failure = (load: () => unknown) => Effect.flip(Effect.provide(Aead, NodeAead.layerSodiumFrom(load)))
+      const failure = (load: () => unknown) => Effect.flip(Effect.provide(Aead.Aead, NodeAead.layerSodiumFrom(load)))
       expect((yield* failure(absent)).message).toBe("sodium-native does not load: Cannot find module 'sodium-native'")
       expect((yield* failure(() => ({})))._tag).toBe("SodiumUnavailable")
     })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { jitterFraction, suspicionTimeout } from "../../src/detector/SuspicionTiming.ts"
+import { jitterFraction, suspicionTimeout } from "../../src/failure-detector/SuspicionTiming.ts"
 
 const word = fc.integer({ min: 0, max: 0xffff_ffff })
 const words = fc.tuple(word, word, word, word)

@@ -24,10 +24,10 @@ export class Aead extends Context.Service<
     /** The cipher under a key of `KeyLength` bytes, which is copied. Throws a `RangeError` for another length. */
     readonly cipher: (key: Uint8Array) => AeadCipher
   }
->()("effect-gossip/transport/Aead") {
-  /** `@noble/ciphers`: JavaScript alone, on every platform. */
-  static readonly layerNoble: Layer.Layer<Aead> = Layer.sync(Aead, () => noble)
-}
+>()("effect-gossip/transport/Aead") {}
+
+/** `@noble/ciphers`: JavaScript alone, on every platform. */
+export const layerNoble: Layer.Layer<Aead> = Layer.sync(Aead, () => noble)
 
 const primitive: Primitive = {
   encrypt: (key, nonce, plaintext, additional, output) =>

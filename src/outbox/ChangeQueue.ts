@@ -6,7 +6,7 @@
 
 const none = -1
 
-export class UpdateQueue {
+export class ChangeQueue {
   /** How often the slot's change was sent, or -1 when none is queued. */
   #sent = new Int32Array(0)
   #next = new Int32Array(0)

@@ -9,13 +9,13 @@ import { Mark, type MemberTable, Phase, SelfSlot } from "../membership/MemberTab
 import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
 import { ChunkPrefixLength, type Inbound } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
-import type { UpdateQueue } from "./UpdateQueue.ts"
+import type { ChangeQueue } from "./ChangeQueue.ts"
 
 /** The extension level that this node speaks. */
 export const Level = 0
 
 /** A claim that is in no table: of a member that is dead, or is said to be. */
-export interface LooseClaim {
+export interface MemberClaim {
   readonly idHi: number
   readonly idLo: number
   readonly incarnation: number
@@ -40,7 +40,7 @@ export const growth = (n: number): number => Math.max(1, Math.ceil(Math.log2(n))
 
 export class MessagePacker {
   readonly #table: MemberTable
-  readonly #queue: UpdateQueue
+  readonly #queue: ChangeQueue
   readonly #options: PackerOptions
   readonly #random: () => number
   readonly #writer = new MessageWriter()
@@ -50,7 +50,7 @@ export class MessagePacker {
   readonly #included: Array<number> = []
   #snapshot = 0
 
-  constructor(view: ClusterView, queue: UpdateQueue, options: PackerOptions, random: () => number) {
+  constructor(view: ClusterView, queue: ChangeQueue, options: PackerOptions, random: () => number) {
     this.#table = view.table
     this.#queue = queue
     this.#options = options
@@ -68,7 +68,7 @@ export class MessagePacker {
   }
 
   /** A PING that begins with a Dead claim about its receiver; `news` as for `ping`. */
-  pingWithClaim(claim: LooseClaim, news = true): Uint8Array {
+  pingWithClaim(claim: MemberClaim, news = true): Uint8Array {
     this.#begin(Kind.Ping, 0)
     this.#dead(claim)
     return news ? this.#withNews(true) : this.#alone()
@@ -255,7 +255,7 @@ export class MessagePacker {
     return written
   }
 
-  #dead(claim: LooseClaim): void {
+  #dead(claim: MemberClaim): void {
     const { address, heartbeat, idHi, idLo, incarnation } = claim
     this.#writer.entry(idHi, idLo, heartbeat, incarnation, Claim.Dead, address, 0)
     const slot = this.#table.index.get(idHi, idLo)

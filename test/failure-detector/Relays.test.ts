@@ -1,26 +1,26 @@
 import { describe, expect, it } from "@effect/vitest"
 import { NetAddress } from "effect/net"
-import type { DatagramSocket } from "effect/socket"
+import type { ReplyPath } from "../../src/outbox/Received.ts"
 import * as fc from "fast-check"
-import { Relays } from "../../src/detector/Relays.ts"
+import { Relays } from "../../src/failure-detector/Relays.ts"
 
 const Lifetime = 2000
 const MaxRelays = 256
 
-/** A PING_REQ's datagram, told from others by its port. */
-const datagram = (port: number): DatagramSocket.Datagram => ({
-  payload: new Uint8Array(0),
-  address: NetAddress.inetAddressFromStringUnsafe(`10.0.0.1:${port}`)
+/** Where the reply to a PING_REQ goes, told from others by its port. */
+const pathTo = (port: number): ReplyPath => ({
+  datagram: { payload: new Uint8Array(0), address: NetAddress.inetAddressFromStringUnsafe(`10.0.0.1:${port}`) },
+  sealed: port % 2 === 0
 })
 
 /** Notes a request, with its port for the bytes that the requester may get. */
 const add = (relays: Relays, target: number, requester: number, port: number, now: number) =>
-  relays.add(target, requester, datagram(port), 100 * port, port % 2 === 0, now)
+  relays.add(target, requester, pathTo(port), 100 * port, now)
 
 /** Which requests get an answer about `target`: their ports, and what they may get. */
 const answered = (relays: Relays, target: number, now: number) => {
   const replies: Array<readonly [port: number, limit: number]> = []
-  relays.answer(target, now, ({ address }, limit) => replies.push([address.port, limit]))
+  relays.answer(target, now, ({ datagram }, limit) => replies.push([datagram.address.port, limit]))
   return replies
 }
 

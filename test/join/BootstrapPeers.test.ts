@@ -3,7 +3,7 @@ import { Host, NetAddress } from "effect/net"
 import * as fc from "fast-check"
 import * as Claim from "../../src/domain/Claim.ts"
 import * as Peer from "../../src/domain/Peer.ts"
-import { BackoffFirst, BackoffLast, BootstrapPeers, MaxAddresses } from "../../src/gossip/BootstrapPeers.ts"
+import { BackoffFirst, BackoffLast, BootstrapPeers, MaxAddresses } from "../../src/join/BootstrapPeers.ts"
 import { MemberTable, Phase } from "../../src/membership/MemberTable.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
 

@@ -4,10 +4,12 @@ import { Kdf, SecureRandom } from "effect/crypto"
 import { hkdfSync } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { inspect } from "node:util"
-import * as ClusterKey from "../../src/domain/ClusterKey.ts"
-import { Aead, noble } from "../../src/transport/Aead.ts"
-import { KeyRing, type KeyRingOptions, MaxKeys } from "../../src/transport/KeyRing.ts"
-import type { Fault } from "../../src/transport/SealedDatagram.ts"
+import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
+import * as Aead from "../../src/crypto/Aead.ts"
+import { noble } from "../../src/crypto/Aead.ts"
+import * as KeyRing from "../../src/crypto/KeyRing.ts"
+import { type KeyRingOptions, MaxKeys } from "../../src/crypto/KeyRing.ts"
+import type { Fault } from "../../src/crypto/SealedDatagram.ts"
 import { Header, Kind, writeHeader } from "../../src/wire/Header.ts"
 
 const platform = Layer.mergeAll(Aead.layerNoble, Kdf.layerWebCrypto, SecureRandom.layerWebCrypto)
@@ -26,7 +28,7 @@ const message = (() => {
 const tagOf = (result: Uint8Array | Fault) => (result instanceof Uint8Array ? "opened" : result._tag)
 
 const ringOf = (keys: KeyRingOptions["keys"], clusterName = "", services: typeof platform = platform) =>
-  Effect.provide(KeyRing, Layer.fresh(Layer.provide(KeyRing.layer({ keys, clusterName }), services)))
+  Effect.provide(KeyRing.KeyRing, Layer.fresh(Layer.provide(KeyRing.layer({ keys, clusterName }), services)))
 
 describe("KeyRing", () => {
   it.effect("seals with the primary and opens with every key", () =>

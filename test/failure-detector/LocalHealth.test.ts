@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { LocalHealth, MaxScore } from "../../src/detector/LocalHealth.ts"
+import { LocalHealth, MaxScore } from "../../src/failure-detector/LocalHealth.ts"
 
 describe("LocalHealth", () => {
   it("begins well, and bears at most eight", () => {

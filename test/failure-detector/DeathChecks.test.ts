@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { DeathChecks, Interval, MaxChecks, Pings } from "../../src/detector/DeathChecks.ts"
+import { DeathChecks, Interval, MaxChecks, Pings } from "../../src/failure-detector/DeathChecks.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import type { DeathClaim } from "../../src/membership/ViewObserver.ts"
 

@@ -1,11 +1,11 @@
 import { assert, describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import { GhostTries, HealList, MaxCandidates } from "../../src/gossip/HealList.ts"
-import type { LooseClaim } from "../../src/gossip/MessagePacker.ts"
+import { GhostTries, HealList, MaxCandidates } from "../../src/join/HealList.ts"
+import type { MemberClaim } from "../../src/outbox/MessagePacker.ts"
 
 const id = (n: number) => NodeId.fromWords(n, n)
-const claim = (n: number, incarnation = 0): LooseClaim => ({
+const claim = (n: number, incarnation = 0): MemberClaim => ({
   idHi: n,
   idLo: n,
   incarnation,
@@ -32,7 +32,7 @@ describe("the heal list", () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 100 }), fc.integer({ min: 1, max: 300 }), (commands, timeout) => {
         const list = new HealList(timeout)
-        const model = new Map<number, { readonly claim: LooseClaim; readonly diedAt: number }>()
+        const model = new Map<number, { readonly claim: MemberClaim; readonly diedAt: number }>()
         let now = 0
         for (const command of commands) {
           switch (command.kind) {

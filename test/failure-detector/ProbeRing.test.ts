@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { ProbeRing } from "../../src/detector/ProbeRing.ts"
+import { ProbeRing } from "../../src/failure-detector/ProbeRing.ts"
 
 /** A small generator with a seed (mulberry32). */
 const generator = (seed: number) => () => {

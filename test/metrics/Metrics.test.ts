@@ -3,7 +3,7 @@ import { Context, Duration, Effect, Layer, Logger, Metric, Result, Scope } from 
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import { expect } from "vitest"
-import { Cluster } from "../../src/cluster/Cluster.ts"
+import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { families, histograms } from "../../src/metrics/Families.ts"
 import { VirtualNetwork } from "../../src/simulation/VirtualNetwork.ts"
@@ -12,7 +12,7 @@ import type * as Message from "../../src/wire/Message.ts"
 import { claim, Lab, type LabNode, parts, sender } from "../cluster/Lab.ts"
 import { parse, valuesOf } from "./PrometheusText.ts"
 
-const metricsOf = (node: LabNode) => Context.get(node.context, Cluster).metrics
+const metricsOf = (node: LabNode) => Context.get(node.context, Cluster.Cluster).metrics
 
 const scrape = (node: LabNode) => Effect.map(metricsOf(node).prometheus, valuesOf)
 
@@ -182,13 +182,13 @@ describe("the metrics of a node", () => {
 
   it.effect("are the node's own side by side in one layer, of one configuration, and of one node inside another", () =>
     Effect.gen(function* () {
-      class First extends Context.Service<First, Cluster["Service"]>()("test/First") {}
-      class Second extends Context.Service<Second, Cluster["Service"]>()("test/Second") {}
+      class First extends Context.Service<First, Cluster.Cluster["Service"]>()("test/First") {}
+      class Second extends Context.Service<Second, Cluster.Cluster["Service"]>()("test/Second") {}
       const network = yield* VirtualNetwork.make()
       const host = Layer.succeed(Network, network.host("n1", ["10.0.0.1"]).network)
       const config = Result.getOrThrow(ClusterConfig.make({ bind: "10.0.0.1:0" }))
-      const first = Layer.effect(First, Cluster)
-      const second = Layer.provide(Layer.effect(Second, Cluster), Cluster.layer(config))
+      const first = Layer.effect(First, Cluster.Cluster)
+      const second = Layer.provide(Layer.effect(Second, Cluster.Cluster), Cluster.layer(config))
       const layers = [
         Layer.mergeAll(Layer.provide(first, Cluster.layer(config)), second).pipe(Layer.provide(host)),
         Layer.mergeAll(first, second).pipe(Layer.provide(Cluster.layerComponents(config)), Layer.provide(host))
@@ -441,7 +441,7 @@ describe("a metric moves when", () => {
       const [a, b] = yield* started(lab, 2)
       lab.network.separate([a!.name], [b!.name], true)
       const left = Effect.andThen(
-        Effect.forkChild(Context.get(a!.context, Cluster).leave, { startImmediately: true }),
+        Effect.forkChild(Context.get(a!.context, Cluster.Cluster).leave, { startImmediately: true }),
         TestClock.adjust(2500)
       )
       expect(yield* changes(a!, left)).toMatchObject({
@@ -517,7 +517,7 @@ describe("datagrams that are no use", () => {
         Layer.provide(Cluster.layer(config), Layer.succeed(Network, host.network)),
         scope
       )
-      const { metrics } = Context.get(context, Cluster)
+      const { metrics } = Context.get(context, Cluster.Cluster)
       const socket = yield* network
         .host("n2", ["10.0.0.2"])
         .network.socket(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:1"))

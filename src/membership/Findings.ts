@@ -1,0 +1,32 @@
+/** What merging one message found out beyond the changes of the table. */
+
+/** Tombstones that one message can have answered, at most. */
+const MaxRefused = 8
+
+/**
+ * The findings about one message. A receiver keeps one object and reuses it for
+ * every message, so the contents hold only until the next message is merged.
+ */
+export class Findings {
+  /** Slot of the sender, or -1 when the sender is this node or is unknown. */
+  sender = -1
+  /** The message is older than one that the sender itself sent us, or its heartbeat no longer advances: it proves nothing. */
+  replay = false
+  /** The sender should be told the claim that we hold about it: it is Suspect, Dead, a tombstone, or newer elsewhere. */
+  tellSender = false
+  /** Slots of tombstones that refused an Alive or Suspect claim of this message. */
+  readonly refused: Array<number> = []
+
+  /** Forgets the findings about the previous message. */
+  reset(): void {
+    this.sender = -1
+    this.replay = false
+    this.tellSender = false
+    this.refused.length = 0
+  }
+
+  /** Notes that a tombstone refused a claim. */
+  refuse(slot: number): void {
+    if (this.refused.length < MaxRefused) this.refused.push(slot)
+  }
+}
