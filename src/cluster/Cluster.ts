@@ -1,5 +1,5 @@
 /** One node: all components composed, messages dispatched by kind, and a polite end. */
-import { Array as Arr, Context, Duration, Effect, FiberSet, Layer, Option } from "effect"
+import { Array as Arr, Context, Duration, Effect, Exit, FiberSet, Layer, Option, Scope } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
 import { NetAddress } from "effect/net"
 import type { DatagramSocket } from "effect/socket"
@@ -12,8 +12,10 @@ import type { NodeId } from "../domain/NodeId.ts"
 import * as Gossip from "../gossip/Gossip.ts"
 import * as Outbox from "../outbox/Outbox.ts"
 import { Received } from "../outbox/Received.ts"
+import * as JoinState from "../membership/JoinState.ts"
 import * as LocalView from "../membership/LocalView.ts"
 import * as Membership from "../membership/Membership.ts"
+import * as Activity from "../time/Activity.ts"
 import * as NodeClock from "../time/NodeClock.ts"
 import * as Aead from "../crypto/Aead.ts"
 import * as KeyRing from "../crypto/KeyRing.ts"
@@ -82,9 +84,11 @@ export const layerOptions = (
 
 /** The services inside a node. */
 export type Components =
+  | Activity.Activity
   | AntiEntropy.AntiEntropy
   | FailureDetector.FailureDetector
   | Gossip.Gossip
+  | JoinState.JoinState
   | LocalView.LocalView
   | Outbox.Outbox
   | NodeClock.NodeClock
@@ -94,6 +98,7 @@ export type Components =
 
 const make = Effect.gen(function* () {
   const { network } = yield* CurrentConfig
+  const activity = yield* Activity.Activity
   const { fork, now, random } = yield* NodeClock.NodeClock
   const transport = yield* Transport.Transport
   const view = yield* LocalView.LocalView
@@ -134,7 +139,8 @@ const make = Effect.gen(function* () {
     outbox.startBudget(received)
     const fromOther = !view.isSelf(inbound.header.idHi, inbound.header.idLo)
     received.acknowledged = fromOther && kind !== Kind.Ack && (kind === Kind.Ping || inbound.has(RequestAck))
-    gossip.received(received)
+    // A node that is leaving only answers: it acknowledges, relays, and takes the acknowledgements of its LEAVE.
+    if (!view.leaving) gossip.received(received)
     if (!fromOther) return
     switch (kind) {
       case Kind.PingReq:
@@ -145,7 +151,7 @@ const make = Effect.gen(function* () {
         delivery.ack(received)
         break
       case Kind.AntiEntropy:
-        antiEntropy.chunk(received)
+        if (!view.leaving) antiEntropy.chunk(received)
         break
     }
     if (received.acknowledged) {
@@ -181,6 +187,7 @@ const make = Effect.gen(function* () {
 
   const sayGoodbye = Effect.gen(function* () {
     view.startLeaving(now())
+    yield* Scope.close(activity, Exit.void)
     detector.stop()
     gossip.stop()
     antiEntropy.stop()
@@ -238,6 +245,8 @@ const node = (config: ClusterConfig.ClusterConfig) => {
     Layer.succeed(CurrentConfig, config),
     // A timer that is half a probe timeout late spoils what a probe can tell.
     NodeClock.layer(Duration.toMillis(config.probes.timeout) / 2),
+    Activity.layer,
+    JoinState.layer,
     keys(config)
   )
   return Layer.effect(Cluster, make).pipe(
