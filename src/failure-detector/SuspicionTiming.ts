@@ -39,3 +39,19 @@ export const jitterFraction = (
  */
 export const suspicionTimeout = (options: SuspicionOptions, n: number): number =>
   options.timeout * (1 + options.multiplier * Math.log2(Math.max(1, n)))
+
+/** How a suspicion shortens as further members accuse its subject. Times in ms. */
+export interface SuspicionRange {
+  /** The timeout without further accusers, of `suspicionTimeout`. */
+  readonly most: number
+  /** The timeout when all the further accusers that are needed have come. At most `most`. */
+  readonly least: number
+}
+
+/**
+ * The timeout in ms of a suspicion with `further` of the `needed` further accusers (Lifeguard, arXiv 1707.00788,
+ * section IV.B): it falls with the logarithm of their number from `most` to `least`. Where none are needed it is
+ * `least`.
+ */
+export const accusedTimeout = ({ least, most }: SuspicionRange, further: number, needed: number): number =>
+  needed === 0 ? least : Math.max(least, most - ((most - least) * Math.log(further + 1)) / Math.log(needed + 1))

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { jitterFraction, suspicionTimeout } from "../../src/failure-detector/SuspicionTiming.ts"
+import { accusedTimeout, jitterFraction, suspicionTimeout } from "../../src/failure-detector/SuspicionTiming.ts"
 
 const word = fc.integer({ min: 0, max: 0xffff_ffff })
 const words = fc.tuple(word, word, word, word)
@@ -105,5 +105,35 @@ describe("suspicionTimeout", () => {
 
   it("is the plain timeout in a cluster of nobody", () => {
     expect(suspicionTimeout(options, 0)).toBe(3000)
+  })
+})
+
+describe("accusedTimeout", () => {
+  const range = { least: 2000, most: 8000 }
+
+  it.each([
+    [0, 3, 8000],
+    [1, 3, 5000],
+    [3, 3, 2000],
+    [5, 3, 2000],
+    [0, 0, 2000],
+    [1, 1, 2000]
+  ])("with %i of %i further accusers is %i ms", (further, needed, timeout) => {
+    expect(accusedTimeout(range, further, needed)).toBeCloseTo(timeout, 6)
+  })
+
+  it("falls with every accuser and stays within the range", () => {
+    fc.assert(
+      fc.property(fc.nat(10_000), fc.nat(10_000), fc.integer({ min: 1, max: 8 }), (a, b, needed) => {
+        const bounds = { least: Math.min(a, b), most: Math.max(a, b) }
+        let previous = bounds.most
+        for (let further = 0; further <= needed + 1; further++) {
+          const timeout = accusedTimeout(bounds, further, needed)
+          expect(timeout).toBeLessThanOrEqual(previous)
+          expect(timeout).toBeGreaterThanOrEqual(bounds.least)
+          previous = timeout
+        }
+      })
+    )
   })
 })

@@ -1,0 +1,87 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Accusers, Evidence } from "../../src/failure-detector/Accusers.ts"
+
+const { Refused, Replaced, Silent } = Evidence
+
+describe("Accusers", () => {
+  it.each([
+    [2, 0],
+    [3, 1],
+    [4, 2],
+    [5, 3],
+    [1000, 3]
+  ])("of %i members needs %i further accusers", (n, needed) => {
+    expect(new Accusers(n).furtherNeeded).toBe(needed)
+  })
+
+  it("counts distinct accusers beyond the first, as far as they are needed", () => {
+    const accusers = new Accusers(10)
+    expect(accusers.further).toBe(0)
+    const seen = [1, 1, 2, 2, 3, 4, 5, 6].map((id) => {
+      accusers.add(0, id, Silent, 0)
+      return accusers.further
+    })
+    expect(seen).toEqual([0, 0, 1, 1, 2, 3, 3, 3])
+  })
+
+  it("passes on the first accuser and the further ones that are needed, each once", () => {
+    const accusers = new Accusers(10)
+    expect([1, 1, 2, 3, 4, 5, 6, 4].map((id) => accusers.add(0, id, Silent, 0))).toEqual([
+      true,
+      false,
+      true,
+      true,
+      true,
+      false,
+      false,
+      false
+    ])
+  })
+
+  it("tells accusers apart by both halves of their ids", () => {
+    const accusers = new Accusers(10)
+    for (const [hi, lo] of [
+      [0, 1],
+      [1, 0],
+      [1, 1]
+    ] as const)
+      accusers.add(hi, lo, Silent, 0)
+    expect(accusers.size).toBe(3)
+  })
+
+  it("is proved from the second accuser with evidence on", () => {
+    const accusers = new Accusers(10)
+    accusers.add(0, 1, Refused, 100)
+    accusers.add(0, 1, Replaced, 150)
+    accusers.add(0, 2, Silent, 200)
+    expect(accusers.provedAt).toBe(Infinity)
+    accusers.add(0, 3, Replaced, 300)
+    expect(accusers.provedAt).toBe(300)
+    accusers.add(0, 4, Refused, 400)
+    expect(accusers.provedAt).toBe(300)
+  })
+
+  it("is proved by one accuser where only one other member is left to ask", () => {
+    const accusers = new Accusers(3)
+    accusers.add(0, 1, Refused, 100)
+    expect(accusers.provedAt).toBe(100)
+  })
+
+  it("takes evidence that a known accuser finds later, and passes it on", () => {
+    const accusers = new Accusers(10)
+    accusers.add(0, 1, Silent, 0)
+    accusers.add(0, 2, Refused, 0)
+    expect(accusers.add(0, 1, Refused, 500)).toBe(true)
+    expect(accusers.provedAt).toBe(500)
+    expect(accusers.size).toBe(2)
+  })
+
+  it("stays bounded whatever is claimed, and keeps the first", () => {
+    const accusers = new Accusers(1000)
+    for (let id = 0; id < 10_000; id++) accusers.add(0, id, Silent, 0)
+    expect(accusers.size).toBe(16)
+    const kept: Array<number> = []
+    accusers.forEach((_, lo) => kept.push(lo))
+    expect(kept).toEqual(Array.from({ length: 16 }, (_, i) => i))
+  })
+})
