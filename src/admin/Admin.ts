@@ -19,6 +19,7 @@ import * as AdminApi from "./AdminApi.ts"
 import * as BearerToken from "./BearerToken.ts"
 import * as EventStream from "./EventStream.ts"
 import { Journal } from "./Journal.ts"
+import * as MetricsAnswer from "./MetricsAnswer.ts"
 import * as Problems from "./Problems.ts"
 
 /** The node that is asked. */
@@ -130,7 +131,7 @@ const observe = HttpApiBuilder.group(
       metrics: () =>
         Effect.map(metrics.prometheus, (text) => HttpServerResponse.text(text, { contentType: prometheusContentType })),
 
-      metricsJson: () => metrics.json
+      metricsJson: () => Effect.map(metrics.json, MetricsAnswer.make)
     })
   })
 )

@@ -16,7 +16,7 @@ import {
 } from "effect/http-api"
 import { MemberStatus } from "../domain/Change.ts"
 import { NodeIdFromString } from "../domain/NodeId.ts"
-import { MetricsJson } from "../metrics/MetricsJson.ts"
+import { MetricsAnswer } from "./MetricsAnswer.ts"
 
 // --- members and changes -------------------------------------------------------------------------
 
@@ -283,9 +283,9 @@ const observe = HttpApiGroup.make("observe", { topLevel: true })
     }).annotate(OpenApi.Description, "Every metric, in the text format of Prometheus.")
   )
   .add(
-    HttpApiEndpoint.get("metricsJson", "/metrics/json", { success: MetricsJson }).annotate(
+    HttpApiEndpoint.get("metricsJson", "/metrics/json", { success: MetricsAnswer }).annotate(
       OpenApi.Description,
-      "Every metric as JSON, by name."
+      "Every metric as JSON, by name; counters and counts of members also as plain numbers."
     )
   )
 

@@ -1,13 +1,14 @@
 /**
  * The program: its commands, and how each of them logs and reports mistakes.
  */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stdio } from "effect"
 import { CliConfig, Command, GlobalFlag } from "effect/cli"
 import { config } from "./config.ts"
 import { demo } from "./demo.ts"
 import { events } from "./events.ts"
 import { explain } from "./explain.ts"
 import * as HumanLog from "./HumanLog.ts"
+import * as Invocation from "./Invocation.ts"
 import { keygen } from "./keygen.ts"
 import { keys } from "./keys.ts"
 import { leave } from "./leave.ts"
@@ -21,7 +22,7 @@ import { status } from "./status.ts"
  * The command line.
  */
 export const gossip = Command.make("gossip").pipe(
-  Command.withDescription("Cluster membership by SWIM gossip over UDP: who is there, who failed, who left."),
+  Command.withDescription("Cluster membership by SWIM gossip over UDP: which nodes are up, which failed, which left."),
   Command.withSubcommands([
     { group: "A NODE", commands: [run, config, keygen, demo, sim] },
     { group: "A RUNNING NODE", commands: [members, status, events, explain, leave, keys] }
@@ -29,7 +30,9 @@ export const gossip = Command.make("gossip").pipe(
   Command.withExamples([
     { command: "gossip demo", description: "See what it does" },
     { command: "gossip run --bind 127.0.0.1:7946", description: "The first node of a cluster on this machine" },
-    { command: "gossip run --peers 127.0.0.1:7946", description: "Another one that joins it" }
+    { command: "gossip run --peers 127.0.0.1:7946", description: "Another node that joins it" },
+    { command: "gossip --bind 127.0.0.1:7946", description: "Short for gossip run" },
+    { command: "gossip --generate-key", description: "Short for gossip keygen" }
   ])
 )
 
@@ -37,7 +40,8 @@ export const gossip = Command.make("gossip").pipe(
  * Runs the command that the arguments of the process name.
  */
 export const main = (version: string) =>
-  Command.run(gossip, { version }).pipe(
+  Stdio.Stdio.use(({ args }) => args).pipe(
+    Effect.flatMap((args) => Command.runWith(gossip, { version })(Invocation.withCommand(args))),
     Effect.provide(
       Layer.mergeAll(
         HumanLog.layer,

@@ -2,7 +2,7 @@
 import { Console, Effect, Option } from "effect"
 import { Command } from "effect/cli"
 import type * as AdminApi from "../admin/AdminApi.ts"
-import type { MetricsJson } from "../metrics/MetricsJson.ts"
+import type { MetricsAnswer } from "../admin/MetricsAnswer.ts"
 import * as Canvas from "./Canvas.ts"
 import { memberText } from "./ChangeLine.ts"
 import * as Endpoint from "./Endpoint.ts"
@@ -16,10 +16,10 @@ export interface Status {
   /** Why it has not joined or has left, if so. */
   readonly notReady: Option.Option<string>
   readonly nodes: ReadonlyArray<AdminApi.Node>
-  readonly metrics: MetricsJson
+  readonly metrics: MetricsAnswer
 }
 
-const valueOf = (metrics: MetricsJson, name: string): Option.Option<number> => {
+const valueOf = (metrics: MetricsAnswer, name: `swim_${string}`): Option.Option<number> => {
   const metric = metrics[name]
   if (metric === undefined || metric.type === "histogram") return Option.none()
   return Option.map(Option.fromUndefinedOr(metric.series[0]), ({ value }) => value)

@@ -1,5 +1,5 @@
 /** Metrics as plain JSON, for programs that do not speak Prometheus. */
-import { type Metric, Schema } from "effect"
+import { type Metric as EffectMetric, Schema } from "effect"
 
 const labels = Schema.Record(Schema.String, Schema.String)
 
@@ -23,15 +23,18 @@ const Histogram = Schema.Struct({
   )
 })
 
+/** One metric: what it says, its type, and its series. */
+export const Metric = Schema.Union([Read, Histogram])
+
 /** Every metric by its name. */
-export const MetricsJson = Schema.Record(Schema.String, Schema.Union([Read, Histogram]))
+export const MetricsJson = Schema.Record(Schema.String, Metric)
 /** @see {@link MetricsJson} the schema */
 export type MetricsJson = typeof MetricsJson.Type
 
 type Series<F extends { readonly series: ReadonlyArray<unknown> }> = Array<F["series"][number]>
 
 /** The series of a registry; other types than those of this package are left out. */
-export const fromSnapshot = (snapshot: ReadonlyArray<Metric.Metric.Snapshot>): MetricsJson => {
+export const fromSnapshot = (snapshot: ReadonlyArray<EffectMetric.Metric.Snapshot>): MetricsJson => {
   const json: Record<string, MetricsJson[string]> = {}
   const read = new Map<string, Series<typeof Read.Type>>()
   const histograms = new Map<string, Series<typeof Histogram.Type>>()

@@ -153,6 +153,46 @@ describe("what anybody may ask", () => {
     })
   )
 
+  it.live("metrics as JSON also under the flat names of the older implementation", () =>
+    Effect.gen(function* () {
+      const a = yield* start({ nodeId: "1" })
+      yield* start({ nodeId: "2", peers: [a.address] })
+      const metrics = yield* until(
+        "both nodes have exchanged messages",
+        Effect.map(ask(a.url, "/metrics/json"), ({ json }) => Object(json)),
+        ({ alive, gossip_recv, pings_sent }) => alive === 2 && gossip_recv > 0 && pings_sent > 0
+      )
+      const flat = Object.keys(metrics).filter((name) => !name.startsWith("swim_"))
+      expect(flat).toEqual([
+        "gossip_rounds",
+        "gossip_sent",
+        "gossip_recv",
+        "pings_sent",
+        "pings_recv",
+        "acks_sent",
+        "acks_recv",
+        "ping_reqs_sent",
+        "ping_reqs_recv",
+        "probe_direct_timeouts",
+        "probe_failures",
+        "merges_new",
+        "merges_updated",
+        "merges_stale",
+        "anti_entropy_sent",
+        "rate_limited",
+        "reliable_retries",
+        "reliable_exhausted",
+        "alive",
+        "suspect",
+        "dead"
+      ])
+      for (const name of flat) {
+        const metric = metrics[`swim_${name}_total`] ?? metrics[`swim_members_${name}`]
+        expect([name, metrics[name]]).toEqual([name, metric.series[0].value])
+      }
+    })
+  )
+
   it.live("openapi.json, of the same schemas", () =>
     Effect.gen(function* () {
       const node = yield* start()

@@ -21,6 +21,19 @@ describe("gossip run", () => {
   )
 
   it.live(
+    "is what flags without a command mean, as in the older implementation",
+    () =>
+      Effect.gen(function* () {
+        const node = yield* start(["--bind", "127.0.0.1:0"])
+        yield* line(node, /INFO {2}node \d+ is bound to 127\.0\.0\.1:\d+$/)
+        const { end, stdout } = yield* outcome(["--generate-key"])
+        assert.strictEqual(end, 0)
+        assert.match(stdout, /^[0-9a-f]{64}\n$/)
+      }),
+    timeout
+  )
+
+  it.live(
     "takes peers from one list or several, and says whom it joins through",
     () =>
       Effect.gen(function* () {
