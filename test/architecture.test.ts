@@ -17,7 +17,7 @@ const belowTransport = [...layer(["config"], ["domain", "wire", "time", "crypto"
 const belowMembership = layer(["transport"], belowTransport)
 const belowOutbox = layer(["membership"], belowMembership)
 const belowComponents = layer(["outbox"], belowOutbox)
-const belowMetrics = layer(["failure-detector", "gossip", "anti-entropy", "delivery"], layer(["join"], belowComponents))
+const belowMetrics = layer(["failure-detector", "gossip", "join", "anti-entropy", "delivery"], belowComponents)
 const belowCluster = layer(["metrics"], belowMetrics)
 const belowServers = layer(["cluster"], belowCluster)
 const belowNode = layer(["admin", "simulation"], belowServers)
@@ -334,6 +334,7 @@ describe("architecture", () => {
     ["src/domain/Id.ts", `export type C = import("../wire/Codec.ts").C`, 1, /domain does not import wire/],
     ["src/domain/Id.ts", `export const c = import("../wire/Codec.ts")`, 1, /domain does not import wire/],
     ["src/gossip/Gossip.ts", `import * as D from "../detector/D.ts"`, 1, /gossip does not import detector/],
+    ["src/gossip/Gossip.ts", `import * as J from "../join/J.ts"`, 1, /gossip does not import join/],
     ["src/failure-detector/D.ts", `import * as D from "../delivery/D.ts"`, 1, /detector does not import delivery/],
     ["src/cluster/Cluster.ts", `import * as N from "../node/N.ts"`, 1, /cluster does not import node/],
     ["src/admin/Admin.ts", `import * as S from "../simulation/S.ts"`, 1, /admin does not import simulation/],

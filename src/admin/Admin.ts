@@ -10,7 +10,7 @@ import { prometheusContentType } from "../metrics/Metrics.ts"
 import type { Member } from "../domain/Change.ts"
 import * as ClusterKey from "../crypto/ClusterKey.ts"
 import type { NodeId } from "../domain/NodeId.ts"
-import { Gossip } from "../gossip/Gossip.ts"
+import { Join } from "../join/Join.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Membership } from "../membership/Membership.ts"
 import { NodeClock } from "../time/NodeClock.ts"
@@ -23,7 +23,7 @@ import * as MetricsAnswer from "./MetricsAnswer.ts"
 import * as Problems from "./Problems.ts"
 
 /** The node that is asked. */
-export type Node = Cluster | Gossip | Journal | LocalView | Membership | NodeClock
+export type Node = Cluster | Join | Journal | LocalView | Membership | NodeClock
 
 /** Who may follow the events of a server at once. */
 export const MaxFollowers = 64
@@ -48,7 +48,7 @@ const observe = HttpApiBuilder.group(
     const { metrics } = yield* Cluster
     const membership = yield* Membership
     const view = yield* LocalView
-    const { peers } = yield* Gossip
+    const { peers } = yield* Join
     const { dead } = yield* NodeClock
     const { events, hasMet, history } = yield* Journal
     const textOf = EventStream.makeWriter()

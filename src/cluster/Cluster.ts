@@ -10,6 +10,7 @@ import * as ReliableDelivery from "../delivery/ReliableDelivery.ts"
 import * as FailureDetector from "../failure-detector/FailureDetector.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import * as Gossip from "../gossip/Gossip.ts"
+import * as Join from "../join/Join.ts"
 import * as Outbox from "../outbox/Outbox.ts"
 import { Received } from "../outbox/Received.ts"
 import * as JoinState from "../membership/JoinState.ts"
@@ -88,6 +89,7 @@ export type Components =
   | AntiEntropy.AntiEntropy
   | FailureDetector.FailureDetector
   | Gossip.Gossip
+  | Join.Join
   | JoinState.JoinState
   | LocalView.LocalView
   | Outbox.Outbox
@@ -103,6 +105,7 @@ const make = Effect.gen(function* () {
   const transport = yield* Transport.Transport
   const view = yield* LocalView.LocalView
   const outbox = yield* Outbox.Outbox
+  const join = yield* Join.Join
   const gossip = yield* Gossip.Gossip
   const detector = yield* FailureDetector.FailureDetector
   const antiEntropy = yield* AntiEntropy.AntiEntropy
@@ -119,7 +122,7 @@ const make = Effect.gen(function* () {
     const counted = view.receiveLeave(inbound, inbound.sealed, now, findings)
     const { sender } = received
     if (counted) {
-      gossip.left(sender)
+      join.left(sender)
       delivery.left(sender)
     }
     if (!inbound.has(RequestAck) || view.isSelf(inbound.header.idHi, inbound.header.idLo)) return
@@ -140,7 +143,10 @@ const make = Effect.gen(function* () {
     const fromOther = !view.isSelf(inbound.header.idHi, inbound.header.idLo)
     received.acknowledged = fromOther && kind !== Kind.Ack && (kind === Kind.Ping || inbound.has(RequestAck))
     // A node that is leaving only answers: it acknowledges, relays, and takes the acknowledgements of its LEAVE.
-    if (!view.leaving) gossip.received(received)
+    if (!view.leaving) {
+      join.received(received)
+      gossip.received(received)
+    }
     if (!fromOther) return
     switch (kind) {
       case Kind.PingReq:
@@ -189,6 +195,7 @@ const make = Effect.gen(function* () {
     view.startLeaving(now())
     yield* Scope.close(activity, Exit.void)
     detector.stop()
+    join.stop()
     gossip.stop()
     antiEntropy.stop()
     const targets: Array<number> = []
@@ -251,7 +258,9 @@ const node = (config: ClusterConfig.ClusterConfig) => {
   )
   return Layer.effect(Cluster, make).pipe(
     Layer.provideMerge(Metrics.layer),
-    Layer.provideMerge(Layer.mergeAll(FailureDetector.layer, Gossip.layer, AntiEntropy.layer, ReliableDelivery.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(FailureDetector.layer, Join.layer, Gossip.layer, AntiEntropy.layer, ReliableDelivery.layer)
+    ),
     Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),
     Layer.provideMerge(LocalView.layer),
     Layer.provideMerge(Transport.layer),

@@ -10,6 +10,7 @@ import type { Cause } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
 import { Gossip } from "../gossip/Gossip.ts"
 import { MaxCandidates } from "../join/HealList.ts"
+import { Join } from "../join/Join.ts"
 import { Membership } from "../membership/Membership.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Transition } from "../membership/ViewObserver.ts"
@@ -56,6 +57,7 @@ export const layer: Layer.Layer<
   | CurrentConfig
   | FailureDetector
   | Gossip
+  | Join
   | LocalView
   | Membership
   | Outbox
@@ -85,6 +87,7 @@ const make = Effect.gen(function* () {
   const view = yield* LocalView
   const membership = yield* Membership
   const outbox = yield* Outbox
+  const join = yield* Join
   const gossip = yield* Gossip
   const detector = yield* FailureDetector
   const antiEntropy = yield* AntiEntropy
@@ -176,13 +179,13 @@ const make = Effect.gen(function* () {
     bound("members", () => table.listed, limits.members),
     bound("tombstones", () => table.tombstones.length, limits.tombstones),
     bound("unlisted_tombstones", () => table.unlisted.length, limits.unlistedTombstones),
-    bound("heal_list", () => gossip.healList.size, MaxCandidates),
+    bound("heal_list", () => join.healList.size, MaxCandidates),
     bound("assemblies", () => antiEntropy.assemblies.size, limits.assemblies),
     bound("relays", () => detector.relays.size, limits.relays),
     bound("death_checks", () => detector.checks.size, MaxChecks),
     bound("member_sources", () => transport.sources().members, limits.sources),
     bound("stranger_sources", () => transport.sources().strangers, limits.sources),
-    bound("bootstrap_peers", () => gossip.peers.size, limits.bootstrapPeers),
+    bound("bootstrap_peers", () => join.peers.size, limits.bootstrapPeers),
     bound("event_buffer", membership.backlog, limits.eventBuffer),
     bound("send_queue", transport.queued, MaxQueued)
   ]
@@ -230,8 +233,8 @@ const make = Effect.gen(function* () {
     gossipReceived: () => traffic.received.datagrams[Kind.Gossip]!,
     updateQueueDepth: () => outbox.queue.size,
     told: () => gossip.counters.told,
-    healsTried: () => gossip.counters.healsTried,
-    peersWaiting: () => gossip.peers.waiting,
+    healsTried: () => join.counters.healsTried,
+    peersWaiting: () => join.peers.waiting,
 
     antiEntropyRounds: () => antiEntropy.counters.rounds,
     antiEntropySent: () => traffic.sent.datagrams[Kind.AntiEntropy]!,

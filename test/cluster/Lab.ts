@@ -25,6 +25,7 @@ import type { Change } from "../../src/domain/Change.ts"
 import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { Gossip } from "../../src/gossip/Gossip.ts"
+import { Join } from "../../src/join/Join.ts"
 import { Outbox } from "../../src/outbox/Outbox.ts"
 import { LocalView } from "../../src/membership/LocalView.ts"
 import { Membership } from "../../src/membership/Membership.ts"
@@ -395,6 +396,7 @@ export const parts = (node: LabNode) => ({
   antiEntropy: Context.get(node.context, AntiEntropy),
   detector: Context.get(node.context, FailureDetector),
   gossip: Context.get(node.context, Gossip),
+  join: Context.get(node.context, Join),
   outbox: Context.get(node.context, Outbox),
   view: Context.get(node.context, LocalView),
   clock: Context.get(node.context, NodeClock),

@@ -103,13 +103,13 @@ describe("healing", () => {
       yield* TestClock.adjust(60_000)
       for (const node of [a, b]) {
         assert.strictEqual(parts(node).view.slotOf(claim("Dead", 3, c.address).nodeId), -1)
-        assert.isTrue(parts(node).gossip.healList.has(claim("Dead", 3, c.address).nodeId))
+        assert.isTrue(parts(node).join.healList.has(claim("Dead", 3, c.address).nodeId))
       }
       const healed = lab.now
       lab.network.separate(["n1", "n2"], ["n3"], false)
       yield* TestClock.adjust(LongestHealInterval + Spread)
       yield* assertMerged(lab, [a, b, c], healed, 2)
-      for (const node of [a, b, c]) assert.strictEqual(parts(node).gossip.healList.size, 0)
+      for (const node of [a, b, c]) assert.strictEqual(parts(node).join.healList.size, 0)
     })
   )
 
@@ -126,7 +126,7 @@ describe("healing", () => {
       const tries = lab.sent((seen) => seen.from === "n1" && isHealPing(seen), died)
       assert.isAtLeast(tries.length, Math.floor(60_000 / LongestHealInterval))
       assert.isAtMost(tries.at(-1)!.at, died + 60_000)
-      assert.strictEqual(parts(a).gossip.healList.size, 0)
+      assert.strictEqual(parts(a).join.healList.size, 0)
     })
   )
 
@@ -145,7 +145,7 @@ describe("healing", () => {
       const from = lab.now
       yield* TestClock.adjust(60_000)
       assert.deepStrictEqual(lab.sent(isHealPing, from), [])
-      assert.strictEqual(parts(a).gossip.healList.size, 0)
+      assert.strictEqual(parts(a).join.healList.size, 0)
     })
   )
 

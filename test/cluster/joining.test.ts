@@ -133,7 +133,7 @@ describe("joining", () => {
       yield* TestClock.adjust(16_000)
       assert.strictEqual((yield* countsOf(newcomer)).alive, 4)
       assert.isTrue(story(newcomer, from).every(([ms]) => ms <= 6))
-      assert.strictEqual(parts(newcomer).gossip.peers.waiting, 3)
+      assert.strictEqual(parts(newcomer).join.peers.waiting, 3)
       for (const to of ["10.0.0.21", "10.0.0.22", "10.0.0.23"]) {
         assert.deepStrictEqual(
           pings(lab, "n5", to).map(({ at }) => at - from),
@@ -149,7 +149,7 @@ describe("joining", () => {
       const a = yield* lab.start(1, { ...quiet, peers: ["10.0.0.1:7946"] })
       yield* TestClock.adjust(60_000)
       assert.deepStrictEqual(lab.seen, [])
-      assert.strictEqual(parts(a).gossip.peers.waiting, 0)
+      assert.strictEqual(parts(a).join.peers.waiting, 0)
     })
   )
 
@@ -169,7 +169,7 @@ describe("joining", () => {
         lab.seen.map(({ at, from, to }) => [at, from, to]),
         [[0, "n1", "n1"]]
       )
-      assert.strictEqual(parts(a).gossip.peers.waiting, 0)
+      assert.strictEqual(parts(a).join.peers.waiting, 0)
       assert.deepStrictEqual(story(a), [])
     })
   )

@@ -81,7 +81,7 @@ describe("leaving", () => {
         []
       )
       assert.deepStrictEqual(
-        others.map((other) => parts(other).gossip.healList.size),
+        others.map((other) => parts(other).join.healList.size),
         [0, 0, 0]
       )
     })

@@ -67,7 +67,7 @@ describe("peers by name", () => {
       assert.deepStrictEqual(pings(lab, "n3", "10.0.0.9", from), [0])
       assert.deepStrictEqual(lab.network.asked, ["seed.example"])
       yield* assertAlive([a, b, c], 3)
-      assert.strictEqual(parts(c).gossip.peers.waiting, 0)
+      assert.strictEqual(parts(c).join.peers.waiting, 0)
     })
   )
 
@@ -77,7 +77,7 @@ describe("peers by name", () => {
         const lab = yield* Lab.make()
         const a = yield* start(lab, 1, quiet)
         const b = yield* start(lab, 2, { ...quiet, peers: [seed] })
-        const { counters } = parts(b).gossip
+        const { counters } = parts(b).join
         const lookups: Array<number> = []
         for (const wait of [0, 499, 1, 999, 1, 1999, 1, 3999, 1, 7999, 1, 9999, 1]) {
           yield* TestClock.adjust(wait)
@@ -113,7 +113,7 @@ describe("peers by name", () => {
         lab.seen.filter(({ from, to }) => from === to),
         []
       )
-      for (const node of nodes) assert.strictEqual(parts(node).gossip.peers.waiting, 0)
+      for (const node of nodes) assert.strictEqual(parts(node).join.peers.waiting, 0)
     })
   )
 
@@ -139,7 +139,7 @@ describe("peers by name", () => {
       const back = yield* startAs(lab, "n3", 1, 3, {})
       yield* TestClock.adjust(10_010)
       yield* assertAlive([b, back], 2)
-      assert.strictEqual(parts(b).gossip.peers.waiting, 0)
+      assert.strictEqual(parts(b).join.peers.waiting, 0)
     })
   )
 
@@ -199,7 +199,7 @@ describe("peers by name", () => {
       )
       assert.strictEqual((yield* countsOf(c)).alive, 3)
       yield* assertAlive([a, b], 3)
-      assert.strictEqual(parts(c).gossip.counters.lookups, 1)
+      assert.strictEqual(parts(c).join.counters.lookups, 1)
     })
   )
 

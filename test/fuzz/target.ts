@@ -17,6 +17,7 @@ import { MaxChecks } from "../../src/failure-detector/DeathChecks.ts"
 import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { Gossip } from "../../src/gossip/Gossip.ts"
+import { Join } from "../../src/join/Join.ts"
 import { MaxCandidates } from "../../src/join/HealList.ts"
 import { Outbox } from "../../src/outbox/Outbox.ts"
 import { LocalView } from "../../src/membership/LocalView.ts"
@@ -135,6 +136,7 @@ const program = Effect.gen(function* () {
   const antiEntropy = Context.get(services, AntiEntropy)
   const detector = Context.get(services, FailureDetector)
   const gossip = Context.get(services, Gossip)
+  const join = Context.get(services, Join)
   const outbox = Context.get(services, Outbox)
   const nodeClock = Context.get(services, NodeClock)
   const { table } = view
@@ -231,7 +233,7 @@ const program = Effect.gen(function* () {
     bound("suspicions", detector.suspicions(), limits.members)
     bound("death claims being checked", detector.checks.size, MaxChecks)
     bound("relays", detector.relays.size, limits.relays)
-    bound("heal list", gossip.healList.size, MaxCandidates)
+    bound("heal list", join.healList.size, MaxCandidates)
     bound("assemblies", antiEntropy.assemblies.size, limits.assemblies)
     bound("sources, members", members, limits.sources)
     bound("sources, strangers", strangers, limits.sources)

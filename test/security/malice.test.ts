@@ -396,7 +396,7 @@ const limits = { members: 60, tombstones: 80, unlistedTombstones: 40, assemblies
 
 /** How full the tables of a node are, each with its bound. */
 const fullness = (node: LabNode) => {
-  const { antiEntropy, detector, gossip, outbox, transport, view } = parts(node)
+  const { antiEntropy, detector, join, outbox, transport, view } = parts(node)
   const { table } = view
   return {
     members: [table.listed, limits.members],
@@ -408,7 +408,7 @@ const fullness = (node: LabNode) => {
     checks: [detector.checks.size, 16],
     relays: [detector.relays.size, limits.relays],
     assemblies: [antiEntropy.assemblies.size, limits.assemblies],
-    healing: [gossip.healList.size, 1024],
+    healing: [join.healList.size, 1024],
     sources: [transport.sources().members + transport.sources().strangers, 2 * limits.sources]
   } as const
 }
