@@ -8,8 +8,8 @@
 import { parseArgs } from "node:util"
 import { Clock, Effect, Scheduler } from "effect"
 import * as Simulation from "../src/simulation/Simulation.ts"
-import { Timeline } from "../src/simulation/Timeline.ts"
-import { VirtualClock } from "../src/simulation/VirtualClock.ts"
+import { Timeline } from "../src/simulation/time/Timeline.ts"
+import { VirtualClock } from "../src/simulation/time/VirtualClock.ts"
 
 const { values } = parseArgs({
   options: {

@@ -3,8 +3,8 @@ import { Duration, Effect, type FileSystem, Option, Result, Schema } from "effec
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { ClusterConfigError, type Problem, resolve, show } from "../config/ConfigResolution.ts"
 import * as TextFile from "../node/TextFile.ts"
-import * as Plan from "../simulation/Plan.ts"
-import * as PlanFile from "../simulation/PlanFile.ts"
+import * as Plan from "../simulation/plan/Plan.ts"
+import * as PlanFile from "../simulation/plan/PlanFile.ts"
 import type * as NodeFlags from "./NodeFlags.ts"
 
 /** What befalls nodes by flags, in the order in which it does at one instant. */

@@ -1,6 +1,6 @@
 /** A trace on its way into a file, one line of JSON for each event. */
 import { Effect, FileSystem, type PlatformError, Schema } from "effect"
-import type { TraceRecord } from "../simulation/Trace.ts"
+import type { TraceRecord } from "../simulation/report/Trace.ts"
 
 /** A file cannot be written. */
 export class UnwritableFile extends Schema.TaggedError<UnwritableFile>()("UnwritableFile", {

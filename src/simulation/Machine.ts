@@ -3,10 +3,10 @@ import { Clock, Context, Effect, Logger, Metric, Random } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
 import { Dns } from "effect/net"
 import { Network } from "../transport/Network.ts"
-import type { Timeline } from "./Timeline.ts"
-import { VirtualClock } from "./VirtualClock.ts"
-import type { Host } from "./VirtualHost.ts"
-import type { VirtualNetwork } from "./VirtualNetwork.ts"
+import type { Timeline } from "./time/Timeline.ts"
+import { VirtualClock } from "./time/VirtualClock.ts"
+import type { Host } from "./network/VirtualHost.ts"
+import type { VirtualNetwork } from "./network/VirtualNetwork.ts"
 
 /** The services of a machine, for what runs on it. */
 export type MachineServices = Network | Dns.Dns | Kdf.Kdf | SecureRandom.SecureRandom

@@ -5,8 +5,8 @@ import type * as ClusterConfig from "../config/ClusterConfig.ts"
 import type { MemberStatus } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { TransitionKind } from "../membership/ViewObserver.ts"
-import type { VirtualClock } from "./VirtualClock.ts"
-import type { Host } from "./VirtualHost.ts"
+import type { VirtualClock } from "./time/VirtualClock.ts"
+import type { Host } from "./network/VirtualHost.ts"
 
 /** How a node is. */
 export type Condition =

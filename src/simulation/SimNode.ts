@@ -13,7 +13,7 @@ import { Membership } from "../membership/Membership.ts"
 import { Mark, Phase } from "../membership/MemberTable.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import type { Condition, Control, Known, NodeBase, RestartOptions, StartFailure } from "./NodeBase.ts"
-import type { OldSimNode } from "./OldSimNode.ts"
+import type { OldSimNode } from "./level0/OldSimNode.ts"
 import * as Machine from "./Machine.ts"
 import type { MachineOptions, MachineServices, World } from "./Machine.ts"
 

@@ -4,11 +4,11 @@ import type * as ClusterConfig from "../config/ClusterConfig.ts"
 import type * as Message from "../wire/Message.ts"
 import type { PayloadTooLarge } from "../wire/WireError.ts"
 import type { InvariantBroken, NotInTime, WrongCondition } from "./Errors.ts"
-import type { OldSimNode } from "./OldSimNode.ts"
+import type { OldSimNode } from "./level0/OldSimNode.ts"
 import type { AnyNode, NodeLayer, SimNode } from "./SimNode.ts"
 import type { Known, NodeBase, RestartOptions, StartFailure } from "./NodeBase.ts"
-import type { Timeline } from "./Timeline.ts"
-import type { VirtualNetwork } from "./VirtualNetwork.ts"
+import type { Timeline } from "./time/Timeline.ts"
+import type { VirtualNetwork } from "./network/VirtualNetwork.ts"
 
 /** How a node starts. */
 export interface StartOptions {

@@ -8,10 +8,10 @@ import { vi } from "vitest"
 import { Host } from "../../src/cli/Host.ts"
 import { sim } from "../../src/cli/sim.ts"
 import { InvariantBroken } from "../../src/simulation/Errors.ts"
-import type * as PlanRunner from "../../src/simulation/PlanRunner.ts"
-import { NanosPerMilli } from "../../src/simulation/Timeline.ts"
+import type * as PlanRunner from "../../src/simulation/plan/PlanRunner.ts"
+import { NanosPerMilli } from "../../src/simulation/time/Timeline.ts"
 
-vi.mock(import("../../src/simulation/PlanRunner.ts"), async (original) => {
+vi.mock(import("../../src/simulation/plan/PlanRunner.ts"), async (original) => {
   const real = await original()
   const run: typeof PlanRunner.run = (plan, options) =>
     real.run(plan, {

@@ -10,7 +10,7 @@ import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { MaxScore } from "../../src/failure-detector/LocalHealth.ts"
 import { suspicionTimeout } from "../../src/failure-detector/SuspicionTiming.ts"
 import { BackoffLast } from "../../src/join/BootstrapPeers.ts"
-import * as Plan from "../../src/simulation/Plan.ts"
+import * as Plan from "../../src/simulation/plan/Plan.ts"
 
 const ms = Duration.toMillis
 

@@ -7,8 +7,8 @@
  */
 import { Result } from "effect"
 import * as fc from "fast-check"
-import * as Plan from "../../src/simulation/Plan.ts"
-import * as PlanFile from "../../src/simulation/PlanFile.ts"
+import * as Plan from "../../src/simulation/plan/Plan.ts"
+import * as PlanFile from "../../src/simulation/plan/PlanFile.ts"
 import { calmAt, quietTime } from "./Expectations.ts"
 
 /** A plan as a file has it. */

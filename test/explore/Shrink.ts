@@ -6,7 +6,7 @@
  * `fast-check` cannot: that nodes can be numbered anew, that nothing after the break counts, and that what a smaller
  * plan does not do with one seed it may do with another.
  */
-import type * as Plan from "../../src/simulation/Plan.ts"
+import type * as Plan from "../../src/simulation/plan/Plan.ts"
 import { check, type Violation } from "./Properties.ts"
 import { type Draft, type DraftStep, planOf, withQuiet } from "./Plans.ts"
 

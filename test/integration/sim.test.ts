@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
-import * as PlanFile from "../../src/simulation/PlanFile.ts"
-import * as PlanRunner from "../../src/simulation/PlanRunner.ts"
+import * as PlanFile from "../../src/simulation/plan/PlanFile.ts"
+import * as PlanRunner from "../../src/simulation/plan/PlanRunner.ts"
 import { directory, ended, outcome, refused, start, timeout } from "./Program.ts"
 
 /** Five nodes for five seconds: fast, and long enough for all to know each other. */

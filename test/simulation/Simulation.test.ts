@@ -9,7 +9,7 @@ import { Cluster } from "../../src/cluster/Cluster.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import type { NotInTime, WrongCondition } from "../../src/simulation/Errors.ts"
 import * as Simulation from "../../src/simulation/Simulation.ts"
-import { Beginning } from "../../src/simulation/VirtualClock.ts"
+import { Beginning } from "../../src/simulation/time/VirtualClock.ts"
 import { history, unrelated } from "./history.ts"
 
 /** Takes real time. */

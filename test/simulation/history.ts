@@ -5,7 +5,7 @@
 import { fileURLToPath } from "node:url"
 import { Effect, Random } from "effect"
 import * as Simulation from "../../src/simulation/Simulation.ts"
-import { TraceHash } from "../../src/simulation/Trace.ts"
+import { TraceHash } from "../../src/simulation/report/Trace.ts"
 
 /** Another simulation, so that whatever counts along from one to the next has another value. */
 export const unrelated = Simulation.run(

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Packet } from "../../../src/simulation/Packet.ts"
+import type { Packet } from "../../../src/simulation/network/Packet.ts"
 import type { AnyNode } from "../../../src/simulation/SimNode.ts"
 import * as Simulation from "../../../src/simulation/Simulation.ts"
 import { Kind } from "../../../src/wire/Header.ts"

@@ -1,0 +1,542 @@
+/**
+ * What a simulated history is made of, as plain data: how many nodes, for how long, on what network, and what befalls
+ * them when. A file holds the same in TOML or JSON, with times in milliseconds.
+ *
+ * @example
+ * ```toml
+ * nodes = 20
+ * seed = 7
+ * duration_ms = 60000
+ *
+ * [network]
+ * loss = 0.05
+ *
+ * [config.gossip]
+ * interval_ms = 100
+ *
+ * [[step]]
+ * at_ms = 10000
+ * do = "freeze"
+ * nodes = ["n3", "n7"]
+ * for_ms = 5000
+ * ```
+ */
+import { Duration, Effect, Result, Schema, SchemaTransformation, Struct } from "effect"
+import type { ClusterConfig, ClusterOptions } from "../../config/ClusterConfig.ts"
+import { type Given, Problem, resolve } from "../../config/ConfigResolution.ts"
+import { type Entry, entries, sections } from "../../config/ConfigTable.ts"
+import { type Alias, nearest } from "../../config/Suggestion.ts"
+import type { Conditions } from "../network/Conditions.ts"
+import { TraceHash } from "../report/Trace.ts"
+
+/** The most nodes of a history, those that start later included. */
+export const MaxNodes = 10_000
+
+/** The longest time in a plan, 30 days in ms: virtual time is exact far beyond. */
+export const MaxMillis = 2_592_000_000
+
+// Checks stand on what files hold, so that all of them are made at once and name the keys of files.
+const time = (minimum: number) =>
+  Schema.Finite.check(Schema.isBetween({ minimum, maximum: MaxMillis })).pipe(
+    Schema.decodeTo(Schema.Duration, SchemaTransformation.durationFromMillis)
+  )
+
+const Instant = time(0)
+/** A time that is something. */
+const Span = time(0.001)
+const Probability = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
+const Count = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: MaxNodes }))
+const Name = Schema.String.check(Schema.isPattern(/^n[1-9]\d{0,4}$/))
+const Names = Schema.Array(Name).check(Schema.isMinLength(1))
+
+/**
+ * So many nodes, drawn by the seed, or these. Who is up is drawn from, `n1` only when nobody else is left; but who is to
+ * restart is drawn from those that ended, and only when these are too few from those that are up.
+ */
+export const Who = Schema.Union([Count, Names])
+export type Who = typeof Who.Type
+
+const conditionFields = {
+  latency: Schema.optionalKey(Instant),
+  jitter: Schema.optionalKey(Instant),
+  loss: Schema.optionalKey(Probability),
+  duplicate: Schema.optionalKey(Probability),
+  corrupt: Schema.optionalKey(Probability),
+  reorder: Schema.optionalKey(Probability),
+  reorderBy: Schema.optionalKey(Instant),
+  /** In bytes per second. There is no limit where none is given, here and below. */
+  bandwidth: Schema.optionalKey(Positive),
+  queue: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
+  mtu: Schema.optionalKey(Positive)
+}
+const conditionKeys = { latency: "latency_ms", jitter: "jitter_ms", reorderBy: "reorder_by_ms" } as const
+
+/** How datagrams fare, as far as it is given. */
+export const NetworkConditions = Schema.Struct(conditionFields).pipe(Schema.encodeKeys(conditionKeys))
+export interface NetworkConditions extends Schema.Schema.Type<typeof NetworkConditions> {}
+
+/** The same in the units of the network. */
+export const conditionsOf = (given: NetworkConditions): Partial<Conditions> => {
+  const { jitter, latency, reorderBy } = given
+  return {
+    ...Struct.pick(given, ["loss", "duplicate", "corrupt", "reorder", "bandwidth", "queue", "mtu"]),
+    ...(latency === undefined ? {} : { latency: Duration.toMillis(latency) }),
+    ...(jitter === undefined ? {} : { jitter: Duration.toMillis(jitter) }),
+    ...(reorderBy === undefined ? {} : { reorderBy: Duration.toMillis(reorderBy) })
+  }
+}
+
+const stepFields = { at: Instant }
+/** Fields of a step that can be undone: after this time it is, without it never. */
+const passingFields = { ...stepFields, for: Schema.optionalKey(Span) }
+const stepKeys = { at: "at_ms" } as const
+const passingKeys = { ...stepKeys, for: "for_ms" } as const
+
+/** Processes end without a word. */
+const Kill = Schema.Struct({ do: Schema.Literal("kill"), ...stepFields, nodes: Who }).pipe(Schema.encodeKeys(stepKeys))
+
+/** Nodes leave. */
+const Stop = Schema.Struct({ do: Schema.Literal("stop"), ...stepFields, nodes: Who }).pipe(Schema.encodeKeys(stepKeys))
+
+/** Machines start a node again; one that is still there is killed first. */
+const Restart = Schema.Struct({
+  do: Schema.Literal("restart"),
+  ...stepFields,
+  nodes: Who,
+  /** The id of the former life, as by default, or one that was never there. */
+  identity: Schema.optionalKey(Schema.Literals(["same", "new"])),
+  clockBehind: Schema.optionalKey(Instant)
+}).pipe(Schema.encodeKeys({ ...stepKeys, clockBehind: "clock_behind_ms" }))
+
+/** Processes stop, as by SIGSTOP. */
+const Freeze = Schema.Struct({ do: Schema.Literal("freeze"), ...passingFields, nodes: Who }).pipe(
+  Schema.encodeKeys(passingKeys)
+)
+
+/** Datagrams to nodes wait, while their timers run. */
+const BlockIo = Schema.Struct({ do: Schema.Literal("block_io"), ...passingFields, nodes: Who }).pipe(
+  Schema.encodeKeys(passingKeys)
+)
+
+/** Groups of nodes, or a part of all against the rest, do not reach each other. A later partition takes its place. */
+const Partition = Schema.Struct({
+  do: Schema.Literal("partition"),
+  ...passingFields,
+  groups: Schema.optionalKey(Schema.Array(Names).check(Schema.isMinLength(1))),
+  part: Schema.optionalKey(Probability)
+}).pipe(Schema.encodeKeys(passingKeys))
+
+/** Nothing of `from` reaches `to`. */
+const Cut = Schema.Struct({
+  do: Schema.Literal("cut"),
+  ...passingFields,
+  from: Names,
+  to: Names,
+  /** Nor back; by default it does. */
+  bothWays: Schema.optionalKey(Schema.Boolean)
+}).pipe(Schema.encodeKeys({ ...passingKeys, bothWays: "both_ways" }))
+
+/** Ends partitions and cuts. */
+const Heal = Schema.Struct({ do: Schema.Literal("heal"), ...stepFields }).pipe(Schema.encodeKeys(stepKeys))
+
+/** Everything from and to nodes takes longer, each way. */
+const Slow = Schema.Struct({ do: Schema.Literal("slow"), ...passingFields, nodes: Who, by: Instant }).pipe(
+  Schema.encodeKeys({ ...passingKeys, by: "by_ms" })
+)
+
+/** The clocks of nodes run at another rate: 1.05 is 5 % fast. */
+const Skew = Schema.Struct({
+  do: Schema.Literal("skew"),
+  ...passingFields,
+  nodes: Who,
+  rate: Schema.Finite.check(Schema.isBetween({ minimum: 0.01, maximum: 100 }))
+}).pipe(Schema.encodeKeys(passingKeys))
+
+/**
+ * Datagrams fare otherwise: on all links, on those from some nodes to others, or where they come to nodes (`inbound`)
+ * or leave them (`outbound`). What is not given is as it was.
+ */
+const NetworkChange = Schema.Struct({
+  do: Schema.Literal("network"),
+  ...passingFields,
+  ...conditionFields,
+  from: Schema.optionalKey(Names),
+  to: Schema.optionalKey(Names),
+  /** Also on the way back from `to` to `from`. */
+  bothWays: Schema.optionalKey(Schema.Boolean),
+  inbound: Schema.optionalKey(Who),
+  outbound: Schema.optionalKey(Who)
+}).pipe(Schema.encodeKeys({ ...passingKeys, ...conditionKeys, bothWays: "both_ways" }))
+
+/** More nodes join. */
+const Start = Schema.Struct({ do: Schema.Literal("start"), ...stepFields, count: Count }).pipe(
+  Schema.encodeKeys(stepKeys)
+)
+
+/** What nodes send from `at` on, for `for`, is sent again by somebody else, each datagram `after` later. */
+const Replay = Schema.Struct({
+  do: Schema.Literal("replay"),
+  ...stepFields,
+  nodes: Who,
+  for: Span,
+  after: Span
+}).pipe(Schema.encodeKeys({ ...passingKeys, after: "after_ms" }))
+
+/** Nodes get a GOSSIP from a stranger with one claim about a node. */
+const Forge = Schema.Struct({
+  do: Schema.Literal("forge"),
+  ...stepFields,
+  /** Who gets it. */
+  nodes: Who,
+  about: Name,
+  status: Schema.Literals(["alive", "suspect", "dead"]),
+  /** How far the claim's incarnation is ahead of the node's own; 0 by default. */
+  incarnationAhead: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 1 })))
+}).pipe(Schema.encodeKeys({ ...stepKeys, incarnationAhead: "incarnation_ahead" }))
+
+/** Something that befalls the cluster. */
+export const Step = Schema.Union([
+  Kill,
+  Stop,
+  Restart,
+  Freeze,
+  BlockIo,
+  Partition,
+  Cut,
+  Heal,
+  Slow,
+  Skew,
+  NetworkChange,
+  Start,
+  Replay,
+  Forge
+])
+export type Step = typeof Step.Type
+
+/** What `do` of a step can be, each with the keys of such a step in a file. */
+export const stepKinds: ReadonlyMap<Step["do"], ReadonlyArray<string>> = new Map(
+  Step.members.map((member) => [member.to.fields.do.literal, Object.keys(member.from.fields)])
+)
+
+/** What a key of the nodes' configuration can be in a file. */
+export const FileValue = Schema.Union([Schema.String, Schema.Finite, Schema.Boolean, Schema.Array(Schema.String)])
+
+/** See the head of this file. */
+export const Plan = Schema.Struct({
+  /** How many start at the beginning: `n1`, `n2` and so on. */
+  nodes: Count,
+  /** How many of them speak version 1 only: evenly spread, and `n1` only if all do. They have a configuration of their own. */
+  oldNodes: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: MaxNodes })).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed(0))
+  ),
+  /** Decides all that is left to chance. */
+  seed: Schema.Union([Schema.String, Schema.Finite]).pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),
+  duration: Span,
+  /** They start evenly spread over this time; 0 is all at once. */
+  joinOver: Instant.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
+  /** How many of the first nodes are everybody's bootstrap peers. */
+  peers: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),
+  /** Whether the nodes encrypt, with a key that is drawn by the seed. */
+  encrypt: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
+  network: NetworkConditions.pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
+  /** The configuration of every node, by section and key as in a file. */
+  config: Schema.Record(Schema.String, Schema.Record(Schema.String, FileValue)).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed({}))
+  ),
+  /** In any order; at one instant, one after the other. */
+  steps: Schema.Array(Step).pipe(Schema.withDecodingDefaultKey(Effect.succeed([])))
+}).pipe(Schema.encodeKeys({ oldNodes: "old_nodes", duration: "duration_ms", joinOver: "join_over_ms", steps: "step" }))
+export interface Plan extends Schema.Schema.Type<typeof Plan> {}
+
+/** The keys of a plan in a file, and of its conditions. */
+export const planKeys: ReadonlyArray<string> = Object.keys(Plan.from.fields)
+export const networkKeys: ReadonlyArray<string> = Object.keys(NetworkConditions.from.fields)
+
+/** A plan without steps, but for what is given. */
+export const make = (given: Pick<Plan, "nodes" | "duration"> & Partial<Plan>): Plan => ({
+  oldNodes: 0,
+  seed: 1,
+  joinOver: Duration.zero,
+  peers: 1,
+  encrypt: false,
+  network: {},
+  config: {},
+  steps: [],
+  ...given
+})
+
+/** A plan cannot be carried out. Holds everything that is wrong with it; `message` has a line for each. */
+export class PlanError extends Schema.TaggedError<PlanError>()("PlanError", { problems: Schema.Array(Problem) }) {
+  override get message(): string {
+    return this.problems.map(({ message }) => message).join("\n")
+  }
+}
+
+// --- what its schema cannot say ------------------------------------------------
+
+/** How many nodes there are in the end. */
+export const machines = ({ nodes, steps }: Plan): number =>
+  steps.reduce((sum, step) => sum + (step.do === "start" ? step.count : 0), nodes)
+
+/** Whether a node is one of those that speak version 1 only. */
+export const isOld = ({ nodes, oldNodes }: Plan, number: number): boolean =>
+  number <= nodes && Math.floor((number * oldNodes) / nodes) > Math.floor(((number - 1) * oldNodes) / nodes)
+
+/** The number in a node's name. */
+export const numberOf = (name: string): number => Number(name.slice(1))
+
+const millisText = (duration: Duration.Duration): string => `${Duration.toMillis(duration)} ms`
+
+/** The names in a step, by key. */
+const namesIn = (step: Step): ReadonlyArray<readonly [key: string, names: ReadonlyArray<string>]> => {
+  const found: Array<readonly [string, ReadonlyArray<string>]> = []
+  const add = (key: string, who: Who | undefined) => {
+    if (typeof who === "object") found.push([key, who])
+  }
+  if ("nodes" in step) add("nodes", step.nodes)
+  if ("from" in step) add("from", step.from)
+  if ("to" in step) add("to", step.to)
+  if ("inbound" in step) add("inbound", step.inbound)
+  if ("outbound" in step) add("outbound", step.outbound)
+  if (step.do === "partition") add("groups", step.groups?.flat())
+  if (step.do === "forge") add("about", [step.about])
+  return found
+}
+
+const stepProblems = function* (plan: Plan, step: Step, total: number): Generator<readonly [string, string]> {
+  if (Duration.isGreaterThanOrEqualTo(step.at, plan.duration)) {
+    yield [
+      "at_ms",
+      `is ${Duration.toMillis(step.at)}, and all is over at ${millisText(plan.duration)}; let it happen before, or raise \`duration_ms\``
+    ]
+  }
+  for (const [key, names] of namesIn(step)) {
+    const strange = names.filter((name) => numberOf(name) > total)
+    if (strange.length > 0) {
+      yield [
+        key,
+        `names ${strange.join(", ")}, and there are only the nodes n1 to n${total}; name one of them, or raise \`nodes\``
+      ]
+    }
+    const twice = names.filter((name, index) => names.indexOf(name) < index)
+    if (twice.length > 0) yield [key, `names ${[...new Set(twice)].join(", ")} twice; name each node once`]
+  }
+  switch (step.do) {
+    case "start":
+      if (Duration.isLessThan(step.at, plan.joinOver)) {
+        yield [
+          "at_ms",
+          `is ${Duration.toMillis(step.at)}, and the first nodes join until ${millisText(plan.joinOver)}; let more start after that`
+        ]
+      }
+      return
+    case "partition":
+      if ((step.groups === undefined) === (step.part === undefined)) {
+        yield [
+          "groups",
+          `and \`part\` are ${step.part === undefined ? "both missing" : "both given"}; give one of them`
+        ]
+      }
+      return
+    case "network": {
+      if ((step.from === undefined) !== (step.to === undefined)) {
+        const [given, missing] = step.from === undefined ? ["to", "from"] : ["from", "to"]
+        yield [given, `is given without \`${missing}\`; a link needs both`]
+      }
+      if (step.bothWays !== undefined && step.from === undefined) {
+        yield ["both_ways", "is given without `from` and `to`; give them, or leave it out"]
+      }
+      if (step.from !== undefined && (step.inbound !== undefined || step.outbound !== undefined)) {
+        yield ["from", "does not go with `inbound` or `outbound`; make two steps of it"]
+      }
+      if (Object.keys(conditionsOf(step)).length === 0) {
+        yield ["do", 'is "network", and no condition is given; give one, such as `loss = 0.1`']
+      }
+      return
+    }
+    case "forge":
+    case "kill":
+    case "stop":
+    case "restart":
+    case "freeze":
+    case "block_io":
+    case "cut":
+    case "heal":
+    case "slow":
+    case "skew":
+    case "replay":
+      return
+  }
+}
+
+/** What step `index` is called in messages. */
+export const stepName = (index: number, kind: string | undefined): string =>
+  `step ${index + 1}${kind === undefined ? "" : ` (${kind})`}`
+
+/**
+ * What is wrong with a plan beyond its schema; `where` follows the name of each key, such as " in plan.toml", and
+ * `ofStep` that of a key of a step. The configuration of the nodes comes of it if nothing is wrong.
+ */
+export const check = (
+  plan: Plan,
+  where = "",
+  ofStep: (index: number, step: Step) => string = (index, step) => ` of ${stepName(index, step.do)}${where}`
+): Result.Result<ClusterOptions, PlanError> => {
+  const problems: Array<Problem> = []
+  const total = machines(plan)
+  if (total > MaxNodes) {
+    problems.push({
+      key: "nodes",
+      message: `\`nodes\`${where} and all that steps start are ${total} nodes; ${MaxNodes} are the most`
+    })
+  }
+  if (plan.oldNodes > plan.nodes) {
+    problems.push({
+      key: "old_nodes",
+      message: `\`old_nodes\`${where} is ${plan.oldNodes} of ${plan.nodes} nodes; give at most as many as \`nodes\``
+    })
+  }
+  if (plan.oldNodes > 0 && plan.encrypt) {
+    problems.push({
+      key: "encrypt",
+      message: `\`encrypt\`${where} is true, which the \`old_nodes\` of a simulation cannot; leave one of them out`
+    })
+  }
+  if (plan.peers > plan.nodes) {
+    problems.push({
+      key: "peers",
+      message: `\`peers\`${where} is ${plan.peers} of ${plan.nodes} nodes; give at most as many as \`nodes\``
+    })
+  }
+  if (Duration.isGreaterThan(plan.joinOver, plan.duration)) {
+    problems.push({
+      key: "join_over_ms",
+      message: `\`join_over_ms\`${where} is ${Duration.toMillis(plan.joinOver)}, longer than \`duration_ms\`; lower it`
+    })
+  }
+  plan.steps.forEach((step, index) => {
+    for (const [key, message] of stepProblems(plan, step, total)) {
+      problems.push({ key: `step.${index}.${key}`, message: `\`${key}\`${ofStep(index, step)} ${message}` })
+    }
+  })
+  const config = checkConfig(plan, where)
+  if (Result.isFailure(config)) problems.push(...config.failure)
+  return Result.isSuccess(config) && problems.length === 0
+    ? Result.succeed(config.success)
+    : Result.fail(new PlanError({ problems }))
+}
+
+// --- the configuration of the nodes ----------------------------------------------
+
+const perNode = "each node has its own, which the simulation gives it"
+const secret = "a plan holds no secrets: `encrypt = true` encrypts with a key that is drawn by the seed"
+
+/** Why a key cannot be the same for all nodes of a simulation. */
+export const refusal = ({ path, section }: Entry): string | undefined => {
+  switch (path) {
+    case "network.bind":
+    case "network.advertise":
+    case "network.node_id":
+      return perNode
+    case "network.peers":
+      return "the first nodes are the others' peers, as many as `peers` of the plan says"
+    case "network.cluster_key":
+    case "network.cluster_key_file":
+      return secret
+    default:
+      if (section === "admin") return "nobody operates a simulated node"
+      return section === "metrics" ? "nobody asks a simulated node for its metrics" : undefined
+  }
+}
+
+/** What all nodes of a simulation can have in common. */
+export const clusterWide = (config: ClusterConfig): ClusterOptions => {
+  const { advertise: _a, bind: _b, clusterKeyFile: _f, keys: _k, nodeId: _n, peers: _p, ...network } = config.network
+  return { ...network, gossip: config.gossip, probes: config.probes, limits: config.limits }
+}
+
+const allowed = entries.filter((entry) => refusal(entry) === undefined)
+const allowedSections = sections.filter((section) => allowed.some((entry) => entry.section === section))
+
+const listed = (names: ReadonlyArray<string>): string => names.map((name) => `\`${name}\``).join(", ")
+
+const sectionHint = (section: string): string => {
+  const found = nearest(
+    section,
+    allowedSections.map((name): Alias => [name, `\`config.${name}\``])
+  )
+  return found === undefined ? `; the sections are ${listed(allowedSections)}` : `; did you mean ${found}?`
+}
+
+const keyHint = (section: string, name: string): string => {
+  const alias = (entry: Entry): Alias => [entry.name, `\`config.${entry.path}\``]
+  const own = allowed.filter((entry) => entry.section === section)
+  const found = nearest(name, own.map(alias)) ?? nearest(name, allowed.map(alias))
+  return found === undefined
+    ? `; the keys of \`config.${section}\` are ${listed(own.map((entry) => entry.name))}`
+    : `; did you mean ${found}?`
+}
+
+/** The digits of the cluster key that a seed stands for. Nobody is to be kept out by it. */
+const keyOf = (seed: number | string): string => [1, 2, 3, 4].map((part) => hashOf(`${seed} key ${part}`)).join("")
+
+const hashOf = (text: string): string => {
+  const hash = new TraceHash()
+  hash.text(text)
+  return hash.digest
+}
+
+const checkConfig = (
+  { config, encrypt, peers, seed }: Plan,
+  where: string
+): Result.Result<ClusterOptions, ReadonlyArray<Problem>> => {
+  const given: Array<Given> = []
+  const problems: Array<Problem> = []
+  const refuse = (path: string, message: string) => problems.push({ key: `config.${path}`, message })
+  for (const [section, table] of Object.entries(config)) {
+    if (!sections.includes(section)) {
+      refuse(section, `unknown section \`config.${section}\`${where}${sectionHint(section)}`)
+      continue
+    }
+    for (const [name, raw] of Object.entries(table)) {
+      const path = `${section}.${name}`
+      const entry = entries.find((entry) => entry.path === path)
+      const reason = entry && refusal(entry)
+      if (entry === undefined) refuse(path, `unknown key \`config.${path}\`${where}${keyHint(section, name)}`)
+      else if (reason !== undefined) refuse(path, `\`config.${path}\`${where} cannot be given: ${reason}`)
+      else given.push({ entry, origin: "file", raw, shown: raw, name: `\`config.${path}\`${where}` })
+    }
+  }
+  const key = entries.find(({ path }) => path === "network.cluster_key")
+  if (encrypt && key !== undefined) {
+    given.push({ entry: key, origin: "flag", raw: keyOf(seed), shown: "", name: `\`encrypt\`${where}` })
+  }
+  const encryption = config["network"]?.["encryption"]
+  const lacksKey = !encrypt && (encryption === "accept" || encryption === "required")
+  if (lacksKey) {
+    refuse(
+      "network.encryption",
+      `\`config.network.encryption\`${where} is ${JSON.stringify(encryption)}, and there is no key; set \`encrypt = true\`, which draws one by the seed`
+    )
+  }
+  if (encrypt && encryption === "off") {
+    refuse(
+      "network.encryption",
+      `\`config.network.encryption\`${where} is "off", and \`encrypt\` is true; leave one of them out`
+    )
+  }
+  const resolved = resolve(
+    given.filter(({ entry }) => !lacksKey || entry.path !== "network.encryption"),
+    problems,
+    ({ path }) => `config.${path}`
+  )
+  return Result.mapError(resolved, ({ problems }) => problems).pipe(
+    Result.flatMap(({ config }) => {
+      const { bootstrapPeers } = config.limits
+      if (peers - 1 <= bootstrapPeers) return Result.succeed(clusterWide(config))
+      const message = `\`peers\`${where} is ${peers} and \`config.limits.bootstrap_peers\` is ${bootstrapPeers}; any one peer is enough to join: lower it, or raise the limit`
+      return Result.fail([{ key: "peers", message }])
+    })
+  )
+}

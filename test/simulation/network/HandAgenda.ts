@@ -1,0 +1,116 @@
+/** A virtual network whose time is turned by hand, for tests that need no fibers and many runs. */
+import { Effect, Scope } from "effect"
+import { NetAddress } from "effect/net"
+import type { Agenda } from "../../../src/simulation/network/Agenda.ts"
+import type { Conditions } from "../../../src/simulation/network/Conditions.ts"
+import type { DropReason, Packet } from "../../../src/simulation/network/Packet.ts"
+import { type Host, VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
+
+/** Numbers uniform in [0, 1), the same for the same seed (mulberry32). */
+export const generator = (seed: number) => (): number => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+}
+
+export class HandAgenda implements Agenda {
+  #now = 0
+  #asked = 0
+  readonly #tasks: Array<{ readonly ms: number; readonly asked: number; readonly run: () => void }> = []
+
+  readonly now = () => this.#now
+
+  readonly at = (ms: number, run: () => void) => {
+    this.#tasks.push({ ms: Math.max(ms, this.#now), asked: this.#asked++, run })
+    this.#tasks.sort((a, b) => a.ms - b.ms || a.asked - b.asked)
+  }
+
+  /** How much is still to be done. */
+  get ahead(): number {
+    return this.#tasks.length
+  }
+
+  /** Does what is due by then, and lets time come to it. */
+  runTo(ms: number): void {
+    while (this.#tasks.length > 0 && this.#tasks[0]!.ms <= ms) {
+      const { ms, run } = this.#tasks.shift()!
+      this.#now = ms
+      run()
+    }
+    this.#now = ms
+  }
+
+  /** Does all there is to do. */
+  runAll(): void {
+    for (let next = this.#tasks[0]; next !== undefined; next = this.#tasks[0]) this.runTo(next.ms)
+  }
+}
+
+/** What became of a datagram, and when. */
+export interface Outcome {
+  readonly ms: number
+  readonly packet: Packet
+  readonly fate: "delivered" | DropReason
+}
+
+/** A socket that hears nobody: what gets to it is seen by `outcomes`. */
+export const openAt = (host: Host, at: string) => {
+  const socket = Effect.runSync(host.network.socket(NetAddress.inetAddressFromStringUnsafe(at)))
+  const scope = Effect.runSync(Scope.make())
+  Effect.runSync(Scope.provide(socket.reader, scope))
+  const writer = Effect.runSync(Scope.provide(socket.writer, scope))
+  return {
+    scope,
+    /** Sends so many bytes, or these. */
+    send: (payload: number | Uint8Array, to: string) =>
+      Effect.runSync(
+        writer.write({
+          payload: typeof payload === "number" ? new Uint8Array(payload) : payload,
+          address: NetAddress.inetAddressFromStringUnsafe(to)
+        })
+      )
+  }
+}
+
+/** Why a socket cannot be opened there. */
+export const refusal = (host: Host, at: string) => {
+  const opened = Effect.flatMap(
+    host.network.socket(NetAddress.inetAddressFromStringUnsafe(at)),
+    (socket) => socket.reader
+  )
+  const { reason } = Effect.runSync(Effect.flip(Effect.scoped(opened)))
+  return "kind" in reason ? reason.kind : reason._tag
+}
+
+/** A network with hosts `a` and `b` at 10.0.0.1 and 10.0.0.2, port 1. */
+export const pair = (defaults: Partial<Conditions> = {}, random: () => number = generator(1)) => {
+  const agenda = new HandAgenda()
+  const network = new VirtualNetwork(agenda, random, defaults)
+  const outcomes: Array<Outcome> = []
+  network.observe({
+    delivered: (packet) => outcomes.push({ ms: agenda.now(), packet, fate: "delivered" }),
+    dropped: (packet, fate) => outcomes.push({ ms: agenda.now(), packet, fate })
+  })
+  const hostA = network.host("a", ["10.0.0.1"])
+  const hostB = network.host("b", ["10.0.0.2"])
+  const a = openAt(hostA, "10.0.0.1:1")
+  const b = openAt(hostB, "10.0.0.2:1")
+  return {
+    agenda,
+    network,
+    hostA,
+    hostB,
+    /** Everything that became of datagrams, in order. */
+    outcomes,
+    a,
+    b,
+    /** Sends from `a` to `b`. */
+    send: (payload: number | Uint8Array = 0) => a.send(payload, "10.0.0.2:1"),
+    /** Sends from `b` to `a`. */
+    answer: (payload: number | Uint8Array = 0) => b.send(payload, "10.0.0.1:1"),
+    /** When those that were delivered arrived, in ms. */
+    arrivals: () => outcomes.filter(({ fate }) => fate === "delivered").map(({ ms }) => ms),
+    fates: () => outcomes.map(({ fate }) => fate)
+  }
+}

@@ -1,0 +1,364 @@
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { describe, expect, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { type Due, type Pause, Timeline } from "../../../src/simulation/time/Timeline.ts"
+
+const never = () => false
+
+/** A timeline as one would write it that need not be fast: a list, sorted before each entry that happens. */
+class SortedList {
+  now = 0
+  events = 0
+  #asked = 0
+  #list: Array<Due> = []
+
+  get pending(): number {
+    return this.#list.length
+  }
+
+  at(ns: number, fire: () => void, owner?: object): Due {
+    const due = { at: Math.max(ns, this.now), sequence: this.#asked++, ahead: true, owner, fire }
+    this.#list.push(due)
+    return due
+  }
+
+  putBack(due: Due): void {
+    this.#list.push(due)
+  }
+
+  cancel(due: Due): boolean {
+    const at = this.#list.indexOf(due)
+    if (at >= 0) this.#list.splice(at, 1)
+    return at >= 0
+  }
+
+  drop(owner: object): void {
+    this.#list = this.#list.filter((due) => due.owner !== owner)
+  }
+
+  remap(owner: object, when: (due: Due) => number): void {
+    for (const due of this.#list) if (due.owner === owner) due.at = when(due)
+  }
+
+  run(events: number): Pause {
+    for (; events > 0; events--) {
+      this.#list.sort((a, b) => a.at - b.at || a.sequence - b.sequence)
+      const due = this.#list.shift()
+      if (due === undefined) return "idle"
+      this.now = Math.max(this.now, due.at)
+      this.events++
+      due.fire()
+    }
+    return "spent"
+  }
+}
+
+const owners = [{ name: "a" }, { name: "b" }, undefined] as const
+
+/** Something done to a timeline, by hand or by an entry that happens. */
+interface Act {
+  readonly what: "at" | "cancel" | "drop" | "remap" | "putBack" | "run"
+  /** Which entry or owner, how many events, or which act it is that an entry does. */
+  readonly which: number
+  /** How far ahead, negative for the past, or by how much to move. */
+  readonly by: number
+}
+
+// Few times, so that many entries are at one instant.
+const act = fc.record({
+  what: fc.constantFrom<Act["what"]>("at", "at", "at", "at", "cancel", "drop", "remap", "putBack", "run"),
+  which: fc.nat(1000),
+  by: fc.integer({ min: -3, max: 8 })
+})
+
+/** Does all acts, and gives all that is to be seen. */
+const history = (
+  timeline: Pick<Timeline | SortedList, "now" | "events" | "pending" | "at" | "cancel" | "drop" | "remap" | "putBack">,
+  run: (events: number) => Pause,
+  acts: ReadonlyArray<Act>
+): ReadonlyArray<unknown> => {
+  const seen: Array<unknown> = []
+  const dues: Array<Due> = []
+  const happened: Array<Due> = []
+  // So that entries that put themselves back come to an end.
+  let left = 200
+  const perform = ({ by, what, which }: Act, top: boolean): void => {
+    const owner = owners[which % 2]!
+    const due = dues[which % dues.length]
+    switch (what) {
+      case "at": {
+        const name = dues.length
+        const made: Due = timeline.at(
+          timeline.now + by,
+          () => {
+            happened.push(made)
+            seen.push([name, timeline.now, timeline.pending])
+            if (left-- > 0) for (let i = 0; i < which % 3; i++) perform(acts[(name + which + i) % acts.length]!, false)
+          },
+          owners[which % 3]
+        )
+        dues.push(made)
+        break
+      }
+      case "cancel":
+        if (due !== undefined) seen.push(timeline.cancel(due))
+        break
+      case "drop":
+        timeline.drop(owner)
+        break
+      case "remap":
+        // By more for some than for others, so that their order changes.
+        timeline.remap(owner, ({ at, sequence }) => at + (sequence % 2 === 0 ? by : -by))
+        break
+      case "putBack": {
+        const last = happened.pop()
+        if (last !== undefined && left > 0) timeline.putBack(last)
+        break
+      }
+      case "run":
+        if (top) seen.push(run(which % 4))
+    }
+    seen.push([timeline.pending, timeline.events, timeline.now])
+  }
+  for (const act of acts) perform(act, true)
+  seen.push(run(10_000), timeline.now, timeline.pending)
+  return seen
+}
+
+describe("Timeline", () => {
+  it("does what a sorted list does: entries, taken back, dropped, moved and put back, also by what happens", () => {
+    fc.assert(
+      fc.property(fc.array(act, { minLength: 1, maxLength: 80, size: "max" }), (acts) => {
+        const timeline = new Timeline()
+        const list = new SortedList()
+        expect(history(timeline, (events) => timeline.run(events, never), acts)).toEqual(
+          history(list, (events) => list.run(events), acts)
+        )
+      }),
+      { numRuns: 300 }
+    )
+  })
+
+  it("keeps its order and its count when most of very many entries are taken back", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ at: fc.nat(500), kept: fc.integer({ min: 0, max: 5 }).map((n) => n === 0) }), {
+          minLength: 3000,
+          maxLength: 4000,
+          size: "max"
+        }),
+        (entries) => {
+          const timeline = new Timeline()
+          const order: Array<number> = []
+          const dues = entries.map(({ at }, name) => timeline.at(at, () => order.push(name)))
+          let pending = entries.length
+          entries.forEach(({ kept }, i) => {
+            if (kept) return
+            expect([timeline.cancel(dues[i]!), timeline.pending]).toEqual([true, --pending])
+          })
+          expect(timeline.run(Infinity, never)).toBe("idle")
+          const kept = entries.keys().filter((i) => entries[i]!.kept)
+          expect(order).toEqual([...kept].toSorted((a, b) => entries[a]!.at - entries[b]!.at || a - b))
+          expect([timeline.pending, timeline.events]).toEqual([0, order.length])
+        }
+      ),
+      { numRuns: 10 }
+    )
+  })
+
+  it("does not keep what was taken back until its time comes", async () => {
+    const timeline = new Timeline()
+    setFlagsFromString("--expose-gc")
+    const collect: () => void = runInNewContext("gc")
+    const held: Array<WeakRef<object>> = []
+    for (let i = 0; i < 5000; i++) {
+      const heavy = { i }
+      held.push(new WeakRef(heavy))
+      timeline.cancel(timeline.at(1e9 + i, () => heavy))
+    }
+    // What a weak reference was made for stays until the next turn of the event loop.
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    collect()
+    const kept = held.filter((ref) => ref.deref() !== undefined).length
+    expect(kept).toBeLessThan(1100)
+    expect(timeline.pending).toBe(0)
+  })
+
+  it("never calls back before it returned, and has the past happen now", () => {
+    const timeline = new Timeline()
+    const order: Array<string> = []
+    timeline.at(5, () => {
+      timeline.at(2, () => order.push(`past at ${timeline.now}`))
+      timeline.at(Number.NaN, () => order.push(`nonsense at ${timeline.now}`))
+      order.push("asked")
+    })
+    timeline.at(5, () => order.push("asked before"))
+    timeline.run(10, never)
+    expect(order).toEqual(["asked", "asked before", "past at 5", "nonsense at 5"])
+  })
+
+  it("never comes to Infinity", () => {
+    const timeline = new Timeline()
+    let happened = false
+    const due = timeline.at(Infinity, () => (happened = true))
+    timeline.at(7, () => {})
+    expect(timeline.run(10, never)).toBe("idle")
+    expect([timeline.now, happened]).toEqual([7, false])
+    expect(timeline.cancel(due)).toBe(true)
+    expect(timeline.pending).toBe(0)
+  })
+
+  it("counts as taken back once only, and not at all what happened or was dropped", () => {
+    const timeline = new Timeline()
+    const owner = {}
+    const twice = timeline.at(3, () => {})
+    const dropped = timeline.at(3, () => {}, owner)
+    const own: Due = timeline.at(1, () => expect(timeline.cancel(own)).toBe(false))
+    timeline.at(9, () => {})
+    expect([timeline.cancel(twice), timeline.cancel(twice)]).toEqual([true, false])
+    timeline.drop(owner)
+    expect(timeline.cancel(dropped)).toBe(false)
+    expect(timeline.pending).toBe(2)
+    timeline.run(1, never)
+    expect(timeline.pending).toBe(1)
+    timeline.run(1, never)
+    expect([timeline.pending, timeline.events, timeline.now]).toEqual([0, 2, 9])
+  })
+
+  it("lets fibers do everything of an entry before the next", () => {
+    const timeline = new Timeline()
+    const order: Array<string> = []
+    const task = (name: string, next?: () => void) =>
+      timeline.tasks.scheduleTask(() => {
+        order.push(`${name} at ${timeline.now}`)
+        next?.()
+      }, 0)
+    task("before all")
+    timeline.at(1, () => task("task", () => task("its task")))
+    timeline.at(1, () => order.push("second entry"))
+    timeline.at(2, () => order.push("later"))
+    expect(timeline.run(3, never)).toBe("spent")
+    expect(order).toEqual(["before all at 0", "task at 1", "its task at 1", "second entry", "later"])
+  })
+
+  it("says why it stops", () => {
+    const timeline = new Timeline()
+    let done = false
+    expect(timeline.run(0, never)).toBe("spent")
+    expect(timeline.run(1, never)).toBe("idle")
+    timeline.at(1, () => {})
+    timeline.at(2, () => timeline.tasks.scheduleTask(() => (done = true), 0))
+    timeline.at(3, () => timeline.beginOutside())
+    timeline.at(4, () => {})
+    expect([timeline.run(1, never), timeline.now]).toEqual(["spent", 1])
+    // Done, though the last event that was granted is over too.
+    expect([timeline.run(1, () => done), timeline.now]).toEqual(["done", 2])
+    expect([timeline.run(5, () => done), timeline.now]).toEqual(["done", 2])
+    expect([timeline.run(5, never), timeline.now]).toEqual(["outside", 3])
+    // Who is done need not wait for the outside.
+    expect(timeline.run(5, () => done)).toBe("done")
+    let ran = false
+    timeline.tasks.scheduleTask(() => (ran = true), 0)
+    expect([timeline.run(5, never), timeline.now, ran]).toEqual(["outside", 3, true])
+    timeline.beginOutside()
+    timeline.endOutside()
+    expect(timeline.run(5, never)).toBe("outside")
+    timeline.endOutside()
+    expect([timeline.run(5, never), timeline.now, timeline.millis]).toEqual(["idle", 4, 4e-6])
+    expect(timeline.events).toBe(4)
+  })
+
+  it("is stuck when tasks, or entries, or both, keep an instant from ending", () => {
+    const again: ReadonlyArray<(timeline: Timeline, run: () => void) => void> = [
+      (timeline, run) => timeline.tasks.scheduleTask(run, 0),
+      (timeline, run) => timeline.at(timeline.now, run),
+      (timeline, run) => timeline.at(timeline.now, () => timeline.tasks.scheduleTask(run, 0))
+    ]
+    for (const once of again) {
+      const timeline = new Timeline(1000)
+      let runs = 0
+      let endless = true
+      const run = (): void => {
+        runs++
+        if (endless) once(timeline, run)
+      }
+      timeline.at(5, run)
+      timeline.at(6, () => {})
+      let pause: Pause
+      // However often it is asked.
+      do pause = timeline.run(7, never)
+      while (pause === "spent")
+      expect([pause, timeline.now]).toEqual(["stuck", 5])
+      expect(runs).toBeGreaterThan(400)
+      expect(runs).toBeLessThan(1100)
+      const sofar = runs
+      expect(timeline.run(1000, never)).toBe("stuck")
+      expect(runs).toBe(sofar)
+      endless = false
+    }
+  })
+
+  it("has patience anew at each instant", () => {
+    const timeline = new Timeline(1000)
+    for (let instant = 0; instant < 20; instant++) {
+      for (let entry = 0; entry < 300; entry++) {
+        timeline.at(instant, () => {
+          timeline.tasks.scheduleTask(() => timeline.tasks.scheduleTask(() => {}, 0), 0)
+        })
+      }
+    }
+    expect(timeline.run(Infinity, never)).toBe("idle")
+    expect(timeline.events).toBe(6000)
+  })
+
+  it("tells of work whenever something comes while nothing runs, and then only", () => {
+    const timeline = new Timeline()
+    const told: Array<string> = []
+    let doing = ""
+    timeline.onWork = () => told.push(`${doing} ${timeline.pending} ${timeline.tasks.isEmpty}`)
+    const during = (what: string, act: () => void): ReadonlyArray<string> => {
+      doing = what
+      told.length = 0
+      act()
+      return [...told]
+    }
+    const nothing = () => {}
+    // What came is there when it is told of.
+    expect(during("entry", () => timeline.at(1, nothing))).toEqual(["entry 1 true"])
+    expect(during("task", () => timeline.tasks.scheduleTask(nothing, 0))).toEqual(["task 1 false"])
+    const busy = () => {
+      timeline.at(1, () => timeline.at(2, nothing))
+      timeline.tasks.scheduleTask(nothing, 0)
+      timeline.beginOutside()
+      timeline.endOutside()
+    }
+    timeline.at(1, () => {
+      busy()
+      timeline.tasks.scheduleTask(busy, 0)
+    })
+    expect(during("run", () => timeline.run(100, never))).toEqual([])
+    const due: Due = timeline.at(9, nothing)
+    expect(during("cancel", () => timeline.cancel(due))).toEqual([])
+    // While time stands still entries are no work; tasks are, and the end of that.
+    timeline.beginOutside()
+    timeline.beginOutside()
+    expect(during("entry outside", () => timeline.at(1, nothing))).toEqual([])
+    expect(during("task outside", () => timeline.tasks.scheduleTask(nothing, 0))).toEqual(["task outside 1 false"])
+    expect(during("end of one", () => timeline.endOutside())).toEqual([])
+    expect(during("end", () => timeline.endOutside())).toEqual(["end 1 false"])
+  })
+
+  it("is of use after an entry that throws", () => {
+    const timeline = new Timeline()
+    timeline.at(1, () => {
+      throw new Error("on purpose")
+    })
+    expect(() => timeline.run(10, never)).toThrow("on purpose")
+    let told = 0
+    timeline.onWork = () => told++
+    timeline.at(2, () => {})
+    expect(told).toBe(1)
+    expect([timeline.run(10, never), timeline.now]).toEqual(["idle", 2])
+  })
+})
