@@ -83,6 +83,24 @@ export const keys = {
       maximum: 1_000_000,
       doc: "Datagrams that may come at once, and half as many every second; strangers leave half of them to members."
     }),
+    inboundPeerCapacity: count({
+      default: 100,
+      minimum: 1,
+      maximum: 1_000_000,
+      doc: "Datagrams that one source may send at once."
+    }),
+    inboundPeerRefillRate: factor({
+      default: 50,
+      minimum: 0.1,
+      maximum: 1_000_000,
+      doc: "Datagrams a second that one source may send after that."
+    }),
+    maxDatagram: count({
+      default: 1232,
+      minimum: 576,
+      maximum: 1460,
+      doc: "The most bytes of a datagram, seal included."
+    }),
     encryption: derivedChoice({
       choices: encryptionModes,
       doc: "Whether messages are sealed; required when a key is given."
@@ -188,7 +206,37 @@ export const keys = {
       default: "15 seconds",
       maximum: maximumDeadRetention,
       doc: "How long dead members stay listed."
+    }),
+    witnesses: count({
+      default: 6,
+      minimum: 0,
+      maximum: 64,
+      doc: "Members, on average, that probe a newly suspected member too; 0 asks none."
+    }),
+    suspectMinFraction: factor({
+      default: 0.5,
+      minimum: 0.05,
+      maximum: 1,
+      doc: "The shortest time of a suspicion that several members confirm, as a part of the longest."
+    }),
+    proofTimeout: duration({
+      default: 500,
+      doc: "Time of a suspicion after two members found proof that the process is gone."
     })
+  },
+  extensions: {
+    level1: toggle({ default: true, doc: "Speak extension level 1 with members that speak it." }),
+    relays: toggle({ default: true, doc: "Probe through relays when a direct probe gets no answer." }),
+    localHealth: toggle({ default: true, doc: "Probe less often and wait longer while this node itself is slow." }),
+    pauseAwareness: toggle({ default: true, doc: "Accuse nobody because this process was paused." }),
+    telling: toggle({ default: true, doc: "Tell a member at once that it is suspected or held dead." }),
+    accusations: toggle({ default: true, doc: "Shorten a suspicion with every further member that confirms it." }),
+    secondOpinions: toggle({ default: true, doc: "Ask random members to probe a newly suspected member too." }),
+    proof: toggle({ default: true, doc: "Look for proof that the process of a suspected member is gone." }),
+    damping: toggle({ default: true, doc: "Suspect a member for longer after it refuted suspicions." }),
+    earlyFailure: toggle({ default: true, doc: "End a probe early when all its relays report no answer." }),
+    digest: toggle({ default: true, doc: "Compare digests of the tables before sending entries." }),
+    smallProbes: toggle({ default: true, doc: "Leave out of probes what the receiver already knows." })
   },
   limits: {
     members: count({
@@ -290,6 +338,7 @@ export const ClusterConfigSchema = Schema.Struct({
   }),
   gossip: Schema.Struct(Struct.map(keys.gossip, fieldOf)),
   probes: Schema.Struct(Struct.map(keys.probes, fieldOf)),
+  extensions: Schema.Struct(Struct.map(keys.extensions, fieldOf)),
   limits: Schema.Struct(Struct.map(keys.limits, fieldOf)),
   metrics: Schema.Struct(Struct.map(keys.metrics, fieldOf)),
   admin: Schema.Struct(Struct.map(keys.admin, fieldOf))

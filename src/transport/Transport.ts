@@ -337,6 +337,8 @@ const make = Effect.gen(function* () {
   const allowed = new AllowList(options.allow)
   const limiter = new RateLimiter({
     maxInboundRate: options.maxInboundRate,
+    sourceCapacity: options.inboundPeerCapacity,
+    sourceRefill: options.inboundPeerRefillRate,
     maxSources: limits.sources,
     seed
   })

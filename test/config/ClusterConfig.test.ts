@@ -37,6 +37,9 @@ describe("defaults", () => {
           cluster: "",
           allow: [],
           maxInboundRate: 1000,
+          inboundPeerCapacity: 100,
+          inboundPeerRefillRate: 50,
+          maxDatagram: 1232,
           encryption: "off",
           clusterKey: undefined,
           clusterKeyFile: undefined,
@@ -62,7 +65,24 @@ describe("defaults", () => {
           suspectTimeout: Duration.seconds(3),
           suspectMultiplier: 0.5,
           suspectJitter: Duration.seconds(1),
-          deadRetention: Duration.seconds(15)
+          deadRetention: Duration.seconds(15),
+          witnesses: 6,
+          suspectMinFraction: 0.5,
+          proofTimeout: Duration.millis(500)
+        },
+        extensions: {
+          level1: true,
+          relays: true,
+          localHealth: true,
+          pauseAwareness: true,
+          telling: true,
+          accusations: true,
+          secondOpinions: true,
+          proof: true,
+          damping: true,
+          earlyFailure: true,
+          digest: true,
+          smallProbes: true
         },
         limits: {
           members: 65_536,

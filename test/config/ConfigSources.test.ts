@@ -62,7 +62,7 @@ const tells = (text: string): boolean =>
 
 describe("names", () => {
   it("are those that are documented", () => {
-    expect(sections).toEqual(["network", "gossip", "probes", "limits", "metrics", "admin"])
+    expect(sections).toEqual(["network", "gossip", "probes", "extensions", "limits", "metrics", "admin"])
     expect(entries.map((entry) => entry.path)).toEqual([
       "network.bind",
       "network.advertise",
@@ -73,6 +73,9 @@ describe("names", () => {
       "network.cluster",
       "network.allow",
       "network.max_inbound_rate",
+      "network.inbound_peer_capacity",
+      "network.inbound_peer_refill_rate",
+      "network.max_datagram",
       "network.encryption",
       "network.cluster_key",
       "network.cluster_key_file",
@@ -94,6 +97,21 @@ describe("names", () => {
       "probes.suspect_multiplier",
       "probes.suspect_jitter_ms",
       "probes.dead_retention_ms",
+      "probes.witnesses",
+      "probes.suspect_min_fraction",
+      "probes.proof_timeout_ms",
+      "extensions.level1",
+      "extensions.relays",
+      "extensions.local_health",
+      "extensions.pause_awareness",
+      "extensions.telling",
+      "extensions.accusations",
+      "extensions.second_opinions",
+      "extensions.proof",
+      "extensions.damping",
+      "extensions.early_failure",
+      "extensions.digest",
+      "extensions.small_probes",
       "limits.members",
       "limits.tombstones",
       "limits.unlisted_tombstones",
@@ -180,6 +198,9 @@ describe("precedence", () => {
         cluster = "prod"
         allow = ["10.0.0.0/8", "fd00::/8"]
         max_inbound_rate = 24
+        inbound_peer_capacity = 25
+        inbound_peer_refill_rate = 26.5
+        max_datagram = 1400
         encryption = "accept"
         cluster_key = "${digits}"
         [gossip]
@@ -202,6 +223,22 @@ describe("precedence", () => {
         suspect_multiplier = 0.21
         suspect_jitter_ms = 22
         dead_retention_ms = 23
+        witnesses = 24
+        suspect_min_fraction = 0.25
+        proof_timeout_ms = 26
+        [extensions]
+        level1 = false
+        relays = false
+        local_health = false
+        pause_awareness = false
+        telling = false
+        accusations = false
+        second_opinions = false
+        proof = false
+        damping = false
+        early_failure = false
+        digest = false
+        small_probes = false
         [limits]
         members = 24
         tombstones = 25
@@ -424,12 +461,13 @@ describe("unknown names in a file", () => {
     ["[gosip]\nfanout = 1", "unknown section `gosip`; did you mean `gossip`?"],
     [
       "[tls]\ncert = 1",
-      "unknown section `tls`; the sections are `network`, `gossip`, `probes`, `limits`, `metrics`, `admin`"
+      "unknown section `tls`; the sections are `network`, `gossip`, `probes`, `extensions`, `limits`, `metrics`, `admin`"
     ],
     [
       "[probes]\ncolour = 1",
       "unknown key `probes.colour`; the keys of `probes` are `interval_ms`, `timeout_ms`, `indirect_k`, " +
-        "`suspect_timeout_ms`, `suspect_multiplier`, `suspect_jitter_ms`, `dead_retention_ms`"
+        "`suspect_timeout_ms`, `suspect_multiplier`, `suspect_jitter_ms`, `dead_retention_ms`, " +
+        "`witnesses`, `suspect_min_fraction`, `proof_timeout_ms`"
     ],
     ["gossip = 3", "`gossip` is 3; expected a section, `[gossip]`"],
     ["[[gossip]]\nfanout = 3", "`gossip` is [a table]; expected a section, `[gossip]`"],
@@ -604,7 +642,10 @@ const network = Arbitrary.flatMap(oneOf("0.0.0.0", "[fd00::1]", "[::]"), (host) 
     reliableMaxRetries: maybe(integer(0, 10)),
     cluster: maybe(oneOf("", "prod", "Zu\u0308rich", '#1 "', "é".repeat(127))),
     allow: maybe(oneOf([], ["10.0.0.0/8", "fd00::/8"], ["::ffff:0:0/96", "fd00::/16", "1.2.3.4", "10.0.0.0/8"])),
-    maxInboundRate: maybe(integer(2, 1_000_000))
+    maxInboundRate: maybe(integer(2, 1_000_000)),
+    inboundPeerCapacity: maybe(integer(1, 1_000_000)),
+    inboundPeerRefillRate: maybe(Arbitrary.map(integer(1, 1000), (n) => n / 8)),
+    maxDatagram: maybe(integer(576, 1460))
   })
 })
 
@@ -661,7 +702,27 @@ const probes = Arbitrary.all({
   suspectTimeout: maybe(time(1, 100_000)),
   suspectMultiplier: maybe(Arbitrary.map(integer(0, 1000), (n) => n / 16)),
   suspectJitter: maybe(time(0, 100_000)),
-  deadRetention: maybe(time(1, 100_000))
+  deadRetention: maybe(time(1, 100_000)),
+  witnesses: maybe(integer(0, 64)),
+  suspectMinFraction: maybe(Arbitrary.map(integer(1, 16), (n) => n / 16)),
+  proofTimeout: maybe(time(1, 5000))
+})
+
+const toggle = maybe(Arbitrary.schema(Schema.Boolean))
+
+const extensions = Arbitrary.all({
+  level1: toggle,
+  relays: toggle,
+  localHealth: toggle,
+  pauseAwareness: toggle,
+  telling: toggle,
+  accusations: toggle,
+  secondOpinions: toggle,
+  proof: toggle,
+  damping: toggle,
+  earlyFailure: toggle,
+  digest: toggle,
+  smallProbes: toggle
 })
 
 const limits = Arbitrary.all({
@@ -691,12 +752,13 @@ const admin = either<NonNullable<ClusterOptions["admin"]>>(
 )
 
 const options = Arbitrary.map(
-  Arbitrary.all([network, encryption, gossip, probes, limits, metrics, admin]),
-  ([network, encryption, gossip, probes, limits, metrics, admin]): ClusterOptions => ({
+  Arbitrary.all([network, encryption, gossip, probes, extensions, limits, metrics, admin]),
+  ([network, encryption, gossip, probes, extensions, limits, metrics, admin]): ClusterOptions => ({
     ...network,
     ...encryption,
     gossip,
     probes,
+    extensions,
     limits,
     metrics,
     admin
@@ -729,6 +791,7 @@ describe("round trips", () => {
           ...Object.keys(options),
           ...Object.keys(options.gossip ?? {}).map((name) => `gossip.${name}`),
           ...Object.keys(options.probes ?? {}).map((name) => `probes.${name}`),
+          ...Object.keys(options.extensions ?? {}).map((name) => `extensions.${name}`),
           ...Object.keys(options.limits ?? {}).map((name) => `limits.${name}`),
           ...Object.keys(options.metrics ?? {}).map((name) => `metrics.${name}`),
           ...Object.keys(options.admin ?? {}).map((name) => `admin.${name}`)

@@ -453,7 +453,13 @@ export const refusal = ({ path, section }: Entry): string | undefined => {
 /** What all nodes of a simulation can have in common. */
 export const clusterWide = (config: ClusterConfig): ClusterOptions => {
   const { advertise: _a, bind: _b, clusterKeyFile: _f, keys: _k, nodeId: _n, peers: _p, ...network } = config.network
-  return { ...network, gossip: config.gossip, probes: config.probes, limits: config.limits }
+  return {
+    ...network,
+    gossip: config.gossip,
+    probes: config.probes,
+    extensions: config.extensions,
+    limits: config.limits
+  }
 }
 
 const allowed = entries.filter((entry) => refusal(entry) === undefined)
