@@ -23,7 +23,7 @@ const messageOf = (length: number): Uint8Array => {
 
 const keys = [fromBytes(new Uint8Array(32).fill(7)), fromBytes(new Uint8Array(32).fill(8))] as const
 
-const ringOf = (aead: Layer.Layer<Aead.Aead, NodeAead.SodiumUnavailable>) =>
+const ringOf = (aead: Layer.Layer<never, NodeAead.SodiumUnavailable>) =>
   Effect.provide(
     KeyRing.KeyRing,
     Layer.fresh(

@@ -6,7 +6,7 @@ import { Duration, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from
 import { HttpRouter, HttpServer, HttpServerError, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Cluster } from "../cluster/Cluster.ts"
-import { prometheusContentType } from "../metrics/Metrics.ts"
+import { Metrics, prometheusContentType } from "../metrics/Metrics.ts"
 import type { Member } from "../domain/Change.ts"
 import * as ClusterKey from "../crypto/ClusterKey.ts"
 import type { NodeId } from "../domain/NodeId.ts"
@@ -23,7 +23,7 @@ import * as MetricsAnswer from "./MetricsAnswer.ts"
 import * as Problems from "./Problems.ts"
 
 /** The node that is asked. */
-export type Node = Cluster | Join | Journal | LocalView | Membership | NodeClock
+export type Node = Cluster | Join | Journal | LocalView | Membership | Metrics | NodeClock
 
 /** Who may follow the events of a server at once. */
 export const MaxFollowers = 64
@@ -45,7 +45,7 @@ const observe = HttpApiBuilder.group(
   AdminApi.AdminApi,
   "observe",
   Effect.fnUntraced(function* (handlers) {
-    const { metrics } = yield* Cluster
+    const metrics = yield* Metrics
     const membership = yield* Membership
     const view = yield* LocalView
     const { peers } = yield* Join

@@ -4,12 +4,13 @@
 import { Effect, Latch, type Layer, Option, Queue, type Scope, Stream } from "effect"
 import { CliError, Command } from "effect/cli"
 import { NetAddress } from "effect/net"
-import { Cluster } from "../cluster/Cluster.ts"
+import { Cluster, type Services } from "../cluster/Cluster.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import type { Change } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import * as Peer from "../domain/Peer.ts"
 import { Membership } from "../membership/Membership.ts"
+import { Metrics } from "../metrics/Metrics.ts"
 import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
 import type * as NodeAdmin from "../node/NodeAdmin.ts"
 import * as NodeCluster from "../node/NodeCluster.ts"
@@ -93,7 +94,7 @@ const errorText = (error: Parameters<typeof NodeFlags.errorText>[0] | NodeAdmin.
 const nodeOf = (
   config: ClusterConfig,
   onLeft: Effect.Effect<unknown>
-): Effect.Effect<Layer.Layer<Cluster | Membership, NodeAdmin.StartError>> =>
+): Effect.Effect<Layer.Layer<Services, NodeAdmin.StartError>> =>
   config.metrics.serverPort === 0 && config.admin.socket === undefined
     ? Effect.succeed(NodeCluster.layerConfig(config))
     : Effect.map(Effect.orDie(Effect.tryPromise(() => import("../node/NodeAdmin.ts"))), ({ layerConfig }) =>
@@ -119,8 +120,9 @@ const serve = Effect.fnUntraced(
       if (!member.self) yield* Effect.logInfo(`${member.status} ${memberText(member)}: known since the start`)
     }
     yield* introduced.open
-    const { keyRing, metrics } = yield* Cluster
-    yield* metrics.logSummary(config.metrics.logInterval)
+    const { keyRing } = yield* Cluster
+    const { logSummary } = yield* Metrics
+    yield* logSummary(config.metrics.logInterval)
     if (Option.isSome(hangups) && Option.isSome(keyRing)) {
       const { path, signals } = hangups.value
       yield* Queue.take(signals).pipe(Effect.andThen(reload(path, keyRing.value)), Effect.forever, Effect.forkScoped)

@@ -1,102 +1,82 @@
-/** One node: all components composed, messages dispatched by kind, and a polite end. */
-import { Array as Arr, Context, Duration, Effect, Exit, FiberSet, Layer, Option, Scope } from "effect"
+/**
+ * One node of a cluster, composed of the components of this library.
+ *
+ * `layer` is a whole node with the default components. `layerNode` is the part
+ * that passes messages between components; compose it with components of your
+ * own where the default ones do not fit.
+ *
+ * @since 0.2.0
+ */
+import { Context, Duration, Effect, Exit, FiberSet, Layer, type Option, Scope } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
 import { NetAddress } from "effect/net"
-import type { DatagramSocket } from "effect/socket"
 import * as AntiEntropy from "../anti-entropy/AntiEntropy.ts"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
+import type { KeyRing } from "../crypto/KeyRing.ts"
 import * as ReliableDelivery from "../delivery/ReliableDelivery.ts"
-import * as FailureDetector from "../failure-detector/FailureDetector.ts"
 import type { NodeId } from "../domain/NodeId.ts"
+import * as FailureDetector from "../failure-detector/FailureDetector.ts"
 import * as Gossip from "../gossip/Gossip.ts"
 import * as Join from "../join/Join.ts"
-import * as Outbox from "../outbox/Outbox.ts"
-import { Received } from "../outbox/Received.ts"
 import * as JoinState from "../membership/JoinState.ts"
 import * as LocalView from "../membership/LocalView.ts"
 import * as Membership from "../membership/Membership.ts"
+import * as Metrics from "../metrics/Metrics.ts"
+import * as Outbox from "../outbox/Outbox.ts"
 import * as Activity from "../time/Activity.ts"
 import * as NodeClock from "../time/NodeClock.ts"
-import * as Aead from "../crypto/Aead.ts"
-import * as KeyRing from "../crypto/KeyRing.ts"
-import { type AddError, Keys, NoKey } from "../crypto/KeyRing.ts"
+import * as Keys from "../transport/Keys.ts"
 import type { Network } from "../transport/Network.ts"
 import * as Transport from "../transport/Transport.ts"
-import type { AdvertiseError, AdvertiseSource, BindError } from "../transport/Transport.ts"
-import { Kind, RequestAck } from "../wire/Header.ts"
-import type { Inbound } from "../wire/Inbound.ts"
-import * as Metrics from "../metrics/Metrics.ts"
+import { Dispatch } from "./Dispatch.ts"
 
 /**
- * LEAVE goes to every member up to this many, and to so many random ones of a
- * larger cluster: that all of them miss it, over all retries, is negligible.
+ * The most members that are sent a LEAVE. In a larger cluster it goes to that many
+ * random ones: the chance that all of them miss it, over all retries, is
+ * negligible.
  */
 const MaxLeaveTargets = 64
 
-/** Why a node does not start: its socket, its address, or its keys. */
-export type StartError = BindError | AdvertiseError | AddError | NoKey
+/**
+ * Why a node does not start: its socket, its address, or its keys.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export type StartError = Transport.BindError | Transport.AdvertiseError | Keys.KeysError
 
+/**
+ * This node of the cluster: who it is, and how it leaves.
+ *
+ * **When to use**
+ *
+ * Use it to read the node's id and addresses, to leave before the layer closes,
+ * or to change keys. For the members of the cluster use `Membership`.
+ *
+ * @category services
+ * @since 0.2.0
+ */
 export class Cluster extends Context.Service<
   Cluster,
   {
     readonly id: NodeId
     /** The address that is bound. */
     readonly bound: NetAddress.InetAddress
-    /** The address that others are told, and how it came about. */
+    /** The address that other members are told, and how it was chosen. */
     readonly advertised: NetAddress.InetAddress
-    readonly advertisedFrom: AdvertiseSource
+    readonly advertisedFrom: Transport.AdvertiseSource
     /**
-     * Leaves the cluster: stops probing and gossiping, says LEAVE, and succeeds when
-     * that is acknowledged or given up, at the latest after `reliable_ack_timeout x
-     * (reliable_max_retries + 1)`. Closing the layer does the same. A second call
-     * waits for the first.
+     * Leaves the cluster: stops probing and gossiping, sends LEAVE, and succeeds when
+     * the members have acknowledged it, at the latest after `reliableAckTimeout x
+     * (reliableMaxRetries + 1)`. Closing the layer does the same. A second call waits
+     * for the first.
      */
     readonly leave: Effect.Effect<void>
-    /** The keys that seal and open datagrams; none where encryption is off. */
-    readonly keyRing: Option.Option<KeyRing.KeyRing["Service"]>
-    /** What this node counts and measures. */
-    readonly metrics: Metrics.Metrics["Service"]
+    /** The keys that seal and open datagrams; none if encryption is off. */
+    readonly keyRing: Option.Option<KeyRing["Service"]>
   }
 >()("effect-gossip/cluster/Cluster") {}
-
-/**
- * A node with this configuration on whatever `Network` is provided. The layer is
- * fresh: two of them are two nodes, even with one and the same configuration.
- */
-export const layer = (
-  config: ClusterConfig.ClusterConfig
-): Layer.Layer<Cluster | Membership.Membership, StartError, Network> => Layer.fresh(node(config))
-
-/** The same with the components inside, for what measures or tests a node. */
-export const layerComponents = (
-  config: ClusterConfig.ClusterConfig
-): Layer.Layer<Cluster | Membership.Membership | Components, StartError, Network> => Layer.fresh(node(config))
-
-/**
- * The same from options, checked when the layer is built. No file is read: with
- * `clusterKeyFile` alone it fails with `NoKey`, where a platform's layer, as
- * `NodeCluster.layer`, reads it.
- */
-export const layerOptions = (
-  options: ClusterConfig.ClusterOptions
-): Layer.Layer<Cluster | Membership.Membership, StartError | ClusterConfig.ClusterConfigError, Network> =>
-  Layer.fresh(Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), layer)))
-
-/** The services inside a node. */
-export type Components =
-  | Activity.Activity
-  | AntiEntropy.AntiEntropy
-  | FailureDetector.FailureDetector
-  | Gossip.Gossip
-  | Join.Join
-  | JoinState.JoinState
-  | LocalView.LocalView
-  | Outbox.Outbox
-  | NodeClock.NodeClock
-  | Metrics.Metrics
-  | ReliableDelivery.ReliableDelivery
-  | Transport.Transport
 
 const make = Effect.gen(function* () {
   const { network } = yield* CurrentConfig
@@ -104,68 +84,18 @@ const make = Effect.gen(function* () {
   const { fork, now, random } = yield* NodeClock.NodeClock
   const transport = yield* Transport.Transport
   const view = yield* LocalView.LocalView
-  const outbox = yield* Outbox.Outbox
-  const join = yield* Join.Join
-  const gossip = yield* Gossip.Gossip
-  const detector = yield* FailureDetector.FailureDetector
-  const antiEntropy = yield* AntiEntropy.AntiEntropy
   const delivery = yield* ReliableDelivery.ReliableDelivery
-  const metrics = yield* Metrics.Metrics
-  const { packer } = outbox
+  const detector = yield* FailureDetector.FailureDetector
+  const gossip = yield* Gossip.Gossip
+  const join = yield* Join.Join
+  const antiEntropy = yield* AntiEntropy.AntiEntropy
+  const outbox = yield* Outbox.Outbox
 
-  // One object for all messages: a component that needs something later keeps a copy of that.
-  let received: Received | undefined
-
-  const receiveLeave = (received: Received): void => {
-    const { findings, inbound, now } = received
-    // Anybody can write a LEAVE in the clear; a sealed one is from a node that has the key.
-    const counted = view.receiveLeave(inbound, inbound.sealed, now, findings)
-    const { sender } = received
-    if (counted) {
-      join.left(sender)
-      delivery.left(sender)
-    }
-    if (!inbound.has(RequestAck) || view.isSelf(inbound.header.idHi, inbound.header.idLo)) return
-    outbox.startBudget(received)
-    // The ACK carries what we hold about the leaver: Dead, if its LEAVE counted.
-    outbox.reply(received, (limit) => packer.ack(sender, true, limit))
-  }
-
-  const receive = (inbound: Inbound, datagram: DatagramSocket.Datagram): void => {
-    const at = now()
-    if (received === undefined) received = new Received(inbound, datagram, at)
-    received.start(inbound, datagram, at)
-    const { kind } = inbound.header
-    if (kind === Kind.Leave) return receiveLeave(received)
-    const { findings } = received
-    view.receive(inbound, at, findings)
-    outbox.startBudget(received)
-    const fromOther = !view.isSelf(inbound.header.idHi, inbound.header.idLo)
-    received.acknowledged = fromOther && kind !== Kind.Ack && (kind === Kind.Ping || inbound.has(RequestAck))
-    // A node that is leaving only answers: it acknowledges, relays, and takes the acknowledgements of its LEAVE.
-    if (!view.leaving) {
-      join.received(received)
-      gossip.received(received)
-    }
-    if (!fromOther) return
-    switch (kind) {
-      case Kind.PingReq:
-        detector.pingReq(received)
-        break
-      case Kind.Ack:
-        detector.ack(received)
-        delivery.ack(received)
-        break
-      case Kind.AntiEntropy:
-        if (!view.leaving) antiEntropy.chunk(received)
-        break
-    }
-    if (received.acknowledged) {
-      outbox.reply(received, (limit) => packer.ack(findings.sender, findings.tellSender, limit))
-    }
-  }
-
-  yield* fork("receiving", transport.run(receive))
+  const dispatch = new Dispatch({ view, outbox, detector, gossip, join, antiEntropy, delivery })
+  yield* fork(
+    "receiving",
+    transport.run((inbound, datagram) => dispatch.receive(inbound, datagram, now()))
+  )
 
   const log = yield* FiberSet.makeRuntime<never>()
   view.observe({
@@ -179,7 +109,6 @@ const make = Effect.gen(function* () {
       )
     }
   })
-
   transport.onRejected(({ address, id, reason }) => {
     const from = `${NetAddress.formatInet(address)}, which says that it is node ${id}`
     log(
@@ -191,7 +120,7 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const sayGoodbye = Effect.gen(function* () {
+  const sendLeave = Effect.gen(function* () {
     view.startLeaving(now())
     yield* Scope.close(activity, Exit.void)
     detector.stop()
@@ -208,7 +137,7 @@ const make = Effect.gen(function* () {
     ),
     Effect.asVoid
   )
-  const leaveOnce = yield* Effect.cached(Effect.uninterruptible(sayGoodbye))
+  const leaveOnce = yield* Effect.cached(Effect.uninterruptible(sendLeave))
   yield* Effect.addFinalizer(() => leaveOnce)
 
   return Cluster.of({
@@ -217,53 +146,161 @@ const make = Effect.gen(function* () {
     advertised: transport.advertised,
     advertisedFrom: transport.advertisedFrom,
     leave: leaveOnce,
-    keyRing: transport.keyRing,
-    metrics
+    keyRing: transport.keyRing
   })
 })
 
-/** A service that the program provides, or else what works everywhere. */
-const provided = <I, S, E>(tag: Context.Service<I, S>, otherwise: Layer.Layer<I, E>): Layer.Layer<I, E> =>
-  Layer.unwrap(
-    Effect.map(
-      Effect.serviceOption(tag),
-      Option.match({ onNone: () => otherwise, onSome: (service) => Layer.succeed(tag, service) })
+/**
+ * A node made of the components that are provided: it passes each message to them
+ * and leaves when the layer closes.
+ *
+ * **When to use**
+ *
+ * Use it to replace a component. `layerParts` shows the order in which the others
+ * are composed.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerNode: Layer.Layer<
+  Cluster,
+  never,
+  | Activity.Activity
+  | AntiEntropy.AntiEntropy
+  | CurrentConfig
+  | FailureDetector.FailureDetector
+  | Gossip.Gossip
+  | Join.Join
+  | LocalView.LocalView
+  | NodeClock.NodeClock
+  | Outbox.Outbox
+  | ReliableDelivery.ReliableDelivery
+  | Transport.Transport
+> = Layer.effect(Cluster, make)
+
+/**
+ * What every component of a node rests on: its clock, its activity, whether it has
+ * joined, and its keys.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerBase: Layer.Layer<
+  Activity.Activity | JoinState.JoinState | Keys.Keys | NodeClock.NodeClock,
+  Keys.KeysError,
+  CurrentConfig | Kdf.Kdf | SecureRandom.SecureRandom
+> = Layer.mergeAll(
+  Activity.layer,
+  JoinState.layer,
+  Keys.layer,
+  // A timer that is half a probe timeout late makes the result of a probe worthless.
+  Layer.unwrap(Effect.map(CurrentConfig, ({ probes }) => NodeClock.layer(Duration.toMillis(probes.timeout) / 2)))
+)
+
+/**
+ * The services that a node consists of.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Services =
+  | Activity.Activity
+  | AntiEntropy.AntiEntropy
+  | Cluster
+  | CurrentConfig
+  | FailureDetector.FailureDetector
+  | Gossip.Gossip
+  | Join.Join
+  | JoinState.JoinState
+  | Keys.Keys
+  | LocalView.LocalView
+  | Membership.Membership
+  | Metrics.Metrics
+  | NodeClock.NodeClock
+  | Outbox.Outbox
+  | ReliableDelivery.ReliableDelivery
+  | Transport.Transport
+
+/**
+ * A node of the default components, for the configuration in `CurrentConfig`.
+ *
+ * **When to use**
+ *
+ * Use it to provide other cryptography than that of `layer`, or read it before you
+ * compose a node with a component of your own: it is written with public layers
+ * only.
+ *
+ * **Gotchas**
+ *
+ * It is one value, and a layer is built once: two of them in one program are the
+ * same node. Wrap each in `Layer.fresh`, or use `layer`.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerParts: Layer.Layer<
+  Exclude<Services, CurrentConfig>,
+  StartError,
+  CurrentConfig | Kdf.Kdf | Network | SecureRandom.SecureRandom
+> = layerNode.pipe(
+  Layer.provideMerge(Metrics.layer),
+  Layer.provideMerge(
+    Layer.mergeAll(FailureDetector.layer, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer)
+  ),
+  Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),
+  Layer.provideMerge(LocalView.layer),
+  Layer.provideMerge(Transport.layer),
+  Layer.provideMerge(layerBase)
+)
+
+/**
+ * A whole node on the `Network` that is provided.
+ *
+ * **Details**
+ *
+ * The layer is built once however often it is provided, so that all its users
+ * share one node. Two calls give two nodes, even for one configuration. All
+ * components are among the services, to be measured and tested.
+ *
+ * No file is read. A configuration that names a key file fails with `NoKey`;
+ * `NodeCluster.layer` of `effect-gossip/node` reads it.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer, Stream } from "effect"
+ * import { Cluster, ClusterConfig, Membership } from "effect-gossip"
+ * import { NodeNetwork } from "effect-gossip/node"
+ *
+ * const Node = Cluster.layer(ClusterConfig.defaults).pipe(Layer.provide(NodeNetwork.layer))
+ *
+ * const program = Effect.gen(function*() {
+ *   const { changes } = yield* Membership.Membership
+ *   yield* Stream.runForEach(changes, (change) => Effect.log(change))
+ * }).pipe(Effect.provide(Node))
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer = (config: ClusterConfig.ClusterConfig): Layer.Layer<Services, StartError, Network> =>
+  isolated(
+    layerParts.pipe(
+      Layer.provideMerge(Layer.succeed(CurrentConfig, config)),
+      Layer.provide([Kdf.layerWebCrypto, SecureRandom.layerWebCrypto])
     )
   )
 
-const keys = ({ network }: ClusterConfig.ClusterConfig): Layer.Layer<Keys, AddError | NoKey> => {
-  if (network.encryption === "off") return Layer.succeed(Keys, Option.none())
-  // Never in the clear by mistake.
-  if (!Arr.isReadonlyArrayNonEmpty(network.keys)) return Layer.effect(Keys, Effect.fail(new NoKey()))
-  return Layer.effect(Keys, Effect.map(KeyRing.KeyRing, Option.some)).pipe(
-    Layer.provide(KeyRing.layer({ keys: network.keys, clusterName: network.cluster })),
-    Layer.provide(
-      Layer.mergeAll(
-        provided(Aead.Aead, Aead.layerNoble),
-        provided(Kdf.Kdf, Kdf.layerWebCrypto),
-        provided(SecureRandom.SecureRandom, SecureRandom.layerWebCrypto)
-      )
-    )
-  )
-}
+/**
+ * The same from options, which are checked when the layer is built.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerOptions = (
+  options: ClusterConfig.ClusterOptions
+): Layer.Layer<Services, StartError | ClusterConfig.ClusterConfigError, Network> =>
+  Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), layer))
 
-const node = (config: ClusterConfig.ClusterConfig) => {
-  const base = Layer.mergeAll(
-    Layer.succeed(CurrentConfig, config),
-    // A timer that is half a probe timeout late spoils what a probe can tell.
-    NodeClock.layer(Duration.toMillis(config.probes.timeout) / 2),
-    Activity.layer,
-    JoinState.layer,
-    keys(config)
-  )
-  return Layer.effect(Cluster, make).pipe(
-    Layer.provideMerge(Metrics.layer),
-    Layer.provideMerge(
-      Layer.mergeAll(FailureDetector.layer, Join.layer, Gossip.layer, AntiEntropy.layer, ReliableDelivery.layer)
-    ),
-    Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),
-    Layer.provideMerge(LocalView.layer),
-    Layer.provideMerge(Transport.layer),
-    Layer.provideMerge(base)
-  )
-}
+// `fresh` keeps the components of two nodes apart, and the outer layer is still built once.
+const isolated = <A, E, R>(node: Layer.Layer<A, E, R>): Layer.Layer<A, E, Exclude<R, Scope.Scope>> =>
+  Layer.effectContext(Layer.build(Layer.fresh(node)))

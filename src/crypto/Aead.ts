@@ -1,33 +1,25 @@
-/** The cipher that seals datagrams, as a service. */
+/**
+ * The cipher that seals datagrams: ChaCha20-Poly1305 (RFC 8439).
+ *
+ * @since 0.2.0
+ */
 import { chacha20poly1305 } from "@noble/ciphers/chacha.js"
 import { Context, Layer } from "effect"
 import { type AeadCipher, makeCipher, type Primitive } from "./AeadCipher.ts"
 
 /**
- * ChaCha20-Poly1305, synchronously. All implementations give the same bytes.
+ * An implementation of ChaCha20-Poly1305 that works synchronously. All
+ * implementations give the same bytes.
  *
- * @example
- * ```ts
- * const program = Effect.gen(function*() {
- *   const { cipher } = yield* Aead
- *   const sealed = new Uint8Array(5 + TagLength)
- *   cipher(key).seal(nonce, new TextEncoder().encode("hello"), additional, sealed, 0)
- * })
- * program.pipe(Effect.provide(Aead.layerNoble))
- * ```
+ * @category models
+ * @since 0.2.0
  */
-export class Aead extends Context.Service<
-  Aead,
-  {
-    /** Which implementation it is, for logs: `noble`, `sodium`. */
-    readonly name: string
-    /** The cipher under a key of `KeyLength` bytes, which is copied. Throws a `RangeError` for another length. */
-    readonly cipher: (key: Uint8Array) => AeadCipher
-  }
->()("effect-gossip/transport/Aead") {}
-
-/** `@noble/ciphers`: JavaScript alone, on every platform. */
-export const layerNoble: Layer.Layer<Aead> = Layer.sync(Aead, () => noble)
+export interface Aead {
+  /** The name of the implementation, for logs: `noble` or `sodium`. */
+  readonly name: string
+  /** The cipher under a key of 32 bytes, which is copied. Throws a `RangeError` for another length. */
+  readonly cipher: (key: Uint8Array) => AeadCipher
+}
 
 const primitive: Primitive = {
   encrypt: (key, nonce, plaintext, additional, output) =>
@@ -35,8 +27,49 @@ const primitive: Primitive = {
   decrypt: (key, nonce, sealed, additional, output) => chacha20poly1305(key, nonce, additional).decrypt(sealed, output)
 }
 
-/** The implementation of `@noble/ciphers`. */
-export const noble: Aead["Service"] = {
+/**
+ * The implementation of `@noble/ciphers`: JavaScript alone, on every platform.
+ *
+ * @category implementations
+ * @since 0.2.0
+ */
+export const noble: Aead = {
   name: "noble",
   cipher: (key) => makeCipher(primitive, key)
 }
+
+/**
+ * The implementation that nodes use: `noble`, unless another one is provided.
+ *
+ * **When to use**
+ *
+ * Provide another implementation for speed. `NodeAead.layer` of
+ * `effect-gossip/node` takes libsodium where the package `sodium-native` is
+ * installed.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Aead } from "effect-gossip"
+ *
+ * const program = Effect.gen(function*() {
+ *   const { name } = yield* Aead.Aead
+ *   yield* Effect.log(`datagrams are sealed by ${name}`)
+ * })
+ * ```
+ *
+ * @category references
+ * @since 0.2.0
+ */
+export const Aead: Context.Reference<Aead> = Context.Reference<Aead>("effect-gossip/crypto/Aead", {
+  defaultValue: () => noble
+})
+
+/**
+ * Sets the reference to `noble`, where another layer may have set it to
+ * something else.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerNoble: Layer.Layer<never> = Layer.succeed(Aead, noble)

@@ -1,5 +1,5 @@
 /** The keys of a cluster at run time: one seals, all open. */
-import { type Array as Arr, Context, Effect, Layer, type Option, Redacted, Schema, Semaphore } from "effect"
+import { type Array as Arr, Context, Effect, Layer, Redacted, Schema, Semaphore } from "effect"
 import { type CryptoError, Kdf, SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { ClusterKey } from "./ClusterKey.ts"
@@ -54,13 +54,6 @@ export interface KeyInfo {
   readonly primary: boolean
 }
 
-/** Datagrams are to be sealed, and there is nothing to seal them with: a key file that is named has to be read first. */
-export class NoKey extends Schema.TaggedError<NoKey>()("NoKey", {}) {
-  override get message(): string {
-    return "encryption is on, but there is no key; give one, or read the key file that is named before the node starts"
-  }
-}
-
 /** Why keys do not enter a ring. `CryptoError`: the platform has no HKDF-SHA256. */
 export type AddError = TooManyKeys | FingerprintTaken | CryptoError.CryptoError
 
@@ -105,14 +98,10 @@ export class KeyRing extends Context.Service<
     /** Takes these keys for all, the first as primary, as from a file read again; on failure nothing changes. */
     readonly replace: (keys: Arr.NonEmptyReadonlyArray<Redacted.Redacted<ClusterKey>>) => Effect.Effect<void, AddError>
   }
->()("effect-gossip/transport/KeyRing") {}
+>()("effect-gossip/crypto/KeyRing") {}
 
-export const layer = (
-  options: KeyRingOptions
-): Layer.Layer<KeyRing, AddError, Aead | Kdf.Kdf | SecureRandom.SecureRandom> => Layer.effect(KeyRing, make(options))
-
-/** A node's keys, if it has any. */
-export class Keys extends Context.Service<Keys, Option.Option<KeyRing["Service"]>>()("effect-gossip/transport/Keys") {}
+export const layer = (options: KeyRingOptions): Layer.Layer<KeyRing, AddError, Kdf.Kdf | SecureRandom.SecureRandom> =>
+  Layer.effect(KeyRing, make(options))
 
 // Derivations from one key, HKDF-SHA256 with this salt, differ by their `info`.
 const utf8 = new TextEncoder()

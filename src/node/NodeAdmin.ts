@@ -10,7 +10,6 @@ import * as Admin from "../admin/Admin.ts"
 import * as Journal from "../admin/Journal.ts"
 import * as Cluster from "../cluster/Cluster.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
-import type { Membership } from "../membership/Membership.ts"
 import * as AdminTokenFile from "./AdminTokenFile.ts"
 import * as ClusterKeyFile from "./ClusterKeyFile.ts"
 import type * as NodeCluster from "./NodeCluster.ts"
@@ -77,22 +76,20 @@ export const layer = (options: Options): Layer.Layer<NodeAdmin, NodeAdminError, 
 export const layerConfig = (
   config: ClusterConfig,
   onLeft: Effect.Effect<void> = Effect.void
-): Layer.Layer<Cluster.Cluster | Membership | NodeAdmin, StartError> =>
-  Layer.fresh(
-    Layer.unwrap(
-      Effect.gen(function* () {
-        const { admin, metrics } = config
-        const token = yield* AdminTokenFile.load(config)
-        const resolved = yield* ClusterKeyFile.load(config)
-        const address =
-          metrics.serverPort > 0 ? NetAddress.inetAddressUnsafe(metrics.serverHost, metrics.serverPort) : undefined
-        const served = layer({ address, token, socket: admin.socket, onLeft })
-        return Layer.effectDiscard(
-          Effect.flatMap(NodeAdmin, (where) => Effect.logInfo(logLine(where, token !== undefined)))
-        ).pipe(Layer.provideMerge(served), Layer.provideMerge(Cluster.layerComponents(resolved)))
-      })
-    ).pipe(Layer.provide(NodePlatform.layer))
-  )
+): Layer.Layer<Cluster.Services | NodeAdmin, StartError> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const { admin, metrics } = config
+      const token = yield* AdminTokenFile.load(config)
+      const resolved = yield* ClusterKeyFile.load(config)
+      const address =
+        metrics.serverPort > 0 ? NetAddress.inetAddressUnsafe(metrics.serverHost, metrics.serverPort) : undefined
+      const served = layer({ address, token, socket: admin.socket, onLeft })
+      return Layer.effectDiscard(
+        Effect.flatMap(NodeAdmin, (where) => Effect.logInfo(logLine(where, token !== undefined)))
+      ).pipe(Layer.provideMerge(served), Layer.provideMerge(Cluster.layer(resolved)))
+    })
+  ).pipe(Layer.provide(NodePlatform.layer))
 
 /** One line that says where a node is served, and what may be done there. */
 export const logLine = ({ address, socket }: NodeAdmin["Service"], token: boolean): string => {

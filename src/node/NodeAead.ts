@@ -40,7 +40,7 @@ const isSodium = (loaded: unknown): loaded is Sodium =>
   Predicate.isFunction(loaded.crypto_aead_chacha20poly1305_ietf_encrypt) &&
   Predicate.isFunction(loaded.crypto_aead_chacha20poly1305_ietf_decrypt)
 
-const makeSodium = (sodium: Sodium): Aead["Service"] => {
+const makeSodium = (sodium: Sodium): Aead => {
   const primitive: Primitive = {
     encrypt: (key, nonce, plaintext, additional, output) =>
       sodium.crypto_aead_chacha20poly1305_ietf_encrypt(output, plaintext, additional, null, nonce, key),
@@ -53,7 +53,7 @@ const makeSodium = (sodium: Sodium): Aead["Service"] => {
 // Not an `import`: the package is optional, and no bundler or type checker shall insist on it.
 const require = createRequire(import.meta.url)
 
-const sodiumFrom = (load: () => unknown): Effect.Effect<Aead["Service"], SodiumUnavailable> =>
+const sodiumFrom = (load: () => unknown): Effect.Effect<Aead, SodiumUnavailable> =>
   Effect.try({
     try: () => {
       const loaded = load()
@@ -64,20 +64,20 @@ const sodiumFrom = (load: () => unknown): Effect.Effect<Aead["Service"], SodiumU
   })
 
 /** `layer`, with another way to load `sodium-native`. */
-export const layerFrom = (load: () => unknown): Layer.Layer<Aead> =>
+export const layerFrom = (load: () => unknown): Layer.Layer<never> =>
   Layer.effect(
     Aead,
     Effect.catch(sodiumFrom(load), () => Effect.succeed(noble))
   )
 
 /** `layerSodium`, with another way to load `sodium-native`. */
-export const layerSodiumFrom = (load: () => unknown): Layer.Layer<Aead, SodiumUnavailable> =>
+export const layerSodiumFrom = (load: () => unknown): Layer.Layer<never, SodiumUnavailable> =>
   Layer.effect(Aead, sodiumFrom(load))
 
 const load = (): unknown => require("sodium-native")
 
 /** libsodium. Fails where `sodium-native` does not load. */
-export const layerSodium: Layer.Layer<Aead, SodiumUnavailable> = layerSodiumFrom(load)
+export const layerSodium: Layer.Layer<never, SodiumUnavailable> = layerSodiumFrom(load)
 
 /** libsodium where `sodium-native` loads, else `@noble/ciphers`; `name` says which. */
-export const layer: Layer.Layer<Aead> = layerFrom(load)
+export const layer: Layer.Layer<never> = layerFrom(load)

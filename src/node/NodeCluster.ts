@@ -23,7 +23,6 @@ import { Effect, Layer } from "effect"
 import * as Cluster from "../cluster/Cluster.ts"
 import type { StartError as ClusterStartError } from "../cluster/Cluster.ts"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
-import type { Membership } from "../membership/Membership.ts"
 import * as ClusterKeyFile from "./ClusterKeyFile.ts"
 import * as NodePlatform from "./NodePlatform.ts"
 
@@ -34,15 +33,9 @@ export type StartError = ClusterStartError | ClusterKeyFile.ReadError | ClusterC
  * A node on this machine's network, from options. It joins when the layer is built and leaves when it is closed. The
  * file that `clusterKeyFile` names is read when the layer is built.
  */
-export const layer = (
-  options: ClusterConfig.ClusterOptions = {}
-): Layer.Layer<Cluster.Cluster | Membership, StartError> =>
-  Layer.fresh(Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), layerConfig)))
+export const layer = (options: ClusterConfig.ClusterOptions = {}): Layer.Layer<Cluster.Services, StartError> =>
+  Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), layerConfig))
 
 /** The same from a configuration that is resolved already. */
-export const layerConfig = (
-  config: ClusterConfig.ClusterConfig
-): Layer.Layer<Cluster.Cluster | Membership, StartError> =>
-  Layer.fresh(
-    Layer.unwrap(Effect.map(ClusterKeyFile.load(config), Cluster.layer)).pipe(Layer.provide(NodePlatform.layer))
-  )
+export const layerConfig = (config: ClusterConfig.ClusterConfig): Layer.Layer<Cluster.Services, StartError> =>
+  Layer.unwrap(Effect.map(ClusterKeyFile.load(config), Cluster.layer)).pipe(Layer.provide(NodePlatform.layer))

@@ -2,9 +2,10 @@
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import * as Cluster from "../cluster/Cluster.ts"
-import type { Components, StartError } from "../cluster/Cluster.ts"
+import type { StartError } from "../cluster/Cluster.ts"
 import { type Bound, Metrics } from "../metrics/Metrics.ts"
 import type * as ClusterConfig from "../config/ClusterConfig.ts"
+import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
@@ -18,7 +19,7 @@ import * as Machine from "./Machine.ts"
 import type { MachineOptions, MachineServices, World } from "./Machine.ts"
 
 /** The services of a node. */
-export type NodeServices = Cluster.Cluster | Membership | Components
+export type NodeServices = Cluster.Services
 
 /** A node of any kind. */
 export type AnyNode = SimNode | OldSimNode
@@ -67,7 +68,10 @@ export const start = Effect.fnUntraced(function* <R, E>(
 
   const nodeScope = yield* Scope.make()
   const layerScope = yield* Scope.make()
-  const core = yield* Layer.buildWithScope(Cluster.layerComponents(config), nodeScope).pipe(
+  const core = yield* Layer.buildWithScope(
+    Layer.fresh(Layer.provideMerge(Cluster.layerParts, Layer.succeed(CurrentConfig, config))),
+    nodeScope
+  ).pipe(
     Effect.provideContext(surroundings),
     Effect.onError(() => Scope.close(nodeScope, Exit.void))
   )

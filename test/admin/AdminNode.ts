@@ -3,15 +3,13 @@ import * as Http from "node:http"
 import { Context, Effect, Exit, Layer, Option, Result, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import * as Cluster from "../../src/cluster/Cluster.ts"
-import type { Components } from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
-import type { Membership } from "../../src/membership/Membership.ts"
 import * as NodeAdmin from "../../src/node/NodeAdmin.ts"
 import type { Options } from "../../src/node/NodeAdmin.ts"
 import * as NodeNetwork from "../../src/node/NodeNetwork.ts"
 
 export interface AdminNode {
-  readonly services: Context.Context<Cluster.Cluster | Membership | Components | NodeAdmin.NodeAdmin>
+  readonly services: Context.Context<Cluster.Services | NodeAdmin.NodeAdmin>
   readonly id: string
   /** The address that others join through. */
   readonly address: string
@@ -39,7 +37,7 @@ export const start = Effect.fnUntraced(function* (
   const scope = yield* Scope.fork(yield* Effect.scope)
   const services = yield* Layer.buildWithScope(
     NodeAdmin.layer({ address: loopback, ...admin }).pipe(
-      Layer.provideMerge(Cluster.layerComponents(config)),
+      Layer.provideMerge(Cluster.layer(config)),
       Layer.provide(NodeNetwork.layer)
     ),
     scope

@@ -18,7 +18,6 @@ import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import { AntiEntropy } from "../../src/anti-entropy/AntiEntropy.ts"
 import * as Cluster from "../../src/cluster/Cluster.ts"
-import type { Components } from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { FailureDetector } from "../../src/failure-detector/FailureDetector.ts"
 import type { Change } from "../../src/domain/Change.ts"
@@ -69,7 +68,7 @@ export interface LabNode {
   readonly name: string
   readonly host: Host
   readonly scope: Scope.Closeable
-  readonly context: Context.Context<Cluster.Cluster | Membership | Components>
+  readonly context: Context.Context<Cluster.Services>
   readonly changes: Array<Timed>
   readonly id: bigint
   readonly address: string
@@ -225,7 +224,7 @@ export class Lab {
       this.#scopes.push(scope)
       const config = Result.getOrThrow(ClusterConfig.make(options))
       const context = yield* Layer.buildWithScope(
-        Layer.provide(Cluster.layerComponents(config), Layer.succeed(Network, host.network)),
+        Layer.provide(Cluster.layer(config), Layer.succeed(Network, host.network)),
         scope
       ).pipe(Random.withSeed(name), Effect.provideService(Clock.Clock, clock))
       const cluster = Context.get(context, Cluster.Cluster)

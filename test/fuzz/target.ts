@@ -128,7 +128,7 @@ const Batch = 40
 
 const program = Effect.gen(function* () {
   const services = yield* Layer.build(
-    Layer.provide(Cluster.layerComponents(config), Layer.merge(NodeNetwork.layer, NodeAead.layer))
+    Layer.provide(Cluster.layer(config), Layer.merge(NodeNetwork.layer, NodeAead.layer))
   ).pipe(Random.withSeed(order.seed))
   const cluster = Context.get(services, Cluster.Cluster)
   const view = Context.get(services, LocalView)

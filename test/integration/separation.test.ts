@@ -1,8 +1,8 @@
-/** Nodes in one process share nothing, and a closed one leaves nothing behind. */
+/** Layers build as many nodes as they are values, nodes in one process share nothing, and a closed node leaves nothing. */
 import { createSocket, type Socket } from "node:dgram"
 import { assert, describe, it } from "@effect/vitest"
 import { NodeDatagramSocket } from "@effect/platform-node"
-import { Context, Effect, Exit, Layer, Logger, Metric, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Logger, Metric, Result, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import { DatagramSocket } from "effect/socket"
 import * as Cluster from "../../src/cluster/Cluster.ts"
@@ -31,8 +31,8 @@ const configOf = (options: ClusterConfig.ClusterOptions = {}) =>
 const membersOf = ({ membership }: Pair) =>
   Effect.map(membership.members, (members) => members.map(({ id }) => id).sort())
 
-/** Each is a node by itself: its own socket, its own table, of which the other hears nothing. */
-const areStrangers = Effect.fnUntraced(function* (one: Pair, other: Pair) {
+/** Each is a node by itself: its own socket and its own members, which the other does not know. */
+const areTwoNodes = Effect.fnUntraced(function* (one: Pair, other: Pair) {
   assert.notStrictEqual(one.cluster.bound.port, other.cluster.bound.port)
   assert.deepStrictEqual(yield* membersOf(one), [one.cluster.id])
   assert.deepStrictEqual(yield* membersOf(other), [other.cluster.id])
@@ -51,103 +51,131 @@ const areStrangers = Effect.fnUntraced(function* (one: Pair, other: Pair) {
   assert.strictEqual((yield* other.membership.self).status, "alive")
 })
 
-describe("two nodes of one configuration", () => {
-  it.live("side by side are two nodes", () =>
+/** Two users of layers, each with the services that it is given. */
+const usersOf = <E, R>(first: Layer.Layer<Cluster.Cluster | Membership, E, R>, second: typeof first) =>
+  Effect.map(
+    Layer.build(
+      Layer.mergeAll(
+        Layer.provide(Layer.effect(First, pair), first),
+        Layer.provide(Layer.effect(Second, pair), second)
+      ).pipe(Layer.provide(NodeNetwork.layer))
+    ),
+    (both): readonly [Pair, Pair] => [Context.get(both, First), Context.get(both, Second)]
+  )
+
+describe("one layer value is one node", () => {
+  // At a fixed port, a second node would fail with EADDRINUSE.
+  const values: ReadonlyArray<readonly [name: string, layer: typeof NodeCluster.layer]> = [
+    ["NodeCluster.layer", NodeCluster.layer],
+    [
+      "NodeCluster.layerConfig",
+      (options = {}) => NodeCluster.layerConfig(Result.getOrThrow(ClusterConfig.make(options)))
+    ],
+    ["Cluster.layerOptions", (options = {}) => Layer.provide(Cluster.layerOptions(options), NodeNetwork.layer)],
+    [
+      "Cluster.layer",
+      (options = {}) => Layer.provide(Cluster.layer(Result.getOrThrow(ClusterConfig.make(options))), NodeNetwork.layer)
+    ]
+  ]
+
+  it.live.each(values)("of %s, for two users side by side", ([, layer]) =>
+    Effect.gen(function* () {
+      const [bind = ""] = yield* reserve(1)
+      const node = layer(withQuick({ bind }))
+      const [first, second] = yield* usersOf(node, node)
+      assert.strictEqual(NetAddress.formatInet(first.cluster.bound), bind)
+      assert.strictEqual(first.cluster, second.cluster)
+      assert.strictEqual(first.membership, second.membership)
+    })
+  )
+
+  it.live("for users at two depths of one program", () =>
+    Effect.gen(function* () {
+      const [bind = ""] = yield* reserve(1)
+      const node = NodeCluster.layer(withQuick({ bind }))
+      const inner = Layer.provide(Layer.effect(Second, pair), node)
+      const both = yield* Layer.build(Layer.effect(First, pair).pipe(Layer.provideMerge(inner), Layer.provide(node)))
+      assert.strictEqual(Context.get(both, First).cluster, Context.get(both, Second).cluster)
+    })
+  )
+
+  it.live("and the node lives as long as one of its users", () =>
+    Effect.gen(function* () {
+      const [bind = ""] = yield* reserve(1)
+      const node = NodeCluster.layer(withQuick({ bind }))
+      const memoMap = yield* Layer.makeMemoMap
+      const [longer, shorter] = [yield* Scope.make(), yield* Scope.make()]
+      const build = (scope: Scope.Scope) =>
+        Effect.map(Layer.buildWithMemoMap(node, memoMap, scope), Context.get(Membership))
+      const membership = yield* build(longer)
+      yield* build(shorter)
+      yield* Scope.close(shorter, Exit.void)
+      assert.strictEqual((yield* membership.self).status, "alive")
+      yield* Scope.close(longer, Exit.void)
+      assert.strictEqual((yield* membership.self).status, "left")
+    })
+  )
+})
+
+describe("two calls are two nodes", () => {
+  it.live("side by side, of one configuration", () =>
     Effect.gen(function* () {
       const config = yield* configOf()
-      const both = yield* Layer.build(
-        Layer.mergeAll(
-          Layer.provide(Layer.effect(First, pair), Cluster.layer(config)),
-          Layer.provide(Layer.effect(Second, pair), Cluster.layer(config))
-        ).pipe(Layer.provide(NodeNetwork.layer))
-      )
-      const first = Context.get(both, First)
-      const second = Context.get(both, Second)
+      const [first, second] = yield* usersOf(Cluster.layer(config), Cluster.layer(config))
       assert.notStrictEqual(first.cluster.id, second.cluster.id)
-      yield* areStrangers(first, second)
+      yield* areTwoNodes(first, second)
     })
   )
 
-  it.live("of one and the same layer are two nodes too", () =>
-    Effect.gen(function* () {
-      const node = Cluster.layer(yield* configOf())
-      const both = yield* Layer.build(
-        Layer.mergeAll(
-          Layer.provide(Layer.effect(First, pair), node),
-          Layer.provide(Layer.effect(Second, pair), node)
-        ).pipe(Layer.provide(NodeNetwork.layer))
-      )
-      yield* areStrangers(Context.get(both, First), Context.get(both, Second))
-    })
-  )
-
-  it.live("are two nodes with one id, if it gives one", () =>
+  it.live("with one id, if the configuration has one", () =>
     Effect.gen(function* () {
       const nodeId = NodeId.fromWords(0, 99)
       const config = yield* configOf({ nodeId })
-      const both = yield* Layer.build(
-        Layer.mergeAll(
-          Layer.provide(Layer.effect(First, pair), NodeCluster.layerConfig(config)),
-          Layer.provide(Layer.effect(Second, pair), NodeCluster.layerConfig(config))
-        )
-      )
-      const first = Context.get(both, First)
-      const second = Context.get(both, Second)
+      const [first, second] = yield* usersOf(NodeCluster.layerConfig(config), NodeCluster.layerConfig(config))
       assert.strictEqual(first.cluster.id, nodeId)
       assert.strictEqual(second.cluster.id, nodeId)
-      yield* areStrangers(first, second)
+      yield* areTwoNodes(first, second)
     })
   )
 
-  it.live("one inside the other are two nodes", () =>
+  it.live("one inside the other", () =>
     Effect.gen(function* () {
       const config = yield* configOf()
       const inner = Layer.provide(Layer.effect(Second, pair), Cluster.layer(config))
       const outer = Layer.effect(First, pair)
-      // The inner one is built with everything of the outer one in reach, its components included.
+      // The inner one is built where every service of the outer one is provided.
       const both = yield* Layer.build(
-        Layer.mergeAll(outer, inner).pipe(
-          Layer.provide(Cluster.layerComponents(config)),
-          Layer.provide(NodeNetwork.layer)
-        )
+        Layer.mergeAll(outer, inner).pipe(Layer.provide(Cluster.layer(config)), Layer.provide(NodeNetwork.layer))
       )
-      yield* areStrangers(Context.get(both, First), Context.get(both, Second))
+      yield* areTwoNodes(Context.get(both, First), Context.get(both, Second))
     })
   )
 
-  it.live("one built by a program inside the other are two nodes", () =>
+  it.live("one built by a program that runs in the other", () =>
     Effect.gen(function* () {
       const config = yield* configOf()
       yield* Effect.gen(function* () {
         const first = yield* pair
         const second = yield* Effect.provide(pair, yield* Layer.build(Cluster.layer(config)))
-        yield* areStrangers(first, second)
-      }).pipe(Effect.provide(Cluster.layerComponents(config)), Effect.provide(NodeNetwork.layer))
+        yield* areTwoNodes(first, second)
+      }).pipe(Effect.provide(Cluster.layer(config)), Effect.provide(NodeNetwork.layer))
     })
   )
 })
 
 describe("two nodes of two configurations", () => {
-  it.live("have each their own id, address and times", () =>
+  it.live("have their own ids, addresses and times", () =>
     Effect.gen(function* () {
       const [one = "", other = ""] = yield* reserve(2)
       const ids = [NodeId.fromWords(1, 1), NodeId.fromWords(2, 2)] as const
-      const configs = [
-        yield* configOf({ nodeId: ids[0], bind: one, probes: { deadRetention: 100 } }),
-        yield* configOf({ nodeId: ids[1], bind: other, probes: { deadRetention: "1 hour" } })
-      ] as const
-      const both = yield* Layer.build(
-        Layer.mergeAll(
-          Layer.provide(Layer.effect(First, pair), Cluster.layer(configs[0])),
-          Layer.provide(Layer.effect(Second, pair), Cluster.layer(configs[1]))
-        ).pipe(Layer.provide(NodeNetwork.layer))
+      const [first, second] = yield* usersOf(
+        Cluster.layer(yield* configOf({ nodeId: ids[0], bind: one, probes: { deadRetention: 100 } })),
+        Cluster.layer(yield* configOf({ nodeId: ids[1], bind: other, probes: { deadRetention: "1 hour" } }))
       )
-      const first = Context.get(both, First)
-      const second = Context.get(both, Second)
       assert.deepStrictEqual([first.cluster.id, second.cluster.id], [...ids])
       assert.strictEqual(NetAddress.formatInet(first.cluster.bound), one)
       assert.strictEqual(NetAddress.formatInet(second.cluster.bound), other)
-      // Both see the same goodbye; one forgets it soon, and the other keeps it.
+      // Both see the same member leave. One forgets it soon, and the other keeps it.
       const guest = yield* start({ peers: [one, other] })
       yield* until("both know the guest", Effect.all([membersOf(first), membersOf(second)]), (views) =>
         views.every((view) => view.includes(guest.id))

@@ -7,12 +7,13 @@ import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { families, histograms } from "../../src/metrics/Families.ts"
 import { VirtualNetwork } from "../../src/simulation/network/VirtualNetwork.ts"
+import { Metrics } from "../../src/metrics/Metrics.ts"
 import { Network } from "../../src/transport/Network.ts"
 import type * as Message from "../../src/wire/Message.ts"
 import { claim, Lab, type LabNode, parts, sender } from "../cluster/Lab.ts"
 import { parse, valuesOf } from "./PrometheusText.ts"
 
-const metricsOf = (node: LabNode) => Context.get(node.context, Cluster.Cluster).metrics
+const metricsOf = (node: LabNode) => Context.get(node.context, Metrics)
 
 const scrape = (node: LabNode) => Effect.map(metricsOf(node).prometheus, valuesOf)
 
@@ -182,20 +183,20 @@ describe("the metrics of a node", () => {
 
   it.effect("are the node's own side by side in one layer, of one configuration, and of one node inside another", () =>
     Effect.gen(function* () {
-      class First extends Context.Service<First, Cluster.Cluster["Service"]>()("test/First") {}
-      class Second extends Context.Service<Second, Cluster.Cluster["Service"]>()("test/Second") {}
+      class First extends Context.Service<First, Metrics["Service"]>()("test/First") {}
+      class Second extends Context.Service<Second, Metrics["Service"]>()("test/Second") {}
       const network = yield* VirtualNetwork.make()
       const host = Layer.succeed(Network, network.host("n1", ["10.0.0.1"]).network)
       const config = Result.getOrThrow(ClusterConfig.make({ bind: "10.0.0.1:0" }))
-      const first = Layer.effect(First, Cluster.Cluster)
-      const second = Layer.provide(Layer.effect(Second, Cluster.Cluster), Cluster.layer(config))
+      const first = Layer.effect(First, Metrics)
+      const second = Layer.provide(Layer.effect(Second, Metrics), Cluster.layer(config))
       const layers = [
         Layer.mergeAll(Layer.provide(first, Cluster.layer(config)), second).pipe(Layer.provide(host)),
-        Layer.mergeAll(first, second).pipe(Layer.provide(Cluster.layerComponents(config)), Layer.provide(host))
+        Layer.mergeAll(first, second).pipe(Layer.provide(Cluster.layer(config)), Layer.provide(host))
       ]
       for (const layer of layers) {
         const both = yield* Layer.build(layer)
-        const registries = [Context.get(both, First), Context.get(both, Second)].map(({ metrics }) => metrics.registry)
+        const registries = [Context.get(both, First), Context.get(both, Second)].map(({ registry }) => registry)
         expect(registries[0]).not.toBe(registries[1])
         registries[0]!.clear()
         assert.isAbove(registries[1]!.size, 100)
@@ -517,7 +518,7 @@ describe("datagrams that are no use", () => {
         Layer.provide(Cluster.layer(config), Layer.succeed(Network, host.network)),
         scope
       )
-      const { metrics } = Context.get(context, Cluster.Cluster)
+      const metrics = Context.get(context, Metrics)
       const socket = yield* network
         .host("n2", ["10.0.0.2"])
         .network.socket(NetAddress.inetAddressFromStringUnsafe("10.0.0.2:1"))
