@@ -5,6 +5,7 @@ import { Effect, Layer, Result } from "effect"
 import { type Dns, NetAddress } from "effect/net"
 import * as Os from "node:os"
 import { Network } from "../transport/Network.ts"
+import * as PortProbe from "../transport/PortProbe.ts"
 
 /** Datagrams that may wait while a node is busy; beyond, the newest are dropped and counted. */
 const ReceiveBuffer = 4096
@@ -23,6 +24,13 @@ const network: Layer.Layer<Network> = Layer.succeed(Network, {
         return Result.isSuccess(parsed) ? [parsed.success] : []
       })
     )
+  ),
+  probePort: PortProbe.make(({ onError, source, target }) =>
+    NodeDatagramSocket.make({
+      ...(source === undefined ? {} : { bind: { address: source } }),
+      connect: { address: target.address, port: target.port },
+      onError
+    })
   )
 })
 
