@@ -9,7 +9,7 @@
  */
 import { Context, Duration, Effect, Exit, FiberSet, Layer, type Option, Scope } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
-import { NetAddress } from "effect/net"
+import { type Dns, NetAddress } from "effect/net"
 import * as AntiEntropy from "../anti-entropy/AntiEntropy.ts"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
@@ -241,7 +241,7 @@ export type Services =
 export const layerParts: Layer.Layer<
   Exclude<Services, CurrentConfig>,
   StartError,
-  CurrentConfig | Kdf.Kdf | Network | SecureRandom.SecureRandom
+  CurrentConfig | Dns.Dns | Kdf.Kdf | Network | SecureRandom.SecureRandom
 > = layerNode.pipe(
   Layer.provideMerge(Metrics.layer),
   Layer.provideMerge(
@@ -254,7 +254,8 @@ export const layerParts: Layer.Layer<
 )
 
 /**
- * A whole node on the `Network` that is provided.
+ * A whole node on the `Network` that is provided, which looks up peers given by
+ * name by the `Dns`.
  *
  * **Details**
  *
@@ -282,7 +283,7 @@ export const layerParts: Layer.Layer<
  * @category layers
  * @since 0.2.0
  */
-export const layer = (config: ClusterConfig.ClusterConfig): Layer.Layer<Services, StartError, Network> =>
+export const layer = (config: ClusterConfig.ClusterConfig): Layer.Layer<Services, StartError, Dns.Dns | Network> =>
   isolated(
     layerParts.pipe(
       Layer.provideMerge(Layer.succeed(CurrentConfig, config)),
@@ -298,7 +299,7 @@ export const layer = (config: ClusterConfig.ClusterConfig): Layer.Layer<Services
  */
 export const layerOptions = (
   options: ClusterConfig.ClusterOptions
-): Layer.Layer<Services, StartError | ClusterConfig.ClusterConfigError, Network> =>
+): Layer.Layer<Services, StartError | ClusterConfig.ClusterConfigError, Dns.Dns | Network> =>
   Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), layer))
 
 // `fresh` keeps the components of two nodes apart, and the outer layer is still built once.

@@ -1,5 +1,6 @@
 /** Finding the cluster: bootstrap peers, the introduction to the first member that answers, and healing. */
 import { Context, Duration, Effect, Layer, Result } from "effect"
+import type { Dns } from "effect/net"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
 import { LocalView } from "../membership/LocalView.ts"
@@ -41,7 +42,7 @@ export class Join extends Context.Service<
   }
 >()("effect-gossip/join/Join") {}
 
-export const layer: Layer.Layer<Join, never, CurrentConfig | LocalView | Outbox | NodeClock> = Layer.effect(
+export const layer: Layer.Layer<Join, never, CurrentConfig | Dns.Dns | LocalView | Outbox | NodeClock> = Layer.effect(
   Join,
   Effect.gen(function* () {
     const { gossip, network } = yield* CurrentConfig

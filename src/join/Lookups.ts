@@ -1,5 +1,5 @@
 /** Looking up the peers that are given by name: in the background, in bounded time, and never in vain unsaid. */
-import { Effect, FiberSet, Option, Result, type Scope } from "effect"
+import { Effect, FiberSet, Result, type Scope } from "effect"
 import { Dns, IpNetwork, NetAddress } from "effect/net"
 import { canExchange } from "../config/ConfigResolution.ts"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
@@ -20,22 +20,18 @@ const list = (addresses: ReadonlyArray<NetAddress.InetAddress>): string => {
   return addresses.length > MaxShown ? `${shown} and ${addresses.length - MaxShown} more` : shown
 }
 
-const withoutDns = (peer: Peer.Named) =>
-  Effect.fail(new PeerLookup.PeerLookupError({ peer: peer.toString(), reason: "no resolver is provided to this node" }))
-
 /**
- * Makes a function that begins to look peers up, each of them by the `Dns` that is provided, if one is. `settled` is
+ * Makes a function that begins to look peers up, by the `Dns` that is provided. `settled` is
  * called for each as soon as it is found, with addresses that this node can speak to, or has failed. Nothing is kept.
  *
  * A failure is logged when it begins and when its reason changes, and its end too.
  */
 export const make = Effect.fnUntraced(function* (
   settled: (peer: Peer.Named, outcome: Outcome) => void
-): Effect.fn.Return<(peers: ReadonlyArray<Peer.Named>) => void, never, CurrentConfig | Scope.Scope> {
+): Effect.fn.Return<(peers: ReadonlyArray<Peer.Named>) => void, never, CurrentConfig | Dns.Dns | Scope.Scope> {
   const { network } = yield* CurrentConfig
-  const dns = yield* Effect.serviceOption(Dns.Dns)
   const run = yield* FiberSet.makeRuntime<never>()
-  const addressesOf = Option.match(dns, { onNone: () => withoutDns, onSome: PeerLookup.make })
+  const addressesOf = PeerLookup.make(yield* Dns.Dns)
   /** The failure of a peer that was logged and has not ended. */
   const complaints = new Map<string, string>()
 

@@ -36,7 +36,6 @@ import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
 import { NodeClock } from "../../src/time/NodeClock.ts"
 import * as Aead from "../../src/crypto/Aead.ts"
 import * as KeyRing from "../../src/crypto/KeyRing.ts"
-import { Network } from "../../src/transport/Network.ts"
 import { Transport } from "../../src/transport/Transport.ts"
 import * as Message from "../../src/wire/Message.ts"
 
@@ -223,10 +222,10 @@ export class Lab {
       const scope = yield* Scope.make()
       this.#scopes.push(scope)
       const config = Result.getOrThrow(ClusterConfig.make(options))
-      const context = yield* Layer.buildWithScope(
-        Layer.provide(Cluster.layer(config), Layer.succeed(Network, host.network)),
-        scope
-      ).pipe(Random.withSeed(name), Effect.provideService(Clock.Clock, clock))
+      const context = yield* Layer.buildWithScope(Layer.provide(Cluster.layer(config), host.layer), scope).pipe(
+        Random.withSeed(name),
+        Effect.provideService(Clock.Clock, clock)
+      )
       const cluster = Context.get(context, Cluster.Cluster)
       const changes: Array<Timed> = []
       yield* Context.get(context, Membership).changes.pipe(

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, References } from "effect"
-import { Dns } from "effect/net"
 import { TestClock } from "effect/testing"
 import type * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { countsOf, Lab, type LabNode, parts } from "./Lab.ts"
@@ -10,21 +9,15 @@ const quiet = { probes: { interval: 600_000, timeout: 300_000 }, gossip: { antiE
 
 const seed = "seed.example:7946"
 
-/** A node that looks names up on the lab's network. */
-const start = (lab: Lab, number: number, options: ClusterConfig.ClusterOptions) =>
-  Effect.provideService(lab.start(number, options), Dns.Dns, lab.network.dns)
+const start = (lab: Lab, number: number, options: ClusterConfig.ClusterOptions) => lab.start(number, options)
 
 /** Another node on the address of one that is gone. */
 const startAs = (lab: Lab, name: string, number: number, at: number, options: ClusterConfig.ClusterOptions) =>
-  Effect.provideService(
-    lab.startAt(name, lab.network.host(name, [`10.0.0.${at}`]), {
-      bind: `10.0.0.${at}:7946`,
-      nodeId: String(number),
-      ...options
-    }),
-    Dns.Dns,
-    lab.network.dns
-  )
+  lab.startAt(name, lab.network.host(name, [`10.0.0.${at}`]), {
+    bind: `10.0.0.${at}:7946`,
+    nodeId: String(number),
+    ...options
+  })
 
 const name = (lab: Lab, ...numbers: ReadonlyArray<number>) =>
   lab.network.names.set("seed.example", { addresses: numbers.map((n) => `10.0.0.${n}`) })
@@ -271,20 +264,6 @@ describe("peers by name", () => {
         assert.deepStrictEqual(lines, [
           "Warn cannot look up the peer seed.example:7946: [fd00::1]:7946, 192.0.2.1:7946 cannot be spoken to from the " +
             "bound 10.0.0.1:7946, or is not allowed to speak; keeps trying"
-        ])
-      })
-    )
-  )
-
-  it.effect("without a resolver there are no names, and the node says so", () =>
-    logged((lines) =>
-      Effect.gen(function* () {
-        const lab = yield* Lab.make()
-        const a = yield* lab.start(1, { ...quiet, peers: [seed] })
-        yield* TestClock.adjust(60_000)
-        yield* assertAlive([a], 1)
-        assert.deepStrictEqual(lines, [
-          "Warn cannot look up the peer seed.example:7946: no resolver is provided to this node; keeps trying"
         ])
       })
     )

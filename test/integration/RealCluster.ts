@@ -179,7 +179,7 @@ export const start = Effect.fnUntraced(function* (
   const tap = tapped(network ?? (yield* nodeNetwork))
   const scope = yield* Scope.fork(outer)
   const services = yield* Layer.buildWithScope(
-    Layer.provide(Cluster.layer(config), Layer.succeed(Network, tap.network)),
+    Cluster.layer(config).pipe(Layer.provide(Layer.succeed(Network, tap.network)), Layer.provide(NodeNetwork.layer)),
     scope
   )
   const cluster = Context.get(services, Cluster.Cluster)

@@ -8,7 +8,6 @@ import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { families, histograms } from "../../src/metrics/Families.ts"
 import { VirtualNetwork } from "../../src/simulation/network/VirtualNetwork.ts"
 import { Metrics } from "../../src/metrics/Metrics.ts"
-import { Network } from "../../src/transport/Network.ts"
 import type * as Message from "../../src/wire/Message.ts"
 import { claim, Lab, type LabNode, parts, sender } from "../cluster/Lab.ts"
 import { parse, valuesOf } from "./PrometheusText.ts"
@@ -186,7 +185,7 @@ describe("the metrics of a node", () => {
       class First extends Context.Service<First, Metrics["Service"]>()("test/First") {}
       class Second extends Context.Service<Second, Metrics["Service"]>()("test/Second") {}
       const network = yield* VirtualNetwork.make()
-      const host = Layer.succeed(Network, network.host("n1", ["10.0.0.1"]).network)
+      const host = network.host("n1", ["10.0.0.1"]).layer
       const config = Result.getOrThrow(ClusterConfig.make({ bind: "10.0.0.1:0" }))
       const first = Layer.effect(First, Metrics)
       const second = Layer.provide(Layer.effect(Second, Metrics), Cluster.layer(config))
@@ -514,10 +513,7 @@ describe("datagrams that are no use", () => {
       const host = network.host("n1", ["10.0.0.1"])
       const config = Result.getOrThrow(ClusterConfig.make({ bind: "10.0.0.1:7946", nodeId: "1" }))
       const scope = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => Scope.close(scope, exit))
-      const context = yield* Layer.buildWithScope(
-        Layer.provide(Cluster.layer(config), Layer.succeed(Network, host.network)),
-        scope
-      )
+      const context = yield* Layer.buildWithScope(Layer.provide(Cluster.layer(config), host.layer), scope)
       const metrics = Context.get(context, Metrics)
       const socket = yield* network
         .host("n2", ["10.0.0.2"])

@@ -8,7 +8,6 @@ import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 import { noble } from "../../src/crypto/Aead.ts"
-import { Network } from "../../src/transport/Network.ts"
 import { Nonces } from "../../src/crypto/Nonces.ts"
 import { MaxPerMinute, MaxSources, Rejections, ReportFirst, ReportLast } from "../../src/transport/Rejections.ts"
 import { isPlaintext } from "../../src/crypto/SealedDatagram.ts"
@@ -266,7 +265,7 @@ describe("encryption without a key", () => {
     const host = lab.network.host("n1", ["10.0.0.1"])
     return Effect.scoped(
       Effect.exit(
-        Layer.build(Layer.provide(Cluster.layer(config), Layer.succeed(Network, host.network))).pipe(
+        Layer.build(Layer.provide(Cluster.layer(config), host.layer)).pipe(
           Effect.map((context) => Context.get(context, Cluster.Cluster).bound)
         )
       )

@@ -15,7 +15,7 @@ import {
   Stream,
   SubscriptionRef
 } from "effect"
-import { NetAddress } from "effect/net"
+import { type Dns, NetAddress } from "effect/net"
 import * as Cluster from "../../cluster/Cluster.ts"
 import type { StartError } from "../../cluster/Cluster.ts"
 import * as ClusterConfig from "../../config/ClusterConfig.ts"
@@ -77,11 +77,11 @@ export class Cast extends Context.Service<
 >()("effect-gossip/cli/demo/Cast") {}
 
 /** No node yet. Closing the layer heals the cuts and lets all nodes leave at once. */
-export const layer = (timing: Timing): Layer.Layer<Cast, never, Network> => Layer.effect(Cast, make(timing))
+export const layer = (timing: Timing): Layer.Layer<Cast, never, Dns.Dns | Network> => Layer.effect(Cast, make(timing))
 
 const make = Effect.fnUntraced(function* (timing: Timing) {
   const clock = yield* Clock.Clock
-  const services = yield* Effect.context<Network>()
+  const services = yield* Effect.context<Dns.Dns | Network>()
   const startedAt = clock.currentTimeMillisUnsafe()
   const scene = yield* SubscriptionRef.make(Scene.empty(describe(timing), startedAt))
   const roles = new Map<NodeId, Role>()
@@ -130,7 +130,8 @@ const make = Effect.fnUntraced(function* (timing: Timing) {
     const node = yield* Cluster.layer({ ...others, network: { ...own, nodeId: id, peers } }).pipe(
       Layer.provide(Layer.succeed(Network, network.network)),
       Layer.provide(logger),
-      Layer.buildWithScope(scope)
+      Layer.buildWithScope(scope),
+      Effect.provide(services)
     )
     return { cluster: Context.get(node, Cluster.Cluster), membership: Context.get(node, Membership), network }
   })

@@ -1,8 +1,8 @@
 /** A machine on a virtual network: its sockets, and what waits for a process that does not read. */
-import { Effect } from "effect"
-import { NetAddress } from "effect/net"
+import { Effect, Layer } from "effect"
+import { Dns, NetAddress } from "effect/net"
 import { DatagramSocket } from "effect/socket"
-import type { Network } from "../../transport/Network.ts"
+import { Network } from "../../transport/Network.ts"
 import type { Address, Addresses } from "./Addresses.ts"
 import type { Agenda } from "./Agenda.ts"
 import { type Conditions, make as makeConditions } from "./Conditions.ts"
@@ -27,6 +27,8 @@ export interface Host {
   readonly name: string
   /** The services of a node on this host. */
   readonly network: Network["Service"]
+  /** The network and its name server, to be provided to a node on this host. */
+  readonly layer: Layer.Layer<Network | Dns.Dns>
   readonly traffic: Readonly<Traffic>
   /** Bytes that may wait in the receive buffer of each socket, `WaitingOverhead` for each datagram included. */
   receiveBuffer: number
@@ -61,6 +63,7 @@ export interface Flight extends Packet {
 export interface Wire {
   readonly agenda: Agenda
   readonly addresses: Addresses
+  readonly dns: Dns.Dns["Service"]
   readonly send: (socket: Socket, payload: Uint8Array, to: DatagramSocket.BackingAddress) => void
   readonly drop: (flight: Flight, reason: DropReason) => void
   readonly deliver: (flight: Flight, socket: Socket) => void
@@ -149,6 +152,10 @@ export class VirtualHost implements Host {
       socket: (address) => DatagramSocket.makeFromBackingSocket((events) => this.#open(address, events)),
       interfaces: Effect.sync(() => this.#addresses.map(({ text }) => NetAddress.ipFromStringUnsafe(text)))
     }
+  }
+
+  get layer(): Layer.Layer<Network | Dns.Dns> {
+    return Layer.merge(Layer.succeed(Network, this.network), Layer.succeed(Dns.Dns, this.#wire.dns))
   }
 
   get held(): number {

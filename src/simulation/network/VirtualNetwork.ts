@@ -79,6 +79,7 @@ export class VirtualNetwork {
     this.#wire = {
       agenda,
       addresses: this.#addresses,
+      dns: this.dns,
       send: (socket, payload, to) => this.#send(socket, payload, to),
       drop: (flight, reason) => this.#drop(flight, reason),
       deliver: (flight, socket) => this.#deliver(flight, socket)
