@@ -124,9 +124,6 @@ const make = Effect.gen(function* () {
     view.startLeaving(now())
     yield* Scope.close(activity, Exit.void)
     detector.stop()
-    join.stop()
-    gossip.stop()
-    antiEntropy.stop()
     const targets: Array<number> = []
     view.table.drawLive(MaxLeaveTargets, random, targets)
     yield* Effect.forEach(targets, delivery.leave, { concurrency: "unbounded", discard: true })

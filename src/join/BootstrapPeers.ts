@@ -1,11 +1,11 @@
 /**
- * Peers to join through. They are no members: each is contacted, with back-off,
- * until somebody there answers, and whoever does comes into the table under its
- * own id.
+ * The peers through which a node joins. A peer is not a member. It is contacted,
+ * with back-off, until a node answers from there, and that node enters the member
+ * table under its own id.
  *
- * A peer that is given by name stands for all the addresses that the name has, and
- * they are looked up anew at every attempt. It has answered when anybody at one of
- * them has: through that one, everybody is found.
+ * A peer that is given by name stands for every address that the name has. The name
+ * is looked up again at each attempt. The peer has answered when a node at one of its
+ * addresses has answered, because that node knows all the others.
  */
 import { NetAddress } from "effect/net"
 import type * as Peer from "../domain/Peer.ts"
@@ -16,14 +16,14 @@ import * as PackedAddress from "../wire/PackedAddress.ts"
 export const BackoffFirst = 500
 export const BackoffLast = 10_000
 
-/** Addresses that one name can have; of more, the first count. */
+/** The most addresses of one name. Further ones are ignored. */
 export const MaxAddresses = 256
 
-/** Addresses of names at which we found ourselves that are remembered. */
+/** The most addresses of this node that are remembered because a name led to them. */
 const MaxOwn = 256
 
 interface Attempts {
-  /** The id that answered there, or `undefined`. */
+  /** Id of the node that answered, or `undefined` while the peer waits for an answer. */
   answeredBy: { readonly hi: number; readonly lo: number } | undefined
   nextAt: number
   backoff: number
@@ -35,9 +35,11 @@ interface AddressPeer extends Attempts {
 
 interface NamePeer extends Attempts {
   readonly peer: Peer.Named
-  /** Of the last lookup that gave any, without our own. */
+  /** Found by the last successful lookup, without the addresses of this node. */
   addresses: ReadonlyArray<Uint8Array>
-  /** Whether a lookup has begun and not ended. */
+  /** Whether every address that the last successful lookup found belongs to this node. */
+  onlySelf: boolean
+  /** Whether a lookup is in progress. */
   lookingUp: boolean
 }
 
@@ -48,80 +50,124 @@ const postpone = (peer: Attempts, now: number): void => {
   peer.backoff = Math.min(2 * peer.backoff, BackoffLast)
 }
 
+/** Peers by address and by name, and when each is contacted next. Times are in ms of the monotonic clock. */
 export class BootstrapPeers {
-  #peers: Array<AddressPeer>
-  readonly #names: ReadonlyArray<NamePeer>
+  /** By packed address. */
+  readonly #addresses = new Map<string, AddressPeer>()
+  /** By the text of the name. */
+  readonly #names = new Map<string, NamePeer>()
+  /** Addresses of this node. The first is the one that it advertises. */
   readonly #own: Array<Uint8Array>
-  #waiting: number
+  #waiting = 0
 
-  /** Our own address is none of them. */
   constructor(peers: ReadonlyArray<Peer.Peer>, self: NetAddress.InetAddress, now: number) {
-    const own = PackedAddress.pack(self)
-    const attempts = { answeredBy: undefined, nextAt: now, backoff: BackoffFirst }
-    const unique = new Map<string, AddressPeer>()
-    const names = new Map<string, NamePeer>()
-    for (const peer of peers) {
-      if (!NetAddress.isInetAddress(peer)) {
-        names.set(peer.toString(), { peer, addresses: [], lookingUp: false, ...attempts })
-        continue
-      }
-      const address = PackedAddress.pack(peer)
-      if (!isAt(address, own)) unique.set(PackedAddress.key(address, 0), { address, ...attempts })
-    }
-    this.#peers = [...unique.values()]
-    this.#names = [...names.values()]
-    this.#own = [own]
-    this.#waiting = this.#peers.length + this.#names.length
+    this.#own = [PackedAddress.pack(self)]
+    this.add(peers, now)
   }
 
-  /** Peers that have not answered yet. */
+  /**
+   * Adds peers that are due at once. A peer that is there already is contacted again, also when it has answered before.
+   * The address that this node advertises is left out.
+   */
+  add(peers: ReadonlyArray<Peer.Peer>, now: number): void {
+    for (const peer of peers) {
+      const known = this.#find(peer)
+      if (known !== undefined) this.#startAgain(known, now)
+      else if (!this.#isOwn(peer)) this.#insert(peer, now)
+    }
+  }
+
+  #insert(peer: Peer.Peer, now: number): void {
+    const attempts = { answeredBy: undefined, nextAt: now, backoff: BackoffFirst }
+    this.#waiting++
+    if (NetAddress.isInetAddress(peer)) {
+      const address = PackedAddress.pack(peer)
+      this.#addresses.set(PackedAddress.key(address, 0), { address, ...attempts })
+    } else {
+      this.#names.set(peer.toString(), { peer, addresses: [], onlySelf: false, lookingUp: false, ...attempts })
+    }
+  }
+
+  #find(peer: Peer.Peer): Attempts | undefined {
+    if (!NetAddress.isInetAddress(peer)) return this.#names.get(peer.toString())
+    return this.#addresses.get(PackedAddress.key(PackedAddress.pack(peer), 0))
+  }
+
+  #isOwn(peer: Peer.Peer): boolean {
+    return NetAddress.isInetAddress(peer) && isAt(PackedAddress.pack(peer), this.#own[0]!)
+  }
+
+  #startAgain(peer: Attempts, now: number): void {
+    if (peer.answeredBy !== undefined) this.#waiting++
+    peer.answeredBy = undefined
+    peer.nextAt = now
+    peer.backoff = BackoffFirst
+  }
+
+  /** How many peers have not answered yet. */
   get waiting(): number {
     return this.#waiting
   }
 
-  /** Addresses and names to join through, all in all. */
+  /** How many peers there are, by address and by name. */
   get size(): number {
-    return this.#peers.length + this.#names.length
+    return this.#addresses.size + this.#names.size
   }
 
-  /** When the next peer is to be contacted or looked up, in ms, or Infinity. */
+  /** Whether there is no peer but this node itself, so that nobody has to answer before the node has joined. */
+  get onlySelf(): boolean {
+    if (this.#addresses.size > 0) return false
+    for (const name of this.#names.values()) if (!name.onlySelf) return false
+    return true
+  }
+
+  /** How many of `peers` would be added, and not only contacted again. */
+  countNew(peers: ReadonlyArray<Peer.Peer>): number {
+    return peers.filter((peer) => this.#find(peer) === undefined && !this.#isOwn(peer)).length
+  }
+
+  /** When the next peer must be contacted or looked up, or Infinity. */
   nextContact(): number {
     let next = Infinity
     if (this.#waiting === 0) return next
-    for (const peer of this.#peers) if (peer.answeredBy === undefined) next = Math.min(next, peer.nextAt)
-    for (const name of this.#names) {
+    for (const peer of this.#addresses.values()) {
+      if (peer.answeredBy === undefined) next = Math.min(next, peer.nextAt)
+    }
+    for (const name of this.#names.values()) {
       if (name.answeredBy === undefined && !name.lookingUp) next = Math.min(next, name.nextAt)
     }
     return next
   }
 
-  /** Hands the address of every peer that is due, and has one, to `contact` and sets its next time. */
+  /** Passes the address of every peer that is due to `contact`, and sets the time of its next attempt. */
   contactDue(now: number, contact: (address: Uint8Array) => void): void {
-    for (const peer of this.#peers) {
+    for (const peer of this.#addresses.values()) {
       if (peer.answeredBy !== undefined || peer.nextAt > now) continue
       contact(peer.address)
       postpone(peer, now)
     }
   }
 
-  /** The names that are due. Each is to be looked up, and is not due again before `found` or `notFound`. */
+  /** The names that are due for a lookup. Each must be followed by `found` or `notFound`. */
   lookupsDue(now: number): ReadonlyArray<Peer.Named> {
-    const due = this.#names.filter(
-      ({ answeredBy, lookingUp, nextAt }) => answeredBy === undefined && !lookingUp && nextAt <= now
-    )
-    for (const name of due) name.lookingUp = true
-    return due.map(({ peer }) => peer)
+    const due: Array<Peer.Named> = []
+    for (const name of this.#names.values()) {
+      if (name.answeredBy !== undefined || name.lookingUp || name.nextAt > now) continue
+      name.lookingUp = true
+      due.push(name.peer)
+    }
+    return due
   }
 
-  /** Begins a lookup of a name though none is due. */
+  /** Notes that a lookup starts although the name is not due. */
   lookUp(peer: Peer.Named): void {
-    const name = this.#named(peer)
+    const name = this.#names.get(peer.toString())
     if (name !== undefined) name.lookingUp = true
   }
 
   /**
-   * Takes the addresses that a name has now, and returns those to contact: none if the name has answered and a live
-   * member is at one of them. The wait for the next lookup begins.
+   * Takes the addresses that a lookup found, and returns those to contact. A name that has answered is contacted only
+   * while no live member is at one of its addresses. The wait for the next lookup starts.
    */
   found(
     peer: Peer.Named,
@@ -129,34 +175,39 @@ export class BootstrapPeers {
     table: MemberTable,
     now: number
   ): ReadonlyArray<Uint8Array> {
-    const name = this.#named(peer)
+    const name = this.#names.get(peer.toString())
     if (name === undefined) return []
-    const unique = new Map<string, Uint8Array>()
+    const others = new Map<string, Uint8Array>()
+    let ownFound = false
     for (const inet of addresses) {
       const address = PackedAddress.pack(inet)
-      if (!PackedAddress.isReachable(address, 0) || this.#own.some((own) => isAt(own, address))) continue
-      unique.set(PackedAddress.key(address, 0), address)
-      if (unique.size === MaxAddresses) break
+      if (!PackedAddress.isReachable(address, 0)) continue
+      if (this.#own.some((own) => isAt(own, address))) {
+        ownFound = true
+        continue
+      }
+      others.set(PackedAddress.key(address, 0), address)
+      if (others.size === MaxAddresses) break
     }
-    name.addresses = [...unique.values()]
+    name.addresses = [...others.values()]
+    name.onlySelf = ownFound && others.size === 0
     name.lookingUp = false
     postpone(name, now)
     return name.answeredBy === undefined || this.#isAbsent(name, name.addresses, table) ? name.addresses : []
   }
 
-  /** A lookup failed. The wait for the next one begins, and nobody is contacted: addresses may have changed hands. */
+  /**
+   * Notes that a lookup failed. The wait for the next one starts. The addresses that were found before are not contacted,
+   * because they may belong to other hosts by now.
+   */
   notFound(peer: Peer.Named, now: number): void {
-    const name = this.#named(peer)
+    const name = this.#names.get(peer.toString())
     if (name === undefined) return
     name.lookingUp = false
     postpone(name, now)
   }
 
-  #named(peer: Peer.Named): NamePeer | undefined {
-    return this.#names.find((name) => name.peer === peer)
-  }
-
-  /** Notes that somebody spoke from `source`. Returns whether that is the first answer of a peer. */
+  /** Notes a message from `source`. Returns whether it is the first answer of a peer. */
   answered(source: Uint8Array, idHi: number, idLo: number): boolean {
     const waiting = this.#waiting
     if (waiting === 0) return false
@@ -166,7 +217,7 @@ export class BootstrapPeers {
       peer.answeredBy = by
       this.#waiting--
     }
-    for (const name of this.#names) {
+    for (const name of this.#names.values()) {
       if (name.answeredBy !== undefined || !name.addresses.some((address) => isAt(address, source))) continue
       name.answeredBy = by
       this.#waiting--
@@ -174,54 +225,60 @@ export class BootstrapPeers {
     return this.#waiting < waiting
   }
 
-  /** Strikes out an address at which we found ourselves. */
+  /** Notes that `source` is an address of this node. It is not contacted again. */
   foundSelf(source: Uint8Array): void {
     const peer = this.#waitingAt(source)
     if (peer !== undefined) {
-      this.#peers = this.#peers.filter((other) => other !== peer)
+      this.#addresses.delete(PackedAddress.key(peer.address, 0))
       this.#waiting--
     }
     let known = false
-    for (const name of this.#names) {
+    for (const name of this.#names.values()) {
       const others = name.addresses.filter((address) => !isAt(address, source))
-      known ||= others.length < name.addresses.length
+      if (others.length === name.addresses.length) continue
+      known = true
       name.addresses = others
+      name.onlySelf = others.length === 0
     }
     if (known && this.#own.length < MaxOwn) this.#own.push(source.slice())
   }
 
-  /** No other member lives any more: names, which may stand for others by now, wait for an answer again. */
+  /**
+   * Notes that no other member is alive. Names wait for an answer again, because they may stand for other hosts by now.
+   * Peers by address are left to healing.
+   */
   alone(now: number): void {
-    for (const name of this.#names) {
-      if (name.answeredBy === undefined) continue
-      name.answeredBy = undefined
-      name.nextAt = now
-      name.backoff = BackoffFirst
-      this.#waiting++
-    }
+    for (const name of this.#names.values()) if (name.answeredBy !== undefined) this.#startAgain(name, now)
   }
 
   #waitingAt(source: Uint8Array): AddressPeer | undefined {
-    return this.#peers.find((peer) => peer.answeredBy === undefined && isAt(peer.address, source))
+    for (const peer of this.#addresses.values()) {
+      if (peer.answeredBy === undefined && isAt(peer.address, source)) return peer
+    }
+    return undefined
   }
 
-  /** Addresses that answered once and where no live member is now; not those of names. */
+  /** The addresses given as peers from which a node answered and at which no live member is now. */
   absent(table: MemberTable): Array<Uint8Array> {
     const absent: Array<Uint8Array> = []
-    for (const peer of this.#peers) if (this.#isAbsent(peer, [peer.address], table)) absent.push(peer.address)
+    for (const peer of this.#addresses.values()) {
+      if (this.#isAbsent(peer, [peer.address], table)) absent.push(peer.address)
+    }
     return absent
   }
 
-  /** Names that answered once and at none of whose last addresses a live member is now. */
-  absentNames(table: MemberTable): ReadonlyArray<Peer.Named> {
-    return this.#names
-      .filter((name) => !name.lookingUp && this.#isAbsent(name, name.addresses, table))
-      .map(({ peer }) => peer)
+  /** The names that answered and have no live member at any of their last addresses. */
+  absentNames(table: MemberTable): Array<Peer.Named> {
+    const absent: Array<Peer.Named> = []
+    for (const name of this.#names.values()) {
+      if (!name.lookingUp && this.#isAbsent(name, name.addresses, table)) absent.push(name.peer)
+    }
+    return absent
   }
 
   #isAbsent({ answeredBy }: Attempts, addresses: ReadonlyArray<Uint8Array>, table: MemberTable): boolean {
     if (answeredBy === undefined || addresses.some((address) => table.liveAt(address, 0) >= 0)) return false
-    // It may advertise another address than the one it was reached at.
+    // A node may advertise another address than the one it was reached at.
     const slot = table.index.get(answeredBy.hi, answeredBy.lo)
     return slot < 0 || !table.isLive(slot)
   }

@@ -1,35 +1,42 @@
 /**
- * Members that died without leaving, with their whole last claim. They outlive
- * their tombstones: as long as we try them now and then, a partition merges by
- * itself after it has healed, however long it lasted.
+ * Members that died without leaving, each with its last claim. An entry outlives the
+ * tombstone of its member. One entry at a time is tried now and then, so a partition
+ * merges by itself after it has healed, however long it lasted.
  */
 import type { NodeId } from "../domain/NodeId.ts"
 import type { MemberClaim } from "../outbox/MessagePacker.ts"
 
-/** The most candidates; of those, one that never answered goes first, and else the one that died first. */
+/** The most candidates. For a new one, the oldest death makes room, candidates that never answered us first. */
 export const MaxCandidates = 1024
-/** How often one that never answered is tried: anybody can invent a member at somebody else's address. */
-export const GhostTries = 10
+
+/**
+ * How often a candidate that never answered us is tried. Anybody can invent a member at the address of another host, so
+ * these tries must end.
+ */
+export const UnprovedTries = 10
 
 interface Candidate {
   readonly id: NodeId
   readonly claim: MemberClaim
   readonly diedAt: number
-  /** Tries that are left; Infinity for one that we know to have lived. */
+  /** Tries that are left; Infinity for a candidate that once answered us. */
   tries: number
 }
 
-const isWorse = (a: Candidate, b: Candidate): boolean => {
-  const ghost = a.tries !== Infinity
-  return ghost === (b.tries !== Infinity) ? a.diedAt < b.diedAt : ghost
+/** Whether `a` makes room before `b`. */
+const goesBefore = (a: Candidate, b: Candidate): boolean => {
+  const unproved = a.tries !== Infinity
+  return unproved === (b.tries !== Infinity) ? a.diedAt < b.diedAt : unproved
 }
 
+/** The candidates for healing. Times are in ms of the monotonic clock. */
 export class HealList {
   readonly #candidates: Array<Candidate> = []
+  /** Where each candidate stands in `#candidates`. */
   readonly #index = new Map<NodeId, number>()
   readonly #timeout: number
 
-  /** `timeout`: how long a candidate is tried, in ms. */
+  /** `timeout`: how long after its death a candidate is tried, in ms. */
   constructor(timeout: number) {
     this.#timeout = timeout
   }
@@ -42,12 +49,12 @@ export class HealList {
     return this.#index.has(id)
   }
 
-  /** `proved`: whether it ever answered us at its address. */
+  /** Adds a member that died. `proved`: whether it ever answered us at its address. */
   add(id: NodeId, claim: MemberClaim, now: number, proved: boolean): void {
     this.remove(id)
     if (this.#candidates.length >= MaxCandidates) this.#evict()
     this.#index.set(id, this.#candidates.length)
-    this.#candidates.push({ id, claim, diedAt: now, tries: proved ? Infinity : GhostTries })
+    this.#candidates.push({ id, claim, diedAt: now, tries: proved ? Infinity : UnprovedTries })
   }
 
   remove(id: NodeId): void {
@@ -61,9 +68,8 @@ export class HealList {
   }
 
   /**
-   * A random candidate, or `undefined`. Those on their last legs fall out on the
-   * way: too old, tried often enough, or `taken`, which tells that a live member of
-   * another id has their address.
+   * A random candidate, or `undefined`. Candidates that are drawn and must not be tried any more are removed: those past
+   * the timeout, those without tries left, and those whose address is `taken` by another live node.
    */
   pick(random: () => number, now: number, taken: (claim: MemberClaim) => boolean): MemberClaim | undefined {
     while (this.#candidates.length > 0) {
@@ -78,12 +84,12 @@ export class HealList {
     return undefined
   }
 
-  /** Only at the bound, where a walk over 1024 is cheap beside what filled it. */
+  /** Looks at all candidates. This happens only at the bound, where each new death has cost more than that. */
   #evict(): void {
-    let worst = this.#candidates[0]
+    let first = this.#candidates[0]
     for (const candidate of this.#candidates) {
-      if (worst === undefined || isWorse(candidate, worst)) worst = candidate
+      if (first === undefined || goesBefore(candidate, first)) first = candidate
     }
-    if (worst !== undefined) this.remove(worst.id)
+    if (first !== undefined) this.remove(first.id)
   }
 }

@@ -1,7 +1,7 @@
 import { assert, describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import { GhostTries, HealList, MaxCandidates } from "../../src/join/HealList.ts"
+import { UnprovedTries, HealList, MaxCandidates } from "../../src/join/HealList.ts"
 import type { MemberClaim } from "../../src/outbox/MessagePacker.ts"
 
 const id = (n: number) => NodeId.fromWords(n, n)
@@ -116,7 +116,7 @@ describe("the heal list", () => {
   it("tries one that never answered a few times and no more, and one that did for ever", () => {
     const list = new HealList(Infinity)
     list.add(id(1), claim(1), 0, false)
-    for (let i = 0; i < GhostTries; i++)
+    for (let i = 0; i < UnprovedTries; i++)
       expect(
         list.pick(
           () => 0,
@@ -127,13 +127,13 @@ describe("the heal list", () => {
     expect(
       list.pick(
         () => 0,
-        GhostTries,
+        UnprovedTries,
         () => false
       )
     ).toBeUndefined()
     expect(list.size).toBe(0)
     list.add(id(2), claim(2), 0, true)
-    for (let i = 0; i < 10 * GhostTries; i++)
+    for (let i = 0; i < 10 * UnprovedTries; i++)
       expect(
         list.pick(
           () => 0,
