@@ -16,6 +16,7 @@ export class Introduction {
   #requests = 0
   #nextAt = Infinity
   #over = false
+  #restarted = false
 
   /** Whether the first answer is still to come, so that `peerAnswered` has an effect. */
   get isOpen(): boolean {
@@ -42,8 +43,12 @@ export class Introduction {
     return this.#path
   }
 
-  /** Notes that a part of a table came. */
+  /**
+   * Notes that a part of a table came. After a restart it counts only once a peer was asked, because the members that the
+   * node knew before send their tables all the time.
+   */
   tableArrived(): void {
+    if (this.#restarted && this.#path === undefined) return
     this.#over = true
     this.#path = undefined
     this.#nextAt = Infinity
@@ -55,5 +60,6 @@ export class Introduction {
     this.#requests = 0
     this.#nextAt = Infinity
     this.#over = false
+    this.#restarted = true
   }
 }

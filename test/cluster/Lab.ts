@@ -26,6 +26,7 @@ import * as NodeId from "../../src/domain/NodeId.ts"
 import { Gossip } from "../../src/gossip/Gossip.ts"
 import { Join } from "../../src/join/Join.ts"
 import { Outbox } from "../../src/outbox/Outbox.ts"
+import { JoinState } from "../../src/membership/JoinState.ts"
 import { LocalView } from "../../src/membership/LocalView.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import type { Conditions } from "../../src/simulation/network/Conditions.ts"
@@ -395,6 +396,7 @@ export const parts = (node: LabNode) => ({
   detector: Context.get(node.context, FailureDetector),
   gossip: Context.get(node.context, Gossip),
   join: Context.get(node.context, Join),
+  joinState: Context.get(node.context, JoinState),
   outbox: Context.get(node.context, Outbox),
   view: Context.get(node.context, LocalView),
   clock: Context.get(node.context, NodeClock),

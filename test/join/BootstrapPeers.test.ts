@@ -61,6 +61,30 @@ describe("bootstrap peers", () => {
     assert.deepStrictEqual(peers.absent(new MemberTable(1)), [])
   })
 
+  it("are nobody but this node once every address is its own", () => {
+    const onlySelf = (...peers: ReadonlyArray<Peer.Peer>) => new BootstrapPeers(peers, self, 0).onlySelf
+    assert.deepStrictEqual([onlySelf(), onlySelf(self), onlySelf(self, addressOf(1))], [true, true, false])
+    const peers = new BootstrapPeers([addressOf(1)], self, 0)
+    peers.foundSelf(PackedAddress.pack(addressOf(1)))
+    assert.isTrue(peers.onlySelf)
+    peers.add([addressOf(2)], 0)
+    assert.isFalse(peers.onlySelf)
+  })
+
+  it("that are added later are due at once, and again with the shortest wait when they are added once more", () => {
+    const peers = new BootstrapPeers([addressOf(1), addressOf(2)], self, 0)
+    peers.answered(PackedAddress.pack(addressOf(1)), 0, 1)
+    for (const now of [0, 500, 1500]) assert.deepStrictEqual(contacted(peers, now), ["10.0.0.2:7946"])
+    const given = [addressOf(1), addressOf(2), addressOf(3), self]
+    assert.strictEqual(peers.countNew(given), 1)
+    peers.add(given, 2000)
+    assert.deepStrictEqual([peers.size, peers.waiting, peers.nextContact()], [3, 3, 2000])
+    assert.deepStrictEqual(contacted(peers, 2000), ["10.0.0.1:7946", "10.0.0.2:7946", "10.0.0.3:7946"])
+    assert.strictEqual(peers.nextContact(), 2500)
+    assert.isTrue(peers.answered(PackedAddress.pack(addressOf(1)), 0, 1))
+    assert.strictEqual(peers.waiting, 2)
+  })
+
   it("that answered are absent when no live member is at their address, nor whoever answered live elsewhere", () => {
     const peers = new BootstrapPeers([addressOf(1), addressOf(2)], self, 0)
     const absent = (table: MemberTable) => peers.absent(table).map(text)
@@ -232,6 +256,34 @@ describe("peers by name", () => {
     peers.lookUp(seed)
     peers.notFound(seed, 30)
     assert.deepStrictEqual(peers.absentNames(tableOf(7, addressOf(6), Claim.Alive)), [])
+  })
+
+  it("are nobody but this node while a lookup finds only its own addresses", () => {
+    const peers = new BootstrapPeers([seed], self, 0)
+    assert.isFalse(peers.onlySelf)
+    peers.lookupsDue(0)
+    peers.notFound(seed, 0)
+    assert.isFalse(peers.onlySelf)
+    found(peers, [250], 0)
+    assert.isTrue(peers.onlySelf)
+    found(peers, [250, 1], 0)
+    assert.isFalse(peers.onlySelf)
+    peers.foundSelf(PackedAddress.pack(addressOf(1)))
+    assert.isTrue(peers.onlySelf)
+    found(peers, [], 0)
+    assert.isFalse(peers.onlySelf)
+  })
+
+  it("are looked up at once when they are added once more, after a lookup in progress", () => {
+    const peers = new BootstrapPeers([seed], self, 0)
+    peers.lookupsDue(0)
+    peers.add([seed], 10)
+    assert.deepStrictEqual([peers.countNew([seed, service]), peers.lookupsDue(20)], [1, []])
+    found(peers, [1], 20)
+    assert.strictEqual(peers.nextContact(), 520)
+    spoke(peers, 1)
+    peers.add([seed], 100)
+    assert.deepStrictEqual([peers.waiting, peers.lookupsDue(100)], [1, [seed]])
   })
 
   it("lose an address at which we found ourselves for good, and go on waiting", () => {
