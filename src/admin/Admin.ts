@@ -7,7 +7,7 @@ import { HttpRouter, HttpServer, HttpServerError, HttpServerResponse } from "eff
 import { HttpApiBuilder } from "effect/http-api"
 import { Cluster } from "../cluster/Cluster.ts"
 import { Metrics, prometheusContentType } from "../metrics/Metrics.ts"
-import type { Member } from "../domain/Change.ts"
+import type { Member } from "../domain/Member.ts"
 import * as ClusterKey from "../crypto/ClusterKey.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { Join } from "../join/Join.ts"

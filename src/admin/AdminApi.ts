@@ -14,7 +14,7 @@ import {
   HttpApiSecurity,
   OpenApi
 } from "effect/http-api"
-import { MemberStatus } from "../domain/Change.ts"
+import { MemberStatus } from "../domain/Member.ts"
 import { NodeIdFromString } from "../domain/NodeId.ts"
 import { MetricsAnswer } from "./MetricsAnswer.ts"
 
@@ -47,7 +47,15 @@ export const Cause = Schema.Union([
   Schema.TaggedStruct("DeathConfirmed", { by: NodeIdFromString, pings: Schema.Int }).pipe(
     Schema.encodeKeys({ _tag: "kind" })
   ),
-  Schema.TaggedStruct("LeaveReceived", {}).pipe(Schema.encodeKeys({ _tag: "kind" }))
+  Schema.TaggedStruct("LeaveReceived", {}).pipe(Schema.encodeKeys({ _tag: "kind" })),
+  Schema.TaggedStruct("RetentionExpired", { after: Schema.DurationFromMillis }).pipe(
+    Schema.encodeKeys({ _tag: "kind", after: "after_ms" })
+  )
+])
+
+const UnreadableCause = Schema.Union([
+  Schema.TaggedStruct("OtherKey", {}).pipe(Schema.encodeKeys({ _tag: "kind" })),
+  Schema.TaggedStruct("Plaintext", {}).pipe(Schema.encodeKeys({ _tag: "kind" }))
 ])
 
 const eventFields = { sequence: Schema.Int, at: Schema.DateTimeUtcFromString, member: Member, cause: Cause }
@@ -70,18 +78,19 @@ export const Change = Schema.Union([
       previousIncarnation: "previous_incarnation"
     })
   ),
+  Schema.TaggedStruct("Removed", eventFields).pipe(Schema.encodeKeys({ _tag: "kind" })),
   Schema.TaggedStruct("Conflict", {
     sequence: Schema.Int,
     at: Schema.DateTimeUtcFromString,
+    cause: Schema.Union([Cause.members[0], Cause.members[1]]),
     kind: Schema.Literals(["SameId", "SameAddress"]),
     id: NodeIdFromString,
-    address: Schema.InetAddressFromString,
-    by: NodeIdFromString
+    address: Schema.InetAddressFromString
   }).pipe(Schema.encodeKeys({ _tag: "kind", kind: "conflict", address: "addr" })),
   Schema.TaggedStruct("Unreadable", {
     sequence: Schema.Int,
     at: Schema.DateTimeUtcFromString,
-    reason: Schema.Literals(["OtherKey", "Plaintext"]),
+    cause: UnreadableCause,
     id: NodeIdFromString,
     address: Schema.InetAddressFromString
   }).pipe(Schema.encodeKeys({ _tag: "kind", address: "addr" }))

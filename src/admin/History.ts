@@ -1,5 +1,6 @@
 /** What became of each member, newest last: bounded, and kept for those that are listed no more. */
-import type { Cause, Change, Member, MemberStatus } from "../domain/Change.ts"
+import type { Change, MemberCause } from "../domain/Change.ts"
+import type { Member, MemberStatus } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { Transition } from "./AdminApi.ts"
 
@@ -39,7 +40,7 @@ export class History {
 
   /** Notes a change, if it is one of a member. */
   note(change: Change): void {
-    if (!("member" in change)) return
+    if (!("member" in change) || change._tag === "Removed") return
     const { at, cause, member, sequence } = change
     const held = this.#records.get(member.id) ?? { member, transitions: [] }
     const known = this.#records.delete(member.id)
@@ -62,7 +63,7 @@ export class History {
   }
 
   /** Why a member has this status, as far as it was seen. */
-  causeOf(id: NodeId, status: MemberStatus): Cause | undefined {
+  causeOf(id: NodeId, status: MemberStatus): MemberCause | undefined {
     const latest = this.#records.get(id)?.transitions.at(-1)
     return latest?.to === status ? latest.cause : undefined
   }

@@ -1,6 +1,6 @@
 /** What a node has seen since its start, for those who ask later. */
 import { Context, Effect, Layer, Stream } from "effect"
-import type { Member } from "../domain/Change.ts"
+import type { Member } from "../domain/Member.ts"
 import { Membership } from "../membership/Membership.ts"
 import { EventLog } from "./EventLog.ts"
 import { History } from "./History.ts"

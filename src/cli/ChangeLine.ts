@@ -3,7 +3,8 @@
  */
 import { Duration } from "effect"
 import { NetAddress } from "effect/net"
-import type { Cause, Change, Member } from "../domain/Change.ts"
+import type { Change, MemberCause } from "../domain/Change.ts"
+import type { Member } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 
 /**
@@ -56,7 +57,6 @@ export const memberText = (member: Member): string => nodeText(member.id, member
  * The nodes that a change mentions besides its member: who claimed it, or who helped to probe.
  */
 export const mentioned = (change: Change): ReadonlyArray<NodeId> => {
-  if (!("cause" in change)) return []
   switch (change.cause._tag) {
     case "Claimed":
     case "DeathConfirmed":
@@ -107,6 +107,8 @@ export const changeLine = (change: Change, addressOf: AddressOf): ChangeLine | u
       ]
       return line("Info", "changed", member, [...what, why(cause, addressOf)].join(", "))
     }
+    case "Removed":
+      return line("Info", "removed", change.member, why(change.cause, addressOf))
     case "Unreadable":
     case "Conflict":
       return undefined
@@ -123,7 +125,7 @@ const widest = "suspect".length
 /**
  * Why a node changed its mind, as the end of a line.
  */
-export const why = (cause: Cause, addressOf: AddressOf): string => {
+export const why = (cause: MemberCause, addressOf: AddressOf): string => {
   const named = (id: NodeId): string => nodeText(id, addressOf(id))
   switch (cause._tag) {
     case "Heard":
@@ -140,6 +142,8 @@ export const why = (cause: Cause, addressOf: AddressOf): string => {
       return `according to ${named(cause.by)}, and it answered ${cause.pings === 1 ? "no ping" : `none of ${cause.pings} pings`}`
     case "LeaveReceived":
       return "it said goodbye"
+    case "RetentionExpired":
+      return `${durationText(cause.after)} have passed`
   }
 }
 

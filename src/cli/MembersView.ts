@@ -2,7 +2,7 @@
 import { DateTime, Duration, Option } from "effect"
 import { NetAddress } from "effect/net"
 import type * as AdminApi from "../admin/AdminApi.ts"
-import type { MemberStatus } from "../domain/Change.ts"
+import type { MemberStatus } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { blank, cropped, type Line, type Size, span, type Style, wrapped } from "./Canvas.ts"
 import { type AddressOf, changeLine, nodeText, why } from "./ChangeLine.ts"
@@ -42,6 +42,7 @@ export const changed = (view: View, change: AdminApi.Change): View => {
   const { cause, member } = change
   const rtt = view.members.get(member.id)?.rtt ?? Option.none()
   const members = new Map(view.members).set(member.id, { ...member, rtt, cause: Option.some(cause) })
+  if (change._tag === "Removed") members.delete(member.id)
   return logged({ ...view, members }, entry)
 }
 
@@ -60,6 +61,7 @@ const changeStyles: Readonly<Record<AdminApi.Change["_tag"], Style>> = {
   Died: "red",
   Left: "blue",
   Updated: "plain",
+  Removed: "plain",
   Conflict: "red",
   Unreadable: "yellow"
 }
@@ -74,10 +76,10 @@ export const entryOf = (change: AdminApi.Change, addressOf: AddressOf): Entry =>
 const changeText = (change: AdminApi.Change, addressOf: AddressOf): string => {
   if (change._tag === "Conflict") {
     const what = change.kind === "SameId" ? "another node has the id of this one" : "another node claims our address"
-    return `clash   ${nodeText(change.kind === "SameId" ? change.id : change.by, change.address)}: ${what}`
+    return `clash   ${nodeText(change.id, change.address)}: ${what}`
   }
   if (change._tag === "Unreadable") {
-    const what = change.reason === "OtherKey" ? "sealed with a key that is not here" : "not encrypted, as it has to be"
+    const what = change.cause._tag === "OtherKey" ? "sealed with a key that is not here" : "not encrypted, as it has to be"
     return `unread  ${nodeText(change.id, change.address)}: its datagrams are ${what}`
   }
   return changeLine(change, addressOf)?.text ?? ""

@@ -2,13 +2,13 @@
 import { DateTime, Option } from "effect"
 import { NetAddress } from "effect/net"
 import type * as AdminApi from "../admin/AdminApi.ts"
-import type { Cause } from "../domain/Change.ts"
+import type { MemberCause } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { type AddressOf, nodeText, why } from "./ChangeLine.ts"
 
 const time = (at: DateTime.Utc): string => DateTime.formatIso(at)
 
-const mentionedBy = (cause: Cause): ReadonlyArray<NodeId> =>
+const mentionedBy = (cause: MemberCause): ReadonlyArray<NodeId> =>
   "by" in cause ? [cause.by] : "relays" in cause ? cause.relays : []
 
 /** The other nodes that a story mentions. */

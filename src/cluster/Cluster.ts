@@ -19,6 +19,7 @@ import type { NodeId } from "../domain/NodeId.ts"
 import * as FailureDetector from "../failure-detector/FailureDetector.ts"
 import * as Gossip from "../gossip/Gossip.ts"
 import * as Join from "../join/Join.ts"
+import * as ChangeFeed from "../membership/ChangeFeed.ts"
 import * as JoinState from "../membership/JoinState.ts"
 import * as LocalView from "../membership/LocalView.ts"
 import * as Membership from "../membership/Membership.ts"
@@ -164,6 +165,7 @@ export const layerNode: Layer.Layer<
   never,
   | Activity.Activity
   | AntiEntropy.AntiEntropy
+  | ChangeFeed.ChangeFeed
   | CurrentConfig
   | FailureDetector.FailureDetector
   | Gossip.Gossip
@@ -245,6 +247,7 @@ export const layerParts: Layer.Layer<
     Layer.mergeAll(FailureDetector.layer, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer)
   ),
   Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),
+  Layer.provideMerge(ChangeFeed.layer),
   Layer.provideMerge(LocalView.layer),
   Layer.provideMerge(Transport.layer),
   Layer.provideMerge(layerBase)

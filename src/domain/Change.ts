@@ -1,94 +1,206 @@
-/** What can happen in a cluster, as the stream of changes tells it. */
+/**
+ * What changes in a cluster, as one node sees it, and why.
+ *
+ * @since 0.2.0
+ */
 import { Schema } from "effect"
+import { Address } from "./Address.ts"
+import { Incarnation } from "./Incarnation.ts"
+import { Member } from "./Member.ts"
 import { NodeId } from "./NodeId.ts"
 
-/** A member's status: `left` is a dead member that is known to have left of its own will. */
-export const MemberStatus = Schema.Literals(["alive", "suspect", "dead", "left"])
-/** @see {@link MemberStatus} the schema */
-export type MemberStatus = typeof MemberStatus.Type
-
-/** One member as a node sees it. */
-export const Member = Schema.Struct({
-  id: NodeId,
-  address: Schema.InetAddress,
-  status: MemberStatus,
-  /** Raised by the member itself, to refute what is said of it or after a restart. Unsigned, 32 bits. */
-  incarnation: Schema.Int,
-  /** Counts up while the member runs; a suspicion raises it by 2^20. Unsigned, 32 bits. */
-  heartbeat: Schema.Int,
-  /** Extension level that the member speaks; 0 before it spoke. */
-  level: Schema.Int,
-  /** When the status began, by this node's clock. */
-  since: Schema.DateTimeUtc,
-  /** Whether this is the node itself. */
-  self: Schema.Boolean
-})
-/** @see {@link Member} the schema */
-export type Member = typeof Member.Type
-
-/** Why a node changed its mind about a member. */
-export const Cause = Schema.Union([
-  /** The member itself spoke to us. */
-  Schema.TaggedStruct("Heard", {}),
-  /** Another member said so. */
-  Schema.TaggedStruct("Claimed", { by: NodeId }),
-  /** Our probe got no answer, neither directly nor through these relays. */
-  Schema.TaggedStruct("ProbeFailed", { relays: Schema.Array(NodeId) }),
-  /** The member was suspect for this long and did not refute it. */
-  Schema.TaggedStruct("SuspicionExpired", { after: Schema.Duration }),
-  /** Another member said that it is dead, and it refuted that to none of so many PINGs. */
-  Schema.TaggedStruct("DeathConfirmed", { by: NodeId, pings: Schema.Int }),
-  /** It said itself that it leaves. */
-  Schema.TaggedStruct("LeaveReceived", {})
-])
-/** @see {@link Cause} the schema */
-export type Cause = typeof Cause.Type
-
-const event = { sequence: Schema.Int, at: Schema.DateTimeUtc, member: Member, cause: Cause }
+const Heard = Schema.TaggedStruct("Heard", {})
+const Claimed = Schema.TaggedStruct("Claimed", { by: NodeId })
 
 /**
- * One change. `sequence` counts the changes of one node from 1, so a gap shows
- * that some were missed.
+ * Why a node changed what it holds about a member.
+ *
+ * **Details**
+ *
+ * - `Heard`: a message of the member itself.
+ * - `Claimed`: a message of the member `by`, which passed on what it knows.
+ * - `ProbeFailed`: our probe got no answer, neither directly nor through `relays`.
+ * - `SuspicionExpired`: the member was suspect for the time `after` and did not refute it.
+ * - `DeathConfirmed`: the member `by` reported it dead, and it answered none of our `pings`.
+ * - `LeaveReceived`: the member announced that it leaves.
+ * - `RetentionExpired`: the member was dead, or had left, for the time `after` (`probes.deadRetention`).
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const MemberCause = Schema.Union([
+  Heard,
+  Claimed,
+  Schema.TaggedStruct("ProbeFailed", { relays: Schema.Array(NodeId) }),
+  Schema.TaggedStruct("SuspicionExpired", { after: Schema.Duration }),
+  Schema.TaggedStruct("DeathConfirmed", { by: NodeId, pings: Schema.Int }),
+  Schema.TaggedStruct("LeaveReceived", {}),
+  Schema.TaggedStruct("RetentionExpired", { after: Schema.Duration })
+])
+
+/**
+ * Why a node changed what it holds about a member.
+ *
+ * @see {@link MemberCause} for what each cause means
+ * @category models
+ * @since 0.2.0
+ */
+export type MemberCause = typeof MemberCause.Type
+
+/**
+ * Why datagrams could not be read.
+ *
+ * **Details**
+ *
+ * - `OtherKey`: they are sealed with a key that this node does not have, or for another cluster.
+ * - `Plaintext`: they are not encrypted, and this node requires encryption.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const UnreadableCause = Schema.Union([
+  Schema.TaggedStruct("OtherKey", {}),
+  Schema.TaggedStruct("Plaintext", {})
+])
+
+/**
+ * Why datagrams could not be read.
+ *
+ * @see {@link UnreadableCause} for what each cause means
+ * @category models
+ * @since 0.2.0
+ */
+export type UnreadableCause = typeof UnreadableCause.Type
+
+const SlowSubscriber = Schema.TaggedStruct("SlowSubscriber", {})
+
+/**
+ * Why a change happened: the `cause` of any change.
+ *
+ * **Details**
+ *
+ * `SlowSubscriber` is the cause of `Missed`: more changes waited for this subscriber than `limits.eventBuffer`.
+ *
+ * @see {@link MemberCause} for the causes of changes of members
+ * @see {@link UnreadableCause} for the causes of `Unreadable`
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Cause = Schema.Union([...MemberCause.members, ...UnreadableCause.members, SlowSubscriber])
+
+/**
+ * Why a change happened.
+ *
+ * @see {@link Cause} for what each cause means
+ * @category models
+ * @since 0.2.0
+ */
+export type Cause = typeof Cause.Type
+
+/** What every change has: its number among the changes of this node, from 1 on, and when it happened by its clock. */
+const numbered = { sequence: Schema.Int, at: Schema.DateTimeUtc }
+const ofMember = { ...numbered, member: Member, cause: MemberCause }
+
+/**
+ * A change of one member. `member` is the member after the change.
+ *
+ * **Details**
+ *
+ * - `Joined`: it is listed from now on. Its status can be `suspect`, when other members suspect it already.
+ * - `Suspected`: somebody failed to reach it. It has until its suspicion expires to refute that.
+ * - `Recovered`: it was suspect or dead, and proved with a higher incarnation that it is alive.
+ * - `Died`: it is dead.
+ * - `Left`: it left the cluster.
+ * - `Updated`: its incarnation or address is new, and its status is the same.
+ * - `Removed`: it was dead or had left, and is no longer listed.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const MemberChange = Schema.Union([
+  Schema.TaggedStruct("Joined", ofMember),
+  Schema.TaggedStruct("Suspected", ofMember),
+  Schema.TaggedStruct("Recovered", ofMember),
+  Schema.TaggedStruct("Died", ofMember),
+  Schema.TaggedStruct("Left", ofMember),
+  Schema.TaggedStruct("Updated", { ...ofMember, previousAddress: Address, previousIncarnation: Incarnation }),
+  Schema.TaggedStruct("Removed", ofMember)
+])
+
+/**
+ * A change of one member.
+ *
+ * @see {@link MemberChange} for what each change means
+ * @category models
+ * @since 0.2.0
+ */
+export type MemberChange = typeof MemberChange.Type
+
+/**
+ * One change, as the stream of changes tells it.
+ *
+ * **Details**
+ *
+ * Every change has a `sequence`, which counts the changes of one node from 1, the time `at`, and a `cause`, so both
+ * `change._tag` and `change.cause` can be matched exhaustively. Besides the changes of members there are:
+ *
+ * - `Conflict`: another node claims our id (`SameId`, from `address`) or our address (`SameAddress`, the node `id`).
+ *   The cause is `Heard` when that node sent the message itself, and `Claimed` when another member passed it on.
+ * - `Unreadable`: datagrams from `address` cannot be read. `id` is the sender's own statement, and nothing proves it.
+ *   Reported once per source at first, and then less and less often.
+ * - `Missed`: this subscriber was too slow and does not get `count` changes, the last of which had this `sequence`.
+ *
+ * @see {@link MemberChange} for the changes of members
+ * @category schemas
+ * @since 0.2.0
  */
 export const Change = Schema.Union([
-  /** A node became a member: for the first time, or after it had been forgotten. */
-  Schema.TaggedStruct("Joined", event),
-  /** Somebody failed to reach the member; it has until its suspicion expires to refute that. */
-  Schema.TaggedStruct("Suspected", event),
-  /** A suspect or dead member is alive after all, at a higher incarnation. */
-  Schema.TaggedStruct("Recovered", event),
-  /** The member is dead. */
-  Schema.TaggedStruct("Died", event),
-  /** The member left of its own will. */
-  Schema.TaggedStruct("Left", event),
-  /** The member has another incarnation or address, at the same status. */
-  Schema.TaggedStruct("Updated", { ...event, previousAddress: Schema.InetAddress, previousIncarnation: Schema.Int }),
-  /**
-   * Two nodes claim one id (`SameId`: another address claims ours) or one address
-   * (`SameAddress`: another id claims ours).
-   */
+  ...MemberChange.members,
   Schema.TaggedStruct("Conflict", {
-    sequence: Schema.Int,
-    at: Schema.DateTimeUtc,
+    ...numbered,
+    cause: Schema.Union([Heard, Claimed]),
     kind: Schema.Literals(["SameId", "SameAddress"]),
     id: NodeId,
-    address: Schema.InetAddress,
-    by: NodeId
+    address: Address
   }),
-  /**
-   * Somebody's datagrams cannot be read: sealed with a key that we do not have, or in
-   * the clear where sealing is required. `id` is what it says of itself, and nobody
-   * vouches for it. Reported once per source, and then ever more rarely.
-   */
-  Schema.TaggedStruct("Unreadable", {
-    sequence: Schema.Int,
-    at: Schema.DateTimeUtc,
-    reason: Schema.Literals(["OtherKey", "Plaintext"]),
-    id: NodeId,
-    address: Schema.InetAddress
-  }),
-  /** This subscriber was too slow, and `count` changes before the next one are lost to it. */
-  Schema.TaggedStruct("Missed", { count: Schema.Int })
+  Schema.TaggedStruct("Unreadable", { ...numbered, cause: UnreadableCause, id: NodeId, address: Address }),
+  Schema.TaggedStruct("Missed", { ...numbered, cause: SlowSubscriber, count: Schema.Int })
 ])
-/** @see {@link Change} the schema */
+
+/**
+ * One change, as the stream of changes tells it.
+ *
+ * @see {@link Change} for what each change means
+ * @example
+ * ```ts
+ * import { Duration, Match } from "effect"
+ * import type { Change } from "effect-gossip"
+ *
+ * const why = (cause: Change.Cause): string =>
+ *   Match.valueTags(cause, {
+ *     Heard: () => "it sent a message",
+ *     Claimed: ({ by }) => `node ${by} reported it`,
+ *     ProbeFailed: ({ relays }) => `it answered no probe, directly or through ${relays.length} relays`,
+ *     SuspicionExpired: ({ after }) => `it was suspect for ${Duration.format(after)}`,
+ *     DeathConfirmed: ({ by, pings }) => `node ${by} reported it, and it answered none of ${pings} pings`,
+ *     LeaveReceived: () => "it announced that it leaves",
+ *     RetentionExpired: ({ after }) => `it was gone for ${Duration.format(after)}`,
+ *     OtherKey: () => "its datagrams are sealed with an unknown key",
+ *     Plaintext: () => "its datagrams are not encrypted",
+ *     SlowSubscriber: () => "this subscriber is too slow"
+ *   })
+ *
+ * const line = (change: Change.Change): string => `${change._tag}: ${why(change.cause)}`
+ * ```
+ * @category models
+ * @since 0.2.0
+ */
 export type Change = typeof Change.Type
+
+/**
+ * Tells the changes of members from `Conflict`, `Unreadable` and `Missed`.
+ *
+ * @category guards
+ * @since 0.2.0
+ */
+export const isMemberChange = (change: Change): change is MemberChange => "member" in change

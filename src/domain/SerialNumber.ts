@@ -1,15 +1,10 @@
 /**
  * Serial-number arithmetic over 32 bits (RFC 1982).
  *
- * Incarnations and heartbeats count up for ever in 32 bits, so "higher" means
- * higher within a window of 2^31 - 1. At a distance of exactly 2^31 neither of
- * two numbers is higher.
+ * Incarnations and heartbeats only ever count up, in 32 bits. So one is higher than another when it is ahead of it by at
+ * most 2^31 - 1. At a distance of exactly 2^31 neither is higher.
  */
-
-/**
- * Negative when `a` is lower than `b`, positive when it is higher, 0 when they
- * are equal or exactly 2^31 apart.
- */
+/** Negative when `a` is lower than `b`, positive when it is higher, 0 when they are equal or exactly 2^31 apart. */
 export const compare = (a: number, b: number): number => {
   const distance = (a - b) | 0
   return distance === -0x80000000 ? 0 : distance

@@ -4,7 +4,7 @@
  * follows from a change goes to observers at once, in order.
  */
 import type { NetAddress } from "effect/net"
-import type { Cause } from "../domain/Change.ts"
+import type { MemberCause } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
@@ -271,7 +271,7 @@ export class ClusterView {
     }
     // Its own word that it is gone is as good as a LEAVE.
     if (status === Claim.Dead && ofSender && this.#maySpeakFor(slot, this.#source)) {
-      const cause: Cause = { _tag: "LeaveReceived" }
+      const cause: MemberCause = { _tag: "LeaveReceived" }
       this.#apply(slot, incarnation, status, heartbeat, undefined, 0, cause, true, now, Mark.Left)
       return true
     }
@@ -375,7 +375,7 @@ export class ClusterView {
     }
     if (!authentic && !this.#maySpeakFor(slot, source)) return false
     this.#noteSpoken(slot, inbound, now)
-    const cause: Cause = { _tag: "LeaveReceived" }
+    const cause: MemberCause = { _tag: "LeaveReceived" }
     if (table.phase[slot] === Phase.Tombstone) {
       table.incarnation[slot] = header.incarnation
       table.mark(slot, Mark.Left)
@@ -426,7 +426,7 @@ export class ClusterView {
    * Suspects a member that we failed to reach. The heartbeat of the claim is
    * raised out of reach of the member's own, once.
    */
-  suspect(slot: number, cause: Cause, now: number): void {
+  suspect(slot: number, cause: MemberCause, now: number): void {
     const table = this.table
     if (!table.isLive(slot)) return
     const heartbeat = table.has(slot, Mark.AliveKnown)
@@ -436,21 +436,21 @@ export class ClusterView {
   }
 
   /** Declares a suspect dead, with the heartbeat of its suspicion. */
-  declareDead(slot: number, cause: Cause, now: number): void {
+  declareDead(slot: number, cause: MemberCause, now: number): void {
     const table = this.table
     if (!table.isLive(slot)) return
     this.#verdict(slot, table.incarnation[slot]!, Claim.Dead, table.heartbeat[slot]!, cause, now)
   }
 
   /** Believes a Dead claim that was checked, unless the member has a higher incarnation by now. */
-  believeDeath(claim: DeathClaim, cause: Cause, now: number): void {
+  believeDeath(claim: DeathClaim, cause: MemberCause, now: number): void {
     // A member that has died meanwhile may have died of an older incarnation.
     if (this.table.phase[claim.slot] === Phase.Member) {
       this.#verdict(claim.slot, claim.incarnation, Claim.Dead, claim.heartbeat, cause, now)
     }
   }
 
-  #verdict(slot: number, incarnation: number, status: number, heartbeat: number, cause: Cause, now: number): void {
+  #verdict(slot: number, incarnation: number, status: number, heartbeat: number, cause: MemberCause, now: number): void {
     const order = this.#compareWithHeld(slot, incarnation, status, heartbeat)
     if (order > 0) this.#apply(slot, incarnation, status, heartbeat, undefined, 0, cause, false, now)
   }
@@ -514,14 +514,14 @@ export class ClusterView {
     kind: TransitionKind,
     slot: number,
     before: Pick<Transition, "previousStatus" | "previousIncarnation" | "previousAddress">,
-    cause: Cause,
+    cause: MemberCause,
     now: number
   ): void {
     const transition = { kind, slot, cause, now, ...before }
     for (const observer of this.#observers) observer.transition?.(transition)
   }
 
-  #causeOf(ofSender: boolean): Cause {
+  #causeOf(ofSender: boolean): MemberCause {
     return ofSender ? { _tag: "Heard" } : { _tag: "Claimed", by: this.#by }
   }
 
@@ -533,7 +533,7 @@ export class ClusterView {
     heartbeat: number,
     address: Uint8Array | undefined,
     addressAt: number,
-    cause: Cause | undefined,
+    cause: MemberCause | undefined,
     ofSender: boolean,
     now: number,
     left: number = 0

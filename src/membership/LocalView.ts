@@ -1,6 +1,7 @@
 /** The view that the components of one node share. */
 import { Context, Duration, Effect, Layer } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
+import * as Incarnation from "../domain/Incarnation.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { AllowList } from "../transport/AllowList.ts"
@@ -10,16 +11,6 @@ import { SelfSlot } from "./MemberTable.ts"
 
 /** A live node's heartbeat rises at least once in this time, whatever it is set to within reason, in ms. */
 const LongestPause = 10_000
-
-/** 2020-01-01 UTC, in ms since 1970. */
-const Epoch2020 = 1_577_836_800_000
-
-/**
- * Incarnation of a node that was given its id: seconds since 2020, so that a
- * restart without memory is ahead of its former life and not taken for a replay.
- */
-export const startingIncarnation = (unixMillis: number): number =>
-  Math.max(0, Math.floor((unixMillis - Epoch2020) / 1000)) >>> 0
 
 /** A node's view of the cluster, kept in time: heartbeats rise, the dead are buried and tombstones forgotten. */
 export class LocalView extends Context.Service<LocalView, ClusterView>()("effect-gossip/membership/LocalView") {}
@@ -34,7 +25,7 @@ export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Tr
     const view = new ClusterView({
       id: network.nodeId ?? NodeId.random(random),
       address: transport.advertised,
-      incarnation: network.nodeId === undefined ? 0 : startingIncarnation(clock.currentTimeMillisUnsafe()),
+      incarnation: network.nodeId === undefined ? 0 : Incarnation.starting(clock.currentTimeMillisUnsafe()),
       deadRetention: Duration.toMillis(probes.deadRetention),
       staleAfter: Math.max(LongestPause, 4 * Duration.toMillis(gossip.heartbeatInterval)),
       conflictInterval: Duration.toMillis(probes.interval),

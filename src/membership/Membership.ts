@@ -1,28 +1,27 @@
 /**
- * Who is in the cluster: the service that programs ask.
+ * Who is in the cluster.
  *
- * @example
- * ```ts
- * const program = Effect.gen(function*() {
- *   const membership = yield* Membership
- *   const alive = yield* membership.alive
- *   yield* Effect.log(`${alive.length} members are alive`)
- *   yield* membership.changes.pipe(Stream.runForEach((change) => Effect.log(change)))
- * })
- * ```
+ * @since 0.2.0
  */
-import { type Cause, Context, DateTime, Effect, Equal, Layer, Option, Queue, Stream } from "effect"
-import { CurrentConfig } from "../config/CurrentConfig.ts"
-import type { Change, Member, MemberStatus } from "../domain/Change.ts"
-import * as Claim from "../domain/Claim.ts"
+import { Context, Duration, Effect, Layer, Option, Queue, Stream } from "effect"
+import type { NetAddress } from "effect/net"
+import type { Change } from "../domain/Change.ts"
+import type { Member } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
+import type { Snapshot } from "../domain/Snapshot.ts"
 import { NodeClock } from "../time/NodeClock.ts"
-import { Transport } from "../transport/Transport.ts"
-import type { Conflict, Transition } from "./ViewObserver.ts"
+import { ChangeFeed } from "./ChangeFeed.ts"
+import { reportGaps, resumeFromSnapshots } from "./Follower.ts"
+import { JoinState } from "./JoinState.ts"
 import { LocalView } from "./LocalView.ts"
-import { Mark, Phase, SelfSlot } from "./MemberTable.ts"
+import { MemberReader } from "./MemberReader.ts"
 
-/** How many members of each status a node sees, itself included. */
+/**
+ * How many members have each status, the node itself included.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Counts {
   readonly alive: number
   readonly suspect: number
@@ -30,165 +29,184 @@ export interface Counts {
   readonly left: number
 }
 
+/**
+ * An event of `Membership.events`: a snapshot, or a change after it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Event = Snapshot | Change
+
+/**
+ * When `Membership.views` emits a view after a change.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ViewsOptions {
+  /** How long there must be no further change. The default is 100 milliseconds. */
+  readonly settle?: Duration.Input | undefined
+  /** The longest time after a change until a view reflects it. The default is 1 second. */
+  readonly atMost?: Duration.Input | undefined
+}
+
+/**
+ * The members of the cluster, as this node sees them, and the stream of changes.
+ *
+ * **When to use**
+ *
+ * Use it in every program that needs to know who is in the cluster. `Cluster.layer` provides it.
+ *
+ * **Details**
+ *
+ * Reading never waits and costs no messages: each node keeps all members in memory. Nodes learn of a change at slightly
+ * different times, so two nodes can disagree for a moment.
+ *
+ * A test provides what it needs with `Layer.mock(Membership.Membership, { alive: ... })`.
+ *
+ * **Gotchas**
+ *
+ * Right after the layer is built a node knows only itself. Wait for `awaitJoined` or `awaitSize` first.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Membership } from "effect-gossip"
+ *
+ * const program = Effect.gen(function* () {
+ *   const membership = yield* Membership.Membership
+ *   yield* membership.awaitJoined
+ *   const alive = yield* membership.alive
+ *   yield* Effect.log(`${alive.length} members are alive`)
+ *   yield* Stream.runForEach(membership.changes, (change) => Effect.log(change))
+ * })
+ * ```
+ * @category services
+ * @since 0.2.0
+ */
 export class Membership extends Context.Service<
   Membership,
   {
     /** This node. */
     readonly self: Effect.Effect<Member>
-    /** Every listed member, this node first: the dead and the left too, for the time of `dead_retention`. */
-    readonly members: Effect.Effect<ReadonlyArray<Member>>
-    /** The members that are alive, this node first. */
-    readonly alive: Effect.Effect<ReadonlyArray<Member>>
-    /** A listed member by id. */
-    readonly get: (id: NodeId) => Effect.Effect<Option.Option<Member>>
-    /** How many members of each status there are, in constant time. */
-    readonly counts: Effect.Effect<Counts>
     /**
-     * Every change from the moment of subscription on, each with its cause. A slow
-     * subscriber slows nobody: beyond `limits.event_buffer` waiting changes it misses the oldest, and
-     * gets a `Missed` in their place; it should then read `members` again. Ends with
-     * the node.
+     * Every listed member, this node first. Members that died or left are listed for `probes.deadRetention`.
+     */
+    readonly members: Effect.Effect<ReadonlyArray<Member>>
+    /** Every member that is alive, this node first. */
+    readonly alive: Effect.Effect<ReadonlyArray<Member>>
+    /** How many members have each status, in constant time. */
+    readonly counts: Effect.Effect<Counts>
+    /** The listed member with this id, in constant time. */
+    readonly get: (id: NodeId) => Effect.Effect<Option.Option<Member>>
+    /**
+     * The alive or suspect member at this address, in constant time. If two members claim one address, it is the one that
+     * this node saw there first.
+     */
+    readonly byAddress: (address: NetAddress.InetAddress) => Effect.Effect<Option.Option<Member>>
+    /**
+     * Succeeds when this node has joined: when a peer has answered it, or at once if it has no peers to join through. It
+     * does not succeed if the node ends before; combine it with `Effect.timeout` where that matters.
+     */
+    readonly awaitJoined: Effect.Effect<void>
+    /**
+     * Succeeds when at least `size` members are alive or suspect, this node included. It does not succeed if the node ends
+     * before.
+     */
+    readonly awaitSize: (size: number) => Effect.Effect<void>
+    /**
+     * Every change from the moment of subscription on. It ends with the node.
+     *
+     * A slow subscriber delays nobody. When more than `limits.eventBuffer` changes wait for it, it loses the oldest and
+     * gets one `Missed` in their place. Use `events` to know the members at every moment.
      */
     readonly changes: Stream.Stream<Change>
-    /** How many changes wait for the subscriber that lags most; a plain function, for metrics. */
-    readonly backlog: () => number
+    /**
+     * The members at the moment of subscription, as a `Snapshot`, and then every change after it, without a gap and
+     * without a duplicate. It ends with the node.
+     *
+     * A subscriber that is too slow gets `Missed` and then a new `Snapshot`, and continues from there.
+     */
+    readonly events: Stream.Stream<Event>
+    /**
+     * All members, now and after every burst of changes. It ends with the node.
+     *
+     * The first view comes at once. After a change, the next view comes when there was no further change for
+     * `options.settle`, and at the latest `options.atMost` after that change. A slow subscriber skips views; the next one
+     * that it gets is the newest.
+     */
+    readonly views: (options?: ViewsOptions) => Stream.Stream<Snapshot>
   }
 >()("effect-gossip/membership/Membership") {}
 
-export const layer: Layer.Layer<Membership, never, CurrentConfig | LocalView | NodeClock | Transport> = Layer.effect(
-  Membership,
-  Effect.gen(function* () {
-    const view = yield* LocalView
-    const { clock, now } = yield* NodeClock
-    const { limits } = yield* CurrentConfig
-    const transport = yield* Transport
-    const { table } = view
-    // A queue for each: only its own slowness costs a subscriber anything.
-    const subscribers = new Set<Queue.Queue<Numbered, Cause.Done>>()
-    let sequence = 0
-    let closed = false
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        closed = true
-        for (const queue of subscribers) Queue.endUnsafe(queue)
+/**
+ * The membership of one node.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer: Layer.Layer<Membership, never, ChangeFeed | JoinState | LocalView | NodeClock> =
+  /* @__PURE__ */ Layer.effect(
+    Membership,
+    /* @__PURE__ */ Effect.gen(function* () {
+      const view = yield* LocalView
+      const joinState = yield* JoinState
+      const feed = yield* ChangeFeed
+      const reader = new MemberReader(view, yield* NodeClock)
+
+      const awaitSize = Effect.fnUntraced(function* (size: number) {
+        // One waiting change is enough to look again.
+        const { queue } = yield* feed.subscribe(1)
+        while (reader.live() < size) yield* Queue.take(queue)
+      }, Effect.scoped)
+
+      const views = ({ atMost = "1 second", settle = "100 millis" }: ViewsOptions = {}) =>
+        Stream.unwrap(
+          Effect.gen(function* () {
+            const { queue } = yield* feed.subscribe(1)
+            let seen = -1
+            const view = () => {
+              seen = feed.memberSequence()
+              return feed.snapshot()
+            }
+            const quiet = Queue.take(queue).pipe(
+              Effect.timeoutOption(settle),
+              Effect.repeat({ while: Option.isSome }),
+              Effect.timeoutOption(atMost)
+            )
+            // Changes that are not of members need no view.
+            const burst = Queue.take(queue).pipe(Effect.repeat({ while: () => feed.memberSequence() === seen }))
+            const next = Effect.map(Effect.andThen(burst, quiet), view)
+            return Stream.concat(Stream.sync(view), Stream.fromEffectRepeat(next))
+          })
+        )
+
+      return Membership.of({
+        self: Effect.sync(() => reader.self()),
+        members: Effect.sync(() => reader.members()),
+        alive: Effect.sync(() => reader.alive()),
+        counts: Effect.sync(() => reader.counts()),
+        get: (id) => Effect.sync(() => reader.get(id)),
+        byAddress: (address) => Effect.sync(() => reader.byAddress(address)),
+        awaitJoined: joinState.awaitJoined,
+        awaitSize: (size) => Effect.catch(awaitSize(size), () => Effect.never),
+        changes: Stream.unwrap(
+          Effect.map(feed.subscribe(), ({ after, queue }) =>
+            Stream.fromQueue(queue).pipe(Stream.map(reportGaps(after)), Stream.flattenIterable)
+          )
+        ),
+        events: Stream.unwrap(
+          Effect.map(feed.subscribe(), ({ queue }) => {
+            // It can reflect changes that wait in the queue already: they are not repeated.
+            const start = feed.snapshot()
+            const changes = Stream.fromQueue(queue).pipe(
+              Stream.map(resumeFromSnapshots(start, feed.snapshot)),
+              Stream.flattenIterable
+            )
+            return Stream.concat(Stream.succeed<Event>(start), changes)
+          })
+        ),
+        views
       })
-    )
-
-    const at = (monotonic: number) => DateTime.makeUnsafe(clock.currentTimeMillisUnsafe() - (now() - monotonic))
-
-    const statusOf = (slot: number): MemberStatus => {
-      switch (table.statusOf(slot)) {
-        case Claim.Alive:
-          return "alive"
-        case Claim.Suspect:
-          return "suspect"
-        case Claim.Dead:
-          return table.has(slot, Mark.Left) ? "left" : "dead"
-      }
-    }
-
-    const memberAt = (slot: number): Member => ({
-      id: view.idOf(slot),
-      address: table.inetAddress(slot),
-      status: statusOf(slot),
-      incarnation: table.incarnation[slot]!,
-      heartbeat: table.heartbeat[slot]!,
-      level: table.level[slot]!,
-      since: at(table.since[slot]!),
-      self: slot === SelfSlot
     })
-
-    const isListed = (slot: number): boolean =>
-      slot >= 0 && (table.phase[slot] === Phase.Member || table.phase[slot] === Phase.Self)
-
-    const membersWhere = (include: (slot: number) => boolean) =>
-      Effect.sync(() => {
-        const members: Array<Member> = []
-        for (let slot = 0; slot < table.top; slot++) {
-          if (isListed(slot) && include(slot)) members.push(memberAt(slot))
-        }
-        return members
-      })
-
-    const isUnchanged = ({ previousAddress, previousIncarnation, slot }: Transition): boolean =>
-      previousIncarnation === table.incarnation[slot] && Equal.equals(previousAddress, table.inetAddress(slot))
-
-    /** Numbers a change, and builds it only if somebody listens. */
-    const publish = (build: (sequence: number) => Numbered): void => {
-      sequence++
-      if (subscribers.size === 0) return
-      const change = build(sequence)
-      for (const queue of subscribers) Queue.offerUnsafe(queue, change)
-    }
-
-    const changeOf = (transition: Transition, sequence: number): Numbered => {
-      const { cause, kind, previousAddress, previousIncarnation, slot } = transition
-      const event = { sequence, at: at(transition.now), member: memberAt(slot), cause }
-      return kind === "Updated"
-        ? { _tag: kind, ...event, previousAddress: previousAddress ?? event.member.address, previousIncarnation }
-        : { _tag: kind, ...event }
-    }
-
-    view.observe({
-      transition: (transition) => {
-        // A member's own entry can confirm the address that stood in for it, which is news to nobody here.
-        if (transition.kind === "Updated" && isUnchanged(transition)) return
-        publish((sequence) => changeOf(transition, sequence))
-      },
-      conflict: (conflict: Conflict, when) =>
-        publish((sequence) => ({ _tag: "Conflict", sequence, at: at(when), ...conflict }))
-    })
-    transport.onRejected((rejection, when) =>
-      publish((sequence) => ({ _tag: "Unreadable", sequence, at: at(when), ...rejection }))
-    )
-
-    const subscription = Effect.gen(function* () {
-      const queue = yield* Queue.sliding<Numbered, Cause.Done>(limits.eventBuffer)
-      let expected = yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          subscribers.add(queue)
-          return sequence + 1
-        }),
-        () => Effect.sync(() => subscribers.delete(queue))
-      )
-      if (closed) Queue.endUnsafe(queue)
-      return Stream.fromQueue(queue).pipe(
-        Stream.map((change): ReadonlyArray<Change> => {
-          const missed = change.sequence - expected
-          expected = change.sequence + 1
-          return missed > 0 ? [{ _tag: "Missed", count: missed }, change] : [change]
-        }),
-        Stream.flattenIterable
-      )
-    })
-
-    return Membership.of({
-      self: Effect.sync(() => memberAt(SelfSlot)),
-      members: membersWhere(() => true),
-      alive: membersWhere((slot) => table.status[slot] === Claim.Alive),
-      get: (id) =>
-        Effect.sync(() => {
-          const slot = view.slotOf(id)
-          return isListed(slot) ? Option.some(memberAt(slot)) : Option.none()
-        }),
-      counts: Effect.sync(() => {
-        const left = table.leftCount + (view.leaving ? 1 : 0)
-        return {
-          alive: table.alive - (view.leaving ? 1 : 0),
-          suspect: table.suspects.length,
-          dead: table.dead.length - table.leftCount,
-          left
-        }
-      }),
-      changes: Stream.unwrap(subscription),
-      backlog: () => {
-        let most = 0
-        for (const queue of subscribers) most = Math.max(most, Queue.sizeUnsafe(queue))
-        return most
-      }
-    })
-  })
-)
-
-/** Every change but `Missed`, which belongs to one subscriber. */
-type Numbered = Exclude<Change, { readonly _tag: "Missed" }>
+  )

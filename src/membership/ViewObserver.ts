@@ -1,6 +1,6 @@
 /** What a node's view tells those who watch it, at once and in order. */
 import type { NetAddress } from "effect/net"
-import type { Cause } from "../domain/Change.ts"
+import type { MemberCause } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 
 /** What happened to a listed member. */
@@ -10,7 +10,7 @@ export type TransitionKind = "Joined" | "Suspected" | "Recovered" | "Died" | "Le
 export interface Transition {
   readonly slot: number
   readonly kind: TransitionKind
-  readonly cause: Cause
+  readonly cause: MemberCause
   readonly now: number
   /** What the slot held before. For `Joined` the same as now, but Dead where we had a tombstone. */
   readonly previousStatus: number

@@ -6,12 +6,12 @@ import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { ReliableDelivery } from "../delivery/ReliableDelivery.ts"
 import { MaxChecks } from "../failure-detector/DeathChecks.ts"
 import { FailureDetector } from "../failure-detector/FailureDetector.ts"
-import type { Cause } from "../domain/Change.ts"
+import type { MemberCause } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
 import { Gossip } from "../gossip/Gossip.ts"
 import { MaxCandidates } from "../join/HealList.ts"
 import { Join } from "../join/Join.ts"
-import { Membership } from "../membership/Membership.ts"
+import { ChangeFeed } from "../membership/ChangeFeed.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Transition } from "../membership/ViewObserver.ts"
 import { LocalView } from "../membership/LocalView.ts"
@@ -54,12 +54,12 @@ export const layer: Layer.Layer<
   Metrics,
   never,
   | AntiEntropy
+  | ChangeFeed
   | CurrentConfig
   | FailureDetector
   | Gossip
   | Join
   | LocalView
-  | Membership
   | Outbox
   | NodeClock
   | ReliableDelivery
@@ -85,7 +85,7 @@ const make = Effect.gen(function* () {
   const clock = yield* NodeClock
   const transport = yield* Transport
   const view = yield* LocalView
-  const membership = yield* Membership
+  const feed = yield* ChangeFeed
   const outbox = yield* Outbox
   const join = yield* Join
   const gossip = yield* Gossip
@@ -109,7 +109,7 @@ const make = Effect.gen(function* () {
   /** When the suspects became so, in ms, by slot. */
   const suspectSince = new Map<number, number>()
 
-  const countSuspicion = (cause: Cause): void => {
+  const countSuspicion = (cause: MemberCause): void => {
     switch (cause._tag) {
       case "ProbeFailed":
       case "Claimed":
@@ -186,7 +186,7 @@ const make = Effect.gen(function* () {
     bound("member_sources", () => transport.sources().members, limits.sources),
     bound("stranger_sources", () => transport.sources().strangers, limits.sources),
     bound("bootstrap_peers", () => join.peers.size, limits.bootstrapPeers),
-    bound("event_buffer", membership.backlog, limits.eventBuffer),
+    bound("event_buffer", feed.backlog, limits.eventBuffer),
     bound("send_queue", transport.queued, MaxQueued)
   ]
 

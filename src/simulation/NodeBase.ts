@@ -2,7 +2,7 @@
 import type { Duration, Effect } from "effect"
 import type { StartError } from "../cluster/Cluster.ts"
 import type * as ClusterConfig from "../config/ClusterConfig.ts"
-import type { MemberStatus } from "../domain/Change.ts"
+import type { MemberStatus } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { TransitionKind } from "../membership/ViewObserver.ts"
 import type { VirtualClock } from "./time/VirtualClock.ts"

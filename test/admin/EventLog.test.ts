@@ -9,7 +9,7 @@ const change = (sequence: number): Change => ({
   _tag: "Unreadable",
   sequence,
   at: DateTime.makeUnsafe(0),
-  reason: "OtherKey",
+  cause: { _tag: "OtherKey" },
   id: NodeId.fromWords(0, 1),
   address: NetAddress.inetAddressFromStringUnsafe("10.0.0.1:1")
 })

@@ -2,7 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { DateTime, Option } from "effect"
 import { NetAddress } from "effect/net"
 import { History, MaxNodes, MaxTransitions } from "../../src/admin/History.ts"
-import type { Change, Member, MemberStatus } from "../../src/domain/Change.ts"
+import type { Change } from "../../src/domain/Change.ts"
+import type { Member, MemberStatus } from "../../src/domain/Member.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 
 const id = (n: number) => NodeId.fromWords(0, n)
@@ -58,15 +59,15 @@ describe("history", () => {
 
   it("ignores changes of no member", () => {
     const history = new History()
-    history.note({ _tag: "Missed", count: 3 })
+    history.note({ _tag: "Missed", sequence: 3, at: DateTime.makeUnsafe(0), cause: { _tag: "SlowSubscriber" }, count: 3 })
     history.note({
       _tag: "Conflict",
       sequence: 1,
       at: DateTime.makeUnsafe(0),
+      cause: { _tag: "Claimed", by: id(2) },
       kind: "SameId",
       id: id(1),
-      address: member(1, "alive").address,
-      by: id(2)
+      address: member(1, "alive").address
     })
     expect(history.get(id(1))).toBeUndefined()
   })

@@ -17,14 +17,14 @@ const change = (sequence: number): Change => ({
   _tag: "Unreadable",
   sequence,
   at: DateTime.makeUnsafe(0),
-  reason: "OtherKey",
+  cause: { _tag: "OtherKey" },
   id: NodeId.fromWords(0, 1),
   address: NetAddress.inetAddressFromStringUnsafe("10.0.0.1:1")
 })
 
 const text = (sequence: number) =>
   `id: ${sequence}\ndata: {"kind":"Unreadable","sequence":${sequence},"at":"1970-01-01T00:00:00.000Z",` +
-  `"reason":"OtherKey","id":"1","addr":"10.0.0.1:1"}\n\n`
+  `"cause":{"kind":"OtherKey"},"id":"1","addr":"10.0.0.1:1"}\n\n`
 
 const missed = (count: number | null, id: number) => `id: ${id}\nevent: missed\ndata: {"count":${count}}\n\n`
 

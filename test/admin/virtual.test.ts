@@ -145,7 +145,7 @@ describe("over a real connection", () => {
             _tag: "Unreadable",
             sequence: ++sequence,
             at: DateTime.makeUnsafe(0),
-            reason: "OtherKey",
+            cause: { _tag: "OtherKey" },
             id: id(1),
             address: NetAddress.inetAddressFromStringUnsafe("10.0.0.1:1")
           })

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import type * as AdminApi from "../../src/admin/AdminApi.ts"
 import { paint, plain } from "../../src/cli/Canvas.ts"
 import * as MembersView from "../../src/cli/MembersView.ts"
-import type { MemberStatus } from "../../src/domain/Change.ts"
+import type { MemberStatus } from "../../src/domain/Member.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 
 const at = DateTime.makeUnsafe("2026-01-31T12:34:56.789Z")
@@ -160,13 +160,13 @@ describe("a change", () => {
   it("that is no member's is a line all the same", () => {
     const address = NetAddress.inetAddressFromStringUnsafe("10.9.9.9:1")
     const text = (change: AdminApi.Change) => MembersView.entryOf(change, () => undefined).text
-    expect(text({ _tag: "Conflict", sequence: 1, at, kind: "SameId", id: id(1), address, by: id(1) })).toBe(
+    expect(text({ _tag: "Conflict", sequence: 1, at, cause: { _tag: "Heard" }, kind: "SameId", id: id(1), address })).toBe(
       "clash   1 (10.9.9.9:1): another node has the id of this one"
     )
-    expect(text({ _tag: "Conflict", sequence: 1, at, kind: "SameAddress", id: id(1), address, by: id(7) })).toBe(
+    expect(text({ _tag: "Conflict", sequence: 1, at, cause: { _tag: "Heard" }, kind: "SameAddress", id: id(7), address })).toBe(
       "clash   7 (10.9.9.9:1): another node claims our address"
     )
-    expect(text({ _tag: "Unreadable", sequence: 1, at, reason: "OtherKey", id: id(7), address })).toBe(
+    expect(text({ _tag: "Unreadable", sequence: 1, at, cause: { _tag: "OtherKey" }, id: id(7), address })).toBe(
       "unread  7 (10.9.9.9:1): its datagrams are sealed with a key that is not here"
     )
   })

@@ -315,7 +315,6 @@ export class Lab {
 }
 
 const causeOf = (change: Change): string => {
-  if (!("cause" in change)) return ""
   const { cause } = change
   switch (cause._tag) {
     case "Claimed":
@@ -334,7 +333,7 @@ const tellChange = (change: Change): string => {
     case "Conflict":
       return `Conflict ${change.kind} ${change.id} at ${NetAddress.formatInet(change.address)}`
     case "Unreadable":
-      return `Unreadable ${change.reason} ${change.id} at ${NetAddress.formatInet(change.address)}`
+      return `Unreadable ${change.cause._tag} ${change.id} at ${NetAddress.formatInet(change.address)}`
     default:
       return `${change._tag} ${change.member.id}: ${causeOf(change)}`
   }

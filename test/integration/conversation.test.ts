@@ -424,7 +424,9 @@ describe("a subscriber to changes", () => {
       const late: Array<Change> = []
       while (late.length < 1025) late.push(...(yield* take))
       const missed = late.filter(({ _tag }) => _tag === "Missed")
-      assert.deepStrictEqual(missed, [{ _tag: "Missed", count: total - 1 - 1024 }])
+      const { at, sequence } = node.changes.at(-1024)!
+      const cause = { _tag: "SlowSubscriber" } as const
+      assert.deepStrictEqual(missed, [{ _tag: "Missed", sequence: sequence - 1, at, cause, count: total - 1 - 1024 }])
       assert.deepStrictEqual(late.slice(0, 1), missed)
       assert.deepStrictEqual(late.slice(1), node.changes.slice(-1024))
     })

@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import * as Scene from "../../src/cli/demo/Scene.ts"
 import * as Screen from "../../src/cli/demo/Screen.ts"
-import type { Cause, Member, MemberStatus } from "../../src/domain/Change.ts"
+import type { MemberCause } from "../../src/domain/Change.ts"
+import type { Member, MemberStatus } from "../../src/domain/Member.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 
 interface Ended {
@@ -128,7 +129,7 @@ const sceneOf = (count: number): Scene.Scene => {
   return scene
 }
 
-const suspicion = (observer: number, subject: number, after: number, cause: Cause): Scene.Event => ({
+const suspicion = (observer: number, subject: number, after: number, cause: MemberCause): Scene.Event => ({
   _tag: "Changed",
   at: began + after,
   observer: id(observer),

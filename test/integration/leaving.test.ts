@@ -4,7 +4,7 @@ import { Clock, Effect, Fiber } from "effect"
 import { NetAddress } from "effect/net"
 import type { Change } from "../../src/domain/Change.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import { startingIncarnation } from "../../src/membership/LocalView.ts"
+import * as Incarnation from "../../src/domain/Incarnation.ts"
 import { changesAbout, converged, heard, held, type RealNode, seenBy, start, until } from "./RealCluster.ts"
 
 const cluster = (count: number, last: Parameters<typeof start>[0] = {}) =>
@@ -25,7 +25,7 @@ const tagsAbout = (node: RealNode, id: NodeId.NodeId) => tagsOf(changesAbout(nod
 
 /** A kept id starts at the number of the second, so lives that begin within one second cannot be told apart. */
 const aSecondAfter = (incarnation: number) =>
-  until("it is a second later", Clock.currentTimeMillis, (now) => startingIncarnation(now) > incarnation)
+  until("it is a second later", Clock.currentTimeMillis, (now) => Incarnation.starting(now) > incarnation)
 
 /** Waits until all hold a member alive at an address, and only there. */
 const aliveAt = (nodes: ReadonlyArray<RealNode>, id: NodeId.NodeId, address: string) =>

@@ -1,7 +1,7 @@
 /** What happened, in plain words. */
 import { Duration, Equal } from "effect"
 import { NetAddress } from "effect/net"
-import type { Cause, Change } from "../../domain/Change.ts"
+import type { Change, MemberCause } from "../../domain/Change.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { Event } from "./Scene.ts"
 import { nameOf } from "./Scene.ts"
@@ -21,7 +21,7 @@ export const names = (ids: ReadonlyArray<NodeId>): string => {
 }
 
 /** Why a node thinks what it thinks. */
-export const reason = (cause: Cause): string => {
+export const reason = (cause: MemberCause): string => {
   switch (cause._tag) {
     case "Heard":
       return "it spoke up itself"
@@ -37,6 +37,8 @@ export const reason = (cause: Cause): string => {
       return `${nameOf(cause.by)} said so, and it answered none of ${cause.pings} PINGs`
     case "LeaveReceived":
       return "it said goodbye"
+    case "RetentionExpired":
+      return `${span(Duration.toMillis(cause.after))} have passed`
   }
 }
 
@@ -60,6 +62,8 @@ const changed = (change: Change): string => {
       ]
       return `notes that ${nameOf(id)} has ${news.join(" and ")}: ${reason(change.cause)}`
     }
+    case "Removed":
+      return `removes ${nameOf(change.member.id)} from its list: ${reason(change.cause)}`
     case "Conflict":
       return change.kind === "SameId"
         ? `finds its own id ${nameOf(change.id)} used at ${NetAddress.formatInet(change.address)}`

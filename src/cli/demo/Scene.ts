@@ -1,5 +1,6 @@
 /** What the demo shows, as plain data: the nodes, what each sees of the others, and what happened. */
-import type { Change, Member, MemberStatus } from "../../domain/Change.ts"
+import type { Change } from "../../domain/Change.ts"
+import type { Member, MemberStatus } from "../../domain/Member.ts"
 import * as NodeId from "../../domain/NodeId.ts"
 
 /** How a node fares, as the demo knows it, whatever the others think. */

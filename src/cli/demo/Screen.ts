@@ -1,5 +1,5 @@
 /** The scene as lines of text: a pure function of what there is to show and of the room there is for it. */
-import type { MemberStatus } from "../../domain/Change.ts"
+import type { MemberStatus } from "../../domain/Member.ts"
 import { blank, cropped, type Line, type Size, span, type Style, wrapped } from "../Canvas.ts"
 import * as Narration from "./Narration.ts"
 import * as Scene from "./Scene.ts"

@@ -3,7 +3,7 @@ import { Effect, Exit, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import { BindError } from "../../transport/Transport.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
-import { startingIncarnation } from "../../membership/LocalView.ts"
+import * as Incarnation from "../../domain/Incarnation.ts"
 import * as Machine from "../Machine.ts"
 import type { Condition, Control, Known, NodeBase, RestartOptions, StartFailure } from "../NodeBase.ts"
 import * as OldNode from "./OldNode.ts"
@@ -39,7 +39,7 @@ export const start = Effect.fnUntraced(function* (
     id,
     bind,
     peers,
-    incarnation: startingIncarnation(clock.currentTimeMillisUnsafe())
+    incarnation: Incarnation.starting(clock.currentTimeMillisUnsafe())
   }).pipe(
     Scope.provide(scope),
     Effect.provideContext(services),

@@ -1,5 +1,5 @@
 /** What scenarios share: a record of who thought what of whom and when, and the times that the protocol promises. */
-import type { Cause } from "../../../src/domain/Change.ts"
+import type { MemberCause } from "../../../src/domain/Change.ts"
 import type { NodeId } from "../../../src/domain/NodeId.ts"
 import type { TransitionKind } from "../../../src/membership/ViewObserver.ts"
 import type { AnyNode } from "../../../src/simulation/SimNode.ts"
@@ -16,7 +16,7 @@ export interface Note {
   /** Whom it is about. */
   readonly of: NodeId
   readonly kind: Mood
-  readonly cause: Cause
+  readonly cause: MemberCause
   /** Whether the other one was up at that time. */
   readonly up: boolean
 }

@@ -1,0 +1,159 @@
+/**
+ * The numbered changes of one node, and who subscribes to them.
+ *
+ * Programs subscribe with `Membership`. This service is the part of it that other components of the node need.
+ *
+ * @since 0.2.0
+ */
+import { type Cause, Context, Effect, Equal, Layer, type Queue, type Scope } from "effect"
+import { CurrentConfig } from "../config/CurrentConfig.ts"
+import type { Change, MemberChange } from "../domain/Change.ts"
+import type { Snapshot } from "../domain/Snapshot.ts"
+import { NodeClock } from "../time/NodeClock.ts"
+import { Transport } from "../transport/Transport.ts"
+import { LocalView } from "./LocalView.ts"
+import { MemberReader } from "./MemberReader.ts"
+import { makeQueue, Subscribers } from "./Subscribers.ts"
+import type { Transition } from "./ViewObserver.ts"
+
+/**
+ * Every change except `Missed`, which belongs to one subscriber.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type PublishedChange = Exclude<Change, { readonly _tag: "Missed" }>
+
+/**
+ * One subscription to the changes of a node.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Subscription {
+  /** The changes that wait for the subscriber. It ends with the node. */
+  readonly queue: Queue.Dequeue<PublishedChange, Cause.Done>
+  /** The number of the newest change before the subscription began; 0 before the first. */
+  readonly after: number
+}
+
+/**
+ * The numbered changes of one node.
+ *
+ * @category services
+ * @since 0.2.0
+ */
+export class ChangeFeed extends Context.Service<
+  ChangeFeed,
+  {
+    /** All members now, with the number of the newest change. */
+    readonly snapshot: () => Snapshot
+    /** The number of the newest change of a member; 0 before the first. */
+    readonly memberSequence: () => number
+    /**
+     * Subscribes until the scope closes. At most `capacity` changes wait, by default `limits.eventBuffer`; then the oldest
+     * is dropped, which the subscriber notices by the numbers.
+     */
+    readonly subscribe: (capacity?: number) => Effect.Effect<Subscription, never, Scope.Scope>
+    /** How many changes wait for the subscriber that lags most. */
+    readonly backlog: () => number
+  }
+>()("effect-gossip/membership/ChangeFeed") {}
+
+/**
+ * The feed of one node's view.
+ *
+ * **Details**
+ *
+ * When the layer closes, every subscriber gets the changes that wait for it, and then its stream ends.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer: Layer.Layer<ChangeFeed, never, CurrentConfig | LocalView | NodeClock | Transport> =
+  /* @__PURE__ */ Layer.effect(
+    ChangeFeed,
+    /* @__PURE__ */ Effect.gen(function* () {
+      const view = yield* LocalView
+      const { clock, now } = yield* NodeClock
+      const { limits, probes } = yield* CurrentConfig
+      const transport = yield* Transport
+      const { table } = view
+
+      const reader = new MemberReader(view, { clock, now })
+      const subscribers = new Subscribers()
+      yield* Effect.addFinalizer(() => Effect.sync(() => subscribers.end()))
+
+      const isUnchanged = ({ previousAddress, previousIncarnation, slot }: Transition): boolean =>
+        previousIncarnation === table.incarnation[slot] && Equal.equals(previousAddress, table.inetAddress(slot))
+
+      const changeOf = (transition: Transition, sequence: number): MemberChange => {
+        const { cause, kind, previousAddress, previousIncarnation, slot } = transition
+        const change = { sequence, at: reader.toDateTime(transition.now), member: reader.memberAt(slot), cause }
+        return kind === "Updated"
+          ? { _tag: kind, ...change, previousAddress: previousAddress ?? change.member.address, previousIncarnation }
+          : { _tag: kind, ...change }
+      }
+
+      const removed = { _tag: "RetentionExpired", after: probes.deadRetention } as const
+
+      view.observe({
+        transition: (transition) => {
+          // A member's own entry can confirm the source address that stood in for it: nothing changed.
+          if (transition.kind === "Updated" && isUnchanged(transition)) return
+          subscribers.publishMember((sequence) => changeOf(transition, sequence))
+        },
+        forgotten: (slot) =>
+          subscribers.publishMember((sequence) => ({
+            _tag: "Removed",
+            sequence,
+            at: reader.toDateTime(now()),
+            member: reader.memberAt(slot),
+            cause: removed
+          })),
+        conflict: ({ address, by, id, kind }, when) =>
+          subscribers.publish((sequence) => ({
+            _tag: "Conflict",
+            sequence,
+            at: reader.toDateTime(when),
+            cause: by === id ? { _tag: "Heard" } : { _tag: "Claimed", by },
+            kind,
+            id,
+            address
+          }))
+      })
+      transport.onRejected(({ address, id, reason }, when) =>
+        subscribers.publish((sequence) => ({
+          _tag: "Unreadable",
+          sequence,
+          at: reader.toDateTime(when),
+          cause: { _tag: reason },
+          id,
+          address
+        }))
+      )
+
+      const snapshot = (): Snapshot => ({
+        _tag: "Snapshot",
+        sequence: subscribers.sequence,
+        at: reader.toDateTime(now()),
+        members: reader.members()
+      })
+
+      return ChangeFeed.of({
+        snapshot,
+        memberSequence: () => subscribers.memberSequence,
+        subscribe: Effect.fnUntraced(function* (capacity = limits.eventBuffer) {
+          const queue = yield* makeQueue(capacity)
+          return yield* Effect.acquireRelease(
+            Effect.sync(() => {
+              subscribers.add(queue)
+              return { queue, after: subscribers.sequence }
+            }),
+            () => Effect.sync(() => subscribers.remove(queue))
+          )
+        }),
+        backlog: () => subscribers.backlog
+      })
+    })
+  )
