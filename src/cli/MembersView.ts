@@ -79,7 +79,8 @@ const changeText = (change: AdminApi.Change, addressOf: AddressOf): string => {
     return `clash   ${nodeText(change.id, change.address)}: ${what}`
   }
   if (change._tag === "Unreadable") {
-    const what = change.cause._tag === "OtherKey" ? "sealed with a key that is not here" : "not encrypted, as it has to be"
+    const what =
+      change.cause._tag === "OtherKey" ? "sealed with a key that is not here" : "not encrypted, as it has to be"
     return `unread  ${nodeText(change.id, change.address)}: its datagrams are ${what}`
   }
   return changeLine(change, addressOf)?.text ?? ""

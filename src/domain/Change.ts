@@ -58,10 +58,7 @@ export type MemberCause = typeof MemberCause.Type
  * @category schemas
  * @since 0.2.0
  */
-export const UnreadableCause = Schema.Union([
-  Schema.TaggedStruct("OtherKey", {}),
-  Schema.TaggedStruct("Plaintext", {})
-])
+export const UnreadableCause = Schema.Union([Schema.TaggedStruct("OtherKey", {}), Schema.TaggedStruct("Plaintext", {})])
 
 /**
  * Why datagrams could not be read.

@@ -450,7 +450,14 @@ export class ClusterView {
     }
   }
 
-  #verdict(slot: number, incarnation: number, status: number, heartbeat: number, cause: MemberCause, now: number): void {
+  #verdict(
+    slot: number,
+    incarnation: number,
+    status: number,
+    heartbeat: number,
+    cause: MemberCause,
+    now: number
+  ): void {
     const order = this.#compareWithHeld(slot, incarnation, status, heartbeat)
     if (order > 0) this.#apply(slot, incarnation, status, heartbeat, undefined, 0, cause, false, now)
   }

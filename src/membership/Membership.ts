@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import { Context, Duration, Effect, Layer, Option, Queue, Stream } from "effect"
+import { Context, type Duration, Effect, Layer, Option, Queue, Stream } from "effect"
 import type { NetAddress } from "effect/net"
 import type { Change } from "../domain/Change.ts"
 import type { Member } from "../domain/Member.ts"

@@ -59,7 +59,13 @@ describe("history", () => {
 
   it("ignores changes of no member", () => {
     const history = new History()
-    history.note({ _tag: "Missed", sequence: 3, at: DateTime.makeUnsafe(0), cause: { _tag: "SlowSubscriber" }, count: 3 })
+    history.note({
+      _tag: "Missed",
+      sequence: 3,
+      at: DateTime.makeUnsafe(0),
+      cause: { _tag: "SlowSubscriber" },
+      count: 3
+    })
     history.note({
       _tag: "Conflict",
       sequence: 1,

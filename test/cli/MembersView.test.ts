@@ -160,12 +160,12 @@ describe("a change", () => {
   it("that is no member's is a line all the same", () => {
     const address = NetAddress.inetAddressFromStringUnsafe("10.9.9.9:1")
     const text = (change: AdminApi.Change) => MembersView.entryOf(change, () => undefined).text
-    expect(text({ _tag: "Conflict", sequence: 1, at, cause: { _tag: "Heard" }, kind: "SameId", id: id(1), address })).toBe(
-      "clash   1 (10.9.9.9:1): another node has the id of this one"
-    )
-    expect(text({ _tag: "Conflict", sequence: 1, at, cause: { _tag: "Heard" }, kind: "SameAddress", id: id(7), address })).toBe(
-      "clash   7 (10.9.9.9:1): another node claims our address"
-    )
+    expect(
+      text({ _tag: "Conflict", sequence: 1, at, cause: { _tag: "Heard" }, kind: "SameId", id: id(1), address })
+    ).toBe("clash   1 (10.9.9.9:1): another node has the id of this one")
+    expect(
+      text({ _tag: "Conflict", sequence: 1, at, cause: { _tag: "Heard" }, kind: "SameAddress", id: id(7), address })
+    ).toBe("clash   7 (10.9.9.9:1): another node claims our address")
     expect(text({ _tag: "Unreadable", sequence: 1, at, cause: { _tag: "OtherKey" }, id: id(7), address })).toBe(
       "unread  7 (10.9.9.9:1): its datagrams are sealed with a key that is not here"
     )

@@ -29,7 +29,7 @@ const bereaved = Effect.gen(function* () {
 
 describe("what becomes of the dead", () => {
   it.effect(
-    "a dead member stays listed for dead_retention, to the millisecond, and is forgotten without an event",
+    "a dead member stays listed for dead_retention, to the millisecond, and is then removed from the list",
     () =>
       Effect.gen(function* () {
         const { a, c, diedAt, lab } = yield* bereaved
@@ -42,7 +42,7 @@ describe("what becomes of the dead", () => {
         assert.strictEqual((yield* membersOf(a)).length, 2)
         assert.strictEqual(parts(a).view.table.tombstones.length, 1)
         yield* TestClock.adjust(Tombstone)
-        assert.deepStrictEqual(story(a, from), [])
+        assert.deepStrictEqual(story(a, from), [[1, "Removed 3: RetentionExpired"]])
       })
   )
 
