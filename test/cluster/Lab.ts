@@ -30,7 +30,7 @@ import { JoinState } from "../../src/membership/JoinState.ts"
 import { LocalView } from "../../src/membership/LocalView.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import type { Conditions } from "../../src/simulation/network/Conditions.ts"
-import type { DropReason, Packet } from "../../src/simulation/network/Packet.ts"
+import type { PacketDropReason, Packet } from "../../src/simulation/network/Packet.ts"
 import type { Host } from "../../src/simulation/network/VirtualHost.ts"
 import { VirtualNetwork } from "../../src/simulation/network/VirtualNetwork.ts"
 import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
@@ -50,7 +50,7 @@ export interface Sighting {
   readonly from: string
   readonly to: string
   readonly payload: Uint8Array
-  readonly fate: "carried" | DropReason
+  readonly fate: "carried" | PacketDropReason
 }
 
 /** A sighting, decoded. */

@@ -1,4 +1,4 @@
-/** What a virtual network runs on: a reading of the time, and things to do later. */
+/** What a virtual network runs on: the time, and callbacks at later times. */
 import { Clock, Effect, type Scope } from "effect"
 import * as Alarm from "../../time/Alarm.ts"
 import { DeadlineQueue } from "../../time/DeadlineQueue.ts"
@@ -9,23 +9,23 @@ export interface Agenda {
   /** The time in ms, with fractions, since an arbitrary origin. */
   readonly now: () => number
   /**
-   * Calls `run` at that time, in ms, or later: in the order of time and, at one instant, in the order asked. A time that
-   * is past is the present one. `run` is never called before `at` has returned.
+   * Calls `run` at that time, in ms, or later. Calls happen in the order of their times and, for equal times, in the
+   * order of the requests. A time in the past counts as the present. `run` is never called before `at` has returned.
    */
   readonly at: (ms: number, run: () => void) => void
 }
 
-/** An agenda on Effect's clock. It ends with the scope, and what is still to be done then is not. */
+/** An agenda on Effect's clock. When the scope closes, pending callbacks are discarded. */
 export const fromClock: Effect.Effect<Agenda, never, Scope.Scope> = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const now = () => MonotonicTime.millis(clock)
   const deadlines = new DeadlineQueue()
   const tasks = new Map<number, () => void>()
-  let asked = 0
+  let requests = 0
   let nearest = Infinity
   const alarm = yield* Alarm.make(
     clock,
-    // What runs the network is nobody's process, so its lateness says nothing.
+    // The network belongs to no process, so a late timer is not a pause of any node.
     new PauseWatch(Infinity),
     {
       next: () => deadlines.next,
@@ -38,13 +38,13 @@ export const fromClock: Effect.Effect<Agenda, never, Scope.Scope> = Effect.gen(f
         nearest = deadlines.next
       }
     },
-    // An alarm that is due rings on the stack of whoever sets it.
-    (ring) => Effect.andThen(Effect.yieldNow, ring)
+    // Without the yield, an alarm that is already due would fire on the stack of the code that sets it.
+    (fire) => Effect.andThen(Effect.yieldNow, fire)
   )
   return {
     now,
     at: (ms, run) => {
-      const key = asked++
+      const key = requests++
       const deadline = Math.max(ms, now())
       tasks.set(key, run)
       deadlines.set(key, deadline)

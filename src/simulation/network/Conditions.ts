@@ -1,51 +1,57 @@
-/** How datagrams fare on a part of their way. */
+/** Network conditions: what happens to datagrams on one part of their path. */
 import * as Distribution from "./Distribution.ts"
 
-/** Bytes that IP and UDP put before the payload, by family. */
+/** Bytes of the IP and UDP headers, by address family. */
 export const HeaderBytesV4 = 28
 export const HeaderBytesV6 = 48
 
 /**
- * How datagrams fare on a part of their way. Each field may be changed at any time, and holds for what comes to that
- * part from then on. Nothing checks a field when it is set: `problem` tells.
+ * What happens to datagrams on one part of their path. Each field may be changed at any time; the new value applies to
+ * datagrams that reach this part from then on. Assignments are not checked: see `problem`.
  */
 export interface Conditions {
-  /** The delay that every datagram has, in ms; finite, at least 0. */
+  /** The delay of every datagram, in ms; finite, at least 0. */
   latency: number
   /**
-   * A delay on top, drawn for each datagram, so that one may overtake another; a number n is uniform in [0, n) ms.
+   * An additional random delay. It is drawn for each datagram, so one may overtake another. A number n is uniform in
+   * [0, n) ms.
    */
   jitter: Distribution.Distribution | number
   /** Probability in [0, 1] that a datagram is lost, after it has used the bandwidth. */
   loss: number
-  /** Probability in [0, 1] that a datagram comes out twice. The second has a delay of its own, and uses no bandwidth. */
+  /** Probability in [0, 1] that a datagram is duplicated. The copy has its own random delay and uses no bandwidth. */
   duplicate: number
   /**
-   * Probability in [0, 1] that one to three bits of the payload are flipped. UDP's checksum catches most of what goes
-   * wrong on real wires: this is what gets past it.
+   * Probability in [0, 1] that one to three bits of the payload are flipped. It stands for the errors that UDP's
+   * checksum does not catch.
    */
   corrupt: number
   /** Probability in [0, 1] that a datagram is held back, so that later ones overtake it. */
   reorder: number
-  /** For how long it is held back, in ms; finite, at least 0. */
+  /** How long a reordered datagram is held back, in ms; finite, at least 0. */
   reorderBy: number
-  /** Whether none get through. */
+  /** Whether nothing gets through. The sender does not learn of it. */
   cut: boolean
-  /** Bytes per second, headers included; above 0, and Infinity for no limit. Datagrams are sent one after the other. */
+  /**
+   * Probability in [0, 1] that a datagram is rejected, as by a firewall: it is dropped, and the sender is told by ICMP
+   * that the port is unreachable.
+   */
+  reject: number
+  /** Bytes per second, headers included; above 0, Infinity for no limit. Datagrams are sent one after the other. */
   bandwidth: number
   /**
-   * Bytes, headers included, that may wait for the bandwidth; at least 0, and Infinity for no limit. What is left of the
-   * datagram being sent counts too. A datagram beyond that is dropped, and one that need not wait never is.
+   * Bytes, headers included, that may wait for the bandwidth, the rest of the datagram being sent included; at least 0,
+   * Infinity for no limit. A datagram that does not fit is dropped; one that need not wait never is.
    */
   queue: number
   /**
-   * The longest datagram in bytes: payload and 28 (IPv4) or 48 (IPv6) bytes of headers; above 0, and Infinity for no
-   * limit. A longer one is dropped, as one that must not be fragmented.
+   * The longest datagram in bytes: the payload and 28 (IPv4) or 48 (IPv6) bytes of headers; above 0, Infinity for no
+   * limit. A longer one is dropped, as a datagram that must not be fragmented is.
    */
   mtu: number
 }
 
-/** Conditions that change nothing. */
+/** Conditions without any effect. */
 export const neutral: Readonly<Conditions> = {
   latency: 0,
   jitter: 0,
@@ -55,15 +61,16 @@ export const neutral: Readonly<Conditions> = {
   reorder: 0,
   reorderBy: 10,
   cut: false,
+  reject: 0,
   bandwidth: Infinity,
   queue: Infinity,
   mtu: Infinity
 }
 
-/** Conditions that change nothing but what is given. */
+/** Neutral conditions with some fields set. */
 export const make = (given: Partial<Conditions> = {}): Conditions => ({ ...neutral, ...given })
 
-/** The delay of one datagram beside what it waits for the bandwidth, in ms. */
+/** Draws the delay of one datagram, without the time that it waits for the bandwidth, in ms. */
 export const delay = (conditions: Conditions, random: () => number): number => {
   let ms = conditions.latency
   if (conditions.jitter !== 0) ms += Distribution.draw(conditions.jitter, random)
@@ -71,7 +78,7 @@ export const delay = (conditions: Conditions, random: () => number): number => {
   return ms
 }
 
-/** What a number must be: whether it is, and in words. */
+/** The permitted values of a number, as a predicate and in words. */
 interface Bound {
   readonly holds: (n: number) => boolean
   readonly words: string
@@ -90,6 +97,7 @@ const bounds = {
   corrupt: probability,
   reorder: probability,
   reorderBy: length,
+  reject: probability,
   bandwidth: { holds: (n) => n > 0, words: "a number of bytes per second above 0, or Infinity" },
   queue: { holds: (n) => n >= 0, words: "a number of bytes, at least 0, or Infinity" },
   mtu: { holds: (n) => n > 0, words: "a number of bytes above 0, or Infinity" }
@@ -102,12 +110,13 @@ const bounded = [
   "corrupt",
   "reorder",
   "reorderBy",
+  "reject",
   "bandwidth",
   "queue",
   "mtu"
 ] as const
 
-/** The first field that is out of its bounds, with the bounds, if there is one. */
+/** The first field that is out of its bounds, as a sentence that names the bounds, or `undefined`. */
 export const problem = (conditions: Partial<Conditions>): string | undefined => {
   for (const field of bounded) {
     const value = conditions[field]

@@ -1,18 +1,18 @@
-/** Delays that differ from datagram to datagram. */
+/** Random delays. */
 
-/** How a delay is spread; all lengths in ms, not negative and finite. */
+/** The distribution of a delay. All lengths are in ms, finite and at least 0. */
 export type Distribution =
   | { readonly kind: "none" }
-  /** As likely anywhere in [0, `most`). */
+  /** Uniform in [0, `most`). */
   | { readonly kind: "uniform"; readonly most: number }
-  /** The bell curve, with what would be below 0 at 0. */
+  /** Normal; a negative delay becomes 0. */
   | { readonly kind: "normal"; readonly mean: number; readonly deviation: number }
-  /** Many short ones, few long ones: the time to the next of events that come at random. */
+  /** Exponential: the time between random, independent events. */
   | { readonly kind: "exponential"; readonly mean: number }
-  /** A heavy tail: at least `scale`, and longer than x with probability (scale / x)^shape. `shape` is above 0. */
+  /** Pareto, with a heavy tail: longer than x >= scale with probability (scale / x)^shape. `shape` is above 0. */
   | { readonly kind: "pareto"; readonly scale: number; readonly shape: number }
 
-/** No delay of a distribution without an end of its own is longer, in ms: a day. */
+/** The longest delay of a distribution that is unbounded in theory, in ms: one day. */
 export const Longest = 86_400_000
 
 /** One delay in ms; a number n is uniform in [0, n). `random` is uniform in [0, 1). */
@@ -24,7 +24,7 @@ export const draw = (distribution: Distribution | number, random: () => number):
     case "uniform":
       return random() * distribution.most
     case "normal": {
-      // Box and Muller: always two numbers, and nothing kept of them.
+      // Box-Muller transform. It always draws two numbers and keeps no state.
       const radius = Math.sqrt(-2 * Math.log(1 - random()))
       const normal = radius * Math.cos(2 * Math.PI * random())
       return Math.min(Math.max(distribution.mean + distribution.deviation * normal, 0), Longest)
@@ -32,7 +32,7 @@ export const draw = (distribution: Distribution | number, random: () => number):
     case "exponential":
       return Math.min(-distribution.mean * Math.log(1 - random()), Longest)
     case "pareto":
-      // The power may be infinite, of which a scale of 0 must not make NaN.
+      // The power may be Infinity, and 0 * Infinity would be NaN.
       return Math.min(
         distribution.scale * Math.min((1 - random()) ** (-1 / distribution.shape), Number.MAX_VALUE),
         Longest
@@ -43,7 +43,7 @@ export const draw = (distribution: Distribution | number, random: () => number):
 const lengthProblem = (name: string, ms: number): string | undefined =>
   ms >= 0 && ms < Infinity ? undefined : `${name} is ${ms}: it must be a finite number of milliseconds, at least 0`
 
-/** What is wrong with a distribution, if anything. */
+/** The first parameter that is out of its bounds, as a sentence, or `undefined`. */
 export const problem = (distribution: Distribution | number): string | undefined => {
   if (typeof distribution === "number") return lengthProblem("jitter", distribution)
   switch (distribution.kind) {

@@ -1,9 +1,9 @@
-/** A part of the way of datagrams: its conditions, and the line that sends them one after the other. */
+/** One part of a datagram's path: its conditions, and the line that serializes datagrams at a bandwidth. */
 import type { Conditions } from "./Conditions.ts"
 
 export class Hop {
   readonly conditions: Conditions
-  /** When the line will have sent all that it took, in ms. */
+  /** When the line will have sent everything that it accepted, in ms. */
   #freeAt = -Infinity
 
   constructor(conditions: Conditions) {
@@ -15,12 +15,12 @@ export class Hop {
     return this.#freeAt <= now
   }
 
-  /** For how many ms a datagram waits for the bandwidth and is sent, or -1 if the queue has no room for it. */
+  /** How many ms a datagram waits for the line and takes to be sent, or -1 if the queue has no room for it. */
   take(bytes: number, now: number): number {
     const { bandwidth, queue } = this.conditions
     if (bandwidth === Infinity) return 0
     const wait = Math.max(this.#freeAt - now, 0)
-    // Whole bytes, since a time has not digits enough to tell them from a little less.
+    // Rounded to whole bytes, because a time in ms is not exact enough to compare fractions of a byte.
     const unsent = Math.round((wait * bandwidth) / 1000)
     if (unsent > 0 && unsent + bytes > queue) return -1
     const busy = wait + (bytes * 1000) / bandwidth

@@ -1,4 +1,4 @@
-/** A name server that answers what a test or a scenario tells it to. */
+/** A name server with answers that a test or a scenario sets. */
 import { Effect } from "effect"
 import { Dns, Host as HostName, NetAddress } from "effect/net"
 
@@ -6,17 +6,17 @@ type Found =
   | { readonly addresses: ReadonlyArray<string> }
   | { readonly services: ReadonlyArray<{ readonly target: string; readonly port: number; readonly priority?: number }> }
 
-/** What the name server has for a name, or what is wrong with it. */
+/** The answer for a name: its records, a failure, or no answer at all. */
 export type NameAnswer =
   | Found
   | { readonly fails: Dns.DnsErrorReason }
-  /** Nothing comes, ever. */
+  /** The lookup never ends. */
   | "hangs"
 
 export class NameServer {
-  /** The answer for each name, to be changed at will. A name that is missing does not exist. */
+  /** The answer for each name; it may be changed at any time. A name without an entry does not exist. */
   readonly answers = new Map<string, NameAnswer>()
-  /** The names that were asked for, in order. */
+  /** The names that were looked up, in order. */
   readonly asked: Array<string> = []
   readonly dns: Dns.Dns["Service"] = Dns.make({
     lookup: (host) =>

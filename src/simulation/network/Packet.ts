@@ -1,4 +1,4 @@
-/** Datagrams as those see them who watch the network. */
+/** Datagrams as observers of a virtual network see them. */
 
 /** An IP address in its canonical form, and a port. */
 export interface Endpoint {
@@ -6,21 +6,21 @@ export interface Endpoint {
   readonly port: number
 }
 
-/** A datagram on its way. It stays as it is: what is corrupted on the way goes on as another one. */
+/** A datagram on its way. It never changes: a corrupted datagram continues as a packet of its own. */
 export interface Packet {
-  /** Which of the network's datagrams it is, from 0 on; copies have the number of the original. */
+  /** Counts the network's datagrams from 0. A copy has the number of the original. */
   readonly number: number
   /** When it was sent, in ms of the network's agenda. */
   readonly sentAt: number
-  /** The host that sent it; the source address if it is forged. */
+  /** The name of the sending host; the source address if the packet is forged. */
   readonly from: string
-  /** The host that it goes to; the address if no host has it. */
+  /** The name of the destination host; the address if no host has it. */
   readonly to: string
   readonly source: Endpoint
   readonly destination: Endpoint
-  /** The bytes themselves, which sender and receiver have too: not to be written to. */
+  /** The bytes themselves, shared with sender and receiver: do not write to them. */
   readonly payload: Uint8Array
-  /** Whether no socket sent it. */
+  /** Whether it was injected and no socket sent it. */
   readonly forged: boolean
   /** Whether it was duplicated on the way. */
   readonly copy: boolean
@@ -29,23 +29,35 @@ export interface Packet {
 }
 
 /**
- * Why a datagram was dropped: the way is `cut` or partitioned, it was `lost`, is longer than the MTU (`oversize`), the
- * `queue` for the bandwidth or the receive `buffer` was full, sender or receiver is `unplugged`, or nobody has the
- * address or a socket at the port (`unbound`).
+ * Why a datagram was dropped.
+ *
+ * - `cut`: the path is cut or partitioned.
+ * - `rejected`: the path rejects it, as a firewall does that answers with ICMP.
+ * - `lost`: by chance.
+ * - `oversize`: it is longer than the MTU.
+ * - `queue`: the queue for the bandwidth is full.
+ * - `buffer`: the receive buffer is full.
+ * - `unplugged`: the sending or the receiving host is off the network.
+ * - `unbound`: no host has the address, or its host has no socket at the port.
  */
-export type DropReason = "cut" | "lost" | "oversize" | "queue" | "buffer" | "unplugged" | "unbound"
+export type PacketDropReason = "cut" | "rejected" | "lost" | "oversize" | "queue" | "buffer" | "unplugged" | "unbound"
 
-/** Sees what happens to datagrams, when it happens. */
-export interface Observer {
+/** Gets every event of every datagram at the time it happens. */
+export interface PacketObserver {
   /** Called before anything else happens to it. A copy that is made on the way is not sent. */
   readonly sent?: (packet: Packet) => void
-  readonly dropped?: (packet: Packet, reason: DropReason) => void
+  readonly dropped?: (packet: Packet, reason: PacketDropReason) => void
   /** Called before the socket gets it. */
   readonly delivered?: (packet: Packet) => void
+  /** Called before the connected socket that sent it learns that it was refused. */
+  readonly refused?: (packet: Packet) => void
 }
 
-/** Datagrams, and the bytes of their payloads. Once all have arrived, sent + injected + duplicated = delivered + dropped. */
-export interface Counters {
+/**
+ * Datagrams, and the bytes of their payloads. Once all have arrived, sent + injected + duplicated = delivered + dropped.
+ * `refused` counts the refusals that reached a connected socket; each belongs to a datagram that was dropped.
+ */
+export interface PacketCounters {
   sent: number
   sentBytes: number
   injected: number
@@ -53,10 +65,11 @@ export interface Counters {
   corrupted: number
   delivered: number
   deliveredBytes: number
-  readonly dropped: Record<DropReason, number>
+  refused: number
+  readonly dropped: Record<PacketDropReason, number>
 }
 
-export const counters = (): Counters => ({
+export const makeCounters = (): PacketCounters => ({
   sent: 0,
   sentBytes: 0,
   injected: 0,
@@ -64,10 +77,11 @@ export const counters = (): Counters => ({
   corrupted: 0,
   delivered: 0,
   deliveredBytes: 0,
-  dropped: { cut: 0, lost: 0, oversize: 0, queue: 0, buffer: 0, unplugged: 0, unbound: 0 }
+  refused: 0,
+  dropped: { cut: 0, rejected: 0, lost: 0, oversize: 0, queue: 0, buffer: 0, unplugged: 0, unbound: 0 }
 })
 
-/** A copy of the bytes, of which there are some, with one to three bits flipped. */
+/** A copy of a payload with one to three of its bits flipped. The payload must not be empty. */
 export const withBitsFlipped = (payload: Uint8Array, random: () => number): Uint8Array => {
   const bits = payload.length * 8
   const copy = payload.slice()

@@ -1,20 +1,21 @@
-/** A machine on a virtual network: its sockets, and what waits for a process that does not read. */
+/** A machine on a virtual network: its sockets, and the datagrams that wait for a process that does not read. */
 import { Effect, Layer } from "effect"
 import { Dns, NetAddress } from "effect/net"
 import { DatagramSocket } from "effect/socket"
 import { Network } from "../../transport/Network.ts"
-import type { Address, Addresses } from "./Addresses.ts"
+import * as PortProbe from "../../transport/PortProbe.ts"
+import type { AddressTable, HostAddress } from "./AddressTable.ts"
 import type { Agenda } from "./Agenda.ts"
 import { type Conditions, make as makeConditions } from "./Conditions.ts"
 import { Hop } from "./Hop.ts"
-import type { DropReason, Endpoint, Packet } from "./Packet.ts"
+import type { Endpoint, Packet, PacketDropReason } from "./Packet.ts"
 
-/** The receive buffer of a socket on Linux as it comes, in bytes. */
+/** The default receive buffer of a socket on Linux, in bytes. */
 export const DefaultReceiveBuffer = 212_992
-/** What the kernel keeps for a waiting datagram beside its payload, in bytes. */
+/** What the kernel charges the receive buffer for each datagram beside its payload, in bytes. */
 export const WaitingOverhead = 768
 
-/** Datagrams, and the bytes of their payloads, that a host's sockets sent and got. */
+/** Datagrams, and the bytes of their payloads, that the sockets of a host sent and received. */
 export interface Traffic {
   datagramsOut: number
   bytesOut: number
@@ -22,57 +23,72 @@ export interface Traffic {
   bytesIn: number
 }
 
-/** One machine on the network. */
+/** One machine on the network, from its start to the end of the process that runs on it. */
 export interface Host {
   readonly name: string
-  /** The services of a node on this host. */
+  /** The `Network` service of a node on this host. */
   readonly network: Network["Service"]
-  /** The network and its name server, to be provided to a node on this host. */
+  /** The same, and the name server of the network, as a layer. */
   readonly layer: Layer.Layer<Network | Dns.Dns>
   readonly traffic: Readonly<Traffic>
-  /** Bytes that may wait in the receive buffer of each socket, `WaitingOverhead` for each datagram included. */
+  /** The receive buffer of each socket, in bytes. Each waiting datagram takes `WaitingOverhead` and its payload. */
   receiveBuffer: number
   /** Datagrams that wait until the process reads again. */
   readonly held: number
-  /** Whether the process does not read. */
+  /** Whether the process has stopped reading. */
   readonly holding: boolean
-  /** How datagrams fare that leave for other hosts. Neutral, and of no cost, until it is asked for. */
+  /** Conditions of datagrams that leave for other hosts. They are neutral, and cost nothing, until the first call. */
   readonly egress: () => Conditions
-  /** How datagrams fare that come from other hosts, when they get here. Neutral, and of no cost, until it is asked for. */
+  /** Conditions of datagrams that arrive from other hosts. They are neutral, and cost nothing, until the first call. */
   readonly ingress: () => Conditions
-  /** From now on the process does not read, and what arrives waits. What it sends goes out. */
+  /** Stops reading: datagrams that arrive wait in the receive buffer. The host still sends. */
   readonly hold: () => void
-  /** The process reads again: what waits is handed over, in order, at the present instant. */
+  /** Reads again: the waiting datagrams are delivered in order, at the present instant. */
   readonly release: () => void
   /**
-   * Unplugs the host for good: nothing that its sockets send or should get arrives
-   * any more, and another host may have its addresses, or its name.
+   * Ends the process. Its sockets are closed and no new ones open, so from now on the machine refuses every datagram.
+   * The network gives the name, and the addresses, to the next host that asks for them.
+   */
+  readonly exit: () => void
+  /**
+   * Takes the host off the network for good, as a power failure does: nothing that it sent or should receive arrives any
+   * more, and nobody is told. The network gives the name, and the addresses, to the next host that asks for them.
    */
   readonly detach: () => void
 }
 
-/** Where a packet comes from and goes to. `Packet` is what others see of it. */
-export interface Flight extends Packet {
+type Address = HostAddress<VirtualHost, VirtualSocket>
+
+/** A packet with its route, which observers do not see. */
+export interface RoutedPacket extends Packet {
   readonly sender: VirtualHost | undefined
-  /** Where it goes; `receiver` had that address when it was sent. */
+  /** The sending socket; `undefined` if no socket sent it. */
+  readonly origin: VirtualSocket | undefined
+  /** The destination; `receiver` had this address when the packet was sent. */
   readonly address: Address
   readonly receiver: VirtualHost | undefined
+  /** Set for an ICMP port unreachable: the datagram that was refused. */
+  readonly refused: RoutedPacket | undefined
 }
 
-/** What a host asks of its network. */
-export interface Wire {
+/** What a host needs of its network. */
+export interface HostNetwork {
   readonly agenda: Agenda
-  readonly addresses: Addresses
+  readonly addresses: AddressTable<VirtualHost, VirtualSocket>
   readonly dns: Dns.Dns["Service"]
-  readonly send: (socket: Socket, payload: Uint8Array, to: DatagramSocket.BackingAddress) => void
-  readonly drop: (flight: Flight, reason: DropReason) => void
-  readonly deliver: (flight: Flight, socket: Socket) => void
+  readonly send: (socket: VirtualSocket, payload: Uint8Array, to: DatagramSocket.BackingAddress) => void
+  readonly drop: (packet: RoutedPacket, reason: PacketDropReason) => void
+  /** Drops a packet for which there is no socket, and tells its sender. */
+  readonly refuse: (packet: RoutedPacket) => void
+  readonly deliver: (packet: RoutedPacket, socket: VirtualSocket) => void
 }
 
-export class Socket {
+export class VirtualSocket {
   readonly host: VirtualHost
   readonly port: number
   readonly events: DatagramSocket.BackingEvents
+  /** The only endpoint that a connected socket sends to and receives from. */
+  readonly peer: Endpoint | undefined
   /** Bytes of the receive buffer that are in use. */
   buffered = 0
   readonly #addresses: ReadonlyArray<Address>
@@ -83,21 +99,28 @@ export class Socket {
     host: VirtualHost,
     addresses: ReadonlyArray<Address>,
     port: number,
-    events: DatagramSocket.BackingEvents
+    events: DatagramSocket.BackingEvents,
+    peer: Endpoint | undefined
   ) {
     this.host = host
     this.port = port
     this.events = events
+    this.peer = peer
     this.#addresses = addresses
     this.#fromV4 = addresses.find((address) => !address.v6)?.at(port)
     this.#fromV6 = addresses.find((address) => address.v6)?.at(port)
     for (const address of addresses) address.sockets.set(port, this)
   }
 
-  /** Where what it sends comes from: its own machine's very address, and else one of the family. */
+  /** The source of what it sends: the destination address itself if it is the host's own, else one of its family. */
   sourceFor(destination: Address): Endpoint | undefined {
     if (this.#addresses.includes(destination)) return destination.at(this.port)
     return destination.v6 ? this.#fromV6 : this.#fromV4
+  }
+
+  accepts({ refused, source }: RoutedPacket): boolean {
+    if (refused !== undefined) return refused.origin === this
+    return this.peer === undefined || (this.peer.host === source.host && this.peer.port === source.port)
   }
 
   close(): void {
@@ -106,11 +129,10 @@ export class Socket {
 }
 
 interface Waiting {
-  readonly flight: Flight
-  readonly socket: Socket
+  readonly packet: RoutedPacket
+  readonly socket: VirtualSocket
 }
 
-/** Ports that a host hands out itself. */
 const FirstEphemeralPort = 49_152
 const LastEphemeralPort = 65_535
 
@@ -123,39 +145,48 @@ const noMulticast = new DatagramSocket.DatagramSocketError({
   reason: new DatagramSocket.DatagramSocketUnsupportedError({ capability: "multicast", runtime: "virtual network" })
 })
 
-const sizeInBuffer = (flight: Flight): number => flight.payload.length + WaitingOverhead
+const sizeInBuffer = (packet: RoutedPacket): number => packet.payload.length + WaitingOverhead
 
 export class VirtualHost implements Host {
   readonly name: string
   readonly network: Network["Service"]
   readonly traffic: Traffic = { datagramsOut: 0, bytesOut: 0, datagramsIn: 0, bytesIn: 0 }
   receiveBuffer = DefaultReceiveBuffer
-  /** Which side of a partition it is on. */
+  /** The side of a partition that it is on. */
   group = 0
+  /** Whether it is on the network. */
   attached = true
+  /** Whether its process has ended. */
+  exited = false
   egressHop: Hop | undefined
   ingressHop: Hop | undefined
-  /** The datagrams that come last so far as is known, all at one time, in ms. */
-  arriving: { readonly at: number; readonly flights: Array<Flight> } | undefined
-  /** The links to others that have the default conditions and a bandwidth of their own. */
+  /** The packets that arrive at the latest time known so far, in ms. */
+  arriving: { readonly at: number; readonly packets: Array<RoutedPacket> } | undefined
+  /** Links to other hosts that have the default conditions and therefore a bandwidth of their own. */
   readonly lines = new Map<VirtualHost, Hop>()
-  readonly #wire: Wire
+  readonly #outer: HostNetwork
   readonly #addresses: Array<Address> = []
+  readonly #sockets = new Set<VirtualSocket>()
   #waiting: Array<Waiting> = []
   #holding = false
   #nextPort = FirstEphemeralPort
 
-  constructor(name: string, wire: Wire) {
+  constructor(name: string, outer: HostNetwork) {
     this.name = name
-    this.#wire = wire
+    this.#outer = outer
     this.network = {
       socket: (address) => DatagramSocket.makeFromBackingSocket((events) => this.#open(address, events)),
-      interfaces: Effect.sync(() => this.#addresses.map(({ text }) => NetAddress.ipFromStringUnsafe(text)))
+      interfaces: Effect.sync(() => this.#addresses.map(({ text }) => NetAddress.ipFromStringUnsafe(text))),
+      probePort: PortProbe.make(({ onError, source, target }) => {
+        const local = source ?? NetAddress.ipFromStringUnsafe(NetAddress.isInetAddressV4(target) ? "0.0.0.0" : "::")
+        const bind = NetAddress.inetAddressFromIpStringUnsafe(NetAddress.formatIp(local), 0)
+        return DatagramSocket.makeFromBackingSocket((events) => this.#open(bind, events, target), { onError })
+      })
     }
   }
 
   get layer(): Layer.Layer<Network | Dns.Dns> {
-    return Layer.merge(Layer.succeed(Network, this.network), Layer.succeed(Dns.Dns, this.#wire.dns))
+    return Layer.merge(Layer.succeed(Network, this.network), Layer.succeed(Dns.Dns, this.#outer.dns))
   }
 
   get held(): number {
@@ -168,7 +199,7 @@ export class VirtualHost implements Host {
 
   /** Gives it one more address. */
   add(spelling: string): void {
-    const address = this.#wire.addresses.claim(spelling, this)
+    const address = this.#outer.addresses.claim(spelling, this)
     if (!this.#addresses.includes(address)) this.#addresses.push(address)
   }
 
@@ -188,66 +219,81 @@ export class VirtualHost implements Host {
 
   readonly release = (): void => {
     this.#holding = false
-    if (this.#waiting.length > 0) this.#wire.agenda.at(this.#wire.agenda.now(), () => this.#handOver())
+    if (this.#waiting.length > 0) this.#outer.agenda.at(this.#outer.agenda.now(), () => this.#deliverWaiting())
+  }
+
+  readonly exit = (): void => {
+    this.exited = true
+    for (const socket of this.#sockets) this.#close(socket)
+    this.#holding = false
   }
 
   readonly detach = (): void => {
     this.attached = false
-    for (const { flight } of this.#waiting.splice(0)) this.#wire.drop(flight, "unplugged")
+    for (const { packet } of this.#waiting.splice(0)) this.#outer.drop(packet, "unplugged")
   }
 
-  /** Takes a datagram that has come all the way. */
-  take(flight: Flight): void {
-    if (!this.attached || flight.address.owner !== this) return this.#wire.drop(flight, "unplugged")
-    const socket = flight.address.sockets.get(flight.destination.port)
-    if (socket === undefined) return this.#wire.drop(flight, "unbound")
-    // What comes after a release, and before what waited was handed over, keeps its place.
-    if (!this.#holding && this.#waiting.length === 0) return this.#wire.deliver(flight, socket)
-    const size = sizeInBuffer(flight)
-    if (socket.buffered + size > this.receiveBuffer) return this.#wire.drop(flight, "buffer")
+  /** Receives a packet that has passed the whole path. */
+  take(packet: RoutedPacket): void {
+    if (!this.attached || packet.address.owner !== this) return this.#outer.drop(packet, "unplugged")
+    const socket = packet.address.sockets.get(packet.destination.port)
+    if (socket?.accepts(packet) !== true) return this.#outer.refuse(packet)
+    // A packet that arrives after a release, but before the waiting ones are delivered, queues behind them.
+    if (!this.#holding && this.#waiting.length === 0) return this.#outer.deliver(packet, socket)
+    const size = sizeInBuffer(packet)
+    if (socket.buffered + size > this.receiveBuffer) return this.#outer.drop(packet, "buffer")
     socket.buffered += size
-    this.#waiting.push({ flight, socket })
+    this.#waiting.push({ packet, socket })
   }
 
-  /** Whoever is handed a datagram may hold the host again, or close a socket. */
-  #handOver(): void {
+  /** The receiver of a datagram may hold the host again, or close a socket. */
+  #deliverWaiting(): void {
     while (!this.#holding) {
       const next = this.#waiting.shift()
       if (next === undefined) return
-      next.socket.buffered -= sizeInBuffer(next.flight)
-      this.#wire.deliver(next.flight, next.socket)
+      next.socket.buffered -= sizeInBuffer(next.packet)
+      this.#outer.deliver(next.packet, next.socket)
     }
   }
 
-  #close(socket: Socket): void {
+  #close(socket: VirtualSocket): void {
     socket.close()
+    this.#sockets.delete(socket)
     const lost = this.#waiting.filter((waiting) => waiting.socket === socket)
     if (lost.length === 0) return
     this.#waiting = this.#waiting.filter((waiting) => waiting.socket !== socket)
-    for (const { flight } of lost) this.#wire.drop(flight, "unbound")
+    for (const { packet } of lost) this.#outer.drop(packet, "unbound")
   }
 
   #open(
     bind: NetAddress.InetAddress,
-    events: DatagramSocket.BackingEvents
+    events: DatagramSocket.BackingEvents,
+    peer?: NetAddress.InetAddress
   ): Effect.Effect<DatagramSocket.BackingSocket, DatagramSocket.DatagramSocketError> {
     return Effect.suspend(() => {
       const native = NetAddress.formatHost(bind)
       const own = this.#addresses.filter(({ owner }) => owner === this)
       const addresses = NetAddress.isUnspecified(bind.address)
         ? own.filter(({ v6 }) => NetAddress.isInetAddressV6(bind) || !v6)
-        : [this.#wire.addresses.find(native)]
-      if (!addresses.every((address) => own.includes(address))) return Effect.fail(openError("AddressNotAvailable"))
+        : [this.#outer.addresses.find(native)]
+      if (this.exited || !addresses.every((address) => own.includes(address))) {
+        return Effect.fail(openError("AddressNotAvailable"))
+      }
       const port = bind.port === 0 ? this.#freePort(addresses) : bind.port
       if (port === undefined || addresses.some(({ sockets }) => sockets.has(port))) {
         return Effect.fail(openError("AddressInUse"))
       }
-      const socket = new Socket(this, addresses, port, events)
-      const send = (payload: Uint8Array, to: DatagramSocket.BackingAddress | undefined): void => {
-        if (to !== undefined) this.#wire.send(socket, payload, to)
+      const connected = peer && this.#outer.addresses.find(NetAddress.formatHost(peer)).at(peer.port)
+      const socket = new VirtualSocket(this, addresses, port, events, connected)
+      this.#sockets.add(socket)
+      const send = (payload: Uint8Array, given: DatagramSocket.BackingAddress | undefined): void => {
+        const to = given ?? connected
+        if (to !== undefined && this.#sockets.has(socket)) this.#outer.send(socket, payload, to)
       }
       return Effect.succeed({
         address: { host: native, port },
+        peer: connected,
+        connected: connected !== undefined,
         send: (payload, to, done) => {
           send(payload, to)
           done()

@@ -1,71 +1,92 @@
 /**
- * A network in memory: hosts with addresses, ways between them that delay, lose, change or cut, and real
- * `DatagramSocket`s on the hosts, so that nodes run on it unchanged. Its time is an agenda's: Effect's clock, so that on
- * a `TestClock` nothing really waits, or a simulator's own.
+ * A network in memory: hosts with addresses, paths between them that delay, lose, change or cut, and `DatagramSocket`s on
+ * the hosts, so that nodes run on it unchanged. Its time is that of an agenda: Effect's clock, so that a test with
+ * `TestClock` never waits, or a simulator's.
  *
- * A datagram passes the egress of the sender's host, then the link of the pair, then the ingress of the receiver's host.
- * Each has its conditions and holds for a datagram when it gets there: delays add, losses are independent, and whatever
- * is cut cuts. What a host sends to itself passes the link only.
+ * A datagram passes the egress of the sender's host, the link of the pair, and the ingress of the receiver's host. The
+ * conditions of each apply when the datagram gets there: delays add up and losses are independent. What a host sends to
+ * itself passes the link only.
+ *
+ * A datagram for a port without a socket, or that a path rejects, is refused: an ICMP port unreachable travels back, and
+ * the sending socket learns of it if it is connected, as with a real network. A host that is unplugged or cut off is
+ * silent.
  */
 import { Effect, Result, type Scope } from "effect"
 import { type Dns, NetAddress } from "effect/net"
-import type { DatagramSocket } from "effect/socket"
+import { DatagramSocket } from "effect/socket"
 import * as Random from "effect/Random"
-import { type Address, Addresses } from "./Addresses.ts"
+import { AddressTable, type HostAddress } from "./AddressTable.ts"
 import * as Agenda from "./Agenda.ts"
 import * as Conditions from "./Conditions.ts"
 import { Hop } from "./Hop.ts"
 import { type NameAnswer, NameServer } from "./NameServer.ts"
-import { type Counters, counters, type DropReason, type Endpoint, type Observer, withBitsFlipped } from "./Packet.ts"
-import { type Flight, type Host, type Socket, VirtualHost } from "./VirtualHost.ts"
+import {
+  type Endpoint,
+  makeCounters,
+  type PacketCounters,
+  type PacketDropReason,
+  type PacketObserver,
+  withBitsFlipped
+} from "./Packet.ts"
+import { type Host, type HostNetwork, type RoutedPacket, VirtualHost, type VirtualSocket } from "./VirtualHost.ts"
 
 export type { Host } from "./VirtualHost.ts"
 
-/** Where a datagram is on its way. */
+/** The parts of a datagram's path, in order. */
 const Stage = { Egress: 0, Link: 1, Ingress: 2, Host: 3 } as const
 type Stage = (typeof Stage)[keyof typeof Stage]
 
-/** A sender keeps at least so many lines of unchanged links before it forgets those that are idle. */
+/** A sender keeps at least this many lines of unchanged links before it looks for idle ones to forget. */
 const FewLines = 64
 
-/** One member of each observer that has it, changed as a whole, so that an observer may come and go while one is told. */
-const members = <K extends keyof Observer>(
-  observers: ReadonlyArray<Observer>,
-  member: K
-): ReadonlyArray<NonNullable<Observer[K]>> =>
+const noPayload = new Uint8Array(0)
+
+const refusal = new DatagramSocket.DatagramSocketError({
+  reason: new DatagramSocket.DatagramSocketReadError({
+    kind: "ConnectionRefused",
+    cause: new Error("ICMP port unreachable")
+  })
+})
+
+/** The callbacks of one kind. The list is replaced as a whole, so an observer may come and go during a callback. */
+const callbacks = <K extends keyof PacketObserver>(
+  observers: ReadonlyArray<PacketObserver>,
+  kind: K
+): ReadonlyArray<NonNullable<PacketObserver[K]>> =>
   observers.flatMap((observer) => {
-    const one = observer[member]
-    return one === undefined ? [] : [one]
+    const callback = observer[kind]
+    return callback === undefined ? [] : [callback]
   })
 
 export class VirtualNetwork {
-  /** The answer of the network's name server for each name, to be changed at will. A name that is missing does not exist. */
+  /** The name server's answer for each name; it may be changed at any time. A name without an entry does not exist. */
   readonly names: Map<string, NameAnswer>
-  /** The names that were asked for, in order. */
+  /** The names that were looked up, in order. */
   readonly asked: ReadonlyArray<string>
   /** The network's name server. */
   readonly dns: Dns.Dns["Service"]
-  /** How datagrams fare on every link that was not asked for by `link`. Each pair has its own bandwidth. */
+  /** The conditions of every link that `link` has not changed. Each pair of hosts has its own bandwidth. */
   readonly defaults: Conditions.Conditions
-  readonly counters: Readonly<Counters>
-  readonly #counters = counters()
+  readonly counters: Readonly<PacketCounters>
+  readonly #counters = makeCounters()
   readonly #agenda: Agenda.Agenda
   readonly #random: () => number
-  readonly #addresses = new Addresses()
+  readonly #addresses = new AddressTable<VirtualHost, VirtualSocket>()
   readonly #hosts = new Map<string, VirtualHost>()
   readonly #groups = new Map<string, number>()
   /** By the names of sender and receiver. */
   readonly #links = new Map<string, Map<string, Hop>>()
-  /** Any pair's link that was not changed, while it has no bandwidth to keep account of. */
+  /** The link of every pair with default conditions, as long as the bandwidth is unlimited. */
   readonly #common: Hop
-  #observers: ReadonlyArray<Observer> = []
-  #onSent: ReadonlyArray<NonNullable<Observer["sent"]>> = []
-  #onDropped: ReadonlyArray<NonNullable<Observer["dropped"]>> = []
-  #onDelivered: ReadonlyArray<NonNullable<Observer["delivered"]>> = []
+  #observers: ReadonlyArray<PacketObserver> = []
+  #onSent: ReadonlyArray<NonNullable<PacketObserver["sent"]>> = []
+  #onDropped: ReadonlyArray<NonNullable<PacketObserver["dropped"]>> = []
+  #onDelivered: ReadonlyArray<NonNullable<PacketObserver["delivered"]>> = []
+  #onRefused: ReadonlyArray<NonNullable<PacketObserver["refused"]>> = []
   #numbers = 0
-  readonly #wire: ConstructorParameters<typeof VirtualHost>[1]
+  readonly #forHosts: HostNetwork
 
-  /** `random` is uniform in [0, 1), and all there is of chance: the same numbers make the same history. */
+  /** `random` is uniform in [0, 1) and the only source of chance: the same numbers give the same history. */
   constructor(agenda: Agenda.Agenda, random: () => number, defaults: Partial<Conditions.Conditions> = {}) {
     const nameServer = new NameServer()
     this.names = nameServer.answers
@@ -76,19 +97,20 @@ export class VirtualNetwork {
     this.#agenda = agenda
     this.#random = random
     this.#common = new Hop(this.defaults)
-    this.#wire = {
+    this.#forHosts = {
       agenda,
       addresses: this.#addresses,
       dns: this.dns,
       send: (socket, payload, to) => this.#send(socket, payload, to),
-      drop: (flight, reason) => this.#drop(flight, reason),
-      deliver: (flight, socket) => this.#deliver(flight, socket)
+      drop: (packet, reason) => this.#drop(packet, reason),
+      refuse: (packet) => this.#refuse(packet, "unbound"),
+      deliver: (packet, socket) => this.#deliver(packet, socket)
     }
   }
 
   /**
-   * A network on Effect's clock and randomness, whose links are as `conditions` says until they are changed; 1 ms latency
-   * and nothing else by default. It carries datagrams until the scope closes.
+   * A network on Effect's clock and randomness. Its links have these conditions until they are changed; by default, 1 ms
+   * of latency. It carries datagrams until the scope closes.
    */
   static readonly make = Effect.fnUntraced(function* (
     conditions: Partial<Conditions.Conditions> = {}
@@ -99,13 +121,13 @@ export class VirtualNetwork {
   })
 
   /**
-   * Adds a machine with these IP addresses, or gives them to the machine that has this name. Who had one of them has it
-   * no longer.
+   * Adds a host with these IP addresses, or gives the addresses to the host of this name. Another host that had one of
+   * them loses it. A host that was detached, or whose process has ended, is replaced by a new one.
    */
   host(name: string, addresses: ReadonlyArray<string>): Host {
     let host = this.#hosts.get(name)
-    if (host?.attached !== true) {
-      host = new VirtualHost(name, this.#wire)
+    if (host === undefined || host.exited || !host.attached) {
+      host = new VirtualHost(name, this.#forHosts)
       host.group = this.#groups.get(name) ?? 0
       this.#hosts.set(name, host)
     }
@@ -114,8 +136,9 @@ export class VirtualNetwork {
   }
 
   /**
-   * The link from one host to another, by their names, to be changed at will; the way back is a link of its own. It is
-   * as `defaults` is now, and no longer follows it.
+   * The conditions of the link from one host to another, given by name; they may be changed at any time. The opposite
+   * direction is a link of its own. From the first call on, the link has a copy of the present `defaults` and no longer
+   * follows them.
    */
   link(from: string, to: string): Conditions.Conditions {
     let links = this.#links.get(from)
@@ -125,7 +148,7 @@ export class VirtualNetwork {
     return hop.conditions
   }
 
-  /** Cuts or mends both directions between each host of one group and each of the other. */
+  /** Cuts or restores both directions between each host of one group and each of the other. */
   separate(groupA: Iterable<string>, groupB: Iterable<string>, cut: boolean): void {
     const others = [...groupB]
     for (const a of groupA) {
@@ -137,8 +160,8 @@ export class VirtualNetwork {
   }
 
   /**
-   * Parts the network: no datagram leaves a group of hosts, given by name, for another. Hosts in no group stay together.
-   * It holds for hosts that are added later as well, and takes the place of any partition before.
+   * Partitions the network: no datagram gets from one group of hosts, given by name, to another. Hosts in no group form
+   * one more group. It also applies to hosts that are added later, and it replaces an earlier partition.
    */
   partition(groups: Iterable<Iterable<string>>): void {
     this.#groups.clear()
@@ -150,29 +173,30 @@ export class VirtualNetwork {
     for (const [name, host] of this.#hosts) host.group = this.#groups.get(name) ?? 0
   }
 
-  /** Whether neither a partition nor a cut keeps what one host sends from another; both by name. */
+  /** Whether datagrams from one host can reach another, given by name: no partition, no cut, and not all are rejected. */
   reaches(from: string, to: string): boolean {
     const sender = this.#hosts.get(from)
     const receiver = this.#hosts.get(to)
     if (sender === undefined || receiver === undefined || sender.group !== receiver.group) return false
     const link = this.#links.get(from)?.get(to)?.conditions ?? this.defaults
-    return !link.cut && sender.egressHop?.conditions.cut !== true && receiver.ingressHop?.conditions.cut !== true
+    return isOpen(link) && isOpen(sender.egressHop?.conditions) && isOpen(receiver.ingressHop?.conditions)
   }
 
-  /** Ends the partition, and mends whatever is cut: links, the defaults, egress and ingress of hosts. */
+  /** Ends the partition and every cut and rejection: of links, of the defaults, of egress and ingress of hosts. */
   heal(): void {
     this.partition([])
-    this.defaults.cut = false
-    for (const links of this.#links.values()) for (const { conditions } of links.values()) conditions.cut = false
+    open(this.defaults)
+    for (const links of this.#links.values()) for (const { conditions } of links.values()) open(conditions)
     for (const { egressHop, ingressHop } of this.#hosts.values()) {
-      if (egressHop !== undefined) egressHop.conditions.cut = false
-      if (ingressHop !== undefined) ingressHop.conditions.cut = false
+      if (egressHop !== undefined) open(egressHop.conditions)
+      if (ingressHop !== undefined) open(ingressHop.conditions)
     }
   }
 
   /**
-   * Sends a datagram that no socket sent, with whatever source address: forged or replayed. It comes by a link with the
-   * default conditions, which all such datagrams share, from beyond any partition. Both are `ip:port`; `false` if one of them is not.
+   * Sends a datagram that no socket sent, with any source address: a forged or a replayed one. All such datagrams share
+   * one link with the default conditions, and no partition stops them. `from` and `to` are `ip:port`; returns `false` if
+   * one of them is not.
    */
   inject(payload: Uint8Array, from: string, to: string): boolean {
     const source = NetAddress.inetAddressFromString(from)
@@ -180,7 +204,7 @@ export class VirtualNetwork {
     if (Result.isFailure(source) || Result.isFailure(target)) return false
     const address = this.#addresses.find(NetAddress.formatIp(target.success.address))
     const endpoint = NetAddress.toCanonical(source.success)
-    const flight = this.#flight(
+    const packet = this.#packet(
       undefined,
       { host: NetAddress.formatIp(endpoint.address), port: endpoint.port },
       address,
@@ -188,30 +212,32 @@ export class VirtualNetwork {
       payload
     )
     this.#counters.injected++
-    for (const sent of this.#onSent) sent(flight)
-    this.#enter(flight, Stage.Link)
+    for (const sent of this.#onSent) sent(packet)
+    this.#enter(packet, Stage.Link)
     return true
   }
 
-  /** Shows an observer all datagrams from now on, until the returned function is called. */
-  observe(observer: Observer): () => void {
-    const watch = (observers: ReadonlyArray<Observer>) => {
+  /** Calls an observer for every datagram from now on, until the returned function is called. */
+  observe(observer: PacketObserver): () => void {
+    const use = (observers: ReadonlyArray<PacketObserver>) => {
       this.#observers = observers
-      this.#onSent = members(observers, "sent")
-      this.#onDropped = members(observers, "dropped")
-      this.#onDelivered = members(observers, "delivered")
+      this.#onSent = callbacks(observers, "sent")
+      this.#onDropped = callbacks(observers, "dropped")
+      this.#onDelivered = callbacks(observers, "delivered")
+      this.#onRefused = callbacks(observers, "refused")
     }
-    watch([...this.#observers, observer])
-    return () => watch(this.#observers.filter((other) => other !== observer))
+    use([...this.#observers, observer])
+    return () => use(this.#observers.filter((other) => other !== observer))
   }
 
-  #flight(
-    sender: VirtualHost | undefined,
+  #packet(
+    origin: VirtualSocket | undefined,
     source: Endpoint,
-    address: Address,
+    address: HostAddress<VirtualHost, VirtualSocket>,
     port: number,
     payload: Uint8Array
-  ): Flight {
+  ): RoutedPacket {
+    const sender = origin?.host
     return {
       number: this.#numbers++,
       sentAt: this.#agenda.now(),
@@ -224,45 +250,47 @@ export class VirtualNetwork {
       copy: false,
       corrupted: false,
       sender,
+      origin,
       address,
-      receiver: address.owner
+      receiver: address.owner,
+      refused: undefined
     }
   }
 
-  #send(socket: Socket, payload: Uint8Array, to: DatagramSocket.BackingAddress): void {
+  #send(socket: VirtualSocket, payload: Uint8Array, to: DatagramSocket.BackingAddress): void {
     const { host } = socket
     const address = this.#addresses.find(to.host)
     const source = socket.sourceFor(address)
     if (source === undefined) return
-    const flight = this.#flight(host, source, address, to.port, payload)
+    const packet = this.#packet(socket, source, address, to.port, payload)
     this.#counters.sent++
     this.#counters.sentBytes += payload.length
     host.traffic.datagramsOut++
     host.traffic.bytesOut += payload.length
-    for (const sent of this.#onSent) sent(flight)
-    this.#enter(flight, Stage.Egress)
+    for (const sent of this.#onSent) sent(packet)
+    this.#enter(packet, Stage.Egress)
   }
 
-  /** Takes a datagram through a stage, and whatever comes out of that on to the next. */
-  #enter(flight: Flight, stage: Stage): void {
-    const { receiver, sender } = flight
+  /** Takes a packet through a stage of its path, and on to the next one. */
+  #enter(packet: RoutedPacket, stage: Stage): void {
+    const { receiver, sender } = packet
     switch (stage) {
       case Stage.Egress:
-        if (sender?.attached === false) return this.#drop(flight, "unplugged")
-        if (sender?.egressHop !== undefined && sender !== receiver) return this.#pass(flight, sender.egressHop, stage)
-        return this.#enter(flight, Stage.Link)
+        if (sender?.attached === false) return this.#drop(packet, "unplugged")
+        if (sender?.egressHop !== undefined && sender !== receiver) return this.#pass(packet, sender.egressHop, stage)
+        return this.#enter(packet, Stage.Link)
       case Stage.Link:
-        if (receiver === undefined) return this.#drop(flight, "unbound")
-        if (!receiver.attached) return this.#drop(flight, "unplugged")
-        if (sender !== undefined && sender.group !== receiver.group) return this.#drop(flight, "cut")
-        return this.#pass(flight, this.#linkBetween(sender, receiver), stage)
+        if (receiver === undefined) return this.#drop(packet, "unbound")
+        if (!receiver.attached) return this.#drop(packet, "unplugged")
+        if (sender !== undefined && sender.group !== receiver.group) return this.#drop(packet, "cut")
+        return this.#pass(packet, this.#linkBetween(sender, receiver), stage)
       case Stage.Ingress:
         if (receiver?.ingressHop !== undefined && sender !== receiver) {
-          return this.#pass(flight, receiver.ingressHop, stage)
+          return this.#pass(packet, receiver.ingressHop, stage)
         }
-        return receiver?.take(flight)
+        return receiver?.take(packet)
       case Stage.Host:
-        return receiver?.take(flight)
+        return receiver?.take(packet)
     }
   }
 
@@ -273,12 +301,12 @@ export class VirtualNetwork {
     return this.defaults.bandwidth === Infinity ? this.#common : this.#lineBetween(sender, receiver)
   }
 
-  /** The link of a pair that has the default conditions and a bandwidth of its own. */
+  /** The link of a pair that has the default conditions, with its own bandwidth. */
   #lineBetween(sender: VirtualHost, receiver: VirtualHost): Hop {
     const { lines } = sender
     let line = lines.get(receiver)
     if (line === undefined) {
-      // An idle line has nothing to remember. At powers of two they are looked for: that is little work for each added.
+      // An idle line has no state, so it can be forgotten. The search at powers of two costs little per added line.
       if (lines.size >= FewLines && (lines.size & (lines.size - 1)) === 0) {
         const now = this.#agenda.now()
         for (const [other, idle] of lines) if (idle.isIdle(now)) lines.delete(other)
@@ -288,24 +316,25 @@ export class VirtualNetwork {
     return line
   }
 
-  #pass(flight: Flight, hop: Hop, stage: Stage): void {
+  #pass(packet: RoutedPacket, hop: Hop, stage: Stage): void {
     const { conditions } = hop
-    if (conditions.cut) return this.#drop(flight, "cut")
-    const header = flight.address.v6 ? Conditions.HeaderBytesV6 : Conditions.HeaderBytesV4
-    const size = flight.payload.length + header
-    if (size > conditions.mtu) return this.#drop(flight, "oversize")
+    if (conditions.cut) return this.#drop(packet, "cut")
+    if (conditions.reject > 0 && this.#random() < conditions.reject) return this.#refuse(packet, "rejected")
+    const header = packet.address.v6 ? Conditions.HeaderBytesV6 : Conditions.HeaderBytesV4
+    const size = packet.payload.length + header
+    if (size > conditions.mtu) return this.#drop(packet, "oversize")
     const busy = hop.take(size, this.#agenda.now())
-    if (busy < 0) return this.#drop(flight, "queue")
-    if (conditions.loss > 0 && this.#random() < conditions.loss) return this.#drop(flight, "lost")
-    this.#leave(flight, conditions, stage, busy)
-    if (conditions.duplicate > 0 && this.#random() < conditions.duplicate) {
+    if (busy < 0) return this.#drop(packet, "queue")
+    if (conditions.loss > 0 && this.#random() < conditions.loss) return this.#drop(packet, "lost")
+    this.#leave(packet, conditions, stage, busy)
+    if (packet.refused === undefined && conditions.duplicate > 0 && this.#random() < conditions.duplicate) {
       this.#counters.duplicated++
-      this.#leave({ ...flight, copy: true }, conditions, stage, busy)
+      this.#leave({ ...packet, copy: true }, conditions, stage, busy)
     }
   }
 
-  #leave(flight: Flight, conditions: Conditions.Conditions, stage: Stage, busy: number): void {
-    const out = conditions.corrupt > 0 && this.#random() < conditions.corrupt ? this.#corrupted(flight) : flight
+  #leave(packet: RoutedPacket, conditions: Conditions.Conditions, stage: Stage, busy: number): void {
+    const out = conditions.corrupt > 0 && this.#random() < conditions.corrupt ? this.#corrupted(packet) : packet
     const delay = busy + Conditions.delay(conditions, this.#random)
     switch (stage) {
       case Stage.Egress:
@@ -320,43 +349,80 @@ export class VirtualNetwork {
   }
 
   /**
-   * Has a datagram come to its receiver at a time, even if that is now: nobody is handed one on the sender's stack. What
-   * comes to one host at one instant comes together, which spares a large cluster most of its wake-ups.
+   * Schedules the arrival of a packet, even for the present instant, so that a receiver never runs on the sender's stack.
+   * Packets that arrive at one host at one instant share a callback, which saves most of the events of a large cluster.
    */
-  #arrive(flight: Flight, at: number): void {
-    const { receiver } = flight
+  #arrive(packet: RoutedPacket, at: number): void {
+    const { receiver } = packet
     if (receiver === undefined) return
     if (receiver.arriving?.at === at) {
-      receiver.arriving.flights.push(flight)
+      receiver.arriving.packets.push(packet)
       return
     }
-    const arriving = { at, flights: [flight] }
+    const arriving = { at, packets: [packet] }
     receiver.arriving = arriving
     this.#agenda.at(at, () => {
       if (receiver.arriving === arriving) receiver.arriving = undefined
-      for (const flight of arriving.flights) this.#enter(flight, Stage.Ingress)
+      for (const packet of arriving.packets) this.#enter(packet, Stage.Ingress)
     })
   }
 
-  #corrupted(flight: Flight): Flight {
-    if (flight.payload.length === 0) return flight
+  #corrupted(packet: RoutedPacket): RoutedPacket {
+    if (packet.payload.length === 0) return packet
     this.#counters.corrupted++
-    return { ...flight, payload: withBitsFlipped(flight.payload, this.#random), corrupted: true }
+    return { ...packet, payload: withBitsFlipped(packet.payload, this.#random), corrupted: true }
   }
 
-  #drop(flight: Flight, reason: DropReason): void {
+  #drop(packet: RoutedPacket, reason: PacketDropReason): void {
+    // Counters and observers are about datagrams, and a refusal is ICMP.
+    if (packet.refused !== undefined) return
     this.#counters.dropped[reason]++
-    for (const dropped of this.#onDropped) dropped(flight, reason)
+    for (const dropped of this.#onDropped) dropped(packet, reason)
   }
 
-  #deliver(flight: Flight, socket: Socket): void {
-    const { payload, source } = flight
+  /** Drops a packet and sends the refusal back, if a connected socket can learn of it. Nobody refuses a refusal. */
+  #refuse(packet: RoutedPacket, reason: PacketDropReason): void {
+    this.#drop(packet, reason)
+    if (packet.origin?.peer === undefined || packet.refused !== undefined) return
+    const { destination, from, receiver, sender, source, to } = packet
+    this.#enter(
+      {
+        ...packet,
+        from: to,
+        to: from,
+        source: destination,
+        destination: source,
+        payload: noPayload,
+        sender: receiver,
+        address: this.#addresses.find(source.host),
+        receiver: sender,
+        refused: packet
+      },
+      Stage.Egress
+    )
+  }
+
+  #deliver(packet: RoutedPacket, socket: VirtualSocket): void {
+    const { payload, refused, source } = packet
+    if (refused !== undefined) {
+      this.#counters.refused++
+      for (const onRefused of this.#onRefused) onRefused(refused)
+      return socket.events.onError(refusal)
+    }
     const { traffic } = socket.host
     this.#counters.delivered++
     this.#counters.deliveredBytes += payload.length
     traffic.datagramsIn++
     traffic.bytesIn += payload.length
-    for (const delivered of this.#onDelivered) delivered(flight)
+    for (const delivered of this.#onDelivered) delivered(packet)
     socket.events.onPacket(payload, source.host, source.port)
   }
+}
+
+const isOpen = (conditions: Conditions.Conditions | undefined): boolean =>
+  conditions === undefined || (!conditions.cut && conditions.reject < 1)
+
+const open = (conditions: Conditions.Conditions): void => {
+  conditions.cut = false
+  conditions.reject = 0
 }

@@ -3,7 +3,7 @@ import { Effect, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import type { Agenda } from "../../../src/simulation/network/Agenda.ts"
 import type { Conditions } from "../../../src/simulation/network/Conditions.ts"
-import type { DropReason, Packet } from "../../../src/simulation/network/Packet.ts"
+import type { PacketDropReason, Packet } from "../../../src/simulation/network/Packet.ts"
 import { type Host, VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
 
 /** Numbers uniform in [0, 1), the same for the same seed (mulberry32). */
@@ -51,7 +51,7 @@ export class HandAgenda implements Agenda {
 export interface Outcome {
   readonly ms: number
   readonly packet: Packet
-  readonly fate: "delivered" | DropReason
+  readonly fate: "delivered" | PacketDropReason
 }
 
 /** A socket that hears nobody: what gets to it is seen by `outcomes`. */

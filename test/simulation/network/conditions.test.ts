@@ -31,6 +31,7 @@ const conditions: fc.Arbitrary<Conditions.Conditions> = fc.record({
   reorder: probability,
   reorderBy: length,
   cut: fc.boolean(),
+  reject: probability,
   bandwidth: fc.oneof(fc.constant(Infinity), fc.double({ min: 1, max: 1e9, noNaN: true })),
   queue: fc.oneof(fc.constant(Infinity), fc.integer({ min: 0, max: 1e6 })),
   mtu: fc.oneof(fc.constant(Infinity), fc.integer({ min: 28, max: 65_535 }))
@@ -52,7 +53,7 @@ describe("the check of conditions", () => {
         (value) => [{ [field]: value }, new RegExp(`^${field} is ${value}: .* milliseconds, at least 0$`)] as const
       )
     ),
-    ...(["loss", "duplicate", "corrupt", "reorder"] as const).flatMap((field) =>
+    ...(["loss", "duplicate", "corrupt", "reorder", "reject"] as const).flatMap((field) =>
       [-0.1, 1.1, NaN].map(
         (value) => [{ [field]: value }, new RegExp(`^${field} is ${value}: .* between 0 and 1$`)] as const
       )

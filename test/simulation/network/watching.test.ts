@@ -1,8 +1,11 @@
+import { Context, Effect, type Fiber, Scheduler } from "effect"
+import { NetAddress } from "effect/net"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { Conditions } from "../../../src/simulation/network/Conditions.ts"
 import type { Packet } from "../../../src/simulation/network/Packet.ts"
-import { VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
+import { type Host, VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
+import { TaskQueue } from "../../../src/simulation/time/TaskQueue.ts"
 import { generator, HandAgenda, openAt, pair } from "./HandAgenda.ts"
 
 describe("an observer", () => {
@@ -97,7 +100,8 @@ describe("the counters", () => {
       corrupted: 0,
       delivered: 4,
       deliveredBytes: 160,
-      dropped: { cut: 1, lost: 0, oversize: 0, queue: 0, buffer: 0, unplugged: 0, unbound: 2 }
+      refused: 0,
+      dropped: { cut: 1, rejected: 0, lost: 0, oversize: 0, queue: 0, buffer: 0, unplugged: 0, unbound: 2 }
     })
     expect(hostA.traffic).toEqual({ datagramsOut: 5, bytesOut: 1160, datagramsIn: 1, bytesIn: 7 })
     expect(hostB.traffic).toEqual({ datagramsOut: 1, bytesOut: 7, datagramsIn: 3, bytesIn: 153 })
@@ -112,6 +116,7 @@ describe("the counters", () => {
       duplicate: rates,
       corrupt: rates,
       reorder: rates,
+      reject: rates,
       cut: fc.constantFrom(false, false, false, true),
       bandwidth: fc.constantFrom(Infinity, 5000),
       queue: fc.constantFrom(Infinity, 200),
@@ -120,10 +125,32 @@ describe("the counters", () => {
     { requiredKeys: [] }
   )
   const step = fc.record({
-    do: fc.constantFrom("send", "send", "send", "answer", "inject", "hold", "release", "part", "heal", "nowhere"),
+    do: fc.constantFrom(
+      "send",
+      "send",
+      "send",
+      "answer",
+      "inject",
+      "hold",
+      "release",
+      "part",
+      "heal",
+      "nowhere",
+      "probe"
+    ),
     bytes: fc.integer({ min: 0, max: 120 }),
     after: fc.integer({ min: 0, max: 9 })
   })
+
+  /** Probes a port without a socket. The timeout is longer than any test. */
+  const probe = ({ network: { probePort } }: Host, bytes: number, tasks: TaskQueue) => {
+    if (probePort === undefined) throw new Error("no port probes")
+    const target = NetAddress.inetAddressFromStringUnsafe("10.0.0.2:7")
+    const fork = Effect.runForkWith(Context.make(Scheduler.Scheduler, tasks))
+    const fiber = fork(probePort({ target, payload: new Uint8Array(bytes), timeout: "1 hour" }))
+    tasks.drain()
+    return fiber
+  }
 
   /** A history of all that can happen, told by its outcomes. */
   const history = (
@@ -135,6 +162,8 @@ describe("the counters", () => {
     Object.assign(network.link("a", "b"), parts[1])
     Object.assign(hostA.egress(), parts[2])
     Object.assign(hostB.ingress(), parts[3])
+    const tasks = new TaskQueue()
+    const probes: Array<Fiber.Fiber<unknown>> = []
     for (const { after, bytes, do: what } of steps) {
       if (what === "send") send(bytes)
       if (what === "answer") answer(bytes)
@@ -144,10 +173,13 @@ describe("the counters", () => {
       if (what === "part") network.partition([["a"]])
       if (what === "heal") network.heal()
       if (what === "nowhere") a.send(bytes, "10.0.0.2:7")
+      if (what === "probe") probes.push(probe(hostA, bytes, tasks))
       agenda.runTo(agenda.now() + after)
     }
     hostB.release()
     agenda.runAll()
+    for (const fiber of probes) fiber.interruptUnsafe()
+    tasks.drain()
     return { network, told: outcomes.map(({ fate, ms, packet }) => [ms, fate, packet.number, [...packet.payload]]) }
   }
 
@@ -159,10 +191,11 @@ describe("the counters", () => {
         fc.integer(),
         (parts, steps, seed) => {
           const { network, told } = history(parts, steps, seed)
-          const { delivered, dropped, duplicated, injected, sent } = network.counters
+          const { delivered, dropped, duplicated, injected, refused, sent } = network.counters
           const lost = Object.values(dropped).reduce((sum, count) => sum + count, 0)
           expect(delivered + lost).toBe(sent + injected + duplicated)
           expect(told).toHaveLength(delivered + lost)
+          expect(refused).toBeLessThanOrEqual(dropped.unbound + dropped.rejected)
           expect(history(parts, steps, seed).told).toEqual(told)
         }
       )
