@@ -1,8 +1,8 @@
 /**
  * The process that a command runs in, as far as commands need it. `src/node/main.ts` provides the real one.
  */
-import type { Effect, Option, Queue, Scope } from "effect"
-import { Context } from "effect"
+import { Context, type Effect, type Option, type Queue, type Scope } from "effect"
+import type { LineWriter } from "./LineWriter.ts"
 
 /**
  * The process that a command runs in. It ends a command by interrupting it, so that every scope closes; a second
@@ -13,11 +13,16 @@ export class Host extends Context.Service<
   {
     /** The environment variables. */
     readonly env: Readonly<Record<string, string | undefined>>
-    /** The signal that asked the command to end, `SIGTERM` or `SIGINT`, if one has. */
+    /** The signal that asked the command to end, `SIGTERM` or `SIGINT`, if one did. */
     readonly signal: Effect.Effect<Option.Option<string>>
-    /** From now on, SIGHUP does not end the process but arrives here; several that wait are one. */
+    /** From now on SIGHUP does not end the process but arrives here; several that wait are one. */
     readonly hangups: Effect.Effect<Queue.Dequeue<void>, never, Scope.Scope>
-    /** From now on the exit code tells of a signal that ends the command: its work is then unfinished, not over. */
+    /** From now on a signal that ends the command sets the exit code, because the command's work is not done. */
     readonly unfinished: Effect.Effect<void>
+    /**
+     * From now on standard output is a log: lines that it does not take are dropped and counted. Otherwise an output
+     * that fails ends the command.
+     */
+    readonly openLog: Effect.Effect<LineWriter>
   }
 >()("effect-gossip/cli/Host") {}

@@ -1,8 +1,8 @@
 /**
  * Log lines for people: time, level and message, one line per event, on standard output.
  *
- * Standard output, because the log is what a running node has to tell: `gossip run | grep dead` works without
- * redirecting anything. Only what keeps a command from running goes to standard error.
+ * The log is the output of a running node, so `gossip run | grep dead` works without redirection. Only errors that
+ * keep a command from running go to standard error.
  */
 import type { LogLevel } from "effect"
 import { Array as Arr, Cause, Effect, Layer, Logger, Predicate, References } from "effect"
@@ -62,12 +62,17 @@ export const format = (colors: boolean): Logger.Logger<unknown, string> => {
 }
 
 /**
- * Logs to standard output for people to read, in colour on a terminal unless `NO_COLOR` is set.
+ * The format for this standard output: in colour on a terminal unless `NO_COLOR` is set.
+ */
+export const formatter: Effect.Effect<Logger.Logger<unknown, string>> = Effect.map(
+  TerminalCapabilities.TerminalCapabilities,
+  // `canColor` may be forced where there is no terminal; `canAnimate` says that there is one.
+  ({ canAnimate, canColor }) => format(canColor && canAnimate)
+)
+
+/**
+ * Logs to standard output for people to read.
  */
 export const layer: Layer.Layer<never> = Layer.unwrap(
-  Effect.gen(function* () {
-    const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
-    // `canColor` may be forced where there is no terminal; `canAnimate` says that there is one.
-    return Logger.layer([Logger.withConsoleLog(format(canColor && canAnimate))])
-  })
+  Effect.map(formatter, (formatter) => Logger.layer([Logger.withConsoleLog(formatter)]))
 )

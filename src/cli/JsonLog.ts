@@ -2,10 +2,10 @@
  * Log lines for programs: one JSON object per line, on standard output.
  *
  * `time` is ISO 8601 in UTC, `level` one of the words that `--log-level` takes, and `message` what the line for people
- * says. A change of membership is in `change`, in the form in which `GET /events` sends it; ids are texts, since they
- * have 64 bits.
+ * says. A change of membership is in `change`, in the form in which `GET /events` sends it. Ids are strings, because
+ * they have 64 bits.
  */
-import { Array as Arr, Cause, type Layer, Logger, Predicate, References, Result, Schema } from "effect"
+import { Array as Arr, Cause, Logger, Predicate, References, Result, Schema } from "effect"
 import * as AdminApi from "../admin/AdminApi.ts"
 import type { Change } from "../domain/Change.ts"
 import { ChangeMessage } from "./ChangeLine.ts"
@@ -17,7 +17,7 @@ const changeOf = (change: Change): unknown =>
     ? { kind: change._tag, count: change.count }
     : Result.getOrElse(encodeChange(change), () => undefined)
 
-// Nothing that somebody logs may keep the line from being written.
+// No logged value may keep the line from being written.
 const plain = (_name: string, value: unknown): unknown => (Predicate.isBigInt(value) ? value.toString() : value)
 
 const textOf = (part: unknown): string => {
@@ -31,22 +31,17 @@ const textOf = (part: unknown): string => {
  */
 export const format: Logger.Logger<unknown, string> = Logger.make(({ cause, date, fiber, logLevel, message }) => {
   const parts = Arr.ensure(message)
-  const told = parts.find((part) => part instanceof ChangeMessage)
+  const changed = parts.find((part) => part instanceof ChangeMessage)
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
   return JSON.stringify(
     {
       time: date.toISOString(),
       level: logLevel.toLowerCase(),
       message: parts.map(textOf).join(" "),
-      ...(told === undefined ? {} : { change: changeOf(told.change) }),
+      ...(changed === undefined ? {} : { change: changeOf(changed.change) }),
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
       ...(cause.reasons.length === 0 ? {} : { cause: Cause.pretty(cause) })
     },
     plain
   )
 })
-
-/**
- * Logs to standard output as JSON.
- */
-export const layer: Layer.Layer<never> = Logger.layer([Logger.withConsoleLog(format)])

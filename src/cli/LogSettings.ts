@@ -1,11 +1,13 @@
 /**
- * How a node logs: for people or for programs, and from which level on. A flag goes before the environment.
+ * How a node logs: for people or for programs, and from which level on. A flag takes precedence over the environment.
  */
-import { Effect, Layer, type LogLevel, Option, References, Schema } from "effect"
+import { Effect, Layer, Logger, type LogLevel, Option, References, Schema } from "effect"
 import { Flag, GlobalFlag } from "effect/cli"
 import { show } from "../config/ConfigResolution.ts"
 import { Host } from "./Host.ts"
+import * as HumanLog from "./HumanLog.ts"
 import * as JsonLog from "./JsonLog.ts"
+import type { LineWriter } from "./LineWriter.ts"
 import * as Variables from "./Variables.ts"
 
 const formats = ["human", "json"] as const
@@ -20,7 +22,7 @@ export const logFormat = Flag.Literals("log-format", formats).pipe(
 )
 
 /**
- * A variable that says how to log has a value that says nothing.
+ * A variable that says how to log has a value that is not one of its choices.
  */
 export class LogSettingError extends Schema.TaggedError<LogSettingError>()("LogSettingError", {
   message: Schema.String
@@ -53,14 +55,15 @@ const fromVariable = Effect.fnUntraced(function* <A>(
 })
 
 /**
- * Logs as the flags say, or else the environment, or else as the program logs anyhow.
+ * Logs to `writer` as the flags say, or else the environment: for people and from level info on if neither does.
  */
 export const layer = (
+  writer: LineWriter,
   format: Option.Option<(typeof formats)[number]>
 ): Layer.Layer<never, LogSettingError, Host | GlobalFlag.Setting.Identifier<"log-level">> =>
   Layer.unwrap(
     Effect.gen(function* () {
-      // Both are judged, also where a flag overrides them.
+      // A variable is checked even if a flag overrides it.
       const formatSet = yield* fromVariable(Variables.names.logFormat, { human: "human", json: "json" } as const)
       const levelSet = yield* fromVariable(Variables.names.logLevel, levels)
       const chosen = Option.getOrElse(
@@ -68,8 +71,9 @@ export const layer = (
         () => "human" as const
       )
       const level = Option.orElse(yield* GlobalFlag.LogLevel, () => levelSet)
+      const formatter = chosen === "json" ? JsonLog.format : yield* HumanLog.formatter
       return Layer.merge(
-        chosen === "json" ? JsonLog.layer : Layer.empty,
+        Logger.layer([Logger.map(formatter, (line) => writer.write(line))]),
         Option.match(level, {
           onNone: () => Layer.empty,
           onSome: (level) => Layer.succeed(References.MinimumLogLevel, level)

@@ -1,7 +1,7 @@
 /**
  * The program: its commands, and how each of them logs and reports mistakes.
  */
-import { Effect, Layer, Stdio } from "effect"
+import { Cause, Console, Effect, Layer, Runtime, Stdio } from "effect"
 import { CliConfig, Command, GlobalFlag } from "effect/cli"
 import { config } from "./config.ts"
 import { demo } from "./demo.ts"
@@ -36,6 +36,12 @@ export const gossip = Command.make("gossip").pipe(
   ])
 )
 
+// Errors that a user can correct were shown where they happened; any other is a defect of the program.
+const reportDefect = <E>(cause: Cause.Cause<E>): Effect.Effect<void> =>
+  !Cause.hasInterruptsOnly(cause) && (Cause.hasDies(cause) || Runtime.getErrorReported(Cause.squash(cause)))
+    ? Console.error(`gossip: this is a mistake in the program, please report it\n${Cause.pretty(cause)}`)
+    : Effect.void
+
 /**
  * Runs the command that the arguments of the process name.
  */
@@ -50,5 +56,6 @@ export const main = (version: string) =>
           builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.LogLevel, GlobalFlag.Completions]
         })
       )
-    )
+    ),
+    Effect.tapCause(reportDefect)
   )

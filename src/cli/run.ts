@@ -1,7 +1,7 @@
 /**
  * `gossip run`: one node, until a signal ends it.
  */
-import { Effect, Latch, type Layer, Option, Queue, type Scope, Stream } from "effect"
+import { Context, Effect, Latch, type Layer, Metric, Option, Queue, type Scope, Stream } from "effect"
 import { CliError, Command } from "effect/cli"
 import { NetAddress } from "effect/net"
 import { Cluster, type Services } from "../cluster/Cluster.ts"
@@ -17,6 +17,7 @@ import * as NodeCluster from "../node/NodeCluster.ts"
 import type { KeyInfo, KeyRing } from "../crypto/KeyRing.ts"
 import { changeLine, ChangeMessage, durationText, memberText, mentioned } from "./ChangeLine.ts"
 import { Host } from "./Host.ts"
+import type { Gap, LineWriter } from "./LineWriter.ts"
 import * as LogSettings from "./LogSettings.ts"
 import * as NodeFlags from "./NodeFlags.ts"
 
@@ -32,14 +33,10 @@ export const run = Command.make(
   flags,
   Effect.fnUntraced(
     function* (flags: Flags) {
-      const { config, unknownVariables } = yield* NodeFlags.load(flags)
-      for (const variable of unknownVariables) yield* Effect.logWarning(NodeFlags.unknownVariableText(variable))
-      const hangups = yield* watchForHangups(config)
-      const left = yield* Latch.make()
-      yield* Effect.provide(serve(config, hangups, left.await), yield* nodeOf(config, left.open))
+      const { openLog } = yield* Host
+      const log = yield* openLog
+      yield* Effect.provide(runWith(flags, log), LogSettings.layer(log, flags.logFormat))
     },
-    Effect.scoped,
-    (running, { logFormat }) => Effect.provide(running, LogSettings.layer(logFormat)),
     Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: errorText(cause) }))
   )
 ).pipe(
@@ -78,6 +75,41 @@ export const run = Command.make(
   ])
 )
 
+const runWith = Effect.fnUntraced(function* (flags: Flags, log: LineWriter) {
+  const { config, unknownVariables } = yield* NodeFlags.load(flags)
+  yield* reportGaps(log)
+  for (const variable of unknownVariables) yield* Effect.logWarning(NodeFlags.unknownVariableText(variable))
+  const hangups = yield* watchForHangups(config)
+  const left = yield* Latch.make()
+  yield* Effect.provide(serve(config, log, hangups, left.await), yield* nodeOf(config, left.open))
+}, Effect.scoped)
+
+const reportGaps = Effect.fnUntraced(function* (log: LineWriter) {
+  const gaps = yield* Queue.sliding<Gap>(1)
+  log.onGap((gap) => void Queue.offerUnsafe(gaps, gap))
+  yield* Queue.take(gaps).pipe(
+    Effect.flatMap(({ lines, reason }) => Effect.logWarning(`lost ${lines} log ${plural(lines, "line")}: ${reason}`)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+})
+
+const plural = (count: number, noun: string): string => (count === 1 ? noun : `${noun}s`)
+
+const droppedLines = Metric.counter("swim_log_lines_dropped_total", {
+  description: "Log lines dropped because standard output failed or was too slow.",
+  incremental: true
+})
+
+/** Adds the count of dropped log lines to the metrics of a node. */
+const countDroppedLines = ({ registry }: Metrics["Service"], log: LineWriter): void => {
+  Metric.registerUnsafe(droppedLines, Context.make(Metric.MetricRegistry, registry), {
+    get: () => ({ count: log.dropped, incremental: true }),
+    update: () => {},
+    modify: () => {}
+  })
+}
+
 // A signal that comes while the node starts is not lost. Without a key file it keeps its meaning, that a terminal closed.
 const watchForHangups = Effect.fnUntraced(function* ({
   network
@@ -108,7 +140,7 @@ interface Hangups {
 }
 
 const serve = Effect.fnUntraced(
-  function* (config: ClusterConfig, hangups: Option.Option<Hangups>, left: Effect.Effect<void>) {
+  function* (config: ClusterConfig, log: LineWriter, hangups: Option.Option<Hangups>, left: Effect.Effect<void>) {
     const membership = yield* Membership
     const introduced = yield* Latch.make()
     yield* Stream.runForEach(membership.changes, (change) => Effect.andThen(introduced.await, logChange(change))).pipe(
@@ -121,8 +153,9 @@ const serve = Effect.fnUntraced(
     }
     yield* introduced.open
     const { keyRing } = yield* Cluster
-    const { logSummary } = yield* Metrics
-    yield* logSummary(config.metrics.logInterval)
+    const metrics = yield* Metrics
+    countDroppedLines(metrics, log)
+    yield* metrics.logSummary(config.metrics.logInterval)
     if (Option.isSome(hangups) && Option.isSome(keyRing)) {
       const { path, signals } = hangups.value
       yield* Queue.take(signals).pipe(Effect.andThen(reload(path, keyRing.value)), Effect.forever, Effect.forkScoped)

@@ -125,10 +125,26 @@ const limits: Http.ServerOptions = {
 }
 const MaxConnections = 256
 
+/** Holds the requests that come while the server listens and has no routes yet, and passes them on once it has. */
+const holdEarlyRequests = (server: Http.Server): void => {
+  const held: Array<Parameters<Http.RequestListener>> = []
+  const hold: Http.RequestListener = (...request) => void held.push(request)
+  const passOn = (event: string | symbol): void => {
+    if (event !== "request") return
+    server.off("newListener", passOn)
+    server.off("request", hold)
+    // The listener is added after this event.
+    setImmediate(() => held.forEach((request) => server.emit("request", ...request)))
+  }
+  server.on("request", hold)
+  server.on("newListener", passOn)
+}
+
 const listen = (where: string, options: Net.ListenOptions): Server =>
   Effect.gen(function* () {
     const server = Http.createServer(limits)
     server.maxConnections = MaxConnections
+    holdEarlyRequests(server)
     const http = yield* NodeHttpServer.make(() => server, { ...options, gracefulShutdownTimeout: Grace })
     // Whoever is still there after that is not waited for.
     yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))

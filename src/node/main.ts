@@ -1,19 +1,26 @@
 /**
- * The program as a process of Node.js: its arguments, environment, signals and exit code.
+ * The program as a process of Node.js: its arguments, environment, output, signals and exit code.
  */
 // Not from the package's index, which loads an HTTP client and much more: it doubles the time to start.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Cause, Console, Effect, Exit, FileSystem, Option, Queue, Runtime, Schema } from "effect"
+import { Deferred, Effect, FileSystem, Option, Queue, type Runtime, Schema } from "effect"
 import { constants } from "node:os"
 import { fileURLToPath } from "node:url"
+import { exitCode } from "../cli/ExitCode.ts"
 import { main } from "../cli/gossip.ts"
 import { Host } from "../cli/Host.ts"
+import { LineWriter, reasonOf } from "../cli/LineWriter.ts"
+import * as StandardOutput from "./StandardOutput.ts"
 
 let signal: Option.Option<"SIGINT" | "SIGTERM"> = Option.none()
 let isUnfinished = false
+let isLogging = false
+let outputError: NodeJS.ErrnoException | undefined
 
-// The first signal is left to the runtime, which interrupts the program; it would ignore the second.
+// --- signals -------------------------------------------------------------------
+
+// The runtime interrupts the program at the first signal and would ignore the second.
 const countSignal = (name: "SIGINT" | "SIGTERM"): void => {
   if (Option.isNone(signal)) {
     signal = Option.some(name)
@@ -41,20 +48,50 @@ const unfinished = Effect.sync(() => {
   isUnfinished = true
 })
 
-const teardown: Runtime.Teardown = (exit, onExit) =>
-  Option.isSome(signal) && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
-    ? onExit(isUnfinished ? 128 + constants.signals[signal.value] : 0)
-    : Runtime.defaultTeardown(exit, onExit)
+// --- output --------------------------------------------------------------------
 
-// What the user can mend was shown where it happened; what is left is a mistake in the program.
-const reportDefect = <E>(cause: Cause.Cause<E>): Effect.Effect<void> =>
-  !Cause.hasInterruptsOnly(cause) && (Cause.hasDies(cause) || Runtime.getErrorReported(Cause.squash(cause)))
-    ? Console.error(`gossip: this is a mistake in the program, please report it\n${Cause.pretty(cause)}`)
-    : Effect.void
+const outputFailed = Deferred.makeUnsafe<void>()
+StandardOutput.onError((error) => {
+  if (isLogging) return
+  outputError ??= error
+  Deferred.doneUnsafe(outputFailed, Effect.void)
+})
+
+const log = new LineWriter(StandardOutput.write)
+
+const openLog = Effect.sync(() => {
+  isLogging = true
+  StandardOutput.neverBlock()
+  return log
+})
+
+// --- exit ----------------------------------------------------------------------
+
+/** How long a process that is asked to end, or fails, waits for its output to be read, in ms. */
+const FlushLimit = 1000
+
+/** Ends a command whose output is lost: without a word, as by SIGPIPE, if its reader closed the pipe. */
+const exitWithout = (error: NodeJS.ErrnoException): void => {
+  if (error.code === "EPIPE") process.exit(128 + constants.signals.SIGPIPE)
+  process.stderr.write(`gossip: cannot write to standard output: ${reasonOf(error)}\n`)
+  process.exit(1)
+}
+
+const teardown: Runtime.Teardown = (exit, onExit) => {
+  const signalNumber = Option.isSome(signal) ? constants.signals[signal.value] : undefined
+  const code = exitCode(exit, { signal: signalNumber, isUnfinished })
+  // A command that succeeds ends once its output is read, however slow the reader is.
+  const isPatient = code === 0 && signalNumber === undefined && !isLogging
+  StandardOutput.whenWritten(isPatient ? undefined : FlushLimit, () => {
+    if (outputError !== undefined) exitWithout(outputError)
+    else if (isPatient) onExit(code)
+    else process.exit(code)
+  })
+}
 
 const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 
-// Seen from the source and from the build alike.
+// At the same place relative to the source and to the build.
 const manifest = fileURLToPath(new URL("../../package.json", import.meta.url))
 
 const program = Effect.gen(function* () {
@@ -64,8 +101,8 @@ const program = Effect.gen(function* () {
 })
 
 program.pipe(
-  Effect.provideService(Host, { env: process.env, signal: Effect.sync(() => signal), hangups, unfinished }),
+  Effect.raceFirst(Deferred.await(outputFailed)),
+  Effect.provideService(Host, { env: process.env, signal: Effect.sync(() => signal), hangups, unfinished, openLog }),
   Effect.provide(NodeServices.layer),
-  Effect.tapCause(reportDefect),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown })
 )

@@ -1,15 +1,15 @@
 /** `gossip sim` when an invariant breaks, which a test has to bring about. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Option, Queue } from "effect"
+import { Effect, FileSystem } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import { vi } from "vitest"
-import { Host } from "../../src/cli/Host.ts"
 import { sim } from "../../src/cli/sim.ts"
 import { InvariantBroken } from "../../src/simulation/Errors.ts"
 import type * as PlanRunner from "../../src/simulation/plan/PlanRunner.ts"
 import { NanosPerMilli } from "../../src/simulation/time/Timeline.ts"
+import { layerHost } from "./InProcess.ts"
 
 vi.mock(import("../../src/simulation/plan/PlanRunner.ts"), async (original) => {
   const real = await original()
@@ -27,13 +27,6 @@ vi.mock(import("../../src/simulation/plan/PlanRunner.ts"), async (original) => {
   return { ...real, run }
 })
 
-const host = Layer.succeed(Host, {
-  env: {},
-  signal: Effect.succeed(Option.none()),
-  hangups: Queue.unbounded<void>(),
-  unfinished: Effect.void
-})
-
 /** What is printed, and what goes wrong. */
 const outcome = (args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
@@ -41,7 +34,7 @@ const outcome = (args: ReadonlyArray<string>) =>
     const error = yield* Effect.flip(Command.runWith(sim, { version: "0" })(args))
     const stdout = (yield* TestConsole.logLines).slice(before).map(String).join("\n")
     return { error, stdout }
-  }).pipe(Effect.provide([NodeServices.layer, host]))
+  }).pipe(Effect.provide([NodeServices.layer, layerHost()]))
 
 const small = ["--nodes", "3", "--seconds", "4"]
 

@@ -1,22 +1,15 @@
 /** `gossip sim` in this process: which plan it makes of flags and files, and what it refuses. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, FileSystem, Layer, Option, Queue } from "effect"
+import { Duration, Effect, FileSystem } from "effect"
 import { type CliError, Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
-import { Host } from "../../src/cli/Host.ts"
 import { sim } from "../../src/cli/sim.ts"
 import * as SimPlan from "../../src/cli/SimPlan.ts"
-
-const host = Layer.succeed(Host, {
-  env: {},
-  signal: Effect.succeed(Option.none()),
-  hangups: Queue.unbounded<void>(),
-  unfinished: Effect.void
-})
+import { layerHost } from "./InProcess.ts"
 
 const run = (args: ReadonlyArray<string>) =>
-  Effect.provide(Command.runWith(sim, { version: "0" })(args), [NodeServices.layer, host])
+  Effect.provide(Command.runWith(sim, { version: "0" })(args), [NodeServices.layer, layerHost()])
 
 /** What a command prints on standard output. */
 const outputOf = (args: ReadonlyArray<string>) =>

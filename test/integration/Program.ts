@@ -27,6 +27,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Arguments of Node.js itself. */
   readonly node?: ReadonlyArray<string>
+  /** A file descriptor for standard output, instead of a pipe that is read here. */
+  readonly stdout?: number
 }
 
 /** Starts the program; it is killed at the end of the test, whatever becomes of it. */
@@ -35,13 +37,13 @@ export const start = (args: ReadonlyArray<string>, options: StartOptions = {}) =
     Effect.sync((): Started => {
       const child = spawn(node, [...(options.node ?? []), program, ...args], {
         env: { PATH: process.env["PATH"], ...options.env },
-        stdio: ["ignore", "pipe", "pipe"]
+        stdio: ["ignore", options.stdout ?? "pipe", "pipe"]
       })
       let stdout = ""
       let stderr = ""
       let end: number | NodeJS.Signals | undefined
-      child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
-      child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+      child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text))
+      child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text))
       child.on("close", (code, signal) => (end = code ?? signal ?? undefined))
       return { process: child, stdout: () => stdout, stderr: () => stderr, end: () => end }
     }),
