@@ -40,6 +40,50 @@ import { Dispatch } from "./Dispatch.ts"
 const MaxLeaveTargets = 64
 
 /**
+ * Limits the time that a closing node waits until its last messages are written,
+ * which takes no time unless the socket does not work.
+ */
+const FlushTimeout = Duration.millis(500)
+
+/**
+ * How a node leaves when its layer closes.
+ *
+ * **Details**
+ *
+ * - `acknowledged`: as `leave` of `Cluster` does, until the members have
+ *   acknowledged the LEAVE. Members show the node as left, even when datagrams are
+ *   lost. Takes a round trip, and at most `reliableAckTimeout x
+ *   (reliableMaxRetries + 1)`, 2 s by default, when a member does not answer.
+ * - `announced`: sends LEAVE once and waits for nobody. A member that misses it
+ *   hears of the departure from others, or detects a failure.
+ * - `none`: sends nothing. Members detect a failure, as they do after a crash.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type LeaveMode = "acknowledged" | "announced" | "none"
+
+/**
+ * How a node leaves when its layer closes: `announced`, unless another mode is
+ * provided.
+ *
+ * **Details**
+ *
+ * With `announced`, closing waits for no clock, so a scope closes under
+ * `TestClock` although nobody advances it. `NodeCluster.layer` of
+ * `effect-gossip/node` uses `acknowledged`, since a process has a clock that runs.
+ * In both cases `leave` of `Cluster` waits for acknowledgements. After it, closing
+ * sends nothing more.
+ *
+ * @category references
+ * @since 0.2.0
+ */
+export const LeaveOnClose: Context.Reference<LeaveMode> = Context.Reference<LeaveMode>(
+  "effect-gossip/cluster/Cluster/LeaveOnClose",
+  { defaultValue: () => "announced" }
+)
+
+/**
  * Why a node does not start: its socket, its address, or its keys.
  *
  * @category errors
@@ -70,8 +114,8 @@ export class Cluster extends Context.Service<
     /**
      * Leaves the cluster: stops probing and gossiping, sends LEAVE, and succeeds when
      * the members have acknowledged it, at the latest after `reliableAckTimeout x
-     * (reliableMaxRetries + 1)`. Closing the layer does the same. A second call waits
-     * for the first.
+     * (reliableMaxRetries + 1)`. A second call waits for the first. What happens when
+     * the layer closes without it is said by `LeaveOnClose`.
      */
     readonly leave: Effect.Effect<void>
     /** The keys that seal and open datagrams; none if encryption is off. */
@@ -121,36 +165,59 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const sendLeave = Effect.gen(function* () {
+  let leaving = false
+  const startLeaving = Effect.suspend(() => {
+    leaving = true
     view.startLeaving(now())
-    yield* Scope.close(activity, Exit.void)
     detector.stop()
+    return Scope.close(activity, Exit.void)
+  })
+  const leaveTargets = Effect.sync(() => {
     const targets: Array<number> = []
     view.table.drawLive(MaxLeaveTargets, random, targets)
-    yield* Effect.forEach(targets, delivery.leave, { concurrency: "unbounded", discard: true })
-  }).pipe(
-    // A socket that is gone must not hold up the end.
-    Effect.timeoutOption(
-      Duration.sum(Duration.times(network.reliableAckTimeout, network.reliableMaxRetries + 1), Duration.millis(500))
-    ),
-    Effect.asVoid
+    return targets
+  })
+
+  const leave = yield* Effect.cached(
+    Effect.uninterruptible(
+      Effect.gen(function* () {
+        yield* startLeaving
+        const acknowledged = Effect.forEach(yield* leaveTargets, delivery.leave, {
+          concurrency: "unbounded",
+          discard: true
+        })
+        // A socket that is gone must not hold up the end.
+        yield* Effect.timeoutOption(
+          acknowledged,
+          Duration.sum(Duration.times(network.reliableAckTimeout, network.reliableMaxRetries + 1), Duration.millis(500))
+        )
+      })
+    )
   )
-  const leaveOnce = yield* Effect.cached(Effect.uninterruptible(sendLeave))
-  yield* Effect.addFinalizer(() => leaveOnce)
+  const announce = Effect.gen(function* () {
+    yield* startLeaving
+    for (const slot of yield* leaveTargets) outbox.send(slot, outbox.packer.leave(0))
+    yield* Effect.timeoutOption(transport.flushed, FlushTimeout)
+  })
+  const mode = yield* LeaveOnClose
+  yield* Effect.addFinalizer(() => {
+    if (leaving || mode === "acknowledged") return leave
+    return mode === "announced" ? announce : startLeaving
+  })
 
   return Cluster.of({
     id: view.selfId,
     bound: transport.bound,
     advertised: transport.advertised,
     advertisedFrom: transport.advertisedFrom,
-    leave: leaveOnce,
+    leave,
     keyRing: transport.keyRing
   })
 })
 
 /**
- * A node made of the components that are provided: it passes each message to them
- * and leaves when the layer closes.
+ * A node made of the components that are provided: it passes each message to them,
+ * and leaves as `LeaveOnClose` says when the layer closes.
  *
  * **When to use**
  *
@@ -254,6 +321,17 @@ export const layerParts: Layer.Layer<
 )
 
 /**
+ * What a program may say about the layer of a node, beside its configuration.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface LayerOptions {
+  /** How the node leaves when the layer closes; as `LeaveOnClose` says if it is left out. */
+  readonly leave?: LeaveMode | undefined
+}
+
+/**
  * A whole node on the `Network` that is provided, which looks up peers given by
  * name by the `Dns`.
  *
@@ -283,10 +361,14 @@ export const layerParts: Layer.Layer<
  * @category layers
  * @since 0.2.0
  */
-export const layer = (config: ClusterConfig.ClusterConfig): Layer.Layer<Services, StartError, Dns.Dns | Network> =>
+export const layer = (
+  config: ClusterConfig.ClusterConfig,
+  options: LayerOptions = {}
+): Layer.Layer<Services, StartError, Dns.Dns | Network> =>
   isolated(
     layerParts.pipe(
       Layer.provideMerge(Layer.succeed(CurrentConfig, config)),
+      Layer.provide(options.leave === undefined ? Layer.empty : Layer.succeed(LeaveOnClose, options.leave)),
       Layer.provide([Kdf.layerWebCrypto, SecureRandom.layerWebCrypto])
     )
   )

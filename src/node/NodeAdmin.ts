@@ -87,7 +87,7 @@ export const layerConfig = (
       const served = layer({ address, token, socket: admin.socket, onLeft })
       return Layer.effectDiscard(
         Effect.flatMap(NodeAdmin, (where) => Effect.logInfo(logLine(where, token !== undefined)))
-      ).pipe(Layer.provideMerge(served), Layer.provideMerge(Cluster.layer(resolved)))
+      ).pipe(Layer.provideMerge(served), Layer.provideMerge(Cluster.layer(resolved, { leave: "acknowledged" })))
     })
   ).pipe(Layer.provide(NodePlatform.layer))
 

@@ -38,4 +38,6 @@ export const layer = (options: ClusterConfig.ClusterOptions = {}): Layer.Layer<C
 
 /** The same from a configuration that is resolved already. */
 export const layerConfig = (config: ClusterConfig.ClusterConfig): Layer.Layer<Cluster.Services, StartError> =>
-  Layer.unwrap(Effect.map(ClusterKeyFile.load(config), Cluster.layer)).pipe(Layer.provide(NodePlatform.layer))
+  Layer.unwrap(
+    Effect.map(ClusterKeyFile.load(config), (config) => Cluster.layer(config, { leave: "acknowledged" }))
+  ).pipe(Layer.provide(NodePlatform.layer))

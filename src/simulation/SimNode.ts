@@ -69,7 +69,12 @@ export const start = Effect.fnUntraced(function* <R, E>(
   const nodeScope = yield* Scope.make()
   const layerScope = yield* Scope.make()
   const core = yield* Layer.buildWithScope(
-    Layer.fresh(Layer.provideMerge(Cluster.layerParts, Layer.succeed(CurrentConfig, config))),
+    Layer.fresh(
+      Cluster.layerParts.pipe(
+        Layer.provideMerge(Layer.succeed(CurrentConfig, config)),
+        Layer.provide(Layer.succeed(Cluster.LeaveOnClose, "acknowledged"))
+      )
+    ),
     nodeScope
   ).pipe(
     Effect.provideContext(surroundings),

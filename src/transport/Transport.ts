@@ -152,6 +152,8 @@ export class Transport extends Context.Service<
      * receiver is known to read sealed datagrams, which matters only while a cluster moves to encryption.
      */
     readonly send: (message: Uint8Array, to: Destination, sealed: boolean) => void
+    /** Succeeds when no message waits to be sent any more, or at once while the socket is broken. */
+    readonly flushed: Effect.Effect<void>
     /** Whether messages to somebody unknown go out both sealed and in the clear: while a cluster moves to encryption. */
     readonly sendsBothForms: boolean
     /** Turns a packed address into one that `send` takes cheapest; keep it. */
@@ -282,6 +284,8 @@ const make = Effect.gen(function* () {
 
   let queue: Array<DatagramSocket.OutgoingDatagram> = []
   const waiting = Latch.makeUnsafe(false)
+  /** Open while nothing waits to be written or is being written. */
+  const idle = Latch.makeUnsafe(true)
 
   const ring = Option.getOrUndefined(keyRing)
   const mode = ring === undefined ? "off" : options.encryption
@@ -295,6 +299,7 @@ const make = Effect.gen(function* () {
     const payload = seals ? ring.seal(message) : message
     queue.push({ payload, address: to })
     count(counters.sent, message[1]!, payload.length)
+    idle.closeUnsafe()
     waiting.openUnsafe()
   }
 
@@ -326,6 +331,7 @@ const make = Effect.gen(function* () {
       yield* write(batch)
       if (queue.length > 0) continue
       waiting.closeUnsafe()
+      idle.openUnsafe()
     }
   })
   const sender = yield* FiberHandle.make()
@@ -421,6 +427,7 @@ const make = Effect.gen(function* () {
   const reopen = Effect.gen(function* () {
     // A write to a socket without a reader waits for ever, so nobody may be in one meanwhile.
     yield* FiberHandle.clear(sender)
+    idle.openUnsafe()
     yield* Scope.close(current.scope, Exit.void)
     const schedule = Schedule.min([Schedule.exponential(ReopenFirst), Schedule.spaced(ReopenLast)])
     const opened = yield* open(rebind).pipe(Effect.retry(schedule), Effect.orDie)
@@ -446,6 +453,7 @@ const make = Effect.gen(function* () {
     counters,
     receiveDropped: () => dropped + current.reader.dropped(),
     queued: () => queue.length,
+    flushed: idle.await,
     send,
     sendsBothForms: mode === "accept",
     keyRing,

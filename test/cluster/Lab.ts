@@ -223,10 +223,10 @@ export class Lab {
       const scope = yield* Scope.make()
       this.#scopes.push(scope)
       const config = Result.getOrThrow(ClusterConfig.make(options))
-      const context = yield* Layer.buildWithScope(Layer.provide(Cluster.layer(config), host.layer), scope).pipe(
-        Random.withSeed(name),
-        Effect.provideService(Clock.Clock, clock)
-      )
+      const context = yield* Layer.buildWithScope(
+        Layer.provide(Cluster.layer(config, { leave: "acknowledged" }), host.layer),
+        scope
+      ).pipe(Random.withSeed(name), Effect.provideService(Clock.Clock, clock))
       const cluster = Context.get(context, Cluster.Cluster)
       const changes: Array<Timed> = []
       yield* Context.get(context, Membership).changes.pipe(

@@ -180,7 +180,10 @@ export const start = Effect.fnUntraced(function* (
   const tap = tapped(network ?? (yield* nodeNetwork))
   const scope = yield* Scope.fork(outer)
   const services = yield* Layer.buildWithScope(
-    Cluster.layer(config).pipe(Layer.provide(Layer.succeed(Network, tap.network)), Layer.provide(NodeNetwork.layer)),
+    Cluster.layer(config, { leave: "acknowledged" }).pipe(
+      Layer.provide(Layer.succeed(Network, tap.network)),
+      Layer.provide(NodeNetwork.layer)
+    ),
     scope
   )
   const cluster = Context.get(services, Cluster.Cluster)

@@ -127,7 +127,10 @@ const make = Effect.fnUntraced(function* (timing: Timing) {
       .slice(0, MaxPeers)
       .map(({ port }) => NetAddress.inetAddressUnsafe(NetAddress.ipv4Loopback, port))
     const { network: own, ...others } = settings[timing]
-    const node = yield* Cluster.layer({ ...others, network: { ...own, nodeId: id, peers } }).pipe(
+    const node = yield* Cluster.layer(
+      { ...others, network: { ...own, nodeId: id, peers } },
+      { leave: "acknowledged" }
+    ).pipe(
       Layer.provide(Layer.succeed(Network, network.network)),
       Layer.provide(logger),
       Layer.buildWithScope(scope),
