@@ -72,7 +72,10 @@ describe("leaving", () => {
       yield* lab.stop(leaver!)
       yield* TestClock.adjust(15_000 + 2)
       for (const other of others) {
-        assert.deepStrictEqual(story(other, from), [[1, "Left 4: LeaveReceived"]])
+        assert.deepStrictEqual(story(other, from), [
+          [1, "Left 4: LeaveReceived"],
+          [15_001, "Removed 4: RetentionExpired"]
+        ])
         assert.strictEqual(yield* lab.status(other, leaver!), "unknown")
       }
       yield* TestClock.adjust(300_000)
