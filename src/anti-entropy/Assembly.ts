@@ -1,13 +1,15 @@
 /**
- * Snapshots of others as they arrive, chunk by chunk. Chunks are merged at once;
- * this only keeps what is needed to answer when the last one is in: what the
- * sender knows worse than we do, and whom it named at all.
+ * Snapshots of other nodes while their chunks arrive. Each chunk is merged at once.
+ * What is kept here tells when a snapshot is complete and how to answer it.
  */
 import type { NodeId } from "../domain/NodeId.ts"
+import type { MemberTable } from "../membership/MemberTable.ts"
+import { SnapshotComparison } from "./SnapshotComparison.ts"
 
-/** The most chunks of one snapshot, which is room for some 100 000 members. */
+/** The most chunks of one snapshot: room for about 100 000 members. */
 export const MaxChunks = 2048
-/** How long a snapshot may take, in ms. */
+
+/** How long a snapshot may take from its first chunk, in ms. */
 export const Lifetime = 10_000
 
 /** One snapshot in progress. */
@@ -15,24 +17,20 @@ export class Assembly {
   readonly version: number
   readonly total: number
   readonly startedAt: number
-  #received: Uint8Array
+  readonly comparison: SnapshotComparison
+  readonly #received: Uint8Array
   #remaining: number
-  /** Slots that the snapshot named, as a bit set. */
-  #named = new Uint8Array(64)
-  /** How many nodes it named. */
-  namedCount = 0
-  /** Slots of which we know better. */
-  readonly better = new Set<number>()
 
-  constructor(version: number, total: number, now: number) {
+  constructor(table: MemberTable, version: number, total: number, now: number) {
     this.version = version
     this.total = total
     this.startedAt = now
+    this.comparison = new SnapshotComparison(table)
     this.#received = new Uint8Array(total)
     this.#remaining = total
   }
 
-  /** Notes a chunk; `false` when it was there already. */
+  /** Notes that a chunk arrived. Returns `false` for a duplicate. */
   receive(index: number): boolean {
     if (this.#received[index] !== 0) return false
     this.#received[index] = 1
@@ -40,36 +38,24 @@ export class Assembly {
     return true
   }
 
+  /** Whether every chunk has arrived. */
   get complete(): boolean {
     return this.#remaining === 0
   }
-
-  name(slot: number): void {
-    if (slot >> 3 >= this.#named.length) {
-      const named = new Uint8Array(Math.max(2 * this.#named.length, (slot >> 3) + 1))
-      named.set(this.#named)
-      this.#named = named
-    }
-    const bit = 1 << (slot & 7)
-    if ((this.#named[slot >> 3]! & bit) !== 0) return
-    this.#named[slot >> 3] = this.#named[slot >> 3]! | bit
-    this.namedCount++
-  }
-
-  isNamed(slot: number): boolean {
-    return ((this.#named[slot >> 3] ?? 0) & (1 << (slot & 7))) !== 0
-  }
 }
 
-/** All snapshots in progress, one per sender. */
+/** All snapshots in progress, at most one per sender. Times are in ms of the monotonic clock. */
 export class Assemblies {
+  /** In the order of their last chunk. */
   readonly #bySender = new Map<NodeId, Assembly>()
+  readonly #table: MemberTable
   readonly #limit: number
   /** Chunks whose header contradicts itself or an earlier one. */
   inconsistent = 0
 
-  /** `limit`: the most snapshots in progress; the one touched longest ago gives way. */
-  constructor(limit: number) {
+  /** `limit`: the most snapshots in progress. For a new one, the one that got no chunk for longest is dropped. */
+  constructor(table: MemberTable, limit: number) {
+    this.#table = table
     this.#limit = limit
   }
 
@@ -78,11 +64,11 @@ export class Assemblies {
   }
 
   /**
-   * The snapshot that a chunk belongs to, begun if need be; `undefined` when the
-   * chunk is inconsistent, of an older snapshot, or a duplicate.
+   * The snapshot that a chunk belongs to, which is started if it is new. `undefined` for a chunk that is inconsistent, a
+   * duplicate, or part of an older snapshot.
    */
   chunk(sender: NodeId, version: number, index: number, total: number, now: number): Assembly | undefined {
-    if (total === 0 || index >= total || total > MaxChunks) return this.#drop()
+    if (total === 0 || index >= total || total > MaxChunks) return this.#reject()
     let assembly = this.#bySender.get(sender)
     if (assembly !== undefined && now - assembly.startedAt >= Lifetime) {
       this.#bySender.delete(sender)
@@ -90,16 +76,16 @@ export class Assemblies {
     }
     if (assembly !== undefined && version < assembly.version) return undefined
     if (assembly === undefined || version > assembly.version) {
-      assembly = new Assembly(version, total, now)
-    } else if (assembly.total !== total) return this.#drop()
-    // Touched last, so it stands last.
+      assembly = new Assembly(this.#table, version, total, now)
+    } else if (assembly.total !== total) return this.#reject()
+    // Deleted first, so that it moves to the end of the order.
     this.#bySender.delete(sender)
     this.#bySender.set(sender, assembly)
     if (this.#bySender.size > this.#limit) this.#evict()
     return assembly.receive(index) ? assembly : undefined
   }
 
-  /** Forgets a sender's snapshot. */
+  /** Forgets the snapshot of a sender. */
   finish(sender: NodeId): void {
     this.#bySender.delete(sender)
   }
@@ -111,7 +97,7 @@ export class Assemblies {
     }
   }
 
-  #drop(): undefined {
+  #reject(): undefined {
     this.inconsistent++
     return undefined
   }

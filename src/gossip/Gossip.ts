@@ -1,49 +1,86 @@
-/** Dissemination: rounds that pass changes on, and telling a node what is said about it. */
+/**
+ * Dissemination: rounds that pass changes on, and telling a node what is claimed
+ * about it.
+ *
+ * @since 0.2.0
+ */
 import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { LocalView } from "../membership/LocalView.ts"
-import { growth } from "../outbox/MessagePacker.ts"
+import { logarithmicGrowth } from "../outbox/MessagePacker.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
+import { SlotLimiter } from "../outbox/SlotLimiter.ts"
 import { Activity } from "../time/Activity.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 
 /** A node is told its own entry by a GOSSIP at most once in this time, in ms. */
 const TellInterval = 1000
 
+/**
+ * What `Gossip` counts.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface GossipCounters {
+  /** Rounds in which changes were waiting. */
   rounds: number
+  /** GOSSIP messages sent in rounds. */
   sent: number
+  /** GOSSIP messages that told a node its own entry. */
   told: number
 }
 
+/**
+ * Passes changes on to random members, and tells nodes what is claimed about them.
+ *
+ * **Details**
+ *
+ * In each round the waiting changes go to a few random live members. Without a
+ * change no GOSSIP is sent, so the traffic of a node does not grow with the cluster.
+ * The changes themselves wait in the queue of `Outbox`, because PING and ACK messages
+ * carry them too. Rounds end when the scope of `Activity` closes.
+ *
+ * @category services
+ * @since 0.2.0
+ */
 export class Gossip extends Context.Service<
   Gossip,
   {
     readonly counters: GossipCounters
-    /** A message was merged: tells the nodes whose claims it refused, unless an ACK will. */
+    /**
+     * Takes a message that was merged. If we hold the sender Suspect or Dead, it is told, unless the ACK to this message
+     * tells it. Nodes whose tombstones refused a claim of this message are told too. So a live node refutes at once.
+     */
     readonly received: (received: Received) => void
   }
 >()("effect-gossip/gossip/Gossip") {}
 
+/**
+ * Rounds as often, and to as many members, as the configuration says.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalView | NodeClock | Outbox> =
   Layer.effect(
     Gossip,
     Effect.gen(function* () {
       const { gossip } = yield* CurrentConfig
+      const activity = yield* Activity
       const { table } = yield* LocalView
       const { packer, queue, ...outbox } = yield* Outbox
       const { every, random } = yield* NodeClock
       const counters: GossipCounters = { rounds: 0, sent: 0, told: 0 }
-
-      // --- rounds ------------------------------------------------------------
+      const tells = new SlotLimiter(TellInterval)
 
       const targets: Array<number> = []
       const round = (): void => {
         if (queue.size === 0) return
         counters.rounds++
-        const count = gossip.adaptiveTargets ? gossip.maxSends * growth(table.live) : gossip.maxSends
-        table.drawLive(count, random, targets)
+        const { adaptiveTargets, maxSends } = gossip
+        table.drawLive(adaptiveTargets ? maxSends * logarithmicGrowth(table.live) : maxSends, random, targets)
         for (const slot of targets) {
           if (queue.size === 0) return
           outbox.send(slot, packer.gossip())
@@ -51,14 +88,10 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
         }
       }
       const interval = Duration.toMillis(gossip.interval)
-      yield* Scope.provide(every("gossip", { first: interval, period: () => interval, tick: round }), yield* Activity)
-
-      // --- telling -----------------------------------------------------------
+      yield* Scope.provide(every("gossip", { first: interval, period: () => interval, tick: round }), activity)
 
       const tell = (slot: number, received: Received): void => {
-        const { now } = received
-        if (now - table.told[slot]! < TellInterval) return
-        table.told[slot] = now
+        if (!tells.allows(slot, received.now)) return
         counters.told++
         outbox.reply(received, (limit) => packer.tell(slot, limit))
       }

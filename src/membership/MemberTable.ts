@@ -87,8 +87,6 @@ export class MemberTable {
   since = new Float64Array(0)
   /** When the member was inserted. */
   inserted = new Float64Array(0)
-  /** When the node was last told of its own entry. */
-  told = new Float64Array(0)
   /** When we last sent the member a PING. */
   pinged = new Float64Array(0)
   /** How long the newest probe that it answered itself took, in ms, or NaN. */
@@ -160,7 +158,6 @@ export class MemberTable {
     this.advancedAt = f64(this.advancedAt)
     this.since = f64(this.since)
     this.inserted = f64(this.inserted)
-    this.told = f64(this.told)
     this.pinged = f64(this.pinged)
     this.rtt = f64(this.rtt)
     this.#links.previous = i32(this.#links.previous)
@@ -177,7 +174,6 @@ export class MemberTable {
     this.idLo[slot] = idLo
     this.marks[slot] = 0
     this.level[slot] = 0
-    this.told[slot] = -Infinity
     this.pinged[slot] = -Infinity
     this.rtt[slot] = NaN
     this.routes[slot] = undefined

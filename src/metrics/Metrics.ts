@@ -241,7 +241,7 @@ const make = Effect.gen(function* () {
     antiEntropyReceived: () => traffic.received.datagrams[Kind.AntiEntropy]!,
     antiEntropyCompleted: () => antiEntropy.counters.snapshotsCompleted,
     antiEntropyAnswers: () => antiEntropy.counters.answersSent,
-    antiEntropySkipped: () => antiEntropy.counters.bulksDropped,
+    antiEntropySkipped: () => antiEntropy.paced.refused,
     chunksInconsistent: () => antiEntropy.assemblies.inconsistent,
 
     pingsSent: () => traffic.sent.datagrams[Kind.Ping]!,

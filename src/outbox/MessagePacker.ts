@@ -36,7 +36,7 @@ export interface PackerOptions {
 }
 
 /** ceil(log2 n), at least 1: how sizes and counts grow with the cluster. */
-export const growth = (n: number): number => Math.max(1, Math.ceil(Math.log2(n)))
+export const logarithmicGrowth = (n: number): number => Math.max(1, Math.ceil(Math.log2(n)))
 
 export class MessagePacker {
   readonly #table: MemberTable
@@ -203,12 +203,12 @@ export class MessagePacker {
 
   /** The most that a change is sent. */
   get retransmitLimit(): number {
-    return this.#options.retransmitMultiplier * growth(this.#table.live + 1)
+    return this.#options.retransmitMultiplier * logarithmicGrowth(this.#table.live + 1)
   }
 
   get #entryLimit(): number {
     const { adaptiveFanout, fanout } = this.#options
-    return adaptiveFanout ? fanout * growth(this.#table.live) : fanout
+    return adaptiveFanout ? fanout * logarithmicGrowth(this.#table.live) : fanout
   }
 
   /** A member whose address is only where it spoke from is not passed on. */

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { Assemblies, Lifetime, MaxChunks } from "../../src/anti-entropy/Assembly.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
+import { MemberTable } from "../../src/membership/MemberTable.ts"
 
 /** The most snapshots in progress, by default. */
 const MaxAssemblies = 64
@@ -24,11 +25,11 @@ const chunk: fc.Arbitrary<Chunk> = fc.record({
   wait: fc.oneof(fc.nat(50), fc.constantFrom(Lifetime - 1, Lifetime))
 })
 
-describe("snapshots as they arrive", () => {
-  it("are complete when every chunk of the newest version came, whatever else came in between", () => {
+describe("snapshots that are arriving", () => {
+  it("are complete when every chunk of the newest version has arrived, whatever else arrives in between", () => {
     fc.assert(
       fc.property(fc.array(chunk, { maxLength: 120 }), (chunks) => {
-        const assemblies = new Assemblies(MaxAssemblies)
+        const assemblies = new Assemblies(new MemberTable(1), MaxAssemblies)
         const model = new Map<number, { version: number; total: number; startedAt: number; got: Set<number> }>()
         let inconsistent = 0
         let now = 0
@@ -71,7 +72,7 @@ describe("snapshots as they arrive", () => {
     )
   })
 
-  it("may come in any order and more than once", () => {
+  it("accept their chunks in any order and more than once", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 60 }).chain((total) =>
@@ -84,7 +85,7 @@ describe("snapshots as they arrive", () => {
           )
         ),
         ([total, order]) => {
-          const assemblies = new Assemblies(MaxAssemblies)
+          const assemblies = new Assemblies(new MemberTable(1), MaxAssemblies)
           const seen = new Set<number>()
           for (const index of order) {
             const assembly = assemblies.chunk(id(1), 1, index, total, 0)
@@ -100,21 +101,21 @@ describe("snapshots as they arrive", () => {
   })
 
   it("have at most 2048 chunks", () => {
-    const assemblies = new Assemblies(MaxAssemblies)
+    const assemblies = new Assemblies(new MemberTable(1), MaxAssemblies)
     assert.isDefined(assemblies.chunk(id(1), 1, MaxChunks - 1, MaxChunks, 0))
     assert.isUndefined(assemblies.chunk(id(2), 1, 0, MaxChunks + 1, 0))
     assert.isUndefined(assemblies.chunk(id(2), 1, 65_534, 65_535, 0))
     assert.deepStrictEqual([assemblies.size, assemblies.inconsistent, MaxChunks], [1, 2, 2048])
   })
 
-  it("are at most 64 at once, and the one touched longest ago gives way", () => {
-    const assemblies = new Assemblies(MaxAssemblies)
+  it("are at most 64 at once, and the one that got no chunk for longest is dropped", () => {
+    const assemblies = new Assemblies(new MemberTable(1), MaxAssemblies)
     for (let n = 0; n < MaxAssemblies; n++) assemblies.chunk(id(n), 1, 0, 3, n)
     assemblies.chunk(id(0), 1, 1, 3, 100)
     assert.strictEqual(assemblies.size, 64)
     assemblies.chunk(id(1000), 1, 0, 3, 101)
     assert.strictEqual(assemblies.size, 64)
-    // The first was touched again; the second begins anew.
+    // The first got another chunk; the second must start again.
     assert.isTrue(assemblies.chunk(id(0), 1, 2, 3, 102)!.complete)
     assert.isFalse(assemblies.chunk(id(1), 1, 1, 3, 103)!.complete)
     assert.isFalse(assemblies.chunk(id(1), 1, 2, 3, 104)!.complete)
@@ -122,28 +123,12 @@ describe("snapshots as they arrive", () => {
   })
 
   it("have 10 s from their first chunk", () => {
-    const assemblies = new Assemblies(MaxAssemblies)
+    const assemblies = new Assemblies(new MemberTable(1), MaxAssemblies)
     assemblies.chunk(id(1), 1, 0, 2, 0)
     assert.isTrue(assemblies.chunk(id(1), 1, 1, 2, Lifetime - 1)!.complete)
     assemblies.finish(id(1))
     assemblies.chunk(id(1), 2, 0, 2, 0)
     assert.isFalse(assemblies.chunk(id(1), 2, 1, 2, Lifetime)!.complete)
     assert.strictEqual(Lifetime, 10_000)
-  })
-
-  it("know whom they named, once each", () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.nat(5000), { maxLength: 200 }),
-        fc.array(fc.nat(6000), { maxLength: 50 }),
-        (slots, others) => {
-          const assembly = new Assemblies(MaxAssemblies).chunk(id(1), 1, 0, 1, 0)!
-          for (const slot of slots) assembly.name(slot)
-          const named = new Set(slots)
-          assert.strictEqual(assembly.namedCount, named.size)
-          for (const slot of [...slots, ...others]) assert.strictEqual(assembly.isNamed(slot), named.has(slot))
-        }
-      )
-    )
   })
 })

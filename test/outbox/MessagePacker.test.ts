@@ -3,7 +3,12 @@ import { Result } from "effect"
 import { NetAddress } from "effect/net"
 import * as fc from "fast-check"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import { growth, type MemberClaim, MessagePacker, type PackerOptions } from "../../src/outbox/MessagePacker.ts"
+import {
+  logarithmicGrowth,
+  type MemberClaim,
+  MessagePacker,
+  type PackerOptions
+} from "../../src/outbox/MessagePacker.ts"
 import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
 import { Findings } from "../../src/membership/Findings.ts"
 import { ClusterView } from "../../src/membership/ClusterView.ts"
@@ -149,7 +154,7 @@ describe("packing", () => {
         for (const queued of [true, false]) {
           const rig = cluster(n, family)
           if (!queued) for (let slot = 0; slot < rig.table.top; slot++) rig.queue.remove(slot)
-          const limit = defaults.fanout * growth(n)
+          const limit = defaults.fanout * logarithmicGrowth(n)
           const lists = [
             ...Object.values(everyKind(rig, n > 1 ? 1 : SelfSlot, family)),
             ...rig.packer.entries(Array.from({ length: rig.table.top }, (_, slot) => slot))

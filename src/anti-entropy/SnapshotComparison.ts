@@ -1,0 +1,79 @@
+/** What one snapshot of another node's table says, compared with our own table. */
+import * as Claim from "../domain/Claim.ts"
+import * as SerialNumber from "../domain/SerialNumber.ts"
+import { type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
+import { EntryCursor } from "../wire/Entry.ts"
+import type { Inbound } from "../wire/Inbound.ts"
+
+/** The comparison of one snapshot. The chunks of the snapshot are added in any order. */
+export class SnapshotComparison {
+  readonly #table: MemberTable
+  readonly #cursor = new EntryCursor()
+  /** Slots whose nodes the snapshot contains, as a bit set. */
+  #contained = new Uint8Array(64)
+  #containedCount = 0
+  /** Slots whose claim is better in our table than in the snapshot. */
+  readonly #better = new Set<number>()
+
+  constructor(table: MemberTable) {
+    this.#table = table
+  }
+
+  /** Compares the entries of one chunk, after they have been merged. */
+  add({ bytes, entriesEnd, entriesStart }: Inbound): void {
+    const table = this.#table
+    const cursor = this.#cursor
+    for (let at = entriesStart; at < entriesEnd; at = cursor.next) {
+      cursor.read(bytes, at)
+      if (cursor.status > Claim.Dead) continue
+      const slot = table.index.get(cursor.idHi, cursor.idLo)
+      if (slot < 0) continue
+      this.#contain(slot)
+      if (this.#isBetter(slot)) this.#better.add(slot)
+      else this.#better.delete(slot)
+    }
+  }
+
+  /** Whether the table knows better than the cursor's entry. Heartbeats do not count. */
+  #isBetter(slot: number): boolean {
+    const table = this.#table
+    const { incarnation, status } = this.#cursor
+    // A tombstone is sent only to refuse a claim that its node is alive.
+    if (table.phase[slot] === Phase.Tombstone && status === Claim.Dead) return false
+    const order = SerialNumber.compare(table.incarnation[slot]!, incarnation)
+    return order > 0 || (table.incarnation[slot] === incarnation && table.status[slot]! > status)
+  }
+
+  #contain(slot: number): void {
+    if (slot >> 3 >= this.#contained.length) {
+      const contained = new Uint8Array(Math.max(2 * this.#contained.length, (slot >> 3) + 1))
+      contained.set(this.#contained)
+      this.#contained = contained
+    }
+    if (this.contains(slot)) return
+    this.#contained[slot >> 3] = this.#contained[slot >> 3]! | (1 << (slot & 7))
+    this.#containedCount++
+  }
+
+  /** Whether the snapshot contains the node of a slot. */
+  contains(slot: number): boolean {
+    return ((this.#contained[slot >> 3] ?? 0) & (1 << (slot & 7))) !== 0
+  }
+
+  /** Whether `sender` introduces itself: a newcomer's snapshot contains nobody else that we know. */
+  isIntroduction(sender: number): boolean {
+    return this.#containedCount <= 1 && this.contains(sender)
+  }
+
+  /** The slots whose entries `sender` should get: those that we know better, and live members that it lacks. */
+  answerTo(sender: number): Array<number> {
+    const table = this.#table
+    const slots: Array<number> = []
+    // The table may have changed since the chunk came.
+    for (const slot of this.#better) if (table.phase[slot] !== Phase.Free) slots.push(slot)
+    for (let slot = SelfSlot + 1; slot < table.top; slot++) {
+      if (table.isLive(slot) && slot !== sender && !this.contains(slot)) slots.push(slot)
+    }
+    return slots
+  }
+}
