@@ -9,8 +9,12 @@ import { MessagePacker } from "../src/outbox/MessagePacker.ts"
 import { ChangeQueue } from "../src/outbox/ChangeQueue.ts"
 import { Findings } from "../src/membership/Findings.ts"
 import { ClusterView } from "../src/membership/ClusterView.ts"
+import { internetChecksum } from "../src/wire/Checksum.ts"
+import { EntryCursor } from "../src/wire/Entry.ts"
+import { Kind } from "../src/wire/Header.ts"
 import { Inbound } from "../src/wire/Inbound.ts"
 import * as Message from "../src/wire/Message.ts"
+import { MessageWriter } from "../src/wire/MessageWriter.ts"
 import * as PackedAddress from "../src/wire/PackedAddress.ts"
 
 const Rounds = 15
@@ -56,24 +60,24 @@ const viewOf = (members: number): ClusterView => {
   return view
 }
 
+const gossipOf = (sender: number, subjects: ReadonlyArray<number>, heartbeat: number): Message.Gossip => ({
+  _tag: "Gossip",
+  senderId: idOf(sender),
+  heartbeat,
+  incarnation: 0,
+  flags: 0,
+  level: 0,
+  entries: subjects.map((n) => ({
+    nodeId: idOf(n),
+    heartbeat,
+    incarnation: 0,
+    status: "Alive",
+    address: address(n + 1)
+  }))
+})
+
 const gossip = (sender: number, subjects: ReadonlyArray<number>, heartbeat: number): Uint8Array =>
-  Result.getOrThrow(
-    Message.encode({
-      _tag: "Gossip",
-      senderId: idOf(sender),
-      heartbeat,
-      incarnation: 0,
-      flags: 0,
-      level: 0,
-      entries: subjects.map((n) => ({
-        nodeId: idOf(n),
-        heartbeat,
-        incarnation: 0,
-        status: "Alive",
-        address: address(n + 1)
-      }))
-    })
-  )
+  Result.getOrThrow(Message.encode(gossipOf(sender, subjects, heartbeat)))
 
 const fifty = Array.from({ length: 50 }, (_, i) => i + 1)
 
@@ -99,27 +103,46 @@ console.log(`Node.js ${process.version}, ${process.arch}; median (fastest .. slo
     inbound.decode(packets[at++ & 511]!)
     view.receive(inbound, 0, findings)
   })
-  measure("  decoding to values instead (Message.decode)", 1, () => Message.decode(packets[at++ & 511]!))
-  const decode = Schema.decodeUnknownEffect(Message.MessageFromBytes)
-  measure("  the same through Schema", 1, () => Effect.runSync(decode(packets[at++ & 511]!)))
 }
 
 {
   const view = viewOf(50)
   const inbound = new Inbound()
-  let heartbeat = 2
-  let packet = gossip(1, fifty, heartbeat)
-  // Raises every heartbeat in place, which costs the same as an incoming newer packet and needs no encoding.
-  const raise = () => {
-    heartbeat++
-    packet = gossip(1, fifty, heartbeat)
-  }
-  measure("encoding GOSSIP of 50 from values (Message.encode)", 1, raise)
-  measure("  that, decoded and merged, every heartbeat newer", 1, () => {
-    raise()
-    inbound.decode(packet)
+  // Heartbeats in steps of 2^20 wrap after 4096 packets (RFC 1982), so each packet is newer than the one before.
+  const packets = Array.from({ length: 4096 }, (_, i) => gossip(1, fifty, i * 0x100000))
+  let at = 1
+  measure("GOSSIP of 50, datagram to merged table, heartbeats newer", 1, () => {
+    inbound.decode(packets[at++ & 4095]!)
     view.receive(inbound, 0, findings)
   })
+}
+
+{
+  const bytes = Uint8Array.from({ length: 1400 }, (_, i) => i * 7)
+  measure("checksum of 1400 bytes", 1, () => internetChecksum(bytes, 0, bytes.length))
+  const inbound = new Inbound()
+  const cursor = new EntryCursor()
+  const writer = new MessageWriter()
+  const packed = PackedAddress.pack(address(1))
+  for (const entries of [0, 6, 50]) {
+    const write = (): Uint8Array => {
+      writer.begin(Kind.Ping, 0)
+      for (let i = 0; i < entries; i++) writer.entry(i, i, 1, 2, 0, packed, 0)
+      return writer.finish()
+    }
+    const datagram = write().slice()
+    measure(`PING with ${entries} entries, read in place`, 1, () => {
+      inbound.decode(datagram)
+      for (let at = inbound.entriesStart; at < inbound.entriesEnd; at = cursor.next) cursor.read(datagram, at)
+    })
+    measure("  written in place", 1, write)
+  }
+  const message = gossipOf(1, fifty, 1)
+  const datagram = gossip(1, fifty, 1)
+  measure("GOSSIP of 50, decoded to values (Message.decode)", 1, () => Message.decode(datagram))
+  measure("  encoded from values (Message.encode)", 1, () => Message.encode(message))
+  const decode = Schema.decodeUnknownEffect(Message.MessageFromBytes)
+  measure("  decoded through Schema", 1, () => Effect.runSync(decode(datagram)))
 }
 
 for (const members of [10, 1000, 10_000]) {

@@ -1,31 +1,55 @@
 /**
- * Entries: one claim about one node. node_id u64, heartbeat u32, incarnation
- * u32, status u8, address; 24 bytes with an IPv4 address, 36 with IPv6.
+ * Entries: one claim about one node. node_id u64, heartbeat u32, incarnation u32,
+ * status u8, address; 24 bytes with an IPv4 address, 36 with IPv6.
+ *
+ * @since 0.2.0
  */
-import { readU32, writeU32 } from "./Bytes.ts"
+import { readU32 } from "./Bytes.ts"
 import * as PackedAddress from "./PackedAddress.ts"
 
-/** Bytes of an entry before its address. */
+/**
+ * Bytes of an entry before its address.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const PrefixLength = 17
-/** Bytes of an entry with an IPv4 address. */
+
+/**
+ * Bytes of an entry with an IPv4 address.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const Ipv4EntryLength = PrefixLength + PackedAddress.Ipv4Length
-/** Bytes of an entry with an IPv6 address, and so of the largest. */
+
+/**
+ * Bytes of an entry with an IPv6 address, which is the largest.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const MaxEntryLength = PrefixLength + PackedAddress.MaxLength
 
-/** A cursor over entries; one mutable record serves all of a reader's packets. */
+/**
+ * A cursor over entries. One mutable cursor serves all packets of a reader.
+ *
+ * @category reading
+ * @since 0.2.0
+ */
 export class EntryCursor {
   idHi = 0
   idLo = 0
   heartbeat = 0
   incarnation = 0
-  /** The status byte; values above 2 mean that the entry is to be skipped. */
+  /** The status byte. An entry with a value above 2 is to be skipped. */
   status = 0
   /** Where the packed address of the entry begins. */
   addressAt = 0
   /** Where the next entry begins. */
   next = 0
 
-  /** Reads the entry at `at`, which must lie in a payload that `check` accepted. */
+  /** Reads the entry at `at`, which must lie in a range that `check` accepted. */
   read(bytes: Uint8Array, at: number): void {
     this.idHi = readU32(bytes, at)
     this.idLo = readU32(bytes, at + 4)
@@ -40,6 +64,9 @@ export class EntryCursor {
 /**
  * Walks the entries in `bytes[start, end)`. Returns -1 when they are whole and of
  * known address families, else the offset of the first that is not.
+ *
+ * @category reading
+ * @since 0.2.0
  */
 export const check = (bytes: Uint8Array, start: number, end: number): number => {
   let at = start
@@ -50,21 +77,4 @@ export const check = (bytes: Uint8Array, start: number, end: number): number => 
     at += PrefixLength + length
   }
   return -1
-}
-
-/** Writes everything of an entry that stands before its address. */
-export const writePrefix = (
-  bytes: Uint8Array,
-  at: number,
-  idHi: number,
-  idLo: number,
-  heartbeat: number,
-  incarnation: number,
-  status: number
-): void => {
-  writeU32(bytes, at, idHi)
-  writeU32(bytes, at + 4, idLo)
-  writeU32(bytes, at + 8, heartbeat)
-  writeU32(bytes, at + 12, incarnation)
-  bytes[at + 16] = status
 }

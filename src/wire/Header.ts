@@ -1,50 +1,144 @@
-/** The 24-byte header that every message of wire format version 1 begins with. */
-import { readU16, readU32, writeU16, writeU32 } from "./Bytes.ts"
-import { internetChecksum } from "./Checksum.ts"
+/**
+ * The 24-byte header that every message begins with.
+ *
+ * @since 0.2.0
+ */
+import { readU16, readU32 } from "./Bytes.ts"
+import { internetChecksum, internetChecksumOfView } from "./Checksum.ts"
 import * as WireError from "./WireError.ts"
 
-/** The wire format's version byte. */
+/**
+ * The wire format's version byte.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const Version = 1
-/** Bytes of header. */
+
+/**
+ * Bytes of a header.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const HeaderLength = 24
-/** The most payload that one message may carry, so that a sealed datagram still fits a 1500-byte link. */
+
+/**
+ * The most bytes of payload that one message may carry. A sealed datagram with
+ * this payload, 1460 bytes, still fits a 1500-byte link.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const MaxPayload = 1400
-/** The most bytes of one plain message. */
+
+/**
+ * The most bytes of one message that is not sealed.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const MaxMessage = HeaderLength + MaxPayload
 
-/** Message kinds, as they stand in byte 1. */
+/**
+ * The highest extension level that this module can read and write.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
+export const MaxLevel = 1
+
+/**
+ * Message kinds. Byte 1 of a header has one of these, with `SectionedKind` added
+ * when the payload is a sequence of sections.
+ *
+ * @category kinds
+ * @since 0.2.0
+ */
 export const Kind = { Gossip: 1, Ping: 2, PingReq: 3, Ack: 4, Leave: 5, AntiEntropy: 6 } as const
 
-/** One of the `Kind` bytes. */
+/**
+ * One of the values of `Kind`.
+ *
+ * @category kinds
+ * @since 0.2.0
+ */
 export type KindCode = (typeof Kind)[keyof typeof Kind]
 
-/** Flag bit 0: the receiver acknowledges this message. */
+/**
+ * The bit of a kind byte that says that the payload is a sequence of sections,
+ * which is the form of extension level 1. LEAVE has no such form.
+ *
+ * @category kinds
+ * @since 0.2.0
+ */
+export const SectionedKind = 0x20
+
+/**
+ * Flag bit 0: the receiver acknowledges this message.
+ *
+ * @category flags
+ * @since 0.2.0
+ */
 export const RequestAck = 1
-/** Flag bit 1: this ACK passes on that of the member in its first entry. */
+
+/**
+ * Flag bit 1: this ACK passes on that of the member in its first entry.
+ *
+ * @category flags
+ * @since 0.2.0
+ */
 export const IndirectAck = 2
 
-/** A decoded header; one mutable record serves all packets of a reader. */
+/**
+ * The fields of a header, to read into or to write from.
+ *
+ * **Details**
+ *
+ * The object is mutable, so that a reader or writer needs only one.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class Header {
+  /** What the message is, the same for both forms of payload; one of `Kind`. */
   kind = 0
+  /** Whether the payload is a sequence of sections. */
+  sectioned = false
   payloadLength = 0
-  /** The sender's id, high and low 32 bits. */
+  /** The upper 32 bits of the sender's id, unsigned. */
   idHi = 0
+  /** The lower 32 bits of the sender's id, unsigned. */
   idLo = 0
+  /** The sender's heartbeat counter, unsigned, 32 bits. */
   heartbeat = 0
+  /** The sender's incarnation, unsigned, 32 bits. */
   incarnation = 0
   flags = 0
   /** Extension level that the sender speaks; 0 for version 1 only. */
   level = 0
 }
 
-const isKind = (kind: number): boolean => kind >= Kind.Gossip && kind <= Kind.AntiEntropy
+/** Whether a node of extension level `maxLevel` knows the kind byte `kind`. */
+const isKnown = (kind: number, maxLevel: number): boolean => {
+  const base = kind & ~SectionedKind
+  if (base < Kind.Gossip || base > Kind.AntiEntropy) return false
+  return base === kind || (maxLevel >= 1 && base !== Kind.Leave)
+}
 
 /**
- * Checks a datagram and reads its header into `header`. The checks run in this
- * order: length of the header, version, length of the datagram, checksum, kind.
- * Returns the first that fails; `header` is then unspecified.
+ * Checks a datagram and reads its header into `header`.
+ *
+ * **Details**
+ *
+ * The checks run in this order: length of the header, version, length of the
+ * datagram, checksum, kind. The first that fails is returned, and `header` is
+ * then unspecified. Kinds above extension level `maxLevel` are unknown kinds.
+ *
+ * @category reading
+ * @since 0.2.0
  */
-export const readHeader = (bytes: Uint8Array, header: Header): WireError.WireError | undefined => {
+export const readHeader = (bytes: Uint8Array, header: Header, maxLevel: number): WireError.WireError | undefined => {
   if (bytes.length < HeaderLength) return new WireError.Truncated(bytes.length)
   if (bytes[0] !== Version) return new WireError.UnsupportedVersion(bytes[0]!)
   const payloadLength = readU16(bytes, 2)
@@ -53,8 +147,9 @@ export const readHeader = (bytes: Uint8Array, header: Header): WireError.WireErr
   }
   if (internetChecksum(bytes, 0, bytes.length) !== 0) return new WireError.ChecksumMismatch(readU16(bytes, 22))
   const kind = bytes[1]!
-  if (!isKind(kind)) return new WireError.UnknownKind(kind)
-  header.kind = kind
+  if (!isKnown(kind, maxLevel)) return new WireError.UnknownKind(kind)
+  header.kind = kind & ~SectionedKind
+  header.sectioned = (kind & SectionedKind) !== 0
   header.payloadLength = payloadLength
   header.idHi = readU32(bytes, 4)
   header.idLo = readU32(bytes, 8)
@@ -66,19 +161,35 @@ export const readHeader = (bytes: Uint8Array, header: Header): WireError.WireErr
 }
 
 /**
- * Writes `header` and the checksum over it and the `payloadLength` bytes that
- * already stand behind it. The caller keeps `payloadLength` within `MaxPayload`.
+ * Writes `header` at `at`, and the checksum over it and the `payloadLength` bytes
+ * that already stand behind it.
+ *
+ * **Gotchas**
+ *
+ * The caller keeps `payloadLength` within `MaxPayload`.
+ *
+ * @category writing
+ * @since 0.2.0
  */
-export const writeHeader = (bytes: Uint8Array, header: Header): void => {
-  bytes[0] = Version
-  bytes[1] = header.kind
-  writeU16(bytes, 2, header.payloadLength)
-  writeU32(bytes, 4, header.idHi)
-  writeU32(bytes, 8, header.idLo)
-  writeU32(bytes, 12, header.heartbeat)
-  writeU32(bytes, 16, header.incarnation)
-  bytes[20] = header.flags
-  bytes[21] = header.level
-  writeU16(bytes, 22, 0)
-  writeU16(bytes, 22, internetChecksum(bytes, 0, HeaderLength + header.payloadLength))
+export const writeHeaderAt = (view: DataView, at: number, header: Header): void => {
+  view.setUint8(at, Version)
+  view.setUint8(at + 1, header.sectioned ? header.kind | SectionedKind : header.kind)
+  view.setUint16(at + 2, header.payloadLength)
+  view.setUint32(at + 4, header.idHi)
+  view.setUint32(at + 8, header.idLo)
+  view.setUint32(at + 12, header.heartbeat)
+  view.setUint32(at + 16, header.incarnation)
+  view.setUint8(at + 20, header.flags)
+  view.setUint8(at + 21, header.level)
+  view.setUint16(at + 22, 0)
+  view.setUint16(at + 22, internetChecksumOfView(view, at, at + HeaderLength + header.payloadLength))
 }
+
+/**
+ * The same as `writeHeaderAt` at the beginning of a byte array.
+ *
+ * @category writing
+ * @since 0.2.0
+ */
+export const writeHeader = (bytes: Uint8Array, header: Header): void =>
+  writeHeaderAt(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, header)

@@ -25,10 +25,10 @@ export class Inbound {
   entriesEnd = 0
 
   /** Checks a datagram in the order of the format's rules and opens it. The source is set by the caller. */
-  decode(bytes: Uint8Array): WireError.WireError | undefined {
+  decode(bytes: Uint8Array, maxLevel = 0): WireError.WireError | undefined {
     this.bytes = bytes
     const header = this.header
-    const fault = readHeader(bytes, header)
+    const fault = readHeader(bytes, header, maxLevel)
     if (fault !== undefined) return fault
     const end = bytes.length
     this.entriesStart = end

@@ -1,20 +1,43 @@
 /**
  * Addresses as they stand on the wire: a family byte (4 or 6), 4 or 16 address
- * bytes, a u16 port. Cores keep and compare them in this form, since building an
+ * bytes, a u16 port. Cores keep and compare them in this form, because building an
  * `InetAddress` costs more than merging an entry.
+ *
+ * @since 0.2.0
  */
 import { NetAddress } from "effect/net"
 import { readU16, writeU16 } from "./Bytes.ts"
 
-/** Length of a packed IPv4 address. */
+/**
+ * Bytes of a packed IPv4 address.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const Ipv4Length = 7
-/** Length of a packed IPv6 address, and so of the largest. */
+
+/**
+ * Bytes of a packed IPv6 address, which is the largest.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const MaxLength = 19
 
-/** The packed length for a family byte, or 0 when the family is unknown. */
+/**
+ * The packed length for a family byte, or 0 when the family is unknown.
+ *
+ * @category reading
+ * @since 0.2.0
+ */
 export const lengthOf = (family: number): number => (family === 4 ? Ipv4Length : family === 6 ? MaxLength : 0)
 
-/** Whether the packed address at `at` is an IPv4-mapped IPv6 address (`::ffff:0:0/96`). */
+/**
+ * Whether the packed address at `at` is an IPv4-mapped IPv6 address (`::ffff:0:0/96`).
+ *
+ * @category predicates
+ * @since 0.2.0
+ */
 export const isMapped = (bytes: Uint8Array, at: number): boolean => {
   if (bytes[at] !== 6 || bytes[at + 11] !== 0xff || bytes[at + 12] !== 0xff) return false
   for (let i = at + 1; i < at + 11; i++) if (bytes[i] !== 0) return false
@@ -24,6 +47,9 @@ export const isMapped = (bytes: Uint8Array, at: number): boolean => {
 /**
  * Copies a packed address in canonical form: an IPv4-mapped one becomes IPv4, so
  * that a member seen through a dual-stack socket is one member and not two.
+ *
+ * @category writing
+ * @since 0.2.0
  */
 export const copyCanonical = (from: Uint8Array, at: number, to: Uint8Array, toAt: number): void => {
   if (isMapped(from, at)) {
@@ -34,7 +60,12 @@ export const copyCanonical = (from: Uint8Array, at: number, to: Uint8Array, toAt
   copy(from, at, to, toAt)
 }
 
-/** Copies a packed address as it is and returns its length. */
+/**
+ * Copies a packed address as it is and returns its length.
+ *
+ * @category writing
+ * @since 0.2.0
+ */
 export const copy = (from: Uint8Array, at: number, to: Uint8Array, toAt: number): number => {
   const length = lengthOf(from[at]!)
   for (let i = 0; i < length; i++) to[toAt + i] = from[at + i]!
@@ -42,8 +73,11 @@ export const copy = (from: Uint8Array, at: number, to: Uint8Array, toAt: number)
 }
 
 /**
- * Orders by family, address bytes, port; both in canonical form. The layout makes
- * this the order of the bytes.
+ * Orders two packed addresses in canonical form by family, address bytes, port.
+ * The layout makes this the order of the bytes.
+ *
+ * @category ordering
+ * @since 0.2.0
  */
 export const compare = (a: Uint8Array, aAt: number, b: Uint8Array, bAt: number): number => {
   const length = lengthOf(a[aAt]!)
@@ -54,7 +88,13 @@ export const compare = (a: Uint8Array, aAt: number, b: Uint8Array, bAt: number):
   return length === 0 ? a[aAt]! - b[bAt]! : 0
 }
 
-/** Whether the packed address at `at` can name a member: a port, and not the unspecified or a multicast address. */
+/**
+ * Whether the packed address at `at` can be a member's: it has a port, and is
+ * neither the unspecified nor a multicast address.
+ *
+ * @category predicates
+ * @since 0.2.0
+ */
 export const isReachable = (bytes: Uint8Array, at: number): boolean => {
   const length = lengthOf(bytes[at]!)
   if (length === 0 || readU16(bytes, at + length - 2) === 0) return false
@@ -64,39 +104,47 @@ export const isReachable = (bytes: Uint8Array, at: number): boolean => {
   return false
 }
 
-/** Writes an `InetAddress` in canonical form and returns its length. Scope ids do not travel. */
-export const write = (address: NetAddress.InetAddress, to: Uint8Array, at: number): number => {
-  const canonical = NetAddress.toCanonical(address)
-  if (NetAddress.isInetAddressV4(canonical)) {
-    const octets = NetAddress.ipv4ToOctets(canonical.address)
+/**
+ * Writes an `InetAddress` in canonical form and returns its length. A scope id is
+ * not part of the packed form.
+ *
+ * @category writing
+ * @since 0.2.0
+ */
+export const write = (address: NetAddress.InetAddress, to: Uint8Array, at: number): number =>
+  writeExact(NetAddress.toCanonical(address), to, at)
+
+/**
+ * Writes an `InetAddress` as it is, an IPv4-mapped one as IPv6, and returns its
+ * length. Codecs need it, because they must give back the bytes that they read.
+ *
+ * @category writing
+ * @since 0.2.0
+ */
+export const writeExact = (address: NetAddress.InetAddress, to: Uint8Array, at: number): number => {
+  if (NetAddress.isInetAddressV4(address)) {
+    const octets = NetAddress.ipv4ToOctets(address.address)
     to[at] = 4
     to[at + 1] = octets[0]
     to[at + 2] = octets[1]
     to[at + 3] = octets[2]
     to[at + 4] = octets[3]
-    writeU16(to, at + 5, canonical.port)
+    writeU16(to, at + 5, address.port)
     return Ipv4Length
   }
-  writeAsIs(canonical, to, at)
-  return MaxLength
-}
-
-/** Writes an IPv6 `InetAddress` without canonicalising it. */
-const writeAsIs = (address: NetAddress.InetAddressV6, to: Uint8Array, at: number): void => {
   const segments = NetAddress.ipv6ToSegments(address.address)
   to[at] = 6
   for (let i = 0; i < 8; i++) writeU16(to, at + 1 + 2 * i, segments[i]!)
   writeU16(to, at + 17, address.port)
-}
-
-/** Writes an `InetAddress` exactly, a mapped one as IPv6, for codecs that must give back the bytes they took. */
-export const writeExact = (address: NetAddress.InetAddress, to: Uint8Array, at: number): number => {
-  if (NetAddress.isInetAddressV4(address)) return write(address, to, at)
-  writeAsIs(address, to, at)
   return MaxLength
 }
 
-/** Reads the packed address at `at`, whose family must be known. */
+/**
+ * Reads the packed address at `at`, whose family must be known.
+ *
+ * @category reading
+ * @since 0.2.0
+ */
 export const read = (bytes: Uint8Array, at: number): NetAddress.InetAddress =>
   bytes[at] === 4
     ? NetAddress.inetAddressUnsafe(
@@ -108,14 +156,24 @@ export const read = (bytes: Uint8Array, at: number): NetAddress.InetAddress =>
         readU16(bytes, at + 17)
       )
 
-/** Packs an `InetAddress` in canonical form into an array of its own. */
+/**
+ * Packs an `InetAddress` in canonical form into an array of its own.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
 export const pack = (address: NetAddress.InetAddress): Uint8Array => {
   const bytes = new Uint8Array(MaxLength)
   write(address, bytes, 0)
   return bytes
 }
 
-/** A string that is equal for equal packed addresses, for use as a map key. */
+/**
+ * A string that is equal for equal packed addresses, for use as the key of a map.
+ *
+ * @category reading
+ * @since 0.2.0
+ */
 export const key = (bytes: Uint8Array, at: number): string => {
   let text = ""
   const length = lengthOf(bytes[at]!)

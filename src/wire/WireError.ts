@@ -1,11 +1,21 @@
 /**
- * Why a datagram is no message. Plain tagged values and not `Error`s: they are
- * made per bad packet, and a stack trace would cost more than the packet.
+ * Why a datagram is no message.
+ *
+ * These are plain tagged values and not `Error`s. One is made for every bad
+ * packet, and a stack trace would cost more than the packet.
+ *
+ * @since 0.2.0
  */
 
-/** Fewer bytes than a header. */
+/**
+ * The datagram has fewer bytes than a header.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class Truncated {
   readonly _tag = "Truncated"
+  /** Bytes of the datagram. */
   readonly length: number
   constructor(length: number) {
     this.length = length
@@ -15,7 +25,12 @@ export class Truncated {
   }
 }
 
-/** The version byte is not 1. */
+/**
+ * The version byte is not 1.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class UnsupportedVersion {
   readonly _tag = "UnsupportedVersion"
   readonly version: number
@@ -27,23 +42,37 @@ export class UnsupportedVersion {
   }
 }
 
-/** The datagram is not as long as its header says, or says more than 1400 bytes of payload. */
+/**
+ * The datagram does not have the length that its header gives, or the header
+ * gives more than 1400 bytes of payload.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class LengthMismatch {
   readonly _tag = "LengthMismatch"
+  /** Bytes of the whole message according to its header. */
   readonly expected: number
+  /** Bytes of the datagram. */
   readonly actual: number
   constructor(expected: number, actual: number) {
     this.expected = expected
     this.actual = actual
   }
   get message(): string {
-    return `datagram has ${this.actual} bytes where its header says ${this.expected}`
+    return `datagram has ${this.actual} bytes where its header gives ${this.expected}`
   }
 }
 
-/** The RFC 1071 sum over the message is not 0. */
+/**
+ * The RFC 1071 sum over the message is not 0.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class ChecksumMismatch {
   readonly _tag = "ChecksumMismatch"
+  /** The checksum field as received. */
   readonly checksum: number
   constructor(checksum: number) {
     this.checksum = checksum
@@ -53,7 +82,12 @@ export class ChecksumMismatch {
   }
 }
 
-/** The kind byte is none of version 1. */
+/**
+ * The kind byte is none that the receiver knows at its extension level.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class UnknownKind {
   readonly _tag = "UnknownKind"
   readonly kind: number
@@ -65,11 +99,17 @@ export class UnknownKind {
   }
 }
 
-/** The payload does not have the shape of its kind. */
+/**
+ * The payload does not have the form of its kind.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class MalformedPayload {
   readonly _tag = "MalformedPayload"
+  /** What is wrong. */
   readonly reason: string
-  /** Offset into the datagram where the shape is first violated. */
+  /** Offset into the datagram of the part that is wrong. */
   readonly offset: number
   constructor(reason: string, offset: number) {
     this.reason = reason
@@ -80,9 +120,15 @@ export class MalformedPayload {
   }
 }
 
-/** Encoding would exceed 1400 bytes of payload. */
+/**
+ * A message to be encoded has more than 1400 bytes of payload.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class PayloadTooLarge {
   readonly _tag = "PayloadTooLarge"
+  /** Bytes of payload that the message would have. */
   readonly length: number
   constructor(length: number) {
     this.length = length
@@ -92,7 +138,13 @@ export class PayloadTooLarge {
   }
 }
 
-/** Every way in which a datagram fails to be a message, in the order in which they are checked. */
+/**
+ * Every way in which a datagram fails to be a message, in the order in which they
+ * are checked.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export type WireError =
   | Truncated
   | UnsupportedVersion
@@ -101,7 +153,12 @@ export type WireError =
   | UnknownKind
   | MalformedPayload
 
-/** The tags of `WireError`, for counters. */
+/**
+ * The tags of `WireError`, in the order in which they are checked.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export const reasons = [
   "Truncated",
   "UnsupportedVersion",
