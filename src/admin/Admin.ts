@@ -49,7 +49,7 @@ const observe = HttpApiBuilder.group(
     const membership = yield* Membership
     const view = yield* LocalView
     const { peers } = yield* Join
-    const { dead } = yield* NodeClock
+    const { failedLoops } = yield* NodeClock
     const { events, hasMet, history } = yield* Journal
     const textOf = EventStream.makeWriter()
     let followers = 0
@@ -68,8 +68,8 @@ const observe = HttpApiBuilder.group(
 
     return handlers.handleAll({
       healthz: () => {
-        if (dead.size === 0) return Effect.succeed({ status: "ok" as const })
-        const loops = [...dead]
+        if (failedLoops.size === 0) return Effect.succeed({ status: "ok" as const })
+        const loops = [...failedLoops]
         return Effect.fail(new AdminApi.Unhealthy({ detail: `died of a defect: ${loops.join(", ")}`, dead: loops }))
       },
 

@@ -260,7 +260,9 @@ export const layerBase: Layer.Layer<
   JoinState.layer,
   Keys.layer,
   // A timer that is half a probe timeout late makes the result of a probe worthless.
-  Layer.unwrap(Effect.map(CurrentConfig, ({ probes }) => NodeClock.layer(Duration.toMillis(probes.timeout) / 2)))
+  Layer.unwrap(
+    Effect.map(CurrentConfig, ({ probes }) => NodeClock.layer({ pauseThreshold: Duration.times(probes.timeout, 0.5) }))
+  )
 )
 
 /**

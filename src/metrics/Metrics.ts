@@ -263,7 +263,7 @@ const make = Effect.gen(function* () {
     reliableRetries: () => delivery.counters.retries,
     reliableExhausted: () => delivery.counters.exhausted,
 
-    deadLoops: () => clock.dead.size,
+    deadLoops: () => clock.failedLoops.size,
     tableSize: Object.fromEntries(bounds.map(({ name, size }) => [name, size])),
     tableLimit: Object.fromEntries(bounds.map(({ limit, name }) => [name, () => limit])),
     tableRefused: {

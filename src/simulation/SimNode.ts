@@ -135,7 +135,7 @@ export const start = Effect.fnUntraced(function* <R, E>(
     kind: "node",
     config,
     bounds: Context.get(core, Metrics).bounds,
-    deadLoops: Context.get(core, NodeClock).dead,
+    deadLoops: Context.get(core, NodeClock).failedLoops,
     number,
     life,
     name: host.name,

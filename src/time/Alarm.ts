@@ -2,26 +2,39 @@
 import { type Clock, Effect, FiberHandle, type Scope } from "effect"
 import * as MonotonicTime from "./MonotonicTime.ts"
 import type { PauseWatch } from "./PauseWatch.ts"
-import { sleepUntil } from "./Ticks.ts"
+import { sleepUntil } from "./Sleep.ts"
 
-/** A timer that is set to the earliest deadline of whoever made it. */
+/**
+ * A timer that is set to the earliest of its owner's deadlines.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Alarm {
-  /** To be called, synchronously, whenever the earliest deadline may have come nearer. */
+  /**
+   * To be called, synchronously, whenever the earliest deadline may have come nearer. A deadline that moves away needs no
+   * call.
+   */
   readonly reset: () => void
 }
 
-/** What an alarm watches and does. */
+/**
+ * What an alarm waits for, and what it does then.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface AlarmOptions {
   /** The earliest deadline, in ms of the monotonic clock; Infinity for none. */
   readonly next: () => number
-  /** Does what is due. */
+  /** Does what is due. `now` is in ms of the monotonic clock, never before the earliest deadline. */
   readonly fire: (now: number) => void
 }
 
 /**
- * Makes an alarm that calls `fire` when the earliest deadline has come. A deadline
- * that moved away or was dropped costs at most one idle wake-up. At any time one
- * fiber sleeps, or none, and it ends with the scope. `supervise` wraps that fiber.
+ * Makes an alarm that calls `fire` when the earliest deadline has come. A deadline that moved away or was dropped costs at
+ * most one wake-up for nothing. At most one fiber sleeps at any time, none while there is no deadline, and it ends with
+ * the scope; after that the alarm does nothing. `supervise` wraps that fiber.
  */
 export const make = Effect.fnUntraced(function* (
   clock: Clock.Clock,
@@ -40,7 +53,7 @@ export const make = Effect.fnUntraced(function* (
       yield* sleepUntil(clock, armed)
       const now = Math.max(armed, MonotonicTime.millis(clock))
       firing = true
-      // The watch may move deadlines away, so what is due is asked for again.
+      // A listener of the watch may move deadlines away, so the earliest is asked for again.
       watch.fired(armed, now)
       if (next() <= now) fire(now)
       firing = false
@@ -49,7 +62,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     reset: () => {
-      // The sleeper asks for the next deadline itself once `fire` returns.
+      // While `fire` runs, the fiber is awake and asks for the earliest deadline afterwards.
       if (!firing && next() < armed) run(supervise(sleep))
     }
   }

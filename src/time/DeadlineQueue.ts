@@ -1,4 +1,8 @@
-/** Deadlines by key, earliest first and lower keys first among equals: a binary heap that knows where each key stands. */
+/**
+ * Deadlines by key, earliest first, and lower keys first among equals: a binary heap
+ * with an index of where each key stands in it. Every operation but `shift` takes
+ * logarithmic time.
+ */
 export class DeadlineQueue {
   readonly #keys: Array<number> = []
   readonly #deadlines: Array<number> = []
@@ -31,6 +35,7 @@ export class DeadlineQueue {
     this.#sink(this.#rise(at))
   }
 
+  /** Removes a key. Returns whether it had a deadline. */
   delete(key: number): boolean {
     const at = this.#index.get(key)
     if (at === undefined) return false
@@ -42,7 +47,7 @@ export class DeadlineQueue {
     return true
   }
 
-  /** Takes out the key with the earliest deadline if that is not after `now`, else returns -1. */
+  /** Removes and returns the key with the earliest deadline if that is not after `now`, else returns -1. */
   popDue(now: number): number {
     const key = this.#keys[0]
     if (key === undefined || this.#deadlines[0]! > now) return -1

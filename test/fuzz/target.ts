@@ -326,7 +326,7 @@ const program = Effect.gen(function* () {
     checkBounds()
     const uncovered = profiler === undefined ? [] : await uncoveredLines(profiler)
     const memoryAfter = await memory()
-    for (const name of nodeClock.dead) deaths.push(name)
+    for (const name of nodeClock.failedLoops) deaths.push(name)
 
     const reached: Record<string, number> = {}
     for (const [name, kind] of Object.entries(Kind)) reached[`message ${name}`] = ofKind[kind] ?? 0

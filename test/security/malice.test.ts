@@ -109,7 +109,7 @@ const agreement = (world: World, limit: number) =>
     assert.deepStrictEqual(yield* disagreements(world), [])
     for (const node of nodes) {
       assert.deepStrictEqual(suspected(story(node, settled)), [])
-      assert.deepStrictEqual([...parts(node).clock.dead], [])
+      assert.deepStrictEqual([...parts(node).clock.failedLoops], [])
     }
     return took
   })
