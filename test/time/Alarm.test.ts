@@ -8,13 +8,13 @@ import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
 import { PauseWatch } from "../../src/time/PauseWatch.ts"
 
 interface Setting {
-  /** Called with each key that came due, before the next is taken out. */
+  /** Called with each key that is due, before the next one is removed. */
   readonly onDue?: (key: number, now: number, queue: DeadlineQueue, reset: () => void) => void
   /** How much later than asked a sleep ends, in ms. */
   readonly late?: () => number
 }
 
-/** An alarm over a queue of deadlines, which notes what came due when, and how many sleep. */
+/** An alarm over a queue of deadlines. Records what is due when, and how many fibers sleep. */
 const set = Effect.fnUntraced(function* ({ late = () => 0, onDue }: Setting = {}) {
   const clock = yield* Clock.Clock
   const queue = new DeadlineQueue()
@@ -44,7 +44,7 @@ const set = Effect.fnUntraced(function* ({ late = () => 0, onDue }: Setting = {}
 })
 
 describe("Alarm", () => {
-  it.effect("does not sleep while there is no deadline, before the first and after the last", () =>
+  it.effect("does not sleep before the first deadline and after the last", () =>
     Effect.gen(function* () {
       const { alarm, fired, queue, sleeps } = yield* set()
       alarm.reset()
@@ -58,7 +58,7 @@ describe("Alarm", () => {
     })
   )
 
-  it.effect("fires at a deadline that came nearer, with a fraction of a millisecond too", () =>
+  it.effect("fires at a deadline that came nearer, also at one with a fraction of a millisecond", () =>
     Effect.gen(function* () {
       const { alarm, fired, queue, sleeps } = yield* set()
       queue.set(1, 500)
@@ -81,7 +81,7 @@ describe("Alarm", () => {
     })
   )
 
-  it.effect("fires once for all that are due together, and at once for what is overdue", () =>
+  it.effect("fires once for deadlines at the same time, and at once for one in the past", () =>
     Effect.gen(function* () {
       const { alarm, fired, queue, sleeps } = yield* set()
       yield* TestClock.adjust(100)
@@ -100,7 +100,7 @@ describe("Alarm", () => {
     })
   )
 
-  it.effect("wakes up idly at most once for a deadline that moved away or was dropped", () =>
+  it.effect("wakes up for nothing at most once if a deadline moves away or is dropped", () =>
     Effect.gen(function* () {
       const { alarm, fired, queue, sleeps } = yield* set()
       queue.set(1, 100)
@@ -122,7 +122,7 @@ describe("Alarm", () => {
     })
   )
 
-  it.effect("goes on to deadlines that were set while it fires, whether it is reset from there or not", () =>
+  it.effect("waits for deadlines that are set while it fires, whether it is reset then or not", () =>
     Effect.gen(function* () {
       for (const resets of [true, false]) {
         const start = MonotonicTime.millis(yield* Clock.Clock)
@@ -167,7 +167,7 @@ describe("Alarm", () => {
     })
   )
 
-  it.effect("tells its watch how late it fires, and lets what the watch moves away wait", () =>
+  it.effect("reports its lateness to the watch, and waits for deadlines that a listener of the watch moves away", () =>
     Effect.gen(function* () {
       let late = 0
       const { alarm, fired, queue, watch } = yield* set({ late: () => late })
@@ -202,7 +202,7 @@ describe("Alarm", () => {
     })
   )
 
-  it.effect("fires exactly at each deadline that is left, whatever is set, moved and dropped in between", () =>
+  it.effect("fires exactly at each remaining deadline, whatever is set, moved and dropped meanwhile", () =>
     Effect.gen(function* () {
       const step = fc.record({
         what: fc.constantFrom("set", "set", "set", "drop", "wait", "wait"),

@@ -2,11 +2,11 @@ import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { DeadlineQueue } from "../../src/time/DeadlineQueue.ts"
 
-/** What the queue should hold, as a map, and what comes out first: by deadline, and by key among equals. */
+/** The key that the queue should return first: the one with the earliest deadline, and the lowest among equal ones. */
 const earliest = (model: ReadonlyMap<number, number>): readonly [key: number, deadline: number] | undefined =>
   [...model].toSorted(([keyA, a], [keyB, b]) => a - b || keyA - keyB)[0]
 
-// Few keys and few deadlines, so that keys are set again and ties are frequent.
+// There are few keys and few deadlines, so keys are often set again and deadlines are often equal.
 const operation = fc.oneof(
   { arbitrary: fc.record({ what: fc.constant("set" as const), key: fc.nat(15), at: fc.nat(10) }), weight: 4 },
   { arbitrary: fc.record({ what: fc.constant("delete" as const), key: fc.nat(15), at: fc.constant(0) }), weight: 2 },
@@ -15,7 +15,7 @@ const operation = fc.oneof(
 )
 
 describe("DeadlineQueue", () => {
-  it("has no deadline and nothing due while it is empty", () => {
+  it("has no deadline and nothing due while empty", () => {
     const queue = new DeadlineQueue()
     expect(queue.next).toBe(Infinity)
     expect(queue.popDue(Infinity)).toBe(-1)
@@ -24,13 +24,13 @@ describe("DeadlineQueue", () => {
     expect(queue.size).toBe(0)
   })
 
-  it("does what a sorted map does: setting, moving, deleting, shifting, and taking out what is due", () => {
+  it("behaves like a sorted map when keys are set, moved, deleted, shifted and removed as they are due", () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 120, size: "max" }), (operations) => {
         const queue = new DeadlineQueue()
         const model = new Map<number, number>()
         for (const { at, key, what } of operations) {
-          // What the queue answers and what it should.
+          // What the queue returns, and what it should return.
           let answers: readonly [unknown, unknown] = [undefined, undefined]
           if (what === "set") {
             queue.set(key, at)
@@ -54,7 +54,7 @@ describe("DeadlineQueue", () => {
     )
   })
 
-  it("hands out any set of deadlines in order, lower keys first among equals", () => {
+  it("returns any set of deadlines in order, lower keys first among equal ones", () => {
     const deadlines = fc.array(fc.oneof(fc.nat(5), fc.double({ min: 0, max: 1e9, noNaN: true })), {
       maxLength: 300,
       size: "max"
@@ -70,7 +70,7 @@ describe("DeadlineQueue", () => {
     )
   })
 
-  it("keeps its order whichever keys are taken out of the middle", () => {
+  it("keeps its order whichever keys are deleted", () => {
     const given = fc.array(fc.record({ deadline: fc.nat(1000), taken: fc.boolean() }), { maxLength: 60, size: "max" })
     fc.assert(
       fc.property(given, (given) => {
@@ -86,7 +86,7 @@ describe("DeadlineQueue", () => {
     )
   })
 
-  it("holds back what is due a moment later, and hands out what is due now", () => {
+  it("returns a key at its deadline and not a moment earlier", () => {
     const queue = new DeadlineQueue()
     queue.set(7, 1000)
     expect(queue.popDue(999.999)).toBe(-1)

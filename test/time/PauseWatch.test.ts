@@ -12,7 +12,7 @@ const watched = () => {
 }
 
 describe("PauseWatch", () => {
-  it("takes lateness from the threshold on for a pause, and less for none", () => {
+  it("takes lateness of the threshold or more for a pause", () => {
     const { noticed, watch } = watched()
     watch.fired(1000, 1000)
     watch.fired(2000, 2249.999)
@@ -22,13 +22,13 @@ describe("PauseWatch", () => {
     expect(noticed).toEqual([[250, 3250]])
   })
 
-  it("notices the pause with which the first timer of all is late", () => {
+  it("notices a pause before the very first timer", () => {
     const { noticed, watch } = watched()
     watch.fired(0, 400)
     expect(noticed).toEqual([[400, 400]])
   })
 
-  it("counts a pause once, with the lateness of the earliest timer, however many timers it made late", () => {
+  it("counts a pause once, with the lateness of the earliest timer, however many timers are late", () => {
     const deadlines = fc.array(fc.integer({ min: 1000, max: 5000 }), { minLength: 1, maxLength: 20, size: "max" })
     fc.assert(
       fc.property(deadlines, fc.integer({ min: 5000, max: 9000 }), fc.nat(3), (deadlines, end, work) => {
@@ -40,7 +40,7 @@ describe("PauseWatch", () => {
         const length = end - inOrder[0]!
         expect(noticed).toEqual(length >= Threshold ? [[length, end]] : [])
         expect(watch.pauses).toBe(noticed.length)
-        // And is over with that: what was due after it is on time.
+        // The pause is over then: a timer that was due after it is on time.
         const after = end + deadlines.length * work
         watch.fired(after + 100, after + 100)
         expect(watch.pauses).toBe(noticed.length)
@@ -61,20 +61,20 @@ describe("PauseWatch", () => {
     ])
   })
 
-  it("does not add up the lateness of a process that is busy but runs", () => {
+  it("does not take a process that is busy but runs for a paused one", () => {
     const { noticed, watch } = watched()
     for (let i = 1; i <= 100; i++) watch.fired(i * 10, i * 200)
     expect(noticed).toEqual([])
   })
 
-  it("takes a timer that was early by its grain for one on time", () => {
+  it("takes a timer that fired a fraction of a millisecond early for one on time", () => {
     const { noticed, watch } = watched()
     watch.fired(1000, 999.4)
     watch.fired(1000, 1249.9)
     expect(noticed).toEqual([])
   })
 
-  it("tells all who listen", () => {
+  it("calls every listener", () => {
     const { noticed, watch } = watched()
     const others: Array<number> = []
     watch.onPause((length) => others.push(length))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber } from "effect"
+import { Clock, Duration, Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
 import { PauseWatch } from "../../src/time/PauseWatch.ts"
@@ -7,13 +7,13 @@ import * as Ticks from "../../src/time/Ticks.ts"
 
 interface Setting {
   readonly first: number
-  /** The period after each tick, given how many there were. */
+  /** The period after each tick, given the number of ticks so far. */
   readonly period: (ticks: number) => number
-  /** How much later than asked a sleep ends, in ms, given when it would end on time. */
+  /** How much later than asked a sleep ends, in ms, given the time at which it should end. */
   readonly late?: (end: number) => number
 }
 
-/** Runs ticks and notes when they came: by their own `now`, and by the clock. */
+/** Runs ticks and records when they come: the time that they report, and the time of the clock. */
 const ticking = Effect.fnUntraced(function* ({ first, late = () => 0, period }: Setting) {
   const clock = yield* Clock.Clock
   const pauses: Array<number> = []
@@ -40,7 +40,7 @@ const ticking = Effect.fnUntraced(function* ({ first, late = () => 0, period }: 
 })
 
 describe("Ticks", () => {
-  it.effect("come once per period from the first on, without drift over a thousand of them", () =>
+  it.effect("come once per period after the first, and a thousand of them do not drift", () =>
     Effect.gen(function* () {
       const { now, pauses, read } = yield* ticking({ first: 30, period: () => 0.7 })
       yield* TestClock.adjust(30 + 0.7 * 999 + 0.1)
@@ -51,7 +51,7 @@ describe("Ticks", () => {
     })
   )
 
-  it.effect("ask for the period after each tick, so that it may change", () =>
+  it.effect("ask for the period after each tick, so the period can change", () =>
     Effect.gen(function* () {
       const { now, read } = yield* ticking({ first: 5, period: (ticks) => 10 * ticks })
       yield* TestClock.adjust(105)
@@ -60,7 +60,7 @@ describe("Ticks", () => {
     })
   )
 
-  it.effect("come at once where the first is due at once", () =>
+  it.effect("begin at once if the first is due at once", () =>
     Effect.gen(function* () {
       const { now } = yield* ticking({ first: 0, period: () => 50 })
       yield* TestClock.adjust(100)
@@ -68,20 +68,22 @@ describe("Ticks", () => {
     })
   )
 
-  it.effect("come once per period, and at their time, on a clock whose sleeps end 0.6 ms early", () =>
-    Effect.gen(function* () {
-      const { now, pauses, read } = yield* ticking({ first: 100, period: () => 100, late: () => -0.6 })
-      yield* TestClock.adjust(10_050)
-      assert.deepStrictEqual(
-        now,
-        Array.from({ length: 100 }, (_, i) => 100 * (i + 1))
-      )
-      for (const [i, at] of read.entries()) assert.closeTo(at, now[i]! - 0.6, 1e-3)
-      assert.deepStrictEqual(pauses, [])
-    })
+  it.effect(
+    "come once per period on a clock whose sleeps end 0.6 ms early, and report the time at which they were due",
+    () =>
+      Effect.gen(function* () {
+        const { now, pauses, read } = yield* ticking({ first: 100, period: () => 100, late: () => -0.6 })
+        yield* TestClock.adjust(10_050)
+        assert.deepStrictEqual(
+          now,
+          Array.from({ length: 100 }, (_, i) => 100 * (i + 1))
+        )
+        for (const [i, at] of read.entries()) assert.closeTo(at, now[i]! - 0.6, 1e-3)
+        assert.deepStrictEqual(pauses, [])
+      })
   )
 
-  it.effect("do not come early where a sleep ends more than 1 ms early: it goes on", () =>
+  it.effect("do not come early if a sleep ends more than 1 ms early: the sleep is continued", () =>
     Effect.gen(function* () {
       let early = true
       const { now, read } = yield* ticking({
@@ -98,7 +100,7 @@ describe("Ticks", () => {
     })
   )
 
-  it.effect("keep their places when one is late by less than a period", () =>
+  it.effect("keep their places if one of them is late by less than a period", () =>
     Effect.gen(function* () {
       const { now, pauses } = yield* ticking({
         first: 100,
@@ -106,13 +108,13 @@ describe("Ticks", () => {
         late: (end) => (end === 300 ? 90 : end === 500 ? 100 : 0)
       })
       yield* TestClock.adjust(700)
-      // At exactly a whole period late the next is due at once, and nothing was missed.
+      // After exactly a whole period the next tick is due at once: none was missed.
       assert.deepStrictEqual(now, [100, 200, 390, 400, 600, 600, 700])
       assert.deepStrictEqual(pauses, [])
     })
   )
 
-  it.effect("make up for nothing after a long pause, and tell its length", () =>
+  it.effect("are not made up for after a long pause, whose length is reported", () =>
     Effect.gen(function* () {
       const { now, pauses } = yield* ticking({
         first: 100,
@@ -125,7 +127,7 @@ describe("Ticks", () => {
     })
   )
 
-  it.effect("measure lateness against the period that follows, not the one before", () =>
+  it.effect("compare their lateness with the period that follows, not with the one before", () =>
     Effect.gen(function* () {
       const { now } = yield* ticking({
         first: 100,
@@ -133,18 +135,53 @@ describe("Ticks", () => {
         late: (end) => (end === 600 ? 300 : 0)
       })
       yield* TestClock.adjust(1600)
-      // 300 ms late is more than the 100 ms that follow: the next is 100 ms from then.
+      // 300 ms late is more than the 100 ms that follow, so the next tick comes 100 ms later.
       assert.deepStrictEqual(now, [100, 900, 1000, 1500, 1600])
     })
   )
 
-  it.effect("end with their scope", () =>
+  it.effect("end when their fiber is interrupted", () =>
     Effect.gen(function* () {
       const { fiber, now } = yield* ticking({ first: 100, period: () => 100 })
       yield* TestClock.adjust(250)
       yield* Fiber.interrupt(fiber)
       yield* TestClock.adjust(1000)
       assert.deepStrictEqual(now, [100, 200])
+    })
+  )
+
+  it.effect("are a stream that buffers nothing: a slow consumer gets later ticks, not more of them", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const origin = MonotonicTime.millis(clock)
+      const watch = new PauseWatch(Infinity)
+      const ticks = Ticks.stream(clock, watch, { first: 100, period: () => 100 })
+      const fiber = yield* Stream.runCollect(
+        Stream.mapEffect(Stream.take(ticks, 3), (now) => Effect.as(Effect.sleep(250), now))
+      ).pipe(Effect.forkScoped({ startImmediately: true }))
+      yield* TestClock.adjust(10_000)
+      // The others were due at 200 and 450, while the consumer was busy. They come when it asks for them.
+      assert.deepStrictEqual(
+        (yield* Fiber.join(fiber)).map((now) => now - origin),
+        [100, 350, 600]
+      )
+    })
+  )
+
+  it.effect("of one stream start anew for each consumer", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const origin = MonotonicTime.millis(clock)
+      const ticks = Stream.take(Ticks.stream(clock, new PauseWatch(Infinity), { first: 5, period: () => 10 }), 2)
+      const collected = Effect.forkScoped(Stream.runCollect(ticks), { startImmediately: true })
+      const first = yield* collected
+      yield* TestClock.adjust(7)
+      const second = yield* collected
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual(
+        [...(yield* Fiber.join(first)), ...(yield* Fiber.join(second))].map((now) => now - origin),
+        [5, 15, 12, 22]
+      )
     })
   )
 })
