@@ -6,6 +6,7 @@
  */
 export * as AntiEntropy from "./anti-entropy/AntiEntropy.ts"
 export * as Cluster from "./cluster/Cluster.ts"
+export * as JoinWait from "./cluster/JoinWait.ts"
 export * as ClusterConfig from "./config/ClusterConfig.ts"
 export * as Aead from "./crypto/Aead.ts"
 export * as ClusterKey from "./crypto/ClusterKey.ts"

@@ -160,7 +160,7 @@ const serve = Effect.fnUntraced(
       const { path, signals } = hangups.value
       yield* Queue.take(signals).pipe(Effect.andThen(reload(path, keyRing.value)), Effect.forever, Effect.forkScoped)
     }
-    yield* Effect.raceFirst(left, Effect.andThen(remindOfPeers(config), Effect.never))
+    yield* left
     yield* Effect.logInfo("has left, as asked over HTTP, and ends")
   },
   Effect.onInterrupt(() => sayGoodbye),
@@ -228,17 +228,6 @@ const introduce = Effect.fnUntraced(function* (config: ClusterConfig) {
       ? "no peers: waits to be contacted"
       : `joins through ${network.peers.map(Peer.format).join(", ")}`
   )
-})
-
-// A peer that does not answer is no change of membership, so it would not show.
-const remindOfPeers = Effect.fnUntraced(function* ({ network }: ClusterConfig) {
-  if (network.peers.length === 0) return
-  const membership = yield* Membership
-  yield* Effect.sleep("5 seconds")
-  const members = yield* membership.members
-  if (members.length === 1) {
-    yield* Effect.logWarning(`no answer yet from ${network.peers.map(Peer.format).join(", ")}; keeps trying`)
-  }
 })
 
 const logChange = Effect.fnUntraced(function* (change: Change) {

@@ -31,6 +31,7 @@ import * as Keys from "../transport/Keys.ts"
 import type { Network } from "../transport/Network.ts"
 import * as Transport from "../transport/Transport.ts"
 import { Dispatch } from "./Dispatch.ts"
+import * as JoinWait from "./JoinWait.ts"
 
 /**
  * The most members that are sent a LEAVE. In a larger cluster it goes to that many
@@ -84,12 +85,13 @@ export const LeaveOnClose: Context.Reference<LeaveMode> = Context.Reference<Leav
 )
 
 /**
- * Why a node does not start: its socket, its address, or its keys.
+ * Why a node does not start: its socket, its address, its keys, or that it did
+ * not join in time.
  *
  * @category errors
  * @since 0.2.0
  */
-export type StartError = Transport.BindError | Transport.AdvertiseError | Keys.KeysError
+export type StartError = Transport.BindError | Transport.AdvertiseError | Keys.KeysError | JoinWait.JoinTimeout
 
 /**
  * This node of the cluster: who it is, and how it leaves.
@@ -308,9 +310,9 @@ export type Services =
  */
 export const layerParts: Layer.Layer<
   Exclude<Services, CurrentConfig>,
-  StartError,
+  Exclude<StartError, JoinWait.JoinTimeout>,
   CurrentConfig | Dns.Dns | Kdf.Kdf | Network | SecureRandom.SecureRandom
-> = layerNode.pipe(
+> = Layer.merge(layerNode, JoinWait.layerReminder).pipe(
   Layer.provideMerge(Metrics.layer),
   Layer.provideMerge(
     Layer.mergeAll(FailureDetector.layer, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer)
@@ -331,6 +333,11 @@ export const layerParts: Layer.Layer<
 export interface LayerOptions {
   /** How the node leaves when the layer closes; as `LeaveOnClose` says if it is left out. */
   readonly leave?: LeaveMode | undefined
+  /**
+   * How long the layer waits until the node has joined, before it fails with `JoinTimeout`. If it is left out, the layer
+   * is built at once, and the node joins in the background. A node without peers has joined at once.
+   */
+  readonly joinTimeout?: Duration.Input | undefined
 }
 
 /**
@@ -368,7 +375,8 @@ export const layer = (
   options: LayerOptions = {}
 ): Layer.Layer<Services, StartError, Dns.Dns | Network> =>
   isolated(
-    layerParts.pipe(
+    (options.joinTimeout === undefined ? Layer.empty : JoinWait.layer(options.joinTimeout)).pipe(
+      Layer.provideMerge(layerParts),
       Layer.provideMerge(Layer.succeed(CurrentConfig, config)),
       Layer.provide(options.leave === undefined ? Layer.empty : Layer.succeed(LeaveOnClose, options.leave)),
       Layer.provide([Kdf.layerWebCrypto, SecureRandom.layerWebCrypto])
