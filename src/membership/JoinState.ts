@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import { Context, type Effect, Latch, Layer } from "effect"
+import { Context, Effect, Latch, Layer } from "effect"
 
 /**
  * Tells whether the node has joined, and lets others wait for it. `Join` sets it;
@@ -30,12 +30,13 @@ export class JoinState extends Context.Service<
  * @category layers
  * @since 0.2.0
  */
-export const layer: Layer.Layer<JoinState> = Layer.sync(JoinState, () => {
+export const layer: Layer.Layer<JoinState> = /* @__PURE__ */ Layer.sync(JoinState, () => {
   const latch = Latch.makeUnsafe(false)
   let joined = false
   return JoinState.of({
     isJoined: () => joined,
-    awaitJoined: latch.await,
+    // A latch resumes whoever waits within the call that opens it. Nobody's program may run inside a message handler.
+    awaitJoined: Effect.andThen(latch.await, Effect.yieldNow),
     markJoined: () => {
       joined = true
       latch.openUnsafe()
