@@ -34,7 +34,9 @@ export const make = Effect.fnUntraced(function* (options: ClusterConfig.ClusterO
       Layer.provideMerge(ChangeFeed.layer),
       Layer.provideMerge(LocalView.layer),
       Layer.provideMerge(Transport.layer),
-      Layer.provideMerge(Layer.mergeAll(NodeClock.layer(1000), JoinState.layer, Keys.layerNone)),
+      Layer.provideMerge(
+        Layer.mergeAll(NodeClock.layer({ pauseThreshold: "1 second" }), JoinState.layer, Keys.layerNone)
+      ),
       Layer.provide(Layer.succeed(CurrentConfig, config)),
       Layer.provide(network.host("n100", ["10.0.0.100"]).layer)
     )
