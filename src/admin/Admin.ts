@@ -18,7 +18,7 @@ import type { KeyRing } from "../crypto/KeyRing.ts"
 import * as AdminApi from "./AdminApi.ts"
 import * as BearerToken from "./BearerToken.ts"
 import * as EventStream from "./EventStream.ts"
-import { Journal } from "./Journal.ts"
+import { Journal, layer as layerJournal } from "./Journal.ts"
 import * as MetricsAnswer from "./MetricsAnswer.ts"
 import * as Problems from "./Problems.ts"
 
@@ -31,8 +31,6 @@ export const MaxFollowers = 64
 export interface Options {
   /** Whoever has it may operate the node: make it leave, change its keys. Without one, nobody may. */
   readonly token?: Redacted.Redacted<string> | undefined
-  /** Runs when the node has left because somebody asked for it here. */
-  readonly onLeft?: Effect.Effect<void> | undefined
 }
 
 const encodeNode = Schema.encodeEffect(AdminApi.Node)
@@ -136,67 +134,61 @@ const observe = HttpApiBuilder.group(
   })
 )
 
-const operate = (onLeft: Effect.Effect<void>) =>
-  HttpApiBuilder.group(
-    AdminApi.AdminApi,
-    "operate",
-    Effect.fnUntraced(function* (handlers) {
-      const { keyRing, leave } = yield* Cluster
+const operate = HttpApiBuilder.group(
+  AdminApi.AdminApi,
+  "operate",
+  Effect.fnUntraced(function* (handlers) {
+    const { keyRing, leave } = yield* Cluster
 
-      const ring: Effect.Effect<KeyRing["Service"], AdminApi.Conflict> = Effect.mapError(
-        Effect.fromOption(keyRing),
-        () => new AdminApi.Conflict({ detail: "encryption is off: the node has no keys" })
-      )
-      const list = Effect.flatMap(ring, (ring) => Effect.map(ring.list, (keys) => ({ keys })))
-      const conflict = ({ message }: { readonly message: string }) => new AdminApi.Conflict({ detail: message })
-      const notFound = ({ message }: { readonly message: string }) => new AdminApi.NotFound({ detail: message })
+    const ring: Effect.Effect<KeyRing["Service"], AdminApi.Conflict> = Effect.mapError(
+      Effect.fromOption(keyRing),
+      () => new AdminApi.Conflict({ detail: "encryption is off: the node has no keys" })
+    )
+    const list = Effect.flatMap(ring, (ring) => Effect.map(ring.list, (keys) => ({ keys })))
+    const conflict = ({ message }: { readonly message: string }) => new AdminApi.Conflict({ detail: message })
+    const notFound = ({ message }: { readonly message: string }) => new AdminApi.NotFound({ detail: message })
 
-      return handlers.handleAll({
-        leave: Effect.fnUntraced(function* () {
-          yield* Effect.logInfo("leaves the cluster, as asked over HTTP")
-          yield* leave
-          // In a fiber of its own: it may be what closes this server.
-          yield* Effect.forkDetach(onLeft)
-          return { status: "left" as const }
-        }),
+    return handlers.handleAll({
+      leave: Effect.fnUntraced(function* () {
+        yield* Effect.logInfo("leaves the cluster, as asked over HTTP")
+        yield* leave
+        return { status: "left" as const }
+      }),
 
-        keys: () => list,
+      keys: () => list,
 
-        addKey: Effect.fnUntraced(function* ({ payload }) {
-          const key = yield* Effect.mapError(
-            Effect.fromResult(ClusterKey.fromText(Redacted.value(payload.key))),
-            ({ message }) => new AdminApi.BadRequest({ detail: message })
-          )
-          const { add } = yield* ring
-          const fingerprint = yield* add(key).pipe(
-            Effect.catchTag("CryptoError", Effect.die),
-            Effect.mapError(conflict)
-          )
-          yield* Effect.logInfo(`key ${fingerprint} can be read, as asked over HTTP`)
-          return yield* list
-        }),
+      addKey: Effect.fnUntraced(function* ({ payload }) {
+        const key = yield* Effect.mapError(
+          Effect.fromResult(ClusterKey.fromText(Redacted.value(payload.key))),
+          ({ message }) => new AdminApi.BadRequest({ detail: message })
+        )
+        const { add } = yield* ring
+        const fingerprint = yield* add(key).pipe(Effect.catchTag("CryptoError", Effect.die), Effect.mapError(conflict))
+        yield* Effect.logInfo(`key ${fingerprint} can be read, as asked over HTTP`)
+        return yield* list
+      }),
 
-        useKey: Effect.fnUntraced(function* ({ payload }) {
-          const { use } = yield* ring
-          yield* Effect.mapError(use(payload.fingerprint), notFound)
-          yield* Effect.logInfo(`key ${payload.fingerprint} seals, as asked over HTTP`)
-          return yield* list
-        }),
+      useKey: Effect.fnUntraced(function* ({ payload }) {
+        const { use } = yield* ring
+        yield* Effect.mapError(use(payload.fingerprint), notFound)
+        yield* Effect.logInfo(`key ${payload.fingerprint} seals, as asked over HTTP`)
+        return yield* list
+      }),
 
-        removeKey: Effect.fnUntraced(function* ({ payload }) {
-          const { remove } = yield* ring
-          yield* remove(payload.fingerprint).pipe(
-            Effect.catchTags({
-              UnknownKey: (error) => Effect.fail(notFound(error)),
-              PrimaryKey: (error) => Effect.fail(conflict(error))
-            })
-          )
-          yield* Effect.logInfo(`key ${payload.fingerprint} is removed, as asked over HTTP`)
-          return yield* list
-        })
+      removeKey: Effect.fnUntraced(function* ({ payload }) {
+        const { remove } = yield* ring
+        yield* remove(payload.fingerprint).pipe(
+          Effect.catchTags({
+            UnknownKey: (error) => Effect.fail(notFound(error)),
+            PrimaryKey: (error) => Effect.fail(conflict(error))
+          })
+        )
+        yield* Effect.logInfo(`key ${payload.fingerprint} is removed, as asked over HTTP`)
+        return yield* list
       })
     })
-  )
+  })
+)
 
 /** Lets nobody pass but who has the token. */
 export const withToken = (token: Redacted.Redacted<string> | undefined): Layer.Layer<AdminApi.Operator> =>
@@ -229,29 +221,48 @@ const routes: ReadonlyArray<Problems.Route> = [
 const endStreams = Layer.effectDiscard(Effect.acquireRelease(Journal, ({ events }) => Effect.sync(() => events.end())))
 
 /** What answers, whoever asks. */
-export const layerHandlers = (onLeft: Effect.Effect<void> = Effect.void) => Layer.mergeAll(observe, operate(onLeft))
+export const layerHandlers = Layer.mergeAll(observe, operate)
 
-const layerRoutes = (operator: Layer.Layer<AdminApi.Operator>, onLeft: Effect.Effect<void> | undefined) =>
-  Layer.mergeAll(
-    HttpApiBuilder.layer(AdminApi.AdminApi, { openapiPath: AdminApi.OpenApiPath }),
-    Problems.layer(routes)
-  ).pipe(
-    Layer.provide(layerHandlers(onLeft)),
+const layerApi = (operator: Layer.Layer<AdminApi.Operator>) =>
+  HttpApiBuilder.layer(AdminApi.AdminApi, { openapiPath: AdminApi.OpenApiPath }).pipe(
+    Layer.provide(layerHandlers),
     Layer.provide([operator, Problems.layerRequests, HttpServer.layerServices])
   )
 
-const serve = (operator: Layer.Layer<AdminApi.Operator>, onLeft: Effect.Effect<void> | undefined) =>
+const serve = (operator: Layer.Layer<AdminApi.Operator>) =>
   endStreams.pipe(
-    Layer.provideMerge(HttpRouter.serve(layerRoutes(operator, onLeft), { disableLogger: true, disableListenLog: true }))
+    Layer.provideMerge(
+      HttpRouter.serve(Layer.mergeAll(layerApi(operator), Problems.layer(routes)), {
+        disableLogger: true,
+        disableListenLog: true
+      })
+    )
   )
 
+/**
+ * The routes of a node, for a router of your own.
+ *
+ * **When to use**
+ *
+ * Use it to serve a node beside your own routes. To give it a server of its own, use
+ * the options `metrics` and `admin` of `NodeCluster.layer`, or `layer`.
+ *
+ * **Details**
+ *
+ * What happens to the node is recorded from the moment that the layer is built.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerRoutes = ({ token }: Options = {}): Layer.Layer<
+  never,
+  never,
+  HttpRouter.HttpRouter | Exclude<Node, Journal>
+> => endStreams.pipe(Layer.provideMerge(layerApi(withToken(token))), Layer.provide(layerJournal))
+
 /** Serves the node over a network: whoever has the token may operate it too. */
-export const layer = ({ onLeft, token }: Options = {}): Layer.Layer<never, never, HttpServer.HttpServer | Node> =>
-  serve(withToken(token), onLeft)
+export const layer = ({ token }: Options = {}): Layer.Layer<never, never, HttpServer.HttpServer | Node> =>
+  serve(withToken(token))
 
 /** Serves the node where only its owner can connect: whoever does may operate it. */
-export const layerTrusted = ({ onLeft }: Omit<Options, "token"> = {}): Layer.Layer<
-  never,
-  never,
-  HttpServer.HttpServer | Node
-> => serve(withoutToken, onLeft)
+export const layerTrusted: Layer.Layer<never, never, HttpServer.HttpServer | Node> = serve(withoutToken)

@@ -1,10 +1,10 @@
 /**
  * `gossip run`: one node, until a signal ends it.
  */
-import { Context, Effect, Latch, type Layer, Metric, Option, Queue, type Scope, Stream } from "effect"
+import { Context, Effect, Latch, Metric, Option, Queue, type Scope, Stream } from "effect"
 import { CliError, Command } from "effect/cli"
 import { NetAddress } from "effect/net"
-import { Cluster, type Services } from "../cluster/Cluster.ts"
+import { Cluster } from "../cluster/Cluster.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import type { Change } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
@@ -12,7 +12,6 @@ import * as Peer from "../domain/Peer.ts"
 import { Membership } from "../membership/Membership.ts"
 import { Metrics } from "../metrics/Metrics.ts"
 import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
-import type * as NodeAdmin from "../node/NodeAdmin.ts"
 import * as NodeCluster from "../node/NodeCluster.ts"
 import type { KeyInfo, KeyRing } from "../crypto/KeyRing.ts"
 import { changeLine, ChangeMessage, durationText, memberText, mentioned } from "./ChangeLine.ts"
@@ -80,8 +79,7 @@ const runWith = Effect.fnUntraced(function* (flags: Flags, log: LineWriter) {
   yield* reportGaps(log)
   for (const variable of unknownVariables) yield* Effect.logWarning(NodeFlags.unknownVariableText(variable))
   const hangups = yield* watchForHangups(config)
-  const left = yield* Latch.make()
-  yield* Effect.provide(serve(config, log, hangups, left.await), yield* nodeOf(config, left.open))
+  yield* Effect.provide(serve(config, log, hangups), NodeCluster.layerResolved(config))
 }, Effect.scoped)
 
 const reportGaps = Effect.fnUntraced(function* (log: LineWriter) {
@@ -119,19 +117,8 @@ const watchForHangups = Effect.fnUntraced(function* ({
   return Option.some({ path: network.clusterKeyFile, signals: yield* hangups })
 })
 
-const errorText = (error: Parameters<typeof NodeFlags.errorText>[0] | NodeAdmin.StartError): string =>
+const errorText = (error: Parameters<typeof NodeFlags.errorText>[0] | NodeCluster.StartError): string =>
   error._tag === "NodeAdminError" || error._tag === "TokenFileError" ? error.message : NodeFlags.errorText(error)
-
-// HTTP takes a while to load, and not every node is served.
-const nodeOf = (
-  config: ClusterConfig,
-  onLeft: Effect.Effect<unknown>
-): Effect.Effect<Layer.Layer<Services, NodeAdmin.StartError>> =>
-  config.metrics.serverPort === 0 && config.admin.socket === undefined
-    ? Effect.succeed(NodeCluster.layerConfig(config))
-    : Effect.map(Effect.orDie(Effect.tryPromise(() => import("../node/NodeAdmin.ts"))), ({ layerConfig }) =>
-        layerConfig(config, Effect.asVoid(onLeft))
-      )
 
 interface Hangups {
   /** The key file. */
@@ -140,7 +127,7 @@ interface Hangups {
 }
 
 const serve = Effect.fnUntraced(
-  function* (config: ClusterConfig, log: LineWriter, hangups: Option.Option<Hangups>, left: Effect.Effect<void>) {
+  function* (config: ClusterConfig, log: LineWriter, hangups: Option.Option<Hangups>) {
     const membership = yield* Membership
     const introduced = yield* Latch.make()
     yield* Stream.runForEach(membership.changes, (change) => Effect.andThen(introduced.await, logChange(change))).pipe(
@@ -152,7 +139,7 @@ const serve = Effect.fnUntraced(
       if (!member.self) yield* Effect.logInfo(`${member.status} ${memberText(member)}: known since the start`)
     }
     yield* introduced.open
-    const { keyRing } = yield* Cluster
+    const { awaitLeft, keyRing } = yield* Cluster
     const metrics = yield* Metrics
     countDroppedLines(metrics, log)
     yield* metrics.logSummary(config.metrics.logInterval)
@@ -160,7 +147,7 @@ const serve = Effect.fnUntraced(
       const { path, signals } = hangups.value
       yield* Queue.take(signals).pipe(Effect.andThen(reload(path, keyRing.value)), Effect.forever, Effect.forkScoped)
     }
-    yield* left
+    yield* awaitLeft
     yield* Effect.logInfo("has left, as asked over HTTP, and ends")
   },
   Effect.onInterrupt(() => sayGoodbye),

@@ -7,7 +7,7 @@
  *
  * @since 0.2.0
  */
-import { Context, Duration, Effect, Exit, FiberSet, Layer, type Option, Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, FiberSet, Layer, type Option, Scope } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
 import { type Dns, NetAddress } from "effect/net"
 import * as AntiEntropy from "../anti-entropy/AntiEntropy.ts"
@@ -120,6 +120,8 @@ export class Cluster extends Context.Service<
      * the layer closes without it is said by `LeaveOnClose`.
      */
     readonly leave: Effect.Effect<void>
+    /** Succeeds when the node has left, whoever asked for it. */
+    readonly awaitLeft: Effect.Effect<void>
     /** The keys that seal and open datagrams; none if encryption is off. */
     readonly keyRing: Option.Option<KeyRing["Service"]>
   }
@@ -167,6 +169,7 @@ const make = Effect.gen(function* () {
     )
   })
 
+  const left = yield* Deferred.make<void>()
   let leaving = false
   const startLeaving = Effect.suspend(() => {
     leaving = true
@@ -193,6 +196,7 @@ const make = Effect.gen(function* () {
           acknowledged,
           Duration.sum(Duration.times(network.reliableAckTimeout, network.reliableMaxRetries + 1), Duration.millis(500))
         )
+        yield* Deferred.succeed(left, undefined)
       })
     )
   )
@@ -204,7 +208,7 @@ const make = Effect.gen(function* () {
   const mode = yield* LeaveOnClose
   yield* Effect.addFinalizer(() => {
     if (leaving || mode === "acknowledged") return leave
-    return mode === "announced" ? announce : startLeaving
+    return Effect.andThen(mode === "announced" ? announce : startLeaving, Deferred.succeed(left, undefined))
   })
 
   return Cluster.of({
@@ -213,6 +217,7 @@ const make = Effect.gen(function* () {
     advertised: transport.advertised,
     advertisedFrom: transport.advertisedFrom,
     leave,
+    awaitLeft: Deferred.await(left),
     keyRing: transport.keyRing
   })
 })

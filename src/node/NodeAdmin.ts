@@ -1,6 +1,17 @@
 /** A node's HTTP face on Node.js: at a TCP address, at a Unix socket, or both. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Duration, Effect, Layer, Option, Predicate, type Redacted, Schema, type Scope } from "effect"
+import {
+  Context,
+  Duration,
+  Effect,
+  type FileSystem,
+  Layer,
+  Option,
+  Predicate,
+  type Redacted,
+  Schema,
+  type Scope
+} from "effect"
 import { HttpServer } from "effect/http"
 import { NetAddress } from "effect/net"
 import * as Fs from "node:fs/promises"
@@ -8,12 +19,8 @@ import * as Http from "node:http"
 import * as Net from "node:net"
 import * as Admin from "../admin/Admin.ts"
 import * as Journal from "../admin/Journal.ts"
-import * as Cluster from "../cluster/Cluster.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import * as AdminTokenFile from "./AdminTokenFile.ts"
-import * as ClusterKeyFile from "./ClusterKeyFile.ts"
-import type * as NodeCluster from "./NodeCluster.ts"
-import * as NodePlatform from "./NodePlatform.ts"
 
 /** The HTTP face cannot be opened. `message` is one line. */
 export class NodeAdminError extends Schema.TaggedError<NodeAdminError>()("NodeAdminError", {
@@ -32,12 +39,7 @@ export interface Options {
   readonly token?: Redacted.Redacted<string> | undefined
   /** The path of a Unix socket that only the user of this process can open, and who does may operate the node. */
   readonly socket?: string | undefined
-  /** Runs when the node has left because somebody asked for it over HTTP. */
-  readonly onLeft?: Effect.Effect<void> | undefined
 }
-
-/** Why a node that is to be served does not start. */
-export type StartError = NodeCluster.StartError | NodeAdminError | AdminTokenFile.ReadError
 
 /** Where a node is served. */
 export class NodeAdmin extends Context.Service<
@@ -55,13 +57,11 @@ export const layer = (options: Options): Layer.Layer<NodeAdmin, NodeAdminError, 
   Layer.effect(
     NodeAdmin,
     Effect.gen(function* () {
-      const { address, onLeft, socket, token } = options
+      const { address, socket, token } = options
       const bound = yield* Effect.transposeOption(
-        Option.map(Option.fromUndefinedOr(address), (address) =>
-          serve(overTcp(address), Admin.layer({ token, onLeft }))
-        )
+        Option.map(Option.fromUndefinedOr(address), (address) => serve(overTcp(address), Admin.layer({ token })))
       )
-      if (socket !== undefined) yield* serve(overUnix(socket), Admin.layerTrusted({ onLeft }))
+      if (socket !== undefined) yield* serve(overUnix(socket), Admin.layerTrusted)
       return NodeAdmin.of({
         address: Option.filter(bound, NetAddress.isInetAddress),
         socket: Option.fromUndefinedOr(socket)
@@ -70,26 +70,28 @@ export const layer = (options: Options): Layer.Layer<NodeAdmin, NodeAdminError, 
   ).pipe(Layer.provide(Journal.layer))
 
 /**
- * A node that is served as its configuration says: for anybody at `metrics.server_port`, and for its user at
- * `admin.socket`. One line of the log says where. `onLeft` runs when somebody has made it leave.
+ * Serves a node as its configuration says: at `metrics.serverHost` and
+ * `metrics.serverPort` for everybody, and at `admin.socket` for its user. Logs where.
+ *
+ * @category layers
+ * @since 0.2.0
  */
-export const layerConfig = (
-  config: ClusterConfig,
-  onLeft: Effect.Effect<void> = Effect.void
-): Layer.Layer<Cluster.Services | NodeAdmin, StartError> =>
+export const layerResolved = (
+  config: ClusterConfig
+): Layer.Layer<
+  NodeAdmin,
+  NodeAdminError | AdminTokenFile.ReadError,
+  Exclude<Admin.Node, Journal.Journal> | FileSystem.FileSystem
+> =>
   Layer.unwrap(
-    Effect.gen(function* () {
+    Effect.map(AdminTokenFile.load(config), (token) => {
       const { admin, metrics } = config
-      const token = yield* AdminTokenFile.load(config)
-      const resolved = yield* ClusterKeyFile.load(config)
       const address =
         metrics.serverPort > 0 ? NetAddress.inetAddressUnsafe(metrics.serverHost, metrics.serverPort) : undefined
-      const served = layer({ address, token, socket: admin.socket, onLeft })
-      return Layer.effectDiscard(
-        Effect.flatMap(NodeAdmin, (where) => Effect.logInfo(logLine(where, token !== undefined)))
-      ).pipe(Layer.provideMerge(served), Layer.provideMerge(Cluster.layer(resolved, { leave: "acknowledged" })))
+      const logged = Effect.flatMap(NodeAdmin, (where) => Effect.logInfo(logLine(where, token !== undefined)))
+      return Layer.provideMerge(Layer.effectDiscard(logged), layer({ address, token, socket: admin.socket }))
     })
-  ).pipe(Layer.provide(NodePlatform.layer))
+  )
 
 /** One line that says where a node is served, and what may be done there. */
 export const logLine = ({ address, socket }: NodeAdmin["Service"], token: boolean): string => {

@@ -1,6 +1,61 @@
 /**
  * A node on Node.js.
  *
+ * @since 0.2.0
+ */
+import { Config, Effect, Layer } from "effect"
+import * as Cluster from "../cluster/Cluster.ts"
+import * as ClusterConfig from "../config/ClusterConfig.ts"
+import type * as AdminTokenFile from "./AdminTokenFile.ts"
+import * as ClusterKeyFile from "./ClusterKeyFile.ts"
+import type { NodeAdminError } from "./NodeAdmin.ts"
+import * as NodePlatform from "./NodePlatform.ts"
+
+/**
+ * Why a node does not start on Node.js: as anywhere, or its options, its key file,
+ * its token file, or its HTTP server.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export type StartError =
+  | AdminTokenFile.ReadError
+  | Cluster.StartError
+  | ClusterConfig.ClusterConfigError
+  | ClusterKeyFile.ReadError
+  | NodeAdminError
+
+/**
+ * The options of a node: its configuration, and how its layer behaves.
+ *
+ * **Details**
+ *
+ * `leave` is `acknowledged` if it is left out.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Options extends ClusterConfig.ClusterOptions, Cluster.LayerOptions {}
+
+/**
+ * A node on this machine's network, from options.
+ *
+ * **When to use**
+ *
+ * Use it to run a node in a program on Node.js. For a configuration from the
+ * environment or another source of Effect's `Config`, use `layerConfig`.
+ *
+ * **Details**
+ *
+ * The node joins when the layer is built, and leaves when it closes: it waits until
+ * the members have acknowledged that, at most 2 s by default. The layer is built
+ * once however often it is provided; two calls give two nodes.
+ *
+ * Reads the files of `clusterKeyFile` and `admin.tokenFile`. Serves the node over
+ * HTTP at `metrics.serverPort` and at `admin.socket`, if one of them is set; the
+ * server is loaded only then. Uses libsodium where the package `sodium-native` is
+ * installed.
+ *
  * @example
  * ```ts
  * import { NodeRuntime } from "@effect/platform-node"
@@ -9,8 +64,8 @@
  * import { NodeCluster } from "effect-gossip/node"
  *
  * const program = Effect.gen(function*() {
- *   const membership = yield* Membership
- *   yield* membership.changes.pipe(Stream.runForEach((change) => Effect.log(change)))
+ *   const { changes } = yield* Membership.Membership
+ *   yield* Stream.runForEach(changes, (change) => Effect.log(change))
  * })
  *
  * program.pipe(
@@ -18,26 +73,71 @@
  *   NodeRuntime.runMain
  * )
  * ```
+ *
+ * @category layers
+ * @since 0.2.0
  */
-import { Effect, Layer } from "effect"
-import * as Cluster from "../cluster/Cluster.ts"
-import type { StartError as ClusterStartError } from "../cluster/Cluster.ts"
-import * as ClusterConfig from "../config/ClusterConfig.ts"
-import * as ClusterKeyFile from "./ClusterKeyFile.ts"
-import * as NodePlatform from "./NodePlatform.ts"
-
-/** Why a node does not start: as anywhere, or its key file or its configuration is no good. */
-export type StartError = ClusterStartError | ClusterKeyFile.ReadError | ClusterConfig.ClusterConfigError
+export const layer = (options: Options = {}): Layer.Layer<Cluster.Services, StartError> =>
+  Layer.unwrap(fromOptions(options))
 
 /**
- * A node on this machine's network, from options. It joins when the layer is built and leaves when it is closed. The
- * file that `clusterKeyFile` names is read when the layer is built.
+ * A node on this machine's network, from options that come from Effect's `Config`.
+ *
+ * **Details**
+ *
+ * Takes one `Config` of all options, or a record of a `Config` for each.
+ *
+ * @example
+ * ```ts
+ * import { Config } from "effect"
+ * import { NodeCluster } from "effect-gossip/node"
+ *
+ * const Node = NodeCluster.layerConfig({
+ *   bind: Config.String("BIND").pipe(Config.withDefault("0.0.0.0:7946")),
+ *   peers: Config.map(Config.String("PEERS"), (peers) => peers.split(",")),
+ *   clusterKey: Config.Redacted("CLUSTER_KEY")
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
  */
-export const layer = (options: ClusterConfig.ClusterOptions = {}): Layer.Layer<Cluster.Services, StartError> =>
-  Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), layerConfig))
+export const layerConfig = (
+  options: Config.Wrap<Options>
+): Layer.Layer<Cluster.Services, StartError | Config.ConfigError> =>
+  Layer.unwrap(Effect.flatMap(Config.unwrap(options), fromOptions))
 
-/** The same from a configuration that is resolved already. */
-export const layerConfig = (config: ClusterConfig.ClusterConfig): Layer.Layer<Cluster.Services, StartError> =>
+/**
+ * A node on this machine's network, from a configuration that is resolved already,
+ * as `ClusterConfig.make` does.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerResolved = (
+  config: ClusterConfig.ClusterConfig,
+  options: Cluster.LayerOptions = {}
+): Layer.Layer<Cluster.Services, StartError> =>
   Layer.unwrap(
-    Effect.map(ClusterKeyFile.load(config), (config) => Cluster.layer(config, { leave: "acknowledged" }))
+    Effect.map(
+      ClusterKeyFile.load(config),
+      (resolved): Layer.Layer<Cluster.Services, StartError, NodePlatform.NodePlatform> => {
+        const node = Cluster.layer(resolved, { ...options, leave: options.leave ?? "acknowledged" })
+        return isServed(config) ? Layer.provideMerge(served(config), node) : node
+      }
+    )
   ).pipe(Layer.provide(NodePlatform.layer))
+
+const fromOptions = ({ joinTimeout, leave, ...options }: Options) =>
+  Effect.map(Effect.fromResult(ClusterConfig.make(options)), (config) => layerResolved(config, { joinTimeout, leave }))
+
+const isServed = ({ admin, metrics }: ClusterConfig.ClusterConfig): boolean =>
+  metrics.serverPort > 0 || admin.socket !== undefined
+
+// An HTTP server takes a while to load, and few nodes have one.
+const served = (config: ClusterConfig.ClusterConfig) =>
+  Layer.unwrap(
+    Effect.map(Effect.orDie(Effect.tryPromise(() => import("./NodeAdmin.ts"))), ({ layerResolved }) =>
+      layerResolved(config)
+    )
+  )

@@ -3,8 +3,9 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Latch, Logger, Redacted } from "effect"
+import { Context, Effect, Fiber, Logger, Redacted } from "effect"
 import { NetAddress } from "effect/net"
+import { Cluster } from "../../src/cluster/Cluster.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import * as NodeAdmin from "../../src/node/NodeAdmin.ts"
 import { until } from "../integration/RealCluster.ts"
@@ -197,11 +198,10 @@ describe("over a network", () => {
 
   it.live("a node leaves, tells when it has, and is ready no more", () =>
     Effect.gen(function* () {
-      const left = yield* Latch.make()
       const a = yield* start()
-      const b = yield* start({ peers: [a.address] }, { token: Redacted.make(token), onLeft: Effect.asVoid(left.open) })
+      const b = yield* start({ peers: [a.address] }, { token: Redacted.make(token) })
       yield* until("both know both", ask(b.url, "/readyz"), ({ text }) => text.includes(`"alive_nodes":2`))
-      const waiting = yield* Effect.forkChild(left.await)
+      const waiting = yield* Effect.forkChild(Context.get(b.services, Cluster).awaitLeft)
       const answer = yield* ask(b.url, "/leave", { method: "POST", headers: bearer })
       expect([answer.status, answer.json]).toEqual([200, { status: "left" }])
       yield* Fiber.join(waiting)

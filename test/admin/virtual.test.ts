@@ -18,7 +18,7 @@ import { Lab, type LabNode } from "../cluster/Lab.ts"
 /** What answers for a node of the lab, without a server, and what it keeps from now on. */
 const clientOf = Effect.fnUntraced(function* (node: LabNode) {
   const services = yield* Layer.build(
-    Admin.layerHandlers().pipe(
+    Admin.layerHandlers.pipe(
       Layer.provideMerge(Journal.layer),
       Layer.provide(Layer.succeedContext(node.context)),
       Layer.provideMerge(Layer.mergeAll(Admin.withoutToken, Problems.layerRequests, HttpServer.layerServices))

@@ -68,8 +68,8 @@ describe("one layer value is one node", () => {
   const values: ReadonlyArray<readonly [name: string, layer: typeof NodeCluster.layer]> = [
     ["NodeCluster.layer", NodeCluster.layer],
     [
-      "NodeCluster.layerConfig",
-      (options = {}) => NodeCluster.layerConfig(Result.getOrThrow(ClusterConfig.make(options)))
+      "NodeCluster.layerResolved",
+      (options = {}) => NodeCluster.layerResolved(Result.getOrThrow(ClusterConfig.make(options)))
     ],
     ["Cluster.layerOptions", (options = {}) => Layer.provide(Cluster.layerOptions(options), NodeNetwork.layer)],
     [
@@ -131,7 +131,7 @@ describe("two calls are two nodes", () => {
     Effect.gen(function* () {
       const nodeId = NodeId.fromWords(0, 99)
       const config = yield* configOf({ nodeId })
-      const [first, second] = yield* usersOf(NodeCluster.layerConfig(config), NodeCluster.layerConfig(config))
+      const [first, second] = yield* usersOf(NodeCluster.layerResolved(config), NodeCluster.layerResolved(config))
       assert.strictEqual(first.cluster.id, nodeId)
       assert.strictEqual(second.cluster.id, nodeId)
       yield* areTwoNodes(first, second)

@@ -111,7 +111,7 @@ describe("a node", () => {
       const node = (path: string) =>
         Effect.all([
           Effect.provide(fingerprints, NodeCluster.layer({ clusterKeyFile: path })),
-          Effect.provide(fingerprints, NodeCluster.layerConfig(made({ clusterKeyFile: path })))
+          Effect.provide(fingerprints, NodeCluster.layerResolved(made({ clusterKeyFile: path })))
         ])
       const { result } = yield* withFile(`${second}\n${first}`, 0o600, node)
       const inOptions = yield* Effect.provide(fingerprints, NodeCluster.layer({ clusterKey: second }))
