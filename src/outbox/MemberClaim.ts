@@ -1,0 +1,30 @@
+/** A claim about a node as a value of its own, apart from the member table. */
+import type { MemberTable } from "../membership/MemberTable.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
+
+/**
+ * What is claimed about a node, without a status. It says that the node is dead, or
+ * is kept until somebody asks the node.
+ */
+export interface MemberClaim {
+  /** The id, high and low 32 bits. */
+  readonly idHi: number
+  readonly idLo: number
+  readonly incarnation: number
+  readonly heartbeat: number
+  /** Packed and canonical. */
+  readonly address: Uint8Array
+}
+
+/** A copy of the claim that a slot of the table holds. */
+export const claimOf = (table: MemberTable, slot: number): MemberClaim => {
+  const address = new Uint8Array(PackedAddress.MaxLength)
+  PackedAddress.copy(table.address, table.addressAt(slot), address, 0)
+  return {
+    idHi: table.idHi[slot]!,
+    idLo: table.idLo[slot]!,
+    incarnation: table.incarnation[slot]!,
+    heartbeat: table.heartbeat[slot]!,
+    address
+  }
+}
