@@ -1,10 +1,16 @@
-/** A claim about a node as a value of its own, apart from the member table. */
+/**
+ * A claim about a node as a value of its own, apart from the member table.
+ *
+ * @since 0.2.0
+ */
 import type { MemberTable } from "../membership/MemberTable.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 
 /**
- * What is claimed about a node, without a status. It says that the node is dead, or
- * is kept until somebody asks the node.
+ * What is claimed about a node that is held Dead, or is to be asked whether it is.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export interface MemberClaim {
   /** The id, high and low 32 bits. */

@@ -1,7 +1,7 @@
 /**
- * Builds messages within their limits of bytes and entries. The order in each is:
- * the entry that the message is about, our own entry, changes, heartbeats. So what
- * does not fit is always the least important.
+ * Builds messages within their limits of bytes and entries.
+ *
+ * @since 0.2.0
  */
 import * as Claim from "../domain/Claim.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
@@ -37,7 +37,18 @@ export interface PackerOptions {
   readonly retransmitMultiplier: number
 }
 
-/** Builds one message at a time. A message that was returned is not touched again. */
+/**
+ * Builds messages, one at a time.
+ *
+ * **Details**
+ *
+ * The order in each message is: the entry that it is about, our own entry, changes,
+ * heartbeats. So what does not fit is always the least important. A message that was
+ * returned belongs to the caller.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class MessagePacker {
   readonly #table: MemberTable
   readonly #options: PackerOptions

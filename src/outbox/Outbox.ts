@@ -18,10 +18,13 @@ import type { MemberClaim } from "./MemberClaim.ts"
 import { MessagePacker } from "./MessagePacker.ts"
 import type { Received, ReplyPath } from "./Received.ts"
 
+export type { Findings } from "../membership/Findings.ts"
+export type { Inbound } from "../wire/Inbound.ts"
 export type { ChangeQueue } from "./ChangeQueue.ts"
 export type { MemberClaim } from "./MemberClaim.ts"
 export type { MessagePacker } from "./MessagePacker.ts"
 export type { Received, ReplyPath } from "./Received.ts"
+export type { ReplyBudget } from "./ReplyBudget.ts"
 
 /**
  * Sends messages to members and addresses, and replies to messages.

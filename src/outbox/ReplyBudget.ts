@@ -9,7 +9,12 @@ import { MaxMessage } from "../wire/Header.ts"
 /** Bytes that an unproved address gets for each byte that it sent. */
 export const AmplificationLimit = 3
 
-/** The budget of the reply to one datagram. One object is reused for every datagram. */
+/**
+ * The budget of the reply to one datagram. One object is reused for every datagram.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class ReplyBudget {
   #remaining = 0
   #overhead = 0

@@ -85,7 +85,7 @@ describe("peers by name", () => {
         assert.deepStrictEqual(pings(lab, "n2", "n1"), [35_500])
         assert.deepStrictEqual(lines, [
           "Warn cannot look up the peer seed.example:7946: there is no such name, or it has no addresses; keeps trying",
-          "Info found the peer seed.example:7946 after all: 10.0.0.1:7946"
+          "Info found the peer seed.example:7946: 10.0.0.1:7946"
         ])
       })
     )
@@ -247,7 +247,7 @@ describe("peers by name", () => {
         ])
         names.set("slow.example", { addresses: ["10.0.0.1"] })
         yield* TestClock.adjust(20_000)
-        assert.strictEqual(lines[1], "Info found the peer slow.example:1 after all: 10.0.0.1:1")
+        assert.strictEqual(lines[1], "Info found the peer slow.example:1: 10.0.0.1:1")
       })
     )
   )
@@ -262,8 +262,8 @@ describe("peers by name", () => {
         yield* TestClock.adjust(1000)
         assert.deepStrictEqual(lab.seen, [])
         assert.deepStrictEqual(lines, [
-          "Warn cannot look up the peer seed.example:7946: [fd00::1]:7946, 192.0.2.1:7946 cannot be spoken to from the " +
-            "bound 10.0.0.1:7946, or is not allowed to speak; keeps trying"
+          "Warn cannot look up the peer seed.example:7946: the socket bound to 10.0.0.1:7946 cannot reach " +
+            "[fd00::1]:7946, 192.0.2.1:7946, or `allow` excludes it; keeps trying"
         ])
       })
     )
