@@ -35,7 +35,9 @@ const logged = <A, E, R>(use: (lines: Array<string>) => Effect.Effect<A, E, R>) 
   Effect.suspend(() => {
     const lines: Array<string> = []
     const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
-      lines.push(`${logLevel} ${Array.isArray(message) ? message.join(" ") : String(message)}`)
+      const text = Array.isArray(message) ? message.join(" ") : String(message)
+      // The reminder that a node waits for its peers is not about names.
+      if (!text.startsWith("no answer from")) lines.push(`${logLevel} ${text}`)
     })
     return use(lines).pipe(
       Effect.provide(Logger.layer([logger])),
