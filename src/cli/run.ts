@@ -1,7 +1,7 @@
 /**
  * `gossip run`: one node, until a signal ends it.
  */
-import { Context, Effect, Latch, Metric, Option, Queue, type Scope, Stream } from "effect"
+import { Context, Effect, Latch, Layer, Metric, Option, Queue, type Scope, Stream } from "effect"
 import { CliError, Command } from "effect/cli"
 import { NetAddress } from "effect/net"
 import { Cluster } from "../cluster/Cluster.ts"
@@ -11,6 +11,7 @@ import type { NodeId } from "../domain/NodeId.ts"
 import * as Peer from "../domain/Peer.ts"
 import { Membership } from "../membership/Membership.ts"
 import { Metrics } from "../metrics/Metrics.ts"
+import * as SummaryLog from "../metrics/SummaryLog.ts"
 import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
 import * as NodeCluster from "../node/NodeCluster.ts"
 import type { KeyInfo, KeyRing } from "../crypto/KeyRing.ts"
@@ -79,7 +80,10 @@ const runWith = Effect.fnUntraced(function* (flags: Flags, log: LineWriter) {
   yield* reportGaps(log)
   for (const variable of unknownVariables) yield* Effect.logWarning(NodeFlags.unknownVariableText(variable))
   const hangups = yield* watchForHangups(config)
-  yield* Effect.provide(serve(config, log, hangups), NodeCluster.layerResolved(config))
+  yield* Effect.provide(
+    serve(config, log, hangups),
+    Layer.provideMerge(SummaryLog.layer, NodeCluster.layerResolved(config))
+  )
 }, Effect.scoped)
 
 const reportGaps = Effect.fnUntraced(function* (log: LineWriter) {
@@ -142,7 +146,6 @@ const serve = Effect.fnUntraced(
     const { awaitLeft, keyRing } = yield* Cluster
     const metrics = yield* Metrics
     countDroppedLines(metrics, log)
-    yield* metrics.logSummary(config.metrics.logInterval)
     if (Option.isSome(hangups) && Option.isSome(keyRing)) {
       const { path, signals } = hangups.value
       yield* Queue.take(signals).pipe(Effect.andThen(reload(path, keyRing.value)), Effect.forever, Effect.forkScoped)

@@ -4,19 +4,8 @@
  */
 import { Context, Metric } from "effect"
 import type { Family, HistogramFamily } from "./Families.ts"
-import { labelValue } from "./Families.ts"
 import * as MetricsJson from "./MetricsJson.ts"
-
-/** Gives the present value of a series. Cheap, and without effects. */
-export type Reading = () => number
-
-/** The readings of one metric: a single one, or one for each value of its label. */
-export type Source = Reading | Readonly<Record<string, Reading>>
-
-/** A source for each metric of a table. */
-export type Sources<F extends Readonly<Record<string, Family>>> = {
-  readonly [K in keyof F]: F[K]["label"] extends string ? Readonly<Record<string, Reading>> : Reading
-}
+import type { Reading, Source } from "./Reading.ts"
 
 /** Takes the next value of a histogram. */
 export type Observe = (value: number) => void
@@ -85,7 +74,3 @@ export class MetricRegistry {
     return (value) => histogram.updateUnsafe(value, this.context)
   }
 }
-
-/** Readings of plain counters by name, with the names as values of a label. */
-export const readingsOf = (counters: Readonly<Record<string, number>>): Readonly<Record<string, Reading>> =>
-  Object.fromEntries(Object.keys(counters).map((name) => [labelValue(name), () => counters[name] ?? 0]))

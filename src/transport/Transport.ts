@@ -20,12 +20,9 @@ import { Keys } from "./Keys.ts"
 import { Network } from "./Network.ts"
 import { RateLimiter, Verdict } from "./RateLimiter.ts"
 import { type RejectionReason, Rejections } from "./Rejections.ts"
+import { SendQueue } from "./SendQueue.ts"
 import * as SealedDatagram from "../crypto/SealedDatagram.ts"
 
-/** Datagrams that may wait to be sent; beyond, new ones are dropped and counted. */
-export const MaxQueued = 8192
-/** Datagrams handed to the socket at once. */
-const SendBatch = 64
 /** Waits between attempts to open a broken socket again, in ms: doubled from the first to the last. */
 const ReopenFirst = 100
 const ReopenLast = 5000
@@ -282,7 +279,7 @@ const make = Effect.gen(function* () {
 
   // --- sending -------------------------------------------------------------
 
-  let queue: Array<DatagramSocket.OutgoingDatagram> = []
+  const queue = new SendQueue()
   const waiting = Latch.makeUnsafe(false)
   /** Open while nothing waits to be written or is being written. */
   const idle = Latch.makeUnsafe(true)
@@ -291,13 +288,13 @@ const make = Effect.gen(function* () {
   const mode = ring === undefined ? "off" : options.encryption
 
   const send = (message: Uint8Array, to: Destination, sealed: boolean): void => {
-    if (queue.length >= MaxQueued) {
+    if (queue.isFull) {
       counters.overflow++
       return
     }
     const seals = ring !== undefined && (mode === "required" || (mode === "accept" && sealed))
     const payload = seals ? ring.seal(message) : message
-    queue.push({ payload, address: to })
+    queue.add({ payload, address: to })
     count(counters.sent, message[1]!, payload.length)
     idle.closeUnsafe()
     waiting.openUnsafe()
@@ -324,12 +321,11 @@ const make = Effect.gen(function* () {
   const drain = Effect.gen(function* () {
     while (true) {
       yield* waiting.await
-      const batch = queue.length <= SendBatch ? queue : queue.slice(0, SendBatch)
-      queue = queue.length <= SendBatch ? [] : queue.slice(SendBatch)
+      const batch = queue.takeBatch()
       for (const datagram of batch) counters.bytesOut += datagram.payload.length
       counters.datagramsOut += batch.length
       yield* write(batch)
-      if (queue.length > 0) continue
+      if (queue.size > 0) continue
       waiting.closeUnsafe()
       idle.openUnsafe()
     }
@@ -452,7 +448,7 @@ const make = Effect.gen(function* () {
     advertisedFrom,
     counters,
     receiveDropped: () => dropped + current.reader.dropped(),
-    queued: () => queue.length,
+    queued: () => queue.size,
     flushed: idle.await,
     send,
     sendsBothForms: mode === "accept",

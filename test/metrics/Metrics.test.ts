@@ -1,13 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Logger, Metric, Result, Scope } from "effect"
+import { Context, Effect, Layer, Logger, Metric, Result, Scope } from "effect"
+import { Kdf, SecureRandom } from "effect/crypto"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import { expect } from "vitest"
+import * as AntiEntropy from "../../src/anti-entropy/AntiEntropy.ts"
 import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
+import { CurrentConfig } from "../../src/config/CurrentConfig.ts"
+import * as ReliableDelivery from "../../src/delivery/ReliableDelivery.ts"
+import * as FailureDetector from "../../src/failure-detector/FailureDetector.ts"
+import * as Gossip from "../../src/gossip/Gossip.ts"
+import * as Join from "../../src/join/Join.ts"
+import * as ChangeFeed from "../../src/membership/ChangeFeed.ts"
+import * as LocalView from "../../src/membership/LocalView.ts"
+import * as Membership from "../../src/membership/Membership.ts"
+import * as Outbox from "../../src/outbox/Outbox.ts"
+import * as Transport from "../../src/transport/Transport.ts"
 import { families, histograms } from "../../src/metrics/Families.ts"
 import { VirtualNetwork } from "../../src/simulation/network/VirtualNetwork.ts"
-import { Metrics } from "../../src/metrics/Metrics.ts"
+import { layerNone, Metrics } from "../../src/metrics/Metrics.ts"
 import type * as Message from "../../src/wire/Message.ts"
 import { claim, Lab, type LabNode, parts, sender } from "../cluster/Lab.ts"
 import { parse, valuesOf } from "./PrometheusText.ts"
@@ -542,34 +554,35 @@ describe("datagrams that are no use", () => {
   )
 })
 
-describe("the summary", () => {
-  const logged = Effect.fnUntraced(function* (interval: Duration.Input) {
-    const lab = yield* Lab.make()
-    const [a] = yield* started(lab, 2)
-    const lines: Array<unknown> = []
-    const logger = Logger.make(({ message }) => lines.push(message))
-    yield* metricsOf(a!)
-      .logSummary(Duration.fromInputUnsafe(interval))
-      .pipe(Effect.provideService(Logger.CurrentLoggers, new Set([logger])))
-    yield* TestClock.adjust(30_000)
-    return lines.map(String)
-  })
-
-  it.effect("is logged at each interval", () =>
+describe("a node without metrics", () => {
+  it.effect("runs, and layerNone has none", () =>
     Effect.gen(function* () {
-      const lines = yield* logged("10 seconds")
-      assert.strictEqual(lines.length, 3)
-      for (const line of lines) {
-        expect(line).toMatch(
-          /^2 alive, 0 suspect, 0 dead; [1-9]\S* datagrams\/s \(\d+ B\/s\) in, [1-9]\S* \(\d+ B\/s\) out, 0 dropped; local health 0$/
+      const network = yield* VirtualNetwork.make()
+      const config = Result.getOrThrow(ClusterConfig.make({ bind: "10.0.0.1:7946" }))
+      const components = Layer.mergeAll(
+        FailureDetector.layer,
+        Gossip.layer,
+        Join.layer,
+        AntiEntropy.layer,
+        ReliableDelivery.layer
+      )
+      const node = yield* Layer.build(
+        Cluster.layerNode.pipe(
+          Layer.provideMerge(components),
+          Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),
+          Layer.provideMerge(ChangeFeed.layer),
+          Layer.provideMerge(LocalView.layer),
+          Layer.provideMerge(Transport.layer),
+          Layer.provideMerge(Cluster.layerBase),
+          Layer.provideMerge(Layer.succeed(CurrentConfig, config)),
+          Layer.provide([network.host("n1", ["10.0.0.1"]).layer, Kdf.layerWebCrypto, SecureRandom.layerWebCrypto])
         )
-      }
-    })
-  )
+      )
+      const { alive } = Context.get(node, Membership.Membership)
+      expect((yield* alive).length).toBe(1)
 
-  it.effect("is not logged for an interval of 0", () =>
-    Effect.gen(function* () {
-      expect(yield* logged(0)).toEqual([])
+      const none = Context.get(yield* Layer.build(layerNone), Metrics)
+      expect([yield* none.prometheus, yield* none.json, none.bounds, none.registry.size]).toEqual(["", {}, [], 0])
     })
   )
 })
