@@ -7,48 +7,31 @@
  *
  * @since 0.2.0
  */
-import { Brand, Effect, Result, Schema, type SchemaAST, SchemaIssue, SchemaTransformation } from "effect"
-import { NetAddress } from "effect/net"
+import { Effect, Result, Schema, type SchemaAST, SchemaIssue, SchemaTransformation } from "effect"
 import { Address } from "../domain/Address.ts"
 import { NodeId } from "../domain/NodeId.ts"
 import { U16, U32, U64, U8 } from "../domain/Unsigned.ts"
-import * as Entry from "./Entry.ts"
-import { HeaderLength, Kind, type KindCode, MaxPayload } from "./Header.ts"
+import { HeaderLength, Kind, type KindCode, MaxLevel, MaxPayload } from "./Header.ts"
 import { ChunkPrefixLength, Inbound } from "./Inbound.ts"
-import { MessageWriter } from "./MessageWriter.ts"
 import * as PackedAddress from "./PackedAddress.ts"
+import { readEntries, readNodeId, readSections, sectionsLength, writeSections } from "./SectionCodec.ts"
+import { SectionHeaderLength, SectionType } from "./sections/Section.ts"
+import { AckProbeLength, PingProbeLength, RequestProbePrefixLength } from "./sections/Sections.ts"
+import { AckProbe, MessageEntry, PingProbe, RequestProbe, sections } from "./SectionValues.ts"
+import { addressLength, entriesLength, ValueWriter } from "./ValueWriter.ts"
 import * as WireError from "./WireError.ts"
 
+export {
+  /**
+   * One claim about one node.
+   *
+   * @category schemas
+   * @since 0.2.0
+   */
+  MessageEntry
+} from "./SectionValues.ts"
+
 // --- schemas -------------------------------------------------------------------
-
-/** Statuses, each at the index that is its byte on the wire. */
-const statuses = ["Alive", "Suspect", "Dead"] as const
-
-/**
- * One claim about one node.
- *
- * **Gotchas**
- *
- * The scope id of an IPv6 address is not sent.
- *
- * @category schemas
- * @since 0.2.0
- */
-export const MessageEntry = Schema.Struct({
-  nodeId: NodeId,
-  heartbeat: U32,
-  incarnation: U32,
-  status: Schema.Literals(statuses),
-  address: Address
-})
-
-/**
- * One claim about one node.
- *
- * @category models
- * @since 0.2.0
- */
-export type MessageEntry = typeof MessageEntry.Type
 
 const sender = {
   senderId: NodeId,
@@ -184,7 +167,121 @@ export const AntiEntropy = Schema.TaggedStruct("AntiEntropy", {
  */
 export type AntiEntropy = typeof AntiEntropy.Type
 
-const Kinds = Schema.Union([Gossip, Ping, PingReq, Ack, Leave, AntiEntropy])
+/**
+ * GOSSIP in the form of extension level 1.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Gossip1 = Schema.TaggedStruct("Gossip1", { ...sender, ...sections })
+
+/**
+ * GOSSIP in the form of extension level 1.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Gossip1 = typeof Gossip1.Type
+
+/**
+ * PING in the form of extension level 1.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Ping1 = Schema.TaggedStruct("Ping1", { ...sender, probe: Schema.optionalKey(PingProbe), ...sections })
+
+/**
+ * PING in the form of extension level 1.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Ping1 = typeof Ping1.Type
+
+/**
+ * PING_REQ in the form of extension level 1.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const PingReq1 = Schema.TaggedStruct("PingReq1", { ...sender, probe: RequestProbe, ...sections })
+
+/**
+ * PING_REQ in the form of extension level 1.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type PingReq1 = typeof PingReq1.Type
+
+/**
+ * ACK in the form of extension level 1.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Ack1 = Schema.TaggedStruct("Ack1", { ...sender, probe: Schema.optionalKey(AckProbe), ...sections })
+
+/**
+ * ACK in the form of extension level 1.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Ack1 = typeof Ack1.Type
+
+/**
+ * ANTI_ENTROPY in the form of extension level 1: a chunk of a snapshot, or a step
+ * of the comparison of two tables by digest and buckets.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const AntiEntropy1 = Schema.TaggedStruct("AntiEntropy1", { ...sender, ...sections })
+
+/**
+ * ANTI_ENTROPY in the form of extension level 1: a chunk of a snapshot, or a step
+ * of the comparison of two tables by digest and buckets.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type AntiEntropy1 = typeof AntiEntropy1.Type
+
+/**
+ * A message of version 1, which every node understands.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const BaseMessage = Schema.Union([Gossip, Ping, PingReq, Ack, Leave, AntiEntropy])
+
+/**
+ * A message of version 1, which every node understands.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type BaseMessage = typeof BaseMessage.Type
+
+/**
+ * A message whose payload is a sequence of sections, the form of extension level
+ * 1.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const SectionedMessage = Schema.Union([Gossip1, Ping1, PingReq1, Ack1, AntiEntropy1])
+
+/**
+ * A message whose payload is a sequence of sections, the form of extension level
+ * 1.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type SectionedMessage = typeof SectionedMessage.Type
 
 /**
  * One message, of at most 1400 bytes of payload.
@@ -195,10 +292,15 @@ const Kinds = Schema.Union([Gossip, Ping, PingReq, Ack, Leave, AntiEntropy])
  * (`Arbitrary.schema(Message)`), JSON (`Schema.toCodecJson(Message)`), and
  * checks. `MessageFromBytes` is the codec to datagrams.
  *
+ * **Details**
+ *
+ * It is a `BaseMessage` or a `SectionedMessage`. In the latter, a section that the
+ * message does not have is an absent key.
+ *
  * @category schemas
  * @since 0.2.0
  */
-export const Message = Kinds.check(
+export const Message = Schema.Union([BaseMessage, SectionedMessage]).check(
   Schema.makeFilter((message) => {
     const length = payloadLength(message)
     return length <= MaxPayload || new WireError.PayloadTooLarge(length).message
@@ -215,61 +317,47 @@ export type Message = typeof Message.Type
 
 // --- from datagrams --------------------------------------------------------------
 
-const toNodeId = Brand.nominal<NodeId>()
-
 const tagOf = { 1: "Gossip", 2: "Ping", 3: "PingReq", 4: "Ack", 5: "Leave", 6: "AntiEntropy" } as const
-
-const entriesOf = (inbound: Inbound, view: DataView): ReadonlyArray<MessageEntry> => {
-  const entries: Array<MessageEntry> = []
-  const cursor = new Entry.EntryCursor()
-  for (let at = inbound.entriesStart; at < inbound.entriesEnd; at = cursor.next) {
-    cursor.read(inbound.bytes, at)
-    const status = statuses[cursor.status]
-    // A status of a later level: the other entries count all the same.
-    if (status === undefined) continue
-    entries.push({
-      nodeId: toNodeId(view.getBigUint64(at)),
-      heartbeat: cursor.heartbeat,
-      incarnation: cursor.incarnation,
-      status,
-      address: PackedAddress.read(inbound.bytes, cursor.addressAt)
-    })
-  }
-  return entries
-}
 
 /**
  * Decodes a datagram that is not sealed.
  *
  * **Details**
  *
- * Entries with a status above 2 and bytes behind a LEAVE are dropped. Everything
- * else is kept, so that encoding gives the same bytes again. The result fails
- * with what is wrong; this function never throws.
+ * Kinds of extension levels above `maxLevel` are unknown kinds; by default all
+ * that this module knows are decoded. The result fails with what is wrong; this
+ * function never throws.
+ *
+ * What a receiver skips is not in the message: entries with a status above 2,
+ * bytes behind a LEAVE, sections of unknown types, empty lists, accusations with
+ * evidence above 2, responses with a status above 1. Everything else is kept.
+ * Encoding a message of version 1 gives the same bytes again, and encoding one of
+ * extension level 1 gives the same sections in the order of their types.
  *
  * @category decoding
  * @since 0.2.0
  */
-export const decode = (bytes: Uint8Array): Result.Result<Message, WireError.WireError> => {
+export const decode = (bytes: Uint8Array, maxLevel: number = MaxLevel): Result.Result<Message, WireError.WireError> => {
   const inbound = new Inbound()
-  const fault = inbound.decode(bytes)
+  const fault = inbound.decode(bytes, maxLevel)
   if (fault !== undefined) return Result.fail(fault)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const { flags, heartbeat, incarnation, kind, level } = inbound.header
-  const sender = { senderId: toNodeId(view.getBigUint64(4)), heartbeat, incarnation, flags, level }
+  const { flags, heartbeat, incarnation, kind, level, sectioned } = inbound.header
+  const sender = { senderId: readNodeId(view, 4), heartbeat, incarnation, flags, level }
   const tag = tagOf[kind as KindCode]
+  if (sectioned) return Result.succeed(decodeSectioned(inbound, view, tag, sender))
   switch (tag) {
     case "Gossip":
     case "Ping":
     case "Ack":
-      return Result.succeed({ _tag: tag, ...sender, entries: entriesOf(inbound, view) })
+      return Result.succeed({ _tag: tag, ...sender, entries: readEntries(inbound, view) })
     case "Leave":
       return Result.succeed({ _tag: tag, ...sender })
     case "PingReq":
       return Result.succeed({
         _tag: tag,
         ...sender,
-        targetId: toNodeId(view.getBigUint64(HeaderLength)),
+        targetId: readNodeId(view, HeaderLength),
         targetAddress: PackedAddress.read(bytes, inbound.targetAddressAt)
       })
     case "AntiEntropy":
@@ -279,23 +367,57 @@ export const decode = (bytes: Uint8Array): Result.Result<Message, WireError.Wire
         tableVersion: view.getBigUint64(HeaderLength),
         chunkIndex: inbound.chunkIndex,
         totalChunks: inbound.totalChunks,
-        entries: entriesOf(inbound, view)
+        entries: readEntries(inbound, view)
       })
+  }
+}
+
+const decodeSectioned = (inbound: Inbound, view: DataView, tag: (typeof tagOf)[KindCode], sender: Sender): Message => {
+  const { sections } = inbound
+  const values = readSections(inbound, view)
+  const probeAt = sections.startOf(SectionType.Probe)
+  switch (tag) {
+    case "Ping":
+      return probeAt === 0
+        ? { _tag: "Ping1", ...sender, ...values }
+        : {
+            _tag: "Ping1",
+            ...sender,
+            probe: { sequence: sections.sequence, targetId: readNodeId(view, probeAt + 4) },
+            ...values
+          }
+    case "PingReq":
+      return {
+        _tag: "PingReq1",
+        ...sender,
+        probe: {
+          sequence: sections.sequence,
+          waitMs: sections.waitMs,
+          targetId: readNodeId(view, probeAt + 6),
+          targetAddress: PackedAddress.read(inbound.bytes, inbound.targetAddressAt)
+        },
+        ...values
+      }
+    case "Ack":
+      return probeAt === 0
+        ? { _tag: "Ack1", ...sender, ...values }
+        : { _tag: "Ack1", ...sender, probe: { sequence: sections.sequence }, ...values }
+    default:
+      return { _tag: tag === "Gossip" ? "Gossip1" : "AntiEntropy1", ...sender, ...values }
   }
 }
 
 // --- to datagrams ------------------------------------------------------------------
 
-const addressLength = (address: Address): number =>
-  NetAddress.isInetAddressV4(address) ? PackedAddress.Ipv4Length : PackedAddress.MaxLength
-
-const entriesLength = (entries: ReadonlyArray<MessageEntry>): number => {
-  let length = 0
-  for (const { address } of entries) length += Entry.PrefixLength + addressLength(address)
-  return length
+const probeLength = (probe: Ping1["probe"] | PingReq1["probe"] | Ack1["probe"]): number => {
+  if (probe === undefined) return 0
+  if ("targetAddress" in probe) {
+    return SectionHeaderLength + RequestProbePrefixLength + addressLength(probe.targetAddress)
+  }
+  return SectionHeaderLength + ("targetId" in probe ? PingProbeLength : AckProbeLength)
 }
 
-const payloadLength = (message: typeof Kinds.Type): number => {
+const payloadLength = (message: BaseMessage | SectionedMessage): number => {
   switch (message._tag) {
     case "Leave":
       return 0
@@ -303,48 +425,26 @@ const payloadLength = (message: typeof Kinds.Type): number => {
       return 8 + addressLength(message.targetAddress)
     case "AntiEntropy":
       return ChunkPrefixLength + entriesLength(message.entries)
-    default:
+    case "Gossip":
+    case "Ping":
+    case "Ack":
       return entriesLength(message.entries)
-  }
-}
-
-/** Puts values into the form in which a `MessageWriter` takes them: ids as two words, addresses packed. */
-class ValueWriter {
-  readonly writer: MessageWriter
-  readonly #words = new DataView(new ArrayBuffer(8))
-  readonly #address = new Uint8Array(PackedAddress.MaxLength)
-  /** The halves of the id that `split` got last. */
-  hi = 0
-  lo = 0
-
-  constructor(length: number) {
-    this.writer = new MessageWriter(length)
-  }
-
-  /** Arithmetic on a `bigint` would cost ten times as much. */
-  split(id: bigint): void {
-    this.#words.setBigUint64(0, id)
-    this.hi = this.#words.getUint32(0)
-    this.lo = this.#words.getUint32(4)
-  }
-
-  pack(address: Address): Uint8Array {
-    PackedAddress.writeExact(address, this.#address, 0)
-    return this.#address
-  }
-
-  entries(entries: ReadonlyArray<MessageEntry>): void {
-    for (const { address, heartbeat, incarnation, nodeId, status } of entries) {
-      this.split(nodeId)
-      const code = status === "Alive" ? 0 : status === "Suspect" ? 1 : 2
-      this.writer.entry(this.hi, this.lo, heartbeat, incarnation, code, this.pack(address), 0)
-    }
+    case "Gossip1":
+    case "AntiEntropy1":
+      return sectionsLength(message)
+    default:
+      return sectionsLength(message) + probeLength(message.probe)
   }
 }
 
 /**
  * Encodes a message. Fails with `PayloadTooLarge` above 1400 bytes of payload,
- * which is 58 entries with IPv4 addresses.
+ * which is 58 entries with IPv4 addresses in a message of version 1.
+ *
+ * **Gotchas**
+ *
+ * Values that the schema refuses, such as a number that is too large for its
+ * field, give bytes without meaning. `MessageFromBytes` checks them.
  *
  * @category encoding
  * @since 0.2.0
@@ -353,7 +453,7 @@ export const encode = (message: Message): Result.Result<Uint8Array, WireError.Pa
   const length = payloadLength(message)
   if (length > MaxPayload) return Result.fail(new WireError.PayloadTooLarge(length))
   const values = new ValueWriter(HeaderLength + length)
-  const { writer } = values
+  const writer = values.message
   const { header } = writer
   values.split(message.senderId)
   header.idHi = values.hi
@@ -361,23 +461,60 @@ export const encode = (message: Message): Result.Result<Uint8Array, WireError.Pa
   header.heartbeat = message.heartbeat
   header.incarnation = message.incarnation
   header.level = message.level
-  writer.begin(Kind[message._tag], message.flags)
   switch (message._tag) {
+    case "Gossip":
+    case "Ping":
+    case "Ack":
+      writer.begin(Kind[message._tag], message.flags)
+      values.entries(message.entries)
+      break
     case "Leave":
+      writer.begin(Kind.Leave, message.flags)
       break
     case "PingReq":
+      writer.begin(Kind.PingReq, message.flags)
       values.split(message.targetId)
       writer.target(values.hi, values.lo, values.pack(message.targetAddress), 0)
       break
     case "AntiEntropy":
+      writer.begin(Kind.AntiEntropy, message.flags)
       values.split(message.tableVersion)
       writer.chunk(values.hi, values.lo, message.chunkIndex, message.totalChunks)
       values.entries(message.entries)
       break
     default:
-      values.entries(message.entries)
+      encodeSectioned(message, values)
   }
   return Result.succeed(writer.finish())
+}
+
+const encodeSectioned = (message: SectionedMessage, values: ValueWriter): void => {
+  const writer = values.message
+  switch (message._tag) {
+    case "Ping1":
+      writer.beginSectioned(Kind.Ping, message.flags)
+      return writeSections(message, values, () => {
+        if (message.probe !== undefined)
+          writer.pingProbe(message.probe.sequence, ...values.words(message.probe.targetId))
+      })
+    case "PingReq1":
+      writer.beginSectioned(Kind.PingReq, message.flags)
+      return writeSections(message, values, () => {
+        const { sequence, targetAddress, targetId, waitMs } = message.probe
+        writer.requestProbe(sequence, waitMs, ...values.words(targetId), values.pack(targetAddress), 0)
+      })
+    case "Ack1":
+      writer.beginSectioned(Kind.Ack, message.flags)
+      return writeSections(message, values, () => {
+        if (message.probe !== undefined) writer.ackProbe(message.probe.sequence)
+      })
+    case "Gossip1":
+      writer.beginSectioned(Kind.Gossip, message.flags)
+      return writeSections(message, values, () => {})
+    case "AntiEntropy1":
+      writer.beginSectioned(Kind.AntiEntropy, message.flags)
+      return writeSections(message, values, () => {})
+  }
 }
 
 const orInvalid = <A>(

@@ -52,7 +52,7 @@ const targeted = Effect.fnUntraced(function* (family: Family, sealed: boolean) {
 
 /** What a line of the script says. Identities, statuses and counts are small, so that they meet often. */
 interface Line {
-  readonly kind: Message.Message["_tag"]
+  readonly kind: Message.BaseMessage["_tag"]
   readonly id: number
   readonly numbers: readonly [incarnation: number, heartbeat: number]
   readonly ack: boolean

@@ -8,6 +8,7 @@ import { internetChecksum } from "../../src/wire/Checksum.ts"
 import { HeaderLength, MaxMessage } from "../../src/wire/Header.ts"
 import * as Message from "../../src/wire/Message.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
+import type { SectionValues } from "../../src/wire/SectionValues.ts"
 
 const linesOf = (file: string) =>
   readFileSync(new URL(`../vectors/${file}`, import.meta.url), "utf8")
@@ -46,6 +47,40 @@ export const pingReq: Message.PingReq = {
 }
 
 export const leave: Message.Leave = { ...ping, _tag: "Leave" }
+
+const id = (n: number) => NodeId.fromWords(n, n + 1)
+const payload = Uint8Array.of(1, 2, 3)
+const { targetAddress } = pingReq
+
+/** Every section, beside the probe section, with one item where it is a list. */
+export const sections: Required<SectionValues> = {
+  entries: [ping.entries[0]!],
+  accusations: [{ targetId: id(2), incarnation: 3, accuserId: id(4), evidence: "Refused" }],
+  left: [{ nodeId: id(5), incarnation: 6 }],
+  nack: { sequence: 7 },
+  chunk: { tableVersion: 8n, chunkIndex: 0, totalChunks: 1 },
+  digest: { memberCount: 9, hash: 2n ** 63n + 10n },
+  buckets: [11, 12],
+  differing: [true, false],
+  tags: [{ nodeId: id(13), incarnation: 14, version: 15, tags: { role: "web", zone: "a" } }],
+  events: [{ originId: id(16), incarnation: 17, number: 18, name: "deploy", payload }],
+  queries: [{ originId: id(19), number: 20n, originAddress: targetAddress, deadlineMs: 21, name: "load", payload }],
+  responses: [{ number: 22n, status: "Failure", value: payload }]
+}
+
+const { entries: _, ...sender } = ping
+/** One message of each kind of extension level 1, with every section that it can have. */
+export const ping1 = { ...sender, _tag: "Ping1", probe: { sequence: 23, targetId: id(24) }, ...sections } as const
+export const pingReq1 = {
+  ...sender,
+  _tag: "PingReq1",
+  probe: { sequence: 25, waitMs: 500, targetId: id(26), targetAddress },
+  ...sections
+} as const
+export const ack1 = { ...sender, _tag: "Ack1", probe: { sequence: 27 }, ...sections } as const
+export const gossip1 = { ...sender, _tag: "Gossip1", ...sections } as const
+export const antiEntropy1 = { ...sender, _tag: "AntiEntropy1", ...sections } as const
+export const sectioned: ReadonlyArray<Message.SectionedMessage> = [ping1, pingReq1, ack1, gossip1, antiEntropy1]
 
 /** Writes the checksum that fits the datagram as it is. */
 export const sum = (bytes: Uint8Array): Uint8Array => {
@@ -96,7 +131,9 @@ export const mutated: Arbitrary.Arbitrary<Uint8Array> = Arbitrary.map(
     more: anyBytes(40),
     sealed: Arbitrary.schema(upTo(3)),
     // A kind is a small number, which a random byte seldom is.
-    kind: Arbitrary.schema(Schema.NullOr(upTo(8)))
+    kind: Arbitrary.schema(
+      Schema.NullOr(Schema.Union([upTo(8), Schema.Literals([0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26])]))
+    )
   }),
   ({ cut, kind, message, more, places, sealed }) => {
     const whole = append(encode(message), ...more)

@@ -20,8 +20,9 @@ import {
   sum,
   vectors
 } from "./Datagrams.ts"
+import { datagramOf } from "./Reference.ts"
 
-const kindOf = {
+const kindOf: { readonly [tag: string]: string } = {
   Gossip: "GOSSIP",
   Ping: "PING",
   PingReq: "PING_REQ",
@@ -148,6 +149,15 @@ describe("decode and encode", () => {
     expect(encode(decoded).length).toBe(HeaderLength + 8 + 19)
   })
 
+  it.prop(
+    "encode gives the bytes that the tables of the protocol give",
+    [Message.Message],
+    ([message]) => {
+      expect(encode(message)).toEqual(datagramOf(message))
+    },
+    { arbitrary: { runs: 500 } }
+  )
+
   it("lay a message out as the format says", () => {
     const hex = Buffer.from(encode({ ...ping, flags: 3, level: 1, entries: ping.entries.slice(0, 1) })).toString("hex")
     expect(hex.slice(0, 44)).toBe(["01020018", "0000000100000002", "00000003", "00000004", "03", "01"].join(""))
@@ -176,7 +186,8 @@ describe("decode and encode", () => {
     { arbitrary: { runs: 3000, seed: 20_240_229 } }
   )
   it("changed datagrams gave every error and every kind", () => {
-    expect(outcomes).toEqual(new Set([...reasons, ...Object.keys(kindOf)]))
+    const sectioned = ["Gossip1", "Ping1", "PingReq1", "Ack1", "AntiEntropy1"]
+    expect(outcomes).toEqual(new Set([...reasons, ...Object.keys(kindOf), ...sectioned]))
   })
 
   it.prop(
