@@ -98,7 +98,7 @@ const observe = HttpApiBuilder.group(
         const record = history.get(id)
         const member = Option.getOrUndefined(listed) ?? record?.member
         if (member === undefined) {
-          return yield* new AdminApi.NotFound({ detail: `nothing is known of a member ${id}` })
+          return yield* new AdminApi.NotFound({ detail: `there is no member ${id}, and no history of one` })
         }
         return { ...nodeOf(member), listed: Option.isSome(listed), history: record?.transitions ?? [] }
       }),

@@ -16,87 +16,8 @@ import {
 } from "effect/http-api"
 import { MemberStatus } from "../domain/Member.ts"
 import { NodeIdFromString } from "../domain/NodeId.ts"
+import { Cause, Change, memberFields } from "./ChangeJson.ts"
 import { MetricsAnswer } from "./MetricsAnswer.ts"
-
-// --- members and changes -------------------------------------------------------------------------
-
-const memberFields = {
-  id: NodeIdFromString,
-  address: Schema.InetAddressFromString,
-  status: MemberStatus,
-  incarnation: Schema.Int,
-  heartbeat: Schema.Int,
-  level: Schema.Int,
-  since: Schema.DateTimeUtcFromString,
-  self: Schema.Boolean
-}
-
-/** A member as a change tells of it. */
-export const Member = Schema.Struct(memberFields).pipe(Schema.encodeKeys({ address: "addr" }))
-
-/** Why a node changed its mind about a member; the same as in `Change`. */
-export const Cause = Schema.Union([
-  Schema.TaggedStruct("Heard", {}).pipe(Schema.encodeKeys({ _tag: "kind" })),
-  Schema.TaggedStruct("Claimed", { by: NodeIdFromString }).pipe(Schema.encodeKeys({ _tag: "kind" })),
-  Schema.TaggedStruct("ProbeFailed", { relays: Schema.Array(NodeIdFromString) }).pipe(
-    Schema.encodeKeys({ _tag: "kind" })
-  ),
-  Schema.TaggedStruct("SuspicionExpired", { after: Schema.DurationFromMillis }).pipe(
-    Schema.encodeKeys({ _tag: "kind", after: "after_ms" })
-  ),
-  Schema.TaggedStruct("DeathConfirmed", { by: NodeIdFromString, pings: Schema.Int }).pipe(
-    Schema.encodeKeys({ _tag: "kind" })
-  ),
-  Schema.TaggedStruct("LeaveReceived", {}).pipe(Schema.encodeKeys({ _tag: "kind" })),
-  Schema.TaggedStruct("RetentionExpired", { after: Schema.DurationFromMillis }).pipe(
-    Schema.encodeKeys({ _tag: "kind", after: "after_ms" })
-  )
-])
-
-const UnreadableCause = Schema.Union([
-  Schema.TaggedStruct("OtherKey", {}).pipe(Schema.encodeKeys({ _tag: "kind" })),
-  Schema.TaggedStruct("Plaintext", {}).pipe(Schema.encodeKeys({ _tag: "kind" }))
-])
-
-const eventFields = { sequence: Schema.Int, at: Schema.DateTimeUtcFromString, member: Member, cause: Cause }
-
-/** A change, the same as in `Change`, but for `Missed`. */
-export const Change = Schema.Union([
-  Schema.TaggedStruct("Joined", eventFields).pipe(Schema.encodeKeys({ _tag: "kind" })),
-  Schema.TaggedStruct("Suspected", eventFields).pipe(Schema.encodeKeys({ _tag: "kind" })),
-  Schema.TaggedStruct("Recovered", eventFields).pipe(Schema.encodeKeys({ _tag: "kind" })),
-  Schema.TaggedStruct("Died", eventFields).pipe(Schema.encodeKeys({ _tag: "kind" })),
-  Schema.TaggedStruct("Left", eventFields).pipe(Schema.encodeKeys({ _tag: "kind" })),
-  Schema.TaggedStruct("Updated", {
-    ...eventFields,
-    previousAddress: Schema.InetAddressFromString,
-    previousIncarnation: Schema.Int
-  }).pipe(
-    Schema.encodeKeys({
-      _tag: "kind",
-      previousAddress: "previous_addr",
-      previousIncarnation: "previous_incarnation"
-    })
-  ),
-  Schema.TaggedStruct("Removed", eventFields).pipe(Schema.encodeKeys({ _tag: "kind" })),
-  Schema.TaggedStruct("Conflict", {
-    sequence: Schema.Int,
-    at: Schema.DateTimeUtcFromString,
-    cause: Schema.Union([Cause.members[0], Cause.members[1]]),
-    kind: Schema.Literals(["SameId", "SameAddress"]),
-    id: NodeIdFromString,
-    address: Schema.InetAddressFromString
-  }).pipe(Schema.encodeKeys({ _tag: "kind", kind: "conflict", address: "addr" })),
-  Schema.TaggedStruct("Unreadable", {
-    sequence: Schema.Int,
-    at: Schema.DateTimeUtcFromString,
-    cause: UnreadableCause,
-    id: NodeIdFromString,
-    address: Schema.InetAddressFromString
-  }).pipe(Schema.encodeKeys({ _tag: "kind", address: "addr" }))
-])
-/** @see {@link Change} the schema */
-export type Change = typeof Change.Type
 
 // --- answers -------------------------------------------------------------------------------------
 
@@ -145,14 +66,14 @@ export const Transition = Schema.Struct({
 export type Transition = typeof Transition.Type
 
 /** A member and what became of it, oldest first. */
-export const NodeStory = Schema.Struct({
+export const NodeDetails = Schema.Struct({
   ...nodeFields,
   /** Whether it is still in the list of members; if not, this is what was known of it last. */
   listed: Schema.Boolean,
   history: Schema.Array(Transition)
 }).pipe(Schema.encodeKeys(nodeKeys))
-/** @see {@link NodeStory} the schema */
-export type NodeStory = typeof NodeStory.Type
+/** @see {@link NodeDetails} the schema */
+export type NodeDetails = typeof NodeDetails.Type
 
 /** The events of `GET /events`. */
 export const Event = Schema.Union([
@@ -272,7 +193,7 @@ const observe = HttpApiGroup.make("observe", { topLevel: true })
   .add(
     HttpApiEndpoint.get("member", "/membership/:id", {
       params: { id: NodeIdFromString },
-      success: NodeStory,
+      success: NodeDetails,
       error: NotFound
     }).annotate(OpenApi.Description, "One member, and why it is what it is: also one that is listed no more.")
   )

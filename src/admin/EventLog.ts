@@ -2,7 +2,7 @@
  * The newest changes, for whoever follows them at a pace of its own: each follower only remembers how far it has read,
  * so a slow one costs nothing but what it misses.
  */
-import type { Change } from "./AdminApi.ts"
+import type { Change } from "./ChangeJson.ts"
 
 /** Changes that are kept. */
 export const Capacity = 1024

@@ -3,6 +3,7 @@ import { Clock, Duration, Effect, Schema, type Scope, Stream } from "effect"
 import { Sse } from "effect/encoding"
 import * as MonotonicTime from "../time/MonotonicTime.ts"
 import * as AdminApi from "./AdminApi.ts"
+import type * as ChangeJson from "./ChangeJson.ts"
 import type { Batch, EventLog } from "./EventLog.ts"
 
 /** A comment goes out this long after the last word, so that neither side takes the silence for a broken line. */
@@ -16,10 +17,10 @@ const PieceSize = 64
 const encodeEvent = Schema.encodeEffect(AdminApi.Event)
 
 /** Turns changes into text, each once for all followers. */
-export type Writer = (change: AdminApi.Change) => Effect.Effect<string>
+export type Writer = (change: ChangeJson.Change) => Effect.Effect<string>
 
 export const makeWriter = (): Writer => {
-  const texts = new WeakMap<AdminApi.Change, string>()
+  const texts = new WeakMap<ChangeJson.Change, string>()
   return (change) =>
     Effect.suspend(() => {
       const known = texts.get(change)

@@ -1,6 +1,6 @@
-/** Lines of styled text, and how a terminal takes a screen full of them. */
+/** Lines of styled text, and the escape codes that show them on a terminal. */
 
-/** How a piece of text looks where there is colour. */
+/** How a piece of text looks on a terminal with colours. */
 export type Style = "plain" | "bold" | "dim" | "green" | "yellow" | "red" | "blue"
 
 /** A piece of a line. */
@@ -12,7 +12,7 @@ export interface Span {
 /** A line of the screen. */
 export type Line = ReadonlyArray<Span>
 
-/** The room there is, in characters. */
+/** The size of the screen, in characters. */
 export interface Size {
   readonly columns: number
   readonly rows: number
@@ -31,7 +31,7 @@ const codes: Readonly<Record<Style, string>> = {
 export const span = (text: string, style: Style = "plain"): Span => ({ text, style })
 export const blank: Line = []
 
-/** A line as a terminal takes it, without any escape code if there is to be no colour. */
+/** A line for a terminal, without escape codes if `colour` is false. */
 export const paint = (line: Line, colour: boolean): string =>
   line.map(({ style, text }) => (colour && style !== "plain" ? `${codes[style]}${text}\x1b[0m` : text)).join("")
 
@@ -41,7 +41,7 @@ export const plain = (line: Line): string => paint(line, false)
 /** The characters of a line. */
 export const width = (line: Line): number => line.reduce((sum, { text }) => sum + text.length, 0)
 
-/** A line without what goes beyond the last column. */
+/** A line cut at the last column. */
 export const cropped = (line: Line, columns: number): Line => {
   const spans: Array<Span> = []
   let room = columns
@@ -58,7 +58,7 @@ export const cropped = (line: Line, columns: number): Line => {
   return spans
 }
 
-/** Breaks text at blanks. */
+/** Breaks text into lines at spaces. */
 export const wrapped = (text: string, columns: number): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let line = ""
@@ -72,18 +72,18 @@ export const wrapped = (text: string, columns: number): ReadonlyArray<string> =>
 }
 
 /**
- * What a terminal takes to give a whole screen, and what to give back what was there before. Without wrapping, a line
- * that is too long spoils no other.
+ * Switches a terminal to a screen of its own, without line wrapping, so that a line that is too long does not move the
+ * others.
  */
 export const enter = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J"
-/** @see {@link enter} */
+/** Restores the terminal as it was before `enter`. */
 export const exit = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 
-/** One write for a whole screen. Nothing is cleared that is written again, so nothing flickers. */
+/** One write for a whole screen. It overwrites and clears only the rest of each line, so that nothing flickers. */
 export const frame = (lines: ReadonlyArray<Line>, columns: number, colour: boolean): string => {
   const texts = lines.map((line) => {
     const text = paint(line, colour)
-    // After a full line the cursor stands on its last character, which would be cleared.
+    // After a full line the cursor is on its last character, which must not be cleared.
     return width(line) < columns ? `${text}\x1b[K` : text
   })
   return `\x1b[H${texts.join("\r\n")}\x1b[J`

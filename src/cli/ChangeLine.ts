@@ -8,7 +8,7 @@ import type { Member } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 
 /**
- * What to log: `Warn` for what somebody may have to look after, `Info` for the rest.
+ * A log line: `Warn` for changes that may need attention, `Info` for the others.
  */
 export interface ChangeLine {
   readonly level: "Info" | "Warn"
@@ -31,30 +31,30 @@ export class ChangeMessage {
     return this.text
   }
 
-  /** Where a log knows nothing of changes, it shows the line. */
+  /** A logger without support for changes shows the line. */
   toJSON(): string {
     return this.text
   }
 }
 
 /**
- * Finds the address of another member that a line mentions, if it is known.
+ * Finds the address of a member that a line mentions, if it is known.
  */
 export type AddressOf = (id: NodeId) => NetAddress.InetAddress | undefined
 
 /**
- * How a line names a node.
+ * A node in a line: its id, with its address if that is known.
  */
 export const nodeText = (id: NodeId, address: NetAddress.InetAddress | undefined): string =>
   address === undefined ? `${id}` : `${id} (${NetAddress.formatInet(address)})`
 
 /**
- * How a line names a member.
+ * A member in a line.
  */
 export const memberText = (member: Member): string => nodeText(member.id, member.address)
 
 /**
- * The nodes that a change mentions besides its member: who claimed it, or who helped to probe.
+ * The nodes that a change mentions besides its member: the node that reported it, or the relays of a probe.
  */
 export const mentioned = (change: Change): ReadonlyArray<NodeId> => {
   switch (change.cause._tag) {
@@ -69,27 +69,27 @@ export const mentioned = (change: Change): ReadonlyArray<NodeId> => {
 }
 
 /**
- * The line for a change: what happened, to whom, and why. None for `Conflict` and `Unreadable`, which
- * a node logs by itself.
+ * The line for a change: what happened, to which member, and why. There is none for `Conflict` and `Unreadable`, which
+ * the node itself logs.
  */
 export const changeLine = (change: Change, addressOf: AddressOf): ChangeLine | undefined => {
   const line = (level: "Info" | "Warn", what: string, member: Member, why: string): ChangeLine => ({
     level,
-    // The words stand in a column, so that the eye finds what differs.
+    // Padded, so that the members are in one column.
     text: `${what.padEnd(widest)} ${memberText(member)}: ${why}`
   })
   switch (change._tag) {
     case "Joined": {
       const { cause, member } = change
       return member.status === "suspect"
-        ? line("Warn", "suspect", member, `new to us, and ${why(cause, addressOf)}`)
+        ? line("Warn", "suspect", member, `new member, ${why(cause, addressOf)}`)
         : line("Info", "joined", member, why(cause, addressOf))
     }
     case "Suspected":
       return line("Warn", "suspect", change.member, why(change.cause, addressOf))
     case "Recovered": {
       const { cause, member } = change
-      return line("Info", "alive", member, `${why(cause, addressOf)}, at incarnation ${member.incarnation}`)
+      return line("Info", "alive", member, `incarnation ${member.incarnation}, ${why(cause, addressOf)}`)
     }
     case "Died":
       return line("Warn", "dead", change.member, why(change.cause, addressOf))
@@ -115,7 +115,7 @@ export const changeLine = (change: Change, addressOf: AddressOf): ChangeLine | u
     case "Missed":
       return {
         level: "Warn",
-        text: `${change.count} changes are missing here: they came faster than they could be logged`
+        text: `${change.count} changes are missing from this log: they came faster than it could be written`
       }
   }
 }
@@ -123,27 +123,27 @@ export const changeLine = (change: Change, addressOf: AddressOf): ChangeLine | u
 const widest = "suspect".length
 
 /**
- * Why a node changed its mind, as the end of a line.
+ * The cause of a change, as the end of a line.
  */
 export const why = (cause: MemberCause, addressOf: AddressOf): string => {
   const named = (id: NodeId): string => nodeText(id, addressOf(id))
   switch (cause._tag) {
     case "Heard":
-      return "heard from it"
+      return "it sent a message"
     case "Claimed":
-      return `according to ${named(cause.by)}`
+      return `reported by ${named(cause.by)}`
     case "ProbeFailed":
       return cause.relays.length === 0
-        ? "it did not answer our probe, and no other member was asked"
-        : `it answered neither our probe nor the one through ${listed(cause.relays.map(named))}`
+        ? "no answer to our direct probe, and no relay to ask"
+        : `no answer to our direct probe or to the indirect one through ${listed(cause.relays.map(named))}`
     case "SuspicionExpired":
-      return `suspect for ${durationText(cause.after)}, and it did not refute that`
+      return `suspect for ${durationText(cause.after)}, no refutation`
     case "DeathConfirmed":
-      return `according to ${named(cause.by)}, and it answered ${cause.pings === 1 ? "no ping" : `none of ${cause.pings} pings`}`
+      return `reported by ${named(cause.by)}, and no answer to ${cause.pings === 1 ? "our ping" : `our ${cause.pings} pings`}`
     case "LeaveReceived":
-      return "it said goodbye"
+      return "it announced that it leaves"
     case "RetentionExpired":
-      return `${durationText(cause.after)} have passed`
+      return `gone for ${durationText(cause.after)}`
   }
 }
 
@@ -151,7 +151,7 @@ const listed = (names: ReadonlyArray<string>): string =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
 
 /**
- * A time as people say it: `250 ms`, `4.1 s`.
+ * A duration with its unit: `250 ms`, `4.1 s`.
  */
 export const durationText = (duration: Duration.Duration): string => {
   const millis = Duration.toMillis(duration)

@@ -1,9 +1,9 @@
 /**
- * The node that a command asks: where it is served, how it is asked, and what to do when it does not answer.
+ * The running node that a command asks over HTTP: where it is served, and the errors when it does not answer.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, type FileSystem, Layer, Option, Predicate, Schema, type Scope } from "effect"
-import { CliError, type Command, Flag } from "effect/cli"
+import { CliError } from "effect/cli"
 import type { HttpClientError } from "effect/http"
 import { NetAddress } from "effect/net"
 import * as AdminClient from "../admin/AdminClient.ts"
@@ -11,39 +11,13 @@ import type * as AdminApi from "../admin/AdminApi.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import { show, withoutSecrets } from "../config/ConfigResolution.ts"
 import * as AdminTokenFile from "../node/AdminTokenFile.ts"
+import type { Flags } from "./EndpointFlags.ts"
 import type { Host } from "./Host.ts"
 import * as NodeFlags from "./NodeFlags.ts"
 import * as Warnings from "./Warnings.ts"
 
 /**
- * The flags that say which node to ask.
- */
-export const flags = {
-  endpoint: Flag.String("endpoint").pipe(
-    Flag.withAlias("e"),
-    Flag.withMetavar("URL|PATH"),
-    Flag.withDescription("Where the node is served: http://HOST:PORT, or the path of its Unix socket."),
-    Flag.optional
-  ),
-  tokenFile: Flag.Path("token-file").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("File with the node's token, which operating it over a network takes."),
-    Flag.optional
-  ),
-  config: Flag.Path("config").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("TOML file of the node, which says where it is served."),
-    Flag.optional
-  )
-}
-
-/**
- * What these flags give.
- */
-export type Flags = Command.Command.Config.Infer<typeof flags>
-
-/**
- * A node cannot be asked, or refuses. `message` is one line that says what to do.
+ * A node cannot be reached, or refuses. `message` is one line that says what to do.
  */
 export class EndpointError extends Schema.TaggedError<EndpointError>()("EndpointError", {
   message: Schema.String
@@ -55,7 +29,7 @@ export class EndpointError extends Schema.TaggedError<EndpointError>()("Endpoint
 export type Place = { readonly _tag: "Tcp"; readonly url: string } | { readonly _tag: "Unix"; readonly path: string }
 
 /**
- * How a place is named to people.
+ * The URL or path of a place.
  */
 export const placeText = (place: Place): string => (place._tag === "Tcp" ? place.url : place.path)
 
@@ -81,10 +55,10 @@ const setSocket = "set `admin.socket` (GOSSIP_ADMIN_SOCKET) where the node runs"
 export const placeOf = ({ admin, metrics }: Pick<ClusterConfig, "admin" | "metrics">): Option.Option<Place> => {
   if (admin.socket !== undefined) return Option.some({ _tag: "Unix", path: admin.socket })
   if (metrics.serverPort === 0) return Option.none()
-  // What stands for every address of a machine is reached here by its loopback.
-  const everywhere = NetAddress.isUnspecified(metrics.serverHost)
+  // A wildcard address is reached over loopback.
+  const isWildcard = NetAddress.isUnspecified(metrics.serverHost)
   const loopback = NetAddress.ipFromStringUnsafe(NetAddress.isIpv4Address(metrics.serverHost) ? "127.0.0.1" : "::1")
-  const address = NetAddress.inetAddressUnsafe(everywhere ? loopback : metrics.serverHost, metrics.serverPort)
+  const address = NetAddress.inetAddressUnsafe(isWildcard ? loopback : metrics.serverHost, metrics.serverPort)
   return Option.some({ _tag: "Tcp", url: `http://${NetAddress.formatInet(address)}` })
 }
 
@@ -101,16 +75,16 @@ type AskError =
   | Schema.SchemaError
 
 const causes = new Map([
-  ["ECONNREFUSED", "nobody listens there"],
+  ["ECONNREFUSED", "nothing listens there"],
   ["ENOENT", "there is no such socket"],
   ["ENOTSOCK", "it is not a socket"],
   ["EACCES", "permission denied"],
   ["EPERM", "permission denied"],
   ["ECONNRESET", "the connection broke"],
   ["EPIPE", "the connection broke"],
-  ["EHOSTUNREACH", "there is no way to that machine"],
-  ["ENETUNREACH", "there is no way to that machine"],
-  ["ENOTFOUND", "the name is not known"],
+  ["EHOSTUNREACH", "the machine is unreachable"],
+  ["ENETUNREACH", "the machine is unreachable"],
+  ["ENOTFOUND", "the host name does not exist"],
   ["ETIMEDOUT", "it does not answer"]
 ])
 
@@ -128,31 +102,31 @@ export const errorText = (place: Place, error: AskError): string => {
       return error.reason._tag === "TransportError"
         ? `cannot reach a node at ${placeText(place)}: ${causeText(error.reason.cause)}; ` +
             `${place._tag === "Tcp" ? setIt : setSocket}, or name another --endpoint`
-        : strange(place)
+        : unknownServer(place)
     case "SchemaError":
-      return strange(place)
+      return unknownServer(place)
     case "Unauthorized":
-      return `the node at ${placeText(place)} takes its token, and this is not it: name the file with it, --token-file FILE`
+      return `the node at ${placeText(place)} refuses this token: give the file with its token as --token-file FILE`
     default:
       return withoutSecrets(error.message)
   }
 }
 
-const strange = (place: Place): string =>
-  `what answers at ${placeText(place)} is no node of this version: name another --endpoint`
+const unknownServer = (place: Place): string =>
+  `the server at ${placeText(place)} is not a node of this version: name another --endpoint`
 
 /**
- * A node that can be asked.
+ * A running node, and ways to ask it.
  */
 export interface Endpoint {
   readonly place: Place
   readonly node: AdminClient.AdminClient
-  /** Asks the node: in time, and with errors for people. */
+  /** Asks the node, with a time limit and with errors for people. */
   readonly ask: <A>(
     question: (node: AdminClient.AdminClient) => Effect.Effect<A, AskError>
   ) => Effect.Effect<A, EndpointError>
-  /** The same for what may take its time. */
-  readonly askPatiently: <A>(
+  /** The same without a time limit. */
+  readonly askWithoutLimit: <A>(
     question: (node: AdminClient.AdminClient) => Effect.Effect<A, AskError>
   ) => Effect.Effect<A, EndpointError>
 }
@@ -168,22 +142,22 @@ const find = Effect.fnUntraced(function* (flags: Flags, config: ClusterConfig) {
   const place = placeOf(config)
   if (Option.isSome(place)) return place.value
   return yield* new EndpointError({
-    message: `no endpoint: name it by --endpoint, or by --config the file of the node; it is served if you ${setIt}`
+    message: `no endpoint: name one with --endpoint, or the file of the node with --config; to serve a node, ${setIt}`
   })
 })
 
-// The token of the flag, or else the one that the node itself is configured with.
+// The token of the flag, or else that of the configuration.
 const tokenOf = Effect.fnUntraced(function* ({ tokenFile }: Flags, { admin }: ClusterConfig) {
   const path = Option.getOrElse(tokenFile, () => (admin.token === undefined ? admin.tokenFile : undefined))
   if (path === undefined) return admin.token
   return yield* Effect.provide(AdminTokenFile.read(path), Warnings.layer)
 })
 
-/** How long an answer may take, in s. */
-const Patience = 10
+/** Time limit for an answer, in s. */
+const Limit = 10
 
 /**
- * Why no node can be asked.
+ * Why a command cannot ask a node.
  */
 export type ConnectError = EndpointError | NodeFlags.LoadError | AdminTokenFile.ReadError
 
@@ -195,30 +169,32 @@ export const connect = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Endpoint, ConnectError, FileSystem.FileSystem | Host | Scope.Scope> {
   const { config } = yield* NodeFlags.load(NodeFlags.onlyFile(flags.config))
   const place = yield* find(flags, config)
-  // Who can open the socket needs none.
+  // A Unix socket admits every user that can open it.
   const token = place._tag === "Unix" ? undefined : yield* tokenOf(flags, config)
   const http = yield* Layer.build(
     NodeHttpClient.layerNodeHttpOptions(place._tag === "Unix" ? { socketPath: place.path } : {})
   )
   const baseUrl = place._tag === "Tcp" ? place.url : "http://localhost"
   const node = yield* Effect.provide(AdminClient.make({ baseUrl, token }), http)
-  const askPatiently: Endpoint["askPatiently"] = (question) =>
+  const askWithoutLimit: Endpoint["askWithoutLimit"] = (question) =>
     Effect.mapError(question(node), (error) => new EndpointError({ message: errorText(place, error) }))
   return {
     place,
     node,
-    askPatiently,
+    askWithoutLimit,
     ask: (question) =>
-      Effect.timeoutOrElse(askPatiently(question), {
-        duration: `${Patience} seconds`,
+      Effect.timeoutOrElse(askWithoutLimit(question), {
+        duration: `${Limit} seconds`,
         orElse: () =>
-          Effect.fail(new EndpointError({ message: `the node at ${placeText(place)} gave no answer in ${Patience} s` }))
+          Effect.fail(
+            new EndpointError({ message: `the node at ${placeText(place)} did not answer within ${Limit} s` })
+          )
       })
   }
 })
 
 /**
- * How a command that asks a node ends when it cannot: with one line.
+ * The error that the command line shows, in one line.
  */
 export const asUserError = (cause: ConnectError): CliError.UserError =>
   new CliError.UserError({

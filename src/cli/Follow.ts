@@ -1,36 +1,37 @@
 /**
- * The changes that a node tells of, through every break of the connection.
+ * The stream of changes of a running node, which continues when the connection breaks.
  */
 import { Effect, Stream } from "effect"
 import type * as AdminApi from "../admin/AdminApi.ts"
+import type * as ChangeJson from "../admin/ChangeJson.ts"
 import * as Endpoint from "./Endpoint.ts"
 
 /**
- * What somebody who follows a node is told.
+ * What a follower receives.
  */
-export type Told =
+export type Notice =
   | { readonly _tag: "Connected" }
-  | { readonly _tag: "Changed"; readonly change: AdminApi.Change }
-  /** So many changes are lost; null where nobody knows how many. */
+  | { readonly _tag: "Changed"; readonly change: ChangeJson.Change }
+  /** Changes that are lost; null if their number is unknown. */
   | { readonly _tag: "Missed"; readonly count: number | null }
-  /** The connection broke; it is tried again. */
+  /** The connection broke, and is opened again. */
   | { readonly _tag: "Lost"; readonly reason: string }
 
-/** Time until a broken connection is tried again. */
-const Pause = "1 second"
+/** Time before a broken connection is opened again. */
+const RetryDelay = "1 second"
 
 /**
- * Tells everything that changes at a node from now on, for ever. What happens while the connection is broken comes late,
- * and not never. Fails when the first connection does.
+ * Passes every change of a node from now on to `notify`, until it is interrupted. Changes that happen while the
+ * connection is broken arrive after it is open again. Fails if the first connection fails.
  */
 export const follow = Effect.fnUntraced(function* <R>(
   endpoint: Endpoint.Endpoint,
-  tell: (told: Told) => Effect.Effect<void, never, R>
+  notify: (notice: Notice) => Effect.Effect<void, never, R>
 ): Effect.fn.Return<never, Endpoint.EndpointError, R> {
   let last: string | undefined
   let connected = false
 
-  const toldOf = (event: AdminApi.Event): Told => {
+  const noticeOf = (event: AdminApi.Event): Notice => {
     if (event.event === "missed") return { _tag: "Missed", count: event.data.count }
     last = event.id
     return { _tag: "Changed", change: event.data }
@@ -41,10 +42,10 @@ export const follow = Effect.fnUntraced(function* <R>(
       node.events({ headers: last === undefined ? {} : { "last-event-id": last } })
     )
     connected = true
-    yield* tell({ _tag: "Connected" })
+    yield* notify({ _tag: "Connected" })
     yield* events.pipe(
       Stream.mapError(() => new Endpoint.EndpointError({ message: "the connection broke" })),
-      Stream.runForEach((event) => tell(toldOf(event)))
+      Stream.runForEach((event) => notify(noticeOf(event)))
     )
     return yield* new Endpoint.EndpointError({ message: "the node ended the connection" })
   })
@@ -52,7 +53,7 @@ export const follow = Effect.fnUntraced(function* <R>(
   while (true) {
     const error = yield* Effect.flip(once)
     if (!connected) return yield* error
-    yield* tell({ _tag: "Lost", reason: error.message })
-    yield* Effect.sleep(Pause)
+    yield* notify({ _tag: "Lost", reason: error.message })
+    yield* Effect.sleep(RetryDelay)
   }
 })

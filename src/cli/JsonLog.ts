@@ -6,11 +6,11 @@
  * they have 64 bits.
  */
 import { Array as Arr, Cause, Logger, Predicate, References, Result, Schema } from "effect"
-import * as AdminApi from "../admin/AdminApi.ts"
+import * as ChangeJson from "../admin/ChangeJson.ts"
 import type { Change } from "../domain/Change.ts"
 import { ChangeMessage } from "./ChangeLine.ts"
 
-const encodeChange = Schema.encodeResult(AdminApi.Change)
+const encodeChange = Schema.encodeResult(ChangeJson.Change)
 
 const changeOf = (change: Change): unknown =>
   change._tag === "Missed"

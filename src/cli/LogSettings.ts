@@ -2,24 +2,13 @@
  * How a node logs: for people or for programs, and from which level on. A flag takes precedence over the environment.
  */
 import { Effect, Layer, Logger, type LogLevel, Option, References, Schema } from "effect"
-import { Flag, GlobalFlag } from "effect/cli"
+import { GlobalFlag } from "effect/cli"
 import { show } from "../config/ConfigResolution.ts"
 import { Host } from "./Host.ts"
 import * as HumanLog from "./HumanLog.ts"
 import * as JsonLog from "./JsonLog.ts"
 import type { LineWriter } from "./LineWriter.ts"
 import * as Variables from "./Variables.ts"
-
-const formats = ["human", "json"] as const
-
-/**
- * The flag that chooses the format.
- */
-export const logFormat = Flag.Literals("log-format", formats).pipe(
-  Flag.withMetavar("FORMAT"),
-  Flag.withDescription("Lines to read, or one JSON object each; human if not given."),
-  Flag.optional
-)
 
 /**
  * A variable that says how to log has a value that is not one of its choices.
@@ -59,7 +48,7 @@ const fromVariable = Effect.fnUntraced(function* <A>(
  */
 export const layer = (
   writer: LineWriter,
-  format: Option.Option<(typeof formats)[number]>
+  format: Option.Option<"human" | "json">
 ): Layer.Layer<never, LogSettingError, Host | GlobalFlag.Setting.Identifier<"log-level">> =>
   Layer.unwrap(
     Effect.gen(function* () {

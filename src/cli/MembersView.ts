@@ -1,7 +1,8 @@
-/** The members of a node and what became of them, as lines: a pure function of what is known and of the room there is. */
+/** The members of a node and their changes, as lines: pure functions of what is known and of the size of the screen. */
 import { DateTime, Duration, Option } from "effect"
 import { NetAddress } from "effect/net"
 import type * as AdminApi from "../admin/AdminApi.ts"
+import type * as ChangeJson from "../admin/ChangeJson.ts"
 import type { MemberStatus } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { blank, cropped, type Line, type Size, span, type Style, wrapped } from "./Canvas.ts"
@@ -14,18 +15,18 @@ export interface Entry {
   readonly style: Style
 }
 
-/** Everything there is to show. */
+/** Everything that is shown. */
 export interface View {
-  /** Where the node is served. */
+  /** The URL or path of the node. */
   readonly place: string
   readonly members: ReadonlyMap<NodeId, AdminApi.Node>
   /** Oldest first. */
   readonly log: ReadonlyArray<Entry>
-  /** Why nothing new is known just now. */
+  /** Why there is no news at the moment, if so. */
   readonly trouble: string | undefined
 }
 
-/** Entries of the log that are kept: more than any screen shows. */
+/** Entries of the log that are kept, more than a screen shows. */
 const MaxLog = 500
 
 /** The view with one more line in its log. */
@@ -36,7 +37,7 @@ export const byId = (nodes: ReadonlyArray<AdminApi.Node>): View["members"] =>
   new Map(nodes.map((node) => [node.id, node]))
 
 /** The view after a change. */
-export const changed = (view: View, change: AdminApi.Change): View => {
+export const changed = (view: View, change: ChangeJson.Change): View => {
   const entry = entryOf(change, addressIn(view))
   if (!("member" in change)) return logged(view, entry)
   const { cause, member } = change
@@ -46,7 +47,7 @@ export const changed = (view: View, change: AdminApi.Change): View => {
   return logged({ ...view, members }, entry)
 }
 
-/** Finds the address of a member among those that are shown. */
+/** Finds the address of a member among those of the view. */
 export const addressIn =
   ({ members }: Pick<View, "members">): AddressOf =>
   (id) =>
@@ -54,7 +55,7 @@ export const addressIn =
 
 // --- changes -----------------------------------------------------------------
 
-const changeStyles: Readonly<Record<AdminApi.Change["_tag"], Style>> = {
+const changeStyles: Readonly<Record<ChangeJson.Change["_tag"], Style>> = {
   Joined: "green",
   Suspected: "yellow",
   Recovered: "green",
@@ -67,28 +68,28 @@ const changeStyles: Readonly<Record<AdminApi.Change["_tag"], Style>> = {
 }
 
 /** A change as a line of a log. */
-export const entryOf = (change: AdminApi.Change, addressOf: AddressOf): Entry => ({
+export const entryOf = (change: ChangeJson.Change, addressOf: AddressOf): Entry => ({
   at: change.at,
   text: changeText(change, addressOf),
   style: changeStyles[change._tag]
 })
 
-const changeText = (change: AdminApi.Change, addressOf: AddressOf): string => {
+const changeText = (change: ChangeJson.Change, addressOf: AddressOf): string => {
   if (change._tag === "Conflict") {
-    const what = change.kind === "SameId" ? "another node has the id of this one" : "another node claims our address"
-    return `clash   ${nodeText(change.id, change.address)}: ${what}`
+    const what =
+      change.kind === "SameId" ? "another node has the id of this node" : "another node claims the address of this node"
+    return `conflict ${nodeText(change.id, change.address)}: ${what}`
   }
   if (change._tag === "Unreadable") {
-    const what =
-      change.cause._tag === "OtherKey" ? "sealed with a key that is not here" : "not encrypted, as it has to be"
-    return `unread  ${nodeText(change.id, change.address)}: its datagrams are ${what}`
+    const what = change.cause._tag === "OtherKey" ? "sealed with an unknown key" : "not encrypted"
+    return `unreadable ${nodeText(change.id, change.address)}: its datagrams are ${what}`
   }
   return changeLine(change, addressOf)?.text ?? ""
 }
 
-/** That changes are lost. */
+/** The line for changes that are lost. */
 export const missedText = (count: number | null): string =>
-  `missing ${count ?? "an unknown number of"} ${count === 1 ? "change" : "changes"}: they came while nobody listened`
+  `missing ${count ?? "an unknown number of"} ${count === 1 ? "change" : "changes"}: they came while the connection was broken`
 
 // --- the table ---------------------------------------------------------------
 
@@ -99,10 +100,10 @@ const looks: Readonly<Record<MemberStatus, readonly [symbol: string, style: Styl
   left: ["○", "blue"]
 }
 
-// Who needs a look comes first, as there may be no room for all.
+// Members that may need attention come first, because there may be no room for all.
 const order: ReadonlyArray<MemberStatus> = ["suspect", "dead", "alive", "left"]
 
-/** The node itself, and then the others: who needs a look first, and by address among equals. */
+/** The node itself, then the others: those that may need attention first, and by address among equals. */
 export const sorted = (members: View["members"]): ReadonlyArray<AdminApi.Node> =>
   [...members.values()].sort(
     (a, b) =>
@@ -117,7 +118,7 @@ const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 :
 const addressKey = ({ address, id }: AdminApi.Node): string =>
   `${NetAddress.formatInet(address)} ${id}`.replace(/\d+/g, (digits) => digits.padStart(20, "0"))
 
-/** A round trip as people say it. */
+/** A round-trip time with its unit. */
 export const rttText = (rtt: Option.Option<Duration.Duration>): string => {
   if (Option.isNone(rtt)) return "-"
   const millis = Duration.toMillis(rtt.value)
@@ -128,7 +129,7 @@ export const rttText = (rtt: Option.Option<Duration.Duration>): string => {
       : `${(millis / 1000).toFixed(1)} s`
 }
 
-/** Time of day, or the day where it was another one. */
+/** The time of day. */
 export const timeText = (at: DateTime.Utc): string => DateTime.formatIso(at).slice(11, 19)
 
 const reasonText = ({ cause, self }: AdminApi.Node, addressOf: AddressOf): string =>
@@ -138,7 +139,7 @@ const reasonText = ({ cause, self }: AdminApi.Node, addressOf: AddressOf): strin
 
 const widthOf = (texts: ReadonlyArray<string>): number => texts.reduce((most, text) => Math.max(most, text.length), 0)
 
-/** The least room in which a reason is worth its column. */
+/** The narrowest column in which a reason is shown. */
 const MinReason = 16
 
 /** The members in columns, none wider than `columns`; with a mark before each if `symbols`. */
@@ -191,7 +192,7 @@ export const table = (
   ]
 }
 
-/** How many members there are of each status. */
+/** The number of members of each status. */
 export const countsLine = (members: Iterable<AdminApi.Node>): Line => {
   const counts = new Map<MemberStatus, number>()
   for (const { status } of members) counts.set(status, (counts.get(status) ?? 0) + 1)
@@ -206,7 +207,7 @@ export const countsLine = (members: Iterable<AdminApi.Node>): Line => {
 
 // --- the screen --------------------------------------------------------------
 
-/** Lines that the table leaves to the log. */
+/** Lines that the table leaves for the log. */
 const MinLog = 5
 
 /** The whole screen: as many lines as there are rows, none longer than there are columns. */
@@ -236,7 +237,7 @@ export const render = (view: View, { columns, rows }: Size): ReadonlyArray<Line>
   return [...lines, ...log, ...empty, ...foot].slice(0, rows).map((line) => cropped(line, columns))
 }
 
-// How far the second line of an entry is indented: below the first one's member.
+// Indentation of the second line of an entry, below the member in the first.
 const Indent = 10
 
 const entryLines = ({ at, style, text }: Entry, columns: number): ReadonlyArray<Line> =>

@@ -1,6 +1,6 @@
 /**
- * Help, version and mistakes in the invocation, as the program shows them: help and version on standard output; a
- * mistake on standard error, as one line each and without the help.
+ * How the program shows help, its version, and mistakes in the invocation: help and version on standard output, and each
+ * mistake as one line on standard error, without the help.
  */
 import { Console, Effect, Layer, Option } from "effect"
 import type { CliError, HelpDoc } from "effect/cli"
@@ -11,7 +11,7 @@ import { entries } from "../config/ConfigTable.ts"
 const program = "gossip"
 
 /**
- * Marks each line as this program's, so that it can be told apart in the log of a service manager.
+ * Prefixes each line with the name of the program, for the log of a service manager.
  */
 export const errorLines = (message: string): string =>
   message
@@ -21,11 +21,11 @@ export const errorLines = (message: string): string =>
 
 const orHelp = (suggestions: ReadonlyArray<string>, path: ReadonlyArray<string> | undefined): string =>
   suggestions.length === 0
-    ? `; ${[...(path ?? [program]), "--help"].join(" ")} lists what there is`
+    ? `; see ${[...(path ?? [program]), "--help"].join(" ")}`
     : `; did you mean ${suggestions.join(" or ")}?`
 
-// Every key of the configuration has the name of a flag, and only the keys of one node's place in the network, and of who
-// may speak to it, have the flag. Who tries another one is told where it goes.
+// Every key of the configuration has the name of a flag, but only some of them are flags. The error for another one says
+// where to set it.
 const elsewhere = (flag: string): string | undefined => {
   const entry = entries.find((entry) => entry.flag === flag)
   return entry && `${flag} is not a flag; set ${entry.variable}, or \`${entry.path}\` in the file that --config names`
@@ -58,19 +58,19 @@ const sentence = (error: CliError.CliError): string => {
   }
 }
 
-// The value of an unknown flag is then a value too many, and not a mistake of its own.
+// The value of an unknown flag is parsed as an unexpected argument; that is the same mistake.
 const withoutConsequences = (errors: ReadonlyArray<CliError.CliError>): ReadonlyArray<CliError.CliError> => {
   const causes = errors.filter((error) => error._tag !== "UnexpectedArgument")
   return causes.some((error) => error._tag === "UnrecognizedOption") ? causes : errors
 }
 
-// Effect's own flags list their choices twice, in lines wider than a terminal.
+// The descriptions of Effect's own flags list their choices twice, in lines wider than a terminal.
 const briefly: Readonly<Record<string, Pick<HelpDoc.FlagDoc, "type" | "description">>> = {
   help: { type: "boolean", description: Option.some("Show this help.") },
   version: { type: "boolean", description: Option.some("Show the version.") },
   "log-level": {
     type: "LEVEL",
-    description: Option.some("Least level to log: all, trace, debug, info (default), warn, error, fatal or none.")
+    description: Option.some("Lowest level to log: all, trace, debug, info (default), warn, error, fatal or none.")
   },
   completions: {
     type: "SHELL",
@@ -103,7 +103,7 @@ const presenter: CliOutput.Presenter = {
 }
 
 /**
- * How the program shows help, version and mistakes.
+ * Shows help, version and mistakes.
  */
 export const layer: Layer.Layer<never> = Layer.merge(
   Layer.effect(

@@ -1,4 +1,4 @@
-/** Warnings of commands whose standard output is for what was asked. */
+/** Warnings on standard error, for commands whose standard output is for their result. */
 import { Array as Arr, Console, Effect, type Layer, Logger } from "effect"
 import { errorLines } from "./Presentation.ts"
 

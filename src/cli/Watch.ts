@@ -1,4 +1,4 @@
-/** The members of a node on a screen of their own, drawn when something changes. */
+/** The members of a node on a full screen, which is drawn again at each change. */
 import { Clock, DateTime, Effect, Stream, SubscriptionRef, Terminal } from "effect"
 import type * as AdminApi from "../admin/AdminApi.ts"
 import * as Canvas from "./Canvas.ts"
@@ -6,11 +6,11 @@ import * as Endpoint from "./Endpoint.ts"
 import * as Follow from "./Follow.ts"
 import * as MembersView from "./MembersView.ts"
 
-/** Time from one frame to the next at least, in ms. */
+/** Shortest time between frames, in ms. */
 const FrameInterval = 100
 
-/** Time between looks at the list: round trips, and who is no longer listed, are no changes that a node tells of. */
-const LookInterval = "2 seconds"
+/** Time between reads of the list: a new round-trip time is not a change, so the stream of changes does not have it. */
+const ReadInterval = "2 seconds"
 
 type Views = SubscriptionRef.SubscriptionRef<MembersView.View>
 
@@ -36,25 +36,25 @@ const draw = Effect.fnUntraced(function* (views: Views, colour: boolean) {
 const follow = (endpoint: Endpoint.Endpoint, views: Views) =>
   Follow.follow(
     endpoint,
-    Effect.fnUntraced(function* (told) {
+    Effect.fnUntraced(function* (notice) {
       const at = DateTime.makeUnsafe(yield* Clock.currentTimeMillis)
       yield* SubscriptionRef.update(views, (view) => {
-        switch (told._tag) {
+        switch (notice._tag) {
           case "Connected":
             return { ...view, trouble: undefined }
           case "Changed":
-            return MembersView.changed(view, told.change)
+            return MembersView.changed(view, notice.change)
           case "Missed":
-            return MembersView.logged(view, { at, text: MembersView.missedText(told.count), style: "yellow" })
+            return MembersView.logged(view, { at, text: MembersView.missedText(notice.count), style: "yellow" })
           case "Lost":
-            return { ...view, trouble: view.trouble ?? `no connection since ${MembersView.timeText(at)}, tries again` }
+            return { ...view, trouble: view.trouble ?? `no connection since ${MembersView.timeText(at)}, retrying` }
         }
       })
     })
   )
 
-// Whether the node can be reached is told by the one who follows it.
-const look = (endpoint: Endpoint.Endpoint, views: Views) =>
+// Errors are ignored here: `follow` reports whether the node can be reached.
+const readList = (endpoint: Endpoint.Endpoint, views: Views) =>
   endpoint
     .ask((node) => node.members({ query: {} }))
     .pipe(
@@ -62,12 +62,12 @@ const look = (endpoint: Endpoint.Endpoint, views: Views) =>
         SubscriptionRef.update(views, (view) => ({ ...view, members: MembersView.byId(nodes) }))
       ),
       Effect.ignore,
-      Effect.delay(LookInterval),
+      Effect.delay(ReadInterval),
       Effect.forever
     )
 
-/** Shows the members until `q` or Ctrl-C. Whatever happens, the terminal is given back as it was. */
-export const perform = Effect.fnUntraced(function* (
+/** Shows the members until `q` or Ctrl-C. The terminal is restored however this ends. */
+export const show = Effect.fnUntraced(function* (
   endpoint: Endpoint.Endpoint,
   nodes: ReadonlyArray<AdminApi.Node>,
   colour: boolean
@@ -88,6 +88,6 @@ export const perform = Effect.fnUntraced(function* (
     Stream.runDrain,
     Effect.raceFirst(Effect.orDie(draw(views, colour))),
     Effect.raceFirst(follow(endpoint, views)),
-    Effect.raceFirst(look(endpoint, views))
+    Effect.raceFirst(readList(endpoint, views))
   )
 }, Effect.scoped)

@@ -1,27 +1,19 @@
 /** `gossip leave`: makes a node leave its cluster. */
-import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
-import * as Endpoint from "./Endpoint.ts"
+import * as EndpointFlags from "./EndpointFlags.ts"
+import * as LazyHandler from "./LazyHandler.ts"
 
-/** Makes a node say goodbye. */
+/** Makes a node leave its cluster. */
 export const leave = Command.make(
   "leave",
-  Endpoint.flags,
-  Effect.fnUntraced(
-    function* (flags: Endpoint.Flags) {
-      const { askPatiently, place } = yield* Endpoint.connect(flags)
-      yield* askPatiently((node) => node.leave())
-      yield* Console.log(`the node at ${Endpoint.placeText(place)} has left`)
-    },
-    Effect.scoped,
-    Effect.mapError(Endpoint.asUserError)
-  )
+  EndpointFlags.flags,
+  LazyHandler.make(() => import("./RequestLeave.ts"))
 ).pipe(
   Command.withShortDescription("Make a node leave its cluster."),
   Command.withDescription(
     [
-      "Makes a node say goodbye, as SIGTERM does, and waits until the others know or cannot be told. Over a network this",
-      "  takes the node's token; over its Unix socket, the user that runs it."
+      "Makes a node leave, as SIGTERM does, and waits until the other members know or cannot be reached. Over a network",
+      "  this requires the node's token; over its Unix socket, the user that runs the node."
     ].join("\n")
   ),
   Command.withExamples([

@@ -1,87 +1,17 @@
-/** `gossip status`: how a node is. */
-import { Console, Effect, Option } from "effect"
+/** `gossip status`: shows the health of a node. */
 import { Command } from "effect/cli"
-import type * as AdminApi from "../admin/AdminApi.ts"
-import type { MetricsAnswer } from "../admin/MetricsAnswer.ts"
-import * as Canvas from "./Canvas.ts"
-import { memberText } from "./ChangeLine.ts"
-import * as Endpoint from "./Endpoint.ts"
-import { countsLine } from "./MembersView.ts"
+import * as EndpointFlags from "./EndpointFlags.ts"
+import * as LazyHandler from "./LazyHandler.ts"
 
-/** What `gossip status` shows. */
-export interface Status {
-  readonly place: string
-  /** Why the node does not work, if it does not. */
-  readonly unhealthy: Option.Option<string>
-  /** Why it has not joined or has left, if so. */
-  readonly notReady: Option.Option<string>
-  readonly nodes: ReadonlyArray<AdminApi.Node>
-  readonly metrics: MetricsAnswer
-}
-
-const valueOf = (metrics: MetricsAnswer, name: `swim_${string}`): Option.Option<number> => {
-  const metric = metrics[name]
-  if (metric === undefined || metric.type === "histogram") return Option.none()
-  return Option.map(Option.fromUndefinedOr(metric.series[0]), ({ value }) => value)
-}
-
-/** How a node is, as lines. */
-export const lines = ({ metrics, nodes, notReady, place, unhealthy }: Status): ReadonlyArray<string> => {
-  const own = nodes.find(({ self }) => self)
-  const row = (name: string, text: string): string => `${name.padEnd(10)}${text}`
-  return [
-    ...(own === undefined ? [] : [row("node", `${memberText(own)}, incarnation ${own.incarnation}`)]),
-    row("endpoint", place),
-    row(
-      "health",
-      Option.getOrElse(unhealthy, () => "ok")
-    ),
-    row(
-      "ready",
-      Option.getOrElse(notReady, () => "yes")
-    ),
-    row("members", Canvas.plain(countsLine(nodes))),
-    ...Option.toArray(
-      Option.map(valueOf(metrics, "swim_local_health_score"), (score) =>
-        row("doubt", `${score} of 8${score === 0 ? ", so it trusts its own probes" : ", so its probes take longer"}`)
-      )
-    )
-  ]
-}
-
-/** Shows how a node is, and fails if it is not well. */
+/** Shows the health of a node, and fails if it is unhealthy or not ready. */
 export const status = Command.make(
   "status",
-  Endpoint.flags,
-  Effect.fnUntraced(
-    function* (flags: Endpoint.Flags) {
-      const { ask, place } = yield* Endpoint.connect(flags)
-      const unhealthy = yield* ask((node) =>
-        node.healthz().pipe(
-          Effect.as(Option.none<string>()),
-          Effect.catchTag("Unhealthy", ({ message }) => Effect.succeedSome(message))
-        )
-      )
-      const notReady = yield* ask((node) =>
-        node.readyz().pipe(
-          Effect.as(Option.none<string>()),
-          Effect.catchTag("NotReady", ({ message }) => Effect.succeedSome(message))
-        )
-      )
-      const { nodes } = yield* ask((node) => node.members({ query: {} }))
-      const metrics = yield* ask((node) => node.metricsJson())
-      const shown = lines({ place: Endpoint.placeText(place), unhealthy, notReady, nodes, metrics })
-      yield* Console.log(shown.join("\n"))
-      const wrong = Option.orElse(unhealthy, () => notReady)
-      if (Option.isSome(wrong)) return yield* new Endpoint.EndpointError({ message: wrong.value })
-    },
-    Effect.scoped,
-    Effect.mapError(Endpoint.asUserError)
-  )
+  EndpointFlags.flags,
+  LazyHandler.make(() => import("./ShowStatus.ts"))
 ).pipe(
-  Command.withShortDescription("Show whether a node is well, whether it has joined, and how many members it sees."),
+  Command.withShortDescription("Show whether a node is healthy and has joined, and how many members it sees."),
   Command.withDescription(
-    "Shows how a node is. The exit code is 0 if it works and has joined its cluster, and 1 if not."
+    "Shows the health of a node. The exit code is 0 if it is healthy and has joined its cluster, and 1 if not."
   ),
   Command.withExamples([
     { command: "gossip status --config gossip.toml", description: "The node of this file" },

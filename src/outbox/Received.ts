@@ -1,20 +1,10 @@
-/**
- * One received message on its way through a node.
- *
- * @since 0.2.0
- */
+/** One received message on its way through a node. */
 import type { DatagramSocket } from "effect/socket"
 import { Findings } from "../membership/Findings.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { ReplyBudget } from "./ReplyBudget.ts"
 
-/**
- * Where a reply goes: back to the source of a datagram, in the form in which the
- * datagram came.
- *
- * @category models
- * @since 0.2.0
- */
+/** Where a reply goes: back to the source of a datagram, in the form in which the datagram came. */
 export interface ReplyPath {
   readonly datagram: DatagramSocket.Datagram
   /** Whether the reply is sealed. */
@@ -22,15 +12,9 @@ export interface ReplyPath {
 }
 
 /**
- * Everything that the components need to know about one message.
- *
- * **Gotchas**
- *
- * `Cluster` fills one object again for each message and passes it to each component,
- * so nothing may keep the object. `replyPath` makes a value that can be kept.
- *
- * @category models
- * @since 0.2.0
+ * Everything that the components need to know about one message. `Cluster` fills
+ * one object per message and passes it to each component. The object is reused, so
+ * nothing may keep it; `replyPath` makes a value that can be kept.
  */
 export class Received {
   /** The message, decoded in place. */
@@ -43,7 +27,7 @@ export class Received {
   readonly findings = new Findings()
   /** How many bytes may be sent in reply. */
   readonly budget = new ReplyBudget()
-  /** Whether the sender gets an ACK, which can carry what we hold about it. */
+  /** Whether the sender gets an ACK, which can carry what it should be told. */
   acknowledged = false
 
   constructor(inbound: Inbound, datagram: DatagramSocket.Datagram, now: number) {

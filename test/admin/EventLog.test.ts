@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime } from "effect"
 import { NetAddress } from "effect/net"
-import type { Change } from "../../src/admin/AdminApi.ts"
+import type { Change } from "../../src/admin/ChangeJson.ts"
 import { Capacity, EventLog } from "../../src/admin/EventLog.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 

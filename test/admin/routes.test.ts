@@ -129,7 +129,7 @@ describe("what anybody may ask", () => {
       }
       expect((yield* ask(a.url, "/membership/7")).json).toEqual(seven)
       expect((yield* ask(a.url, "/membership/0x7")).json).toEqual(seven)
-      expectProblem(yield* ask(a.url, "/membership/8"), 404, "Not Found", "nothing is known of a member 8")
+      expectProblem(yield* ask(a.url, "/membership/8"), 404, "Not Found", "there is no member 8, and no history of one")
       for (const id of ["x", "-1", "18446744073709551616", "%00", "1".repeat(90)]) {
         expectProblem(
           yield* ask(a.url, `/membership/${id}`),

@@ -2,7 +2,9 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert } from "@effect/vitest"
 import { Console, Effect, Fiber, Layer, Option, Queue, Schedule, Stdio, Stream } from "effect"
-import { constants } from "node:os"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { constants, tmpdir } from "node:os"
+import { join } from "node:path"
 import { format } from "node:util"
 import { exitCode } from "../../src/cli/ExitCode.ts"
 import { main } from "../../src/cli/gossip.ts"
@@ -30,6 +32,20 @@ export interface Started {
   /** Sends a signal. */
   readonly signal: (name: "SIGINT" | "SIGTERM" | "SIGHUP") => Effect.Effect<void>
 }
+
+/** A directory that is removed at the end of the test. */
+export const directory = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "gossip-cli-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
+
+/** A configuration file with this text. */
+export const file = (text: string) =>
+  Effect.map(directory, (path) => {
+    const name = join(path, "gossip.toml")
+    writeFileSync(name, text)
+    return name
+  })
 
 /** A host without signals whose log is dropped, for tests of single commands. */
 export const layerHost = (env: Readonly<Record<string, string>> = {}): Layer.Layer<Host> =>

@@ -2,6 +2,7 @@ import { DateTime, Duration, Option } from "effect"
 import { NetAddress } from "effect/net"
 import { describe, expect, it } from "vitest"
 import type * as AdminApi from "../../src/admin/AdminApi.ts"
+import type * as ChangeJson from "../../src/admin/ChangeJson.ts"
 import { paint, plain } from "../../src/cli/Canvas.ts"
 import * as MembersView from "../../src/cli/MembersView.ts"
 import type { MemberStatus } from "../../src/domain/Member.ts"
@@ -31,7 +32,7 @@ const viewOf = (nodes: ReadonlyArray<AdminApi.Node>): MembersView.View => ({
   trouble: undefined
 })
 
-const suspected = (n: number, sequence = 1): AdminApi.Change => ({
+const suspected = (n: number, sequence = 1): ChangeJson.Change => ({
   _tag: "Suspected",
   sequence,
   at,
@@ -39,7 +40,7 @@ const suspected = (n: number, sequence = 1): AdminApi.Change => ({
   cause: { _tag: "ProbeFailed", relays: [id(10)] }
 })
 
-const drama = viewOf([
+const mixed = viewOf([
   member(10, "alive", { rtt: Option.some(Duration.millis(1.25)) }),
   member(9, "alive", { rtt: Option.some(Duration.millis(250)), cause: Option.some({ _tag: "Heard" }) }),
   member(1, "alive"),
@@ -51,29 +52,29 @@ const drama = viewOf([
 const screen = (view: MembersView.View, columns: number, rows: number) =>
   MembersView.render(view, { columns, rows }).map((line) => plain(line).trimEnd())
 
-describe("the members on a screen", () => {
-  it("come with the node first, then who needs a look, with round trips and reasons", () => {
-    expect(screen(drama, 120, 18).slice(0, 9)).toEqual([
+describe("the screen of members", () => {
+  it("lists the node first, then members that need attention, with round-trip times and reasons", () => {
+    expect(screen(mixed, 120, 18).slice(0, 9)).toEqual([
       "gossip members  http://127.0.0.1:9100  3 alive  1 suspect  1 dead  1 left",
       "",
       "  STATUS   ID  ADDRESS              RTT  SINCE     WHY",
       "● alive    1   10.0.0.1:7946          -  12:34:56  this node",
-      "◐ suspect  2   10.0.0.2:7946          -  12:34:56  according to 9 (10.0.0.9:7946)",
-      "✗ dead     4   10.0.0.4:7946          -  12:34:56  suspect for 4.1 s, and it did not refute that",
-      "● alive    9   10.0.0.9:7946   250.0 ms  12:34:56  heard from it",
+      "◐ suspect  2   10.0.0.2:7946          -  12:34:56  reported by 9 (10.0.0.9:7946)",
+      "✗ dead     4   10.0.0.4:7946          -  12:34:56  suspect for 4.1 s, no refutation",
+      "● alive    9   10.0.0.9:7946   250.0 ms  12:34:56  it sent a message",
       "● alive    10  10.0.0.10:7946   1.25 ms  12:34:56  known since the start",
-      "○ left     3   10.0.0.3:7946          -  12:34:56  it said goodbye"
+      "○ left     3   10.0.0.3:7946          -  12:34:56  it announced that it leaves"
     ])
   })
 
-  it("come without reasons where there is no room for them", () => {
-    const [, , heading, own] = screen(drama, 60, 24)
+  it("omits the reasons where there is no room for them", () => {
+    const [, , heading, own] = screen(mixed, 60, 24)
     expect(heading).toBe("  STATUS   ID  ADDRESS              RTT  SINCE")
     expect(own).toBe("● alive    1   10.0.0.1:7946          -  12:34:56")
   })
 
-  it("and a log below, whose newest lines are kept, and broken where they are too long", () => {
-    let view = drama
+  it("shows the newest changes below the list, and wraps lines that are too long", () => {
+    let view = mixed
     for (let sequence = 1; sequence <= 20; sequence++) view = MembersView.changed(view, suspected(9, sequence))
     view = MembersView.changed(view, {
       _tag: "Left",
@@ -83,23 +84,23 @@ describe("the members on a screen", () => {
       cause: { _tag: "LeaveReceived" }
     })
     expect(screen(view, 80, 18).slice(-7)).toEqual([
-      "                  the one through 10 (10.0.0.10:7946)",
-      "12:34:56  suspect 9 (10.0.0.9:7946): it answered neither our probe nor",
-      "                  the one through 10 (10.0.0.10:7946)",
-      "12:34:56  left    9 (10.0.0.9:7946): it said goodbye",
+      "                  indirect one through 10 (10.0.0.10:7946)",
+      "12:34:56  suspect 9 (10.0.0.9:7946): no answer to our direct probe or to the",
+      "                  indirect one through 10 (10.0.0.10:7946)",
+      "12:34:56  left    9 (10.0.0.9:7946): it announced that it leaves",
       "",
       "",
       "q quit  times are UTC"
     ])
   })
 
-  it("leave room for the log", () => {
-    expect(screen(drama, 120, 12)).toEqual([
+  it("leaves room for the log", () => {
+    expect(screen(mixed, 120, 12)).toEqual([
       "gossip members  http://127.0.0.1:9100  3 alive  1 suspect  1 dead  1 left",
       "",
       "  STATUS   ID  ADDRESS        RTT  SINCE     WHY",
       "● alive    1   10.0.0.1:7946    -  12:34:56  this node",
-      "◐ suspect  2   10.0.0.2:7946    -  12:34:56  according to 9 (10.0.0.9:7946)",
+      "◐ suspect  2   10.0.0.2:7946    -  12:34:56  reported by 9 (10.0.0.9:7946)",
       "  and 2 alive  1 dead  1 left more",
       "",
       "",
@@ -110,7 +111,7 @@ describe("the members on a screen", () => {
     ])
   })
 
-  it("fill the screen and no more, however many there are", () => {
+  it("fills the screen exactly, for any number of members", () => {
     for (const count of [1, 3, 40, 500]) {
       const nodes = Array.from({ length: count }, (_, n) => member(n + 1, n % 7 === 3 ? "dead" : "alive"))
       let view = viewOf(
@@ -134,40 +135,40 @@ describe("the members on a screen", () => {
     expect(lines.some((line) => /^ {2}and \d+ alive more$/.test(line))).toBe(true)
   })
 
-  it("say when the node cannot be reached", () => {
-    const view = { ...drama, trouble: "no connection since 12:34:56, tries again" }
-    expect(screen(view, 80, 24).at(-1)).toBe("q quit  no connection since 12:34:56, tries again")
+  it("says when the node cannot be reached", () => {
+    const view = { ...mixed, trouble: "no connection since 12:34:56, retrying" }
+    expect(screen(view, 80, 24).at(-1)).toBe("q quit  no connection since 12:34:56, retrying")
   })
 
-  it("have colours only where there are to be some", () => {
-    for (const line of MembersView.render(drama, { columns: 80, rows: 24 })) {
+  it("has escape codes only if there are colours", () => {
+    for (const line of MembersView.render(mixed, { columns: 80, rows: 24 })) {
       expect(paint(line, false)).not.toContain("\x1b")
     }
-    const painted = MembersView.render(drama, { columns: 80, rows: 24 }).map((line) => paint(line, true))
+    const painted = MembersView.render(mixed, { columns: 80, rows: 24 }).map((line) => paint(line, true))
     expect(painted.find((line) => line.includes("✗"))).toContain("\x1b[31m")
   })
 })
 
 describe("a change", () => {
-  it("becomes the member's status at once, and keeps its round trip", () => {
-    const view = MembersView.changed(drama, suspected(9))
+  it("updates the status of the member and keeps its round-trip time", () => {
+    const view = MembersView.changed(mixed, suspected(9))
     expect(view.members.get(id(9))).toMatchObject({ status: "suspect", rtt: Option.some(Duration.millis(250)) })
     expect(view.log.map(({ text }) => text)).toEqual([
-      "suspect 9 (10.0.0.9:7946): it answered neither our probe nor the one through 10 (10.0.0.10:7946)"
+      "suspect 9 (10.0.0.9:7946): no answer to our direct probe or to the indirect one through 10 (10.0.0.10:7946)"
     ])
   })
 
-  it("that is no member's is a line all the same", () => {
+  it("that concerns no member is shown as a line too", () => {
     const address = NetAddress.inetAddressFromStringUnsafe("10.9.9.9:1")
-    const text = (change: AdminApi.Change) => MembersView.entryOf(change, () => undefined).text
+    const text = (change: ChangeJson.Change) => MembersView.entryOf(change, () => undefined).text
     expect(
       text({ _tag: "Conflict", sequence: 1, at, cause: { _tag: "Heard" }, kind: "SameId", id: id(1), address })
-    ).toBe("clash   1 (10.9.9.9:1): another node has the id of this one")
+    ).toBe("conflict 1 (10.9.9.9:1): another node has the id of this node")
     expect(
       text({ _tag: "Conflict", sequence: 1, at, cause: { _tag: "Heard" }, kind: "SameAddress", id: id(7), address })
-    ).toBe("clash   7 (10.9.9.9:1): another node claims our address")
+    ).toBe("conflict 7 (10.9.9.9:1): another node claims the address of this node")
     expect(text({ _tag: "Unreadable", sequence: 1, at, cause: { _tag: "OtherKey" }, id: id(7), address })).toBe(
-      "unread  7 (10.9.9.9:1): its datagrams are sealed with a key that is not here"
+      "unreadable 7 (10.9.9.9:1): its datagrams are sealed with an unknown key"
     )
   })
 })

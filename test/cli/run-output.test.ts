@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { until, untilTrue } from "../integration/RealCluster.ts"
 import { ask } from "../admin/AdminNode.ts"
-import { directory } from "../integration/Program.ts"
 import * as InProcess from "./InProcess.ts"
 
 /** A disk that is full while `full` is true. */
@@ -24,7 +23,7 @@ describe("gossip run on a full disk", () => {
     () =>
       Effect.gen(function* () {
         const { disk, log } = makeDisk()
-        const socket = `${yield* directory}/admin.sock`
+        const socket = `${yield* InProcess.directory}/admin.sock`
         const peer = yield* InProcess.running()
         const env = { GOSSIP_ADMIN_SOCKET: socket, GOSSIP_METRICS_LOG_INTERVAL_MS: "20" }
         const node = yield* InProcess.start(["run", "--peers", peer.address, "--node-id", "7"], { env, log })

@@ -85,15 +85,16 @@ export const running = (args: ReadonlyArray<string> = [], options: StartOptions 
     return { ...started, id, address } satisfies Running
   })
 
-export const who = (node: Running) => `${node.id} \\(${node.address}\\)`.replaceAll(".", "\\.")
+/** How the log names a node, as a pattern. */
+export const named = (node: Running) => `${node.id} \\(${node.address}\\)`.replaceAll(".", "\\.")
 
 /** A running node and another that has joined it, by both their logs. */
 export const pair = (options: StartOptions = {}) =>
   Effect.gen(function* () {
     const first = yield* running([], options)
     const second = yield* running(["--peers", first.address], options)
-    yield* line(first, new RegExp(`INFO {2}joined {2}${who(second)}: `))
-    yield* line(second, new RegExp(`INFO {2}joined {2}${who(first)}: `))
+    yield* line(first, new RegExp(`INFO {2}joined {2}${named(second)}: `))
+    yield* line(second, new RegExp(`INFO {2}joined {2}${named(first)}: `))
     return { first, second }
   })
 

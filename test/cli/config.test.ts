@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Toml } from "effect/encoding"
-import { directory, file, outcome, refused, timeout } from "./Program.ts"
+import { directory, file, outcome, refused, timeout } from "./InProcess.ts"
 
 const secret = "6f1c0f7e6d5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c"
 

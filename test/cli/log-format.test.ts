@@ -1,7 +1,7 @@
-/** How a node logs: for people or for programs, and how much. */
+/** The formats and levels of the log. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ended, line, outcome, refused, running, start, type Started, timeout } from "./Program.ts"
+import { ended, line, outcome, refused, running, start, type Started, timeout } from "./InProcess.ts"
 
 const json = { GOSSIP_LOG_FORMAT: "json" }
 
@@ -12,7 +12,7 @@ interface Line {
   readonly change?: Readonly<Record<string, unknown>>
 }
 
-/** Every line, each of which has to be a JSON object. */
+/** Every line, each of which must be a JSON object. */
 const lines = (started: Started): ReadonlyArray<Line> =>
   started
     .stdout()
@@ -30,13 +30,13 @@ const up = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> =
 
 describe("gossip run", () => {
   it.live(
-    "logs JSON with the changes of membership in them, ids as texts",
+    "logs JSON with the changes of membership, with ids as strings",
     () =>
       Effect.gen(function* () {
         const first = yield* up(["--log-format", "json", "--node-id", "18446744073709551615"], {})
         const second = yield* up(["--peers", first.address, "--node-id", "9007199254740993"])
         yield* line(first.started, /"kind":"Joined"/)
-        second.started.process.kill("SIGTERM")
+        yield* second.started.signal("SIGTERM")
         assert.strictEqual(yield* ended(second.started), 0)
         yield* line(first.started, /"kind":"Left"/)
 
@@ -47,7 +47,7 @@ describe("gossip run", () => {
         }
         const [joined, left] = lines(first.started).filter((line) => line.change !== undefined)
         assert.strictEqual(joined?.level, "info")
-        assert.match(joined?.message ?? "", /^joined {2}9007199254740993 \(127\.0\.0\.1:\d+\): heard from it$/)
+        assert.match(joined?.message ?? "", /^joined {2}9007199254740993 \(127\.0\.0\.1:\d+\): it sent a message$/)
         assert.strictEqual(joined?.change?.["kind"], "Joined")
         assert.strictEqual(left?.change?.["kind"], "Left")
         assert.deepStrictEqual(left?.change?.["cause"], { kind: "LeaveReceived" })
@@ -63,7 +63,7 @@ describe("gossip run", () => {
   )
 
   it.live(
-    "takes the format and the level from the flag, or else the environment, and warns of neither variable",
+    "takes the format and the level from the flag, or else the environment, and warns about neither variable",
     () =>
       Effect.gen(function* () {
         const env = { GOSSIP_LOG_FORMAT: "json", GOSSIP_LOG_LEVEL: "warn", GOSSIP_LOG_FORMATT: "1" }
@@ -73,7 +73,7 @@ describe("gossip run", () => {
 
         const quiet = yield* start(["run"], { env })
         yield* line(quiet, /"level":"warn"/)
-        quiet.process.kill("SIGTERM")
+        yield* quiet.signal("SIGTERM")
         assert.strictEqual(yield* ended(quiet), 0)
         assert.strictEqual(lines(quiet).length, 1)
       }),
@@ -81,7 +81,7 @@ describe("gossip run", () => {
   )
 
   it.live(
-    "refuses what is no format and no level",
+    "refuses unknown formats and levels",
     () =>
       Effect.gen(function* () {
         yield* refused(["run"], [/^gossip: GOSSIP_LOG_LEVEL is "loud"; expected all \| trace \| debug/], {

@@ -1,11 +1,11 @@
-/** The commands that ask a running node, from outside. */
-import { execFile } from "node:child_process"
+/** The commands that ask a running node, in this process. */
 import { chmodSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { directory, ended, line, outcome, refused, running, start, type StartOptions, timeout, who } from "./Program.ts"
+import * as Program from "../integration/Program.ts"
+import { directory, ended, line, outcome, refused, running, start, type Options, timeout, named } from "./InProcess.ts"
 
 const quick = {
   GOSSIP_PROBES_INTERVAL_MS: "300",
@@ -22,7 +22,7 @@ const secret = (path: string, text: string): string => {
   return path
 }
 
-/** A port that nobody has just now. */
+/** A free TCP port. */
 const freePort = Effect.callback<number>((resume) => {
   const server = Net.createServer()
   server.listen(0, "127.0.0.1", () => {
@@ -32,7 +32,7 @@ const freePort = Effect.callback<number>((resume) => {
   })
 })
 
-/** A node that is served at a Unix socket. */
+/** A node with a Unix socket. */
 const served = (args: ReadonlyArray<string> = [], env: Readonly<Record<string, string>> = {}) =>
   Effect.gen(function* () {
     const socket = join(yield* directory, "admin.sock")
@@ -41,8 +41,8 @@ const served = (args: ReadonlyArray<string> = [], env: Readonly<Record<string, s
     return { ...node, socket }
   })
 
-/** What a command prints that has to succeed. */
-const printed = (args: ReadonlyArray<string>, options: StartOptions = {}) =>
+/** The output of a command that must succeed. */
+const printed = (args: ReadonlyArray<string>, options: Options = {}) =>
   Effect.map(outcome(args, options), ({ end, stderr, stdout }) => {
     assert.strictEqual(end, 0, stderr)
     assert.strictEqual(stderr, "")
@@ -52,19 +52,20 @@ const printed = (args: ReadonlyArray<string>, options: StartOptions = {}) =>
 
 describe("a running node", () => {
   it.live(
-    "tells of its members, how it is, and why a member is dead; and its events",
+    "prints its members, its health, its changes, and why a member is dead",
     () =>
       Effect.gen(function* () {
         const first = yield* served()
-        const second = yield* running(["--peers", first.address], { env: quick })
-        yield* line(first, new RegExp(`joined {2}${who(second)}: `))
+        // A process of its own, because it is killed.
+        const second = yield* Program.running(["--peers", first.address], { env: quick })
+        yield* line(first, new RegExp(`joined {2}${Program.named(second)}: `))
         const at = ["--endpoint", first.socket]
 
         const table = (yield* printed(["members", ...at])).trimEnd().split("\n")
         assert.strictEqual(table.length, 3)
         assert.match(table[0] ?? "", /^STATUS +ID +ADDRESS +RTT +SINCE +WHY$/)
         assert.match(table[1] ?? "", new RegExp(`^alive +${first.id} +${first.address} +- .*this node$`))
-        assert.match(table[2] ?? "", new RegExp(`^alive +${second.id} +${second.address} .*heard from it$`))
+        assert.match(table[2] ?? "", new RegExp(`^alive +${second.id} +${second.address} .*it sent a message$`))
 
         const { nodes } = JSON.parse(yield* printed(["members", "--json", ...at]))
         assert.deepStrictEqual(
@@ -85,9 +86,9 @@ describe("a running node", () => {
         const events = yield* start(["events", ...at])
         const watch = yield* start(["members", "--watch", ...at])
         yield* line(watch, /^alive +\d+ .*this node$/)
-        for (const started of [events, watch]) yield* line(started, /^\S+Z follows the node at /)
+        for (const started of [events, watch]) yield* line(started, /^\S+Z following the node at /)
         second.process.kill("SIGKILL")
-        const about = who(second)
+        const about = Program.named(second)
         for (const started of [events, watch]) {
           yield* line(started, new RegExp(`^\\S+Z suspect ${about}: `))
           yield* line(started, new RegExp(`^\\S+Z dead {4}${about}: `))
@@ -96,22 +97,22 @@ describe("a running node", () => {
         const [died = ""] = yield* line(json, /^(\{"kind":"Died".*)$/)
         assert.strictEqual(JSON.parse(died).member.id, second.id)
         for (const started of [events, json, watch]) {
-          started.process.kill("SIGINT")
+          yield* started.signal("SIGINT")
           assert.strictEqual(yield* ended(started), 0)
           assert.strictEqual(started.stderr(), "")
         }
 
-        const [headline, blank, ...story] = (yield* printed(["explain", second.id, ...at])).trimEnd().split("\n")
-        assert.match(headline ?? "", new RegExp(`^${about} is dead since \\S+Z: (suspect for|according to)`))
+        const [headline, blank, ...history] = (yield* printed(["explain", second.id, ...at])).trimEnd().split("\n")
+        assert.match(headline ?? "", new RegExp(`^${about} has been dead since \\S+Z: (suspect for|reported by)`))
         assert.strictEqual(blank, "")
-        assert.match(story[0] ?? "", /Z {2}It became a member: /)
-        assert.match(story.at(-1) ?? "", /Z {2}It was declared dead: /)
+        assert.match(history[0] ?? "", /Z {2}Joined: /)
+        assert.match(history.at(-1) ?? "", /Z {2}Declared dead: /)
       }),
     timeout
   )
 
   it.live(
-    "is followed through a restart",
+    "is followed across a restart",
     () =>
       Effect.gen(function* () {
         const path = yield* directory
@@ -119,23 +120,23 @@ describe("a running node", () => {
         const first = yield* running([], { env })
         yield* line(first, /HTTP at /)
         const events = yield* start(["events", "--endpoint", env.GOSSIP_ADMIN_SOCKET])
-        yield* line(events, /^\S+Z follows the node at /)
+        yield* line(events, /^\S+Z following the node at /)
         const joiner = yield* running(["--peers", first.address], { env: quick })
-        yield* line(events, new RegExp(`^\\S+Z joined {2}${who(joiner)}: `))
-        first.process.kill("SIGTERM")
+        yield* line(events, new RegExp(`^\\S+Z joined {2}${named(joiner)}: `))
+        yield* first.signal("SIGTERM")
         assert.strictEqual(yield* ended(first), 0)
         yield* line(events, /^\S+Z no connection: /)
         const again = yield* running([], { env })
         yield* line(events, /^\S+Z connected again$/)
         const other = yield* running(["--peers", again.address], { env: quick })
-        yield* line(events, new RegExp(`^\\S+Z joined {2}${who(other)}: `))
+        yield* line(events, new RegExp(`^\\S+Z joined {2}${named(other)}: `))
         assert.strictEqual(events.stdout().match(/no connection/g)?.length, 1)
       }),
     timeout
   )
 
   it.live(
-    "changes its keys, which come from a file or standard input, and are never printed",
+    "changes its keys, read from a file or standard input, and never prints one",
     () =>
       Effect.gen(function* () {
         const path = yield* directory
@@ -143,17 +144,20 @@ describe("a running node", () => {
         const node = yield* served(["--cluster-key-file", keyFile])
         const at = ["--endpoint", node.socket]
         const [old = ""] =
-          /^([0-9a-f]{8}) {2}seals and opens\n$/.exec(yield* printed(["keys", "list", ...at]))?.slice(1) ?? []
+          /^([0-9a-f]{8}) {2}encrypts and decrypts\n$/.exec(yield* printed(["keys", "list", ...at]))?.slice(1) ?? []
         assert.notStrictEqual(old, "")
 
         const added = yield* printed(["keys", "add", secret(join(path, "new.key"), secondKey), ...at])
         const [fresh = ""] =
-          new RegExp(`^${old} {2}seals and opens\n([0-9a-f]{8}) {2}opens\n$`).exec(added)?.slice(1) ?? []
+          new RegExp(`^${old} {2}encrypts and decrypts\n([0-9a-f]{8}) {2}decrypts\n$`).exec(added)?.slice(1) ?? []
         assert.notStrictEqual(fresh, "", added)
 
-        assert.strictEqual(yield* printed(["keys", "use", fresh, ...at]), `${fresh}  seals and opens\n${old}  opens\n`)
+        assert.strictEqual(
+          yield* printed(["keys", "use", fresh, ...at]),
+          `${fresh}  encrypts and decrypts\n${old}  decrypts\n`
+        )
         yield* refused(["keys", "remove", fresh, ...at], [new RegExp(`^gossip: key ${fresh} is the primary`)])
-        assert.strictEqual(yield* printed(["keys", "remove", old, ...at]), `${fresh}  seals and opens\n`)
+        assert.strictEqual(yield* printed(["keys", "remove", old, ...at]), `${fresh}  encrypts and decrypts\n`)
 
         yield* refused(["keys", "use", old, ...at], [new RegExp(`^gossip: no key .* ${old}$`)])
         yield* refused(["keys", "use", firstKey, ...at], [/^gossip: FINGERPRINT has 8 hexadecimal digits/])
@@ -161,15 +165,20 @@ describe("a running node", () => {
           ["keys", "add", secret(join(path, "bad.key"), "12"), ...at],
           [/bad\.key: line 1: expected a key/]
         )
-        // Standard input is empty here.
-        yield* refused(["keys", "add", ...at], [/^gossip: standard input: expected a key .* found none$/])
+        yield* refused(["keys", "add", ...at], [/^gossip: standard input: expected a key .* found none$/], {
+          stdin: ""
+        })
+        yield* refused(
+          ["keys", "add", ...at],
+          [/^gossip: name the file with the key, or give the key on standard input/]
+        )
         assert.notInclude(node.stdout(), secondKey.slice(0, 16))
       }),
     timeout
   )
 
   it.live(
-    "is found by its configuration, and operated over a network with its token only",
+    "is found by its configuration, and can be operated over a network only with its token",
     () =>
       Effect.gen(function* () {
         const path = yield* directory
@@ -185,27 +194,27 @@ describe("a running node", () => {
         assert.match(yield* printed(["status", "-e", `127.0.0.1:${port}`]), /^ready +yes$/m)
 
         const wrong = secret(join(path, "wrong.token"), "another-token-than-the-right-one")
-        const refusal = [/^gossip: the node at http:\/\/127\.0\.0\.1:\d+ takes its token, .*--token-file FILE$/]
+        const refusal = [/^gossip: the node at http:\/\/127\.0\.0\.1:\d+ refuses this token: .*--token-file FILE$/]
         yield* refused(["leave", "--config", config], refusal)
         yield* refused(["leave", "--config", config, "--token-file", wrong], refusal)
         yield* refused(["leave", "--config", config, "--token-file", "/no/such"], [/^gossip: cannot read \/no\/such: /])
-        yield* refused(["explain", "1", "--config", config], [/^gossip: nothing is known of a member 1$/])
+        yield* refused(["explain", "1", "--config", config], [/^gossip: there is no member 1, and no history of one$/])
 
         assert.match(
           yield* printed(["leave", "--config", config, "--token-file", tokenFile]),
-          /^the node at .* has left$/m
+          /^the node at .* has left the cluster$/m
         )
         assert.strictEqual(yield* ended(node), 0)
         yield* refused(
           ["status", "--config", config],
-          [/^gossip: cannot reach .*: nobody listens there; set `metrics\.server_port`/]
+          [/^gossip: cannot reach .*: nothing listens there; set `metrics\.server_port`/]
         )
       }),
     timeout
   )
 
   it.live(
-    "that cannot be asked is a line on standard error, and exit code 1",
+    "that cannot be reached is reported in one line on standard error, with exit code 1",
     () =>
       Effect.gen(function* () {
         yield* refused(["members"], [/^gossip: no endpoint: .*`metrics\.server_port` \(GOSSIP_METRICS_SERVER_PORT\)/])
@@ -216,7 +225,7 @@ describe("a running node", () => {
         yield* refused(["members", "-e", "nowhere"], [/^gossip: --endpoint is "nowhere"; expected http:/])
         yield* refused(["explain", "x", "-e", "/no/such.sock"], [/^gossip: ID is "x"; expected a node id/])
         yield* refused(["explain", "-e", "/no/such.sock"], [/^gossip: ID is missing$/])
-        yield* refused(["members", "--json", "--watch", "-e", "/x"], [/^gossip: --json and --watch do not go together/])
+        yield* refused(["members", "--json", "--watch", "-e", "/x"], [/^gossip: --json and --watch exclude each other/])
 
         const stranger = Net.createServer((socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"))
         const port = yield* Effect.acquireRelease(
@@ -230,49 +239,8 @@ describe("a running node", () => {
         )
         yield* refused(
           ["members", "-e", `127.0.0.1:${port}`],
-          [/^gossip: what answers at .* is no node of this version/]
+          [/^gossip: the server at .* is not a node of this version/]
         )
-      }),
-    timeout
-  )
-})
-
-describe("gossip --completions", () => {
-  it.live(
-    "completes commands, flags and choices in bash",
-    () =>
-      Effect.gen(function* () {
-        const path = yield* directory
-        const script = join(path, "gossip.bash")
-        writeFileSync(script, yield* printed(["--completions", "bash"]))
-        const complete = (...words: ReadonlyArray<string>) =>
-          Effect.callback<ReadonlyArray<string>>((resume) => {
-            const text = `source ${script}
-              COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=\${#COMP_LINE}
-              _gossip gossip "\${COMP_WORDS[COMP_CWORD]}" "\${COMP_WORDS[COMP_CWORD-1]}"
-              printf '%s\\n' "\${COMPREPLY[@]}"`
-            execFile("bash", ["--norc", "-c", text, "bash", "gossip", ...words], (error, stdout) =>
-              resume(error === null ? Effect.succeed(stdout.trim().split(/\s+/)) : Effect.die(error))
-            )
-          })
-        assert.includeMembers([...(yield* complete(""))], ["run", "config", "members", "explain", "keys"])
-        assert.deepStrictEqual(yield* complete("ke"), ["keygen", "keys"])
-        assert.deepStrictEqual(yield* complete("keys", "re"), ["remove"])
-        assert.deepStrictEqual(yield* complete("run", "--log-format", ""), ["human", "json"])
-        assert.deepStrictEqual(yield* complete("members", "--w"), ["--watch"])
-        assert.deepStrictEqual(yield* complete("config", "check", script.slice(0, -3)), [script])
-      }),
-    timeout
-  )
-
-  it.live.each(["zsh", "fish"])(
-    "has a script for %s that knows every command",
-    (shell) =>
-      Effect.gen(function* () {
-        const script = yield* printed(["--completions", shell])
-        for (const name of ["run", "config", "members", "status", "events", "explain", "leave", "keys", "log-format"]) {
-          assert.include(script, name)
-        }
       }),
     timeout
   )

@@ -1,15 +1,15 @@
-/** Cluster keys from outside: where they come from, how they change, and that nobody ever sees one. */
+/** Cluster keys of `gossip run`: their sources, how they change, and that none is ever printed. */
 import { chmodSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { directory, ended, line, type Running, running, start, type StartOptions, timeout, who } from "./Program.ts"
+import { directory, ended, joined, line, type Running, running, start, timeout } from "./InProcess.ts"
 
 const first = "6f1c0f7e6d5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c"
 const second = "00d1c2b3a495867768594a3b2c1d0e0f1f2e3d4c5b6a79880716253443526170"
 
-/** Whether a text has a part of the first key in it. */
-const tells = (text: string): boolean =>
+/** Whether a text contains a part of the first key. */
+const leaks = (text: string): boolean =>
   Array.from({ length: first.length - 7 }, (_, at) => first.slice(at, at + 8)).some((part) =>
     text.toLowerCase().includes(part)
   )
@@ -19,8 +19,8 @@ const write = (path: string, text: string) => {
   chmodSync(path, 0o600)
 }
 
-/** Starts nodes that exchange their tables all the time, so that what they cannot read shows soon. */
-const talkative = (args: ReadonlyArray<string>) =>
+/** Starts a node that compares its table all the time, so that what it cannot read shows soon. */
+const busy = (args: ReadonlyArray<string>) =>
   running(args, {
     env: {
       GOSSIP_GOSSIP_ANTI_ENTROPY_INTERVAL_MS: "100",
@@ -29,12 +29,6 @@ const talkative = (args: ReadonlyArray<string>) =>
     }
   })
 
-const together = (a: Running, b: Running) =>
-  Effect.andThen(
-    line(a, new RegExp(`INFO {2}joined {2}${who(b)}: `)),
-    line(b, new RegExp(`INFO {2}joined {2}${who(a)}: `))
-  )
-
 const unreadable = /cannot read datagrams of/g
 const inTheClear = /dropping datagrams of .*: they are not encrypted/g
 
@@ -42,7 +36,7 @@ const times = (node: Running, pattern: RegExp): number => node.stdout().match(pa
 
 describe("the cluster key", () => {
   it.live(
-    "encrypts from every source, and is not printed",
+    "is read from every source, and is not printed",
     () =>
       Effect.gen(function* () {
         const path = yield* directory
@@ -62,34 +56,34 @@ describe("the cluster key", () => {
         const fingerprints = new Set<string | undefined>()
         for (const [args, env] of sources) {
           const peers = nodes.flatMap((node) => ["--peers", node.address])
-          // A slip in the name of a variable is told without its value.
+          // A misspelt variable is reported without its value.
           const node = yield* running([...args, ...peers, "--log-level", "all"], {
             env: { ...env, GOSSIP_CLUSTERKEY: first }
           })
           const [fingerprint] = yield* line(
             node,
-            /INFO {2}cluster "prod": messages are encrypted; key ([0-9a-f]{8}) seals$/
+            /INFO {2}cluster "prod": datagrams are encrypted; key ([0-9a-f]{8}) encrypts$/
           )
           fingerprints.add(fingerprint)
           yield* line(
             node,
             /WARN {2}unknown environment variable GOSSIP_CLUSTERKEY has no effect; did you mean GOSSIP_/
           )
-          for (const other of nodes) yield* together(other, node)
+          for (const other of nodes) yield* joined(other, node)
           nodes.push(node)
         }
         assert.strictEqual(fingerprints.size, 1)
-        for (const node of nodes) node.process.kill("SIGTERM")
+        for (const node of nodes) yield* node.signal("SIGTERM")
         for (const node of nodes) {
           assert.strictEqual(yield* ended(node), 0)
-          assert.isFalse(tells(node.stdout() + node.stderr()), node.stdout())
+          assert.isFalse(leaks(node.stdout() + node.stderr()), node.stdout())
         }
       }),
     timeout
   )
 
   it.live(
-    "is not printed by what goes wrong either",
+    "is not printed in errors either",
     () =>
       Effect.gen(function* () {
         const path = yield* directory
@@ -143,7 +137,7 @@ describe("the cluster key", () => {
               const what = JSON.stringify([args, env])
               assert.strictEqual(yield* ended(started), 1, what)
               const text = started.stdout() + started.stderr()
-              assert.isFalse(tells(text), `${what}\n${text}`)
+              assert.isFalse(leaks(text), `${what}\n${text}`)
               assert.match(started.stderr(), /^gossip: .*\n$/, what)
             }),
           { concurrency: 4, discard: true }
@@ -153,35 +147,37 @@ describe("the cluster key", () => {
   )
 
   it.live(
-    "changes at every node, one after the other, and nobody is suspected",
+    "changes on each node in turn, and no member is suspected",
     () =>
       Effect.gen(function* () {
         const path = yield* directory
         const [fileA, fileB] = [join(path, "a.key"), join(path, "b.key")]
         for (const file of [fileA, fileB]) write(file, `${first}\n`)
-        const a = yield* talkative(["--cluster-key-file", fileA])
-        const [oldKey = ""] = yield* line(a, /INFO {2}messages are encrypted; key ([0-9a-f]{8}) seals$/)
-        const b = yield* talkative(["--cluster-key-file", fileB, "--peers", a.address])
-        yield* together(a, b)
+        const a = yield* busy(["--cluster-key-file", fileA])
+        const [oldKey = ""] = yield* line(a, /INFO {2}datagrams are encrypted; key ([0-9a-f]{8}) encrypts$/)
+        const b = yield* busy(["--cluster-key-file", fileB, "--peers", a.address])
+        yield* joined(a, b)
 
-        const change = (node: Running, file: string, text: string, told: RegExp) =>
+        const change = (node: Running, file: string, text: string, pattern: RegExp) =>
           Effect.gen(function* () {
             write(file, text)
-            node.process.kill("SIGHUP")
-            const [key = ""] = yield* line(node, told)
+            yield* node.signal("SIGHUP")
+            const [key = ""] = yield* line(node, pattern)
             // Time for all kinds of messages, while the other node still has the keys of before.
             yield* Effect.sleep("1200 millis")
             return key
           })
         const added = new RegExp(
-          `INFO {2}SIGHUP: has read .* again; key ${oldKey} seals, ([0-9a-f]{8}) can be read too$`
+          `INFO {2}SIGHUP: read .* again; key ${oldKey} encrypts, datagrams with key ([0-9a-f]{8}) are accepted too$`
         )
         const newKey = yield* change(a, fileA, `${first}\n${second}\n`, added)
         yield* change(b, fileB, `${first}\n${second}\n`, added)
-        const swapped = new RegExp(`INFO {2}SIGHUP: .* key ${newKey} seals, ${oldKey} can be read too$`)
+        const swapped = new RegExp(
+          `INFO {2}SIGHUP: .* key ${newKey} encrypts, datagrams with key ${oldKey} are accepted too$`
+        )
         yield* change(a, fileA, `${second}\n${first}\n`, swapped)
         yield* change(b, fileB, `${second}\n${first}\n`, swapped)
-        const removed = new RegExp(`INFO {2}SIGHUP: .* key ${newKey} seals$`)
+        const removed = new RegExp(`INFO {2}SIGHUP: .* key ${newKey} encrypts$`)
         yield* change(a, fileA, `${second}\n`, removed)
         yield* change(b, fileB, `${second}\n`, removed)
         for (const node of [a, b]) {
@@ -189,27 +185,24 @@ describe("the cluster key", () => {
           assert.notMatch(node.stdout(), / (suspect|dead|left) /)
         }
 
-        // What is not a key file changes nothing, and takes one line each time.
+        // A bad key file changes nothing, and is reported in one line each time.
         write(fileA, `${second}\n${first}0\n`)
-        a.process.kill("SIGHUP")
-        yield* line(
-          a,
-          /ERROR SIGHUP: key file .*: line 2: expected a key of 64 .* got 65 characters; the keys stay as /
-        )
+        yield* a.signal("SIGHUP")
+        yield* line(a, /ERROR SIGHUP: key file .*: line 2: expected a key of 64 .* got 65 characters; the keys are un/)
         write(fileA, "")
-        a.process.kill("SIGHUP")
-        yield* line(a, /ERROR SIGHUP: key file .*: expected a key of .*, found none; the keys stay as they are$/)
+        yield* a.signal("SIGHUP")
+        yield* line(a, /ERROR SIGHUP: key file .*: expected a key of .*, found none; the keys are unchanged$/)
         assert.strictEqual(times(a, / ERROR /g), 2)
 
-        // The old key is worth nothing now, and the new one still is.
-        const stranger = yield* talkative(["--cluster-key", first, "--peers", a.address])
-        const member = yield* talkative(["--cluster-key", second, "--peers", a.address])
-        yield* together(a, member)
-        yield* together(b, member)
-        yield* line(a, new RegExp(`WARN {2}cannot read datagrams of ${stranger.address}, which says that it is node `))
-        assert.notInclude(a.stdout(), `joined  ${stranger.id}`)
-        for (const node of [a, b, stranger, member]) {
-          assert.isFalse(tells(node.stdout() + node.stderr()))
+        // A node with the old key is no longer accepted, and one with the new key is.
+        const outsider = yield* busy(["--cluster-key", first, "--peers", a.address])
+        const member = yield* busy(["--cluster-key", second, "--peers", a.address])
+        yield* joined(a, member)
+        yield* joined(b, member)
+        yield* line(a, new RegExp(`WARN {2}cannot read datagrams of ${outsider.address}, which says that it is node `))
+        assert.notInclude(a.stdout(), `joined  ${outsider.id}`)
+        for (const node of [a, b, outsider, member]) {
+          assert.isFalse(leaks(node.stdout() + node.stderr()))
           assert.notMatch(node.stdout(), / (suspect|dead) /)
         }
       }),
@@ -226,13 +219,13 @@ describe("the cluster key", () => {
     ],
     ["a key and none", ["--cluster-key", first], [], inTheClear]
   ])(
-    "keeps nodes apart that have %s, and the log says so once",
+    "separates nodes that have %s, which is logged once",
     ([, args, others, told]) =>
       Effect.gen(function* () {
-        const a = yield* talkative(args)
-        const b = yield* talkative([...others, "--peers", a.address])
+        const a = yield* busy(args)
+        const b = yield* busy([...others, "--peers", a.address])
         yield* line(a, new RegExp(`WARN {2}${told.source.replace("of .*", `of ${b.address}.*`)}`))
-        // It keeps trying, ten times a second.
+        // The other node keeps trying, ten times a second.
         yield* Effect.sleep("1500 millis")
         assert.strictEqual(times(a, told), 1)
         for (const node of [a, b]) assert.notMatch(node.stdout(), / joined /)
@@ -241,32 +234,19 @@ describe("the cluster key", () => {
   )
 
   it.live(
-    "comes to a running cluster without a gap, by nodes that accept both",
+    "can be added to a running cluster without a gap, with nodes that accept both",
     () =>
       Effect.gen(function* () {
-        const open = yield* talkative([])
-        const accepting = yield* talkative(["--cluster-key", first, "--encryption", "accept", "--peers", open.address])
-        const sealed = yield* talkative(["--cluster-key", first, "--peers", accepting.address])
-        yield* line(accepting, /INFO {2}messages are encrypted to those that encrypt, and others are heard too; key /)
-        yield* line(open, /INFO {2}messages are not encrypted/)
-        yield* together(open, accepting)
-        yield* together(accepting, sealed)
-      }),
-    timeout
-  )
-})
-
-describe("SIGHUP", () => {
-  it.live.each<readonly [what: string, options: StartOptions]>([
-    ["without a key", {}],
-    ["with a key that is not in a file", { env: { GOSSIP_CLUSTER_KEY: first } }]
-  ])(
-    "ends a node %s, as when its terminal is closed",
-    ([, options]) =>
-      Effect.gen(function* () {
-        const node = yield* running([], options)
-        node.process.kill("SIGHUP")
-        assert.strictEqual(yield* ended(node), "SIGHUP")
+        const open = yield* busy([])
+        const accepting = yield* busy(["--cluster-key", first, "--encryption", "accept", "--peers", open.address])
+        const sealed = yield* busy(["--cluster-key", first, "--peers", accepting.address])
+        yield* line(
+          accepting,
+          /INFO {2}datagrams are encrypted to members that encrypt, and unencrypted ones are accepted; key /
+        )
+        yield* line(open, /INFO {2}datagrams are not encrypted/)
+        yield* joined(open, accepting)
+        yield* joined(accepting, sealed)
       }),
     timeout
   )

@@ -1,16 +1,16 @@
-/** `gossip sim` from outside: what it prints and writes, and how it ends. */
+/** The output of `gossip sim`, in this process: its table, JSON, page and trace. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import * as PlanFile from "../../src/simulation/plan/PlanFile.ts"
 import * as PlanRunner from "../../src/simulation/plan/PlanRunner.ts"
-import { directory, ended, outcome, refused, start, timeout } from "./Program.ts"
+import { directory, outcome, refused, timeout } from "./InProcess.ts"
 
-/** Five nodes for five seconds: fast, and long enough for all to know each other. */
+/** Five nodes for five seconds: fast, and long enough for all nodes to join. */
 const small = ["sim", "--nodes", "5", "--seconds", "5"]
 
-/** All lines but that of the wall clock. */
+/** All lines but the one of the wall clock. */
 const lasting = (stdout: string) => stdout.replace(/^wall time .*\n/m, "")
 
 const row = (stdout: string, name: string) => new RegExp(`^${name} {2,}(.*)$`, "m").exec(stdout)?.[1]
@@ -24,7 +24,7 @@ const written = (name: string, text: string) =>
 
 describe("gossip sim", () => {
   it.live(
-    "prints a table, of which one line differs from process to process, whether flags or a file made the plan",
+    "prints a table that is the same in each run but for one line, and for a plan from flags or from a file",
     () =>
       Effect.gen(function* () {
         const args = [...small, "--loss", "0.05", "--kill", "1@2s", "--encrypt", "--seed", "a seed"]
@@ -77,26 +77,7 @@ describe("gossip sim", () => {
   )
 
   it.live(
-    "is ended at once by a signal, and says so",
-    () =>
-      Effect.gen(function* () {
-        for (const [signal, code] of [
-          ["SIGINT", 130],
-          ["SIGTERM", 143]
-        ] as const) {
-          const path = yield* written("trace.jsonl", "")
-          const simulation = yield* start(["sim", "--nodes", "20", "--seconds", "2000000", "--trace", path])
-          while (readFileSync(path, "utf8") === "") yield* Effect.sleep("20 millis")
-          simulation.process.kill(signal)
-          assert.strictEqual(yield* ended(simulation), code)
-          assert.deepStrictEqual([simulation.stdout(), simulation.stderr()], ["", ""])
-        }
-      }),
-    timeout
-  )
-
-  it.live(
-    "refuses every mistake by a line of its own",
+    "reports each mistake in one line",
     () =>
       refused(
         ["sim", "--nodes", "0", "--kill", "n3@3"],
@@ -109,7 +90,7 @@ describe("gossip sim", () => {
   )
 
   it.live(
-    "carries out what was recorded, and says whether the same happened",
+    "runs a recorded plan again, and says whether the same happens",
     () =>
       Effect.gen(function* () {
         const recording = {
@@ -120,27 +101,6 @@ describe("gossip sim", () => {
         assert.strictEqual(end, 0)
         assert.strictEqual(row(stdout, "seed"), "r")
         assert.strictEqual(row(stdout, "recorded"), "bounds broke on n2 at event 17, and now nothing")
-      }),
-    timeout
-  )
-})
-
-/** Has Node.js write the modules that it loads to standard error. */
-const telling = `data:text/javascript,import { registerHooks } from "node:module"
-registerHooks({ load: (url, context, next) => (process.stderr.write(url + " "), next(url, context)) })`
-
-describe("the simulator", () => {
-  it.live(
-    "is loaded by no other command",
-    () =>
-      Effect.gen(function* () {
-        const loaded = (args: ReadonlyArray<string>) =>
-          Effect.map(outcome(args, { env: { NODE_OPTIONS: `--import=${encodeURI(telling)}` } }), ({ stderr }) => {
-            assert.include(stderr, "/src/cli/sim.ts ")
-            return stderr.includes("/src/simulation/")
-          })
-        assert.isFalse(yield* loaded(["config", "print"]))
-        assert.isTrue(yield* loaded(["sim", "--nodes", "1", "--seconds", "1"]))
       }),
     timeout
   )

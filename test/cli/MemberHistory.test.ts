@@ -2,7 +2,7 @@ import { DateTime, Duration, Option } from "effect"
 import { NetAddress } from "effect/net"
 import { describe, expect, it } from "vitest"
 import type * as AdminApi from "../../src/admin/AdminApi.ts"
-import * as Story from "../../src/cli/Story.ts"
+import * as MemberHistory from "../../src/cli/MemberHistory.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 
 const time = (seconds: number) => DateTime.makeUnsafe(`2026-01-31T12:00:0${seconds}.000Z`)
@@ -19,7 +19,7 @@ const step = (
   incarnation = 0
 ): AdminApi.Transition => ({ sequence: at, at: time(at), from, to, address, incarnation, cause })
 
-const story = (fields: Partial<AdminApi.NodeStory>): AdminApi.NodeStory => ({
+const details = (fields: Partial<AdminApi.NodeDetails>): AdminApi.NodeDetails => ({
   id: id(2),
   address,
   status: "dead",
@@ -35,10 +35,10 @@ const story = (fields: Partial<AdminApi.NodeStory>): AdminApi.NodeStory => ({
   ...fields
 })
 
-describe("why a member is dead", () => {
-  it("is told in sentences", () => {
+describe("the history of a member", () => {
+  it("is printed in sentences, with the causes", () => {
     const expired = { _tag: "SuspicionExpired", after: Duration.millis(4100) } as const
-    const dead = story({
+    const dead = details({
       cause: Option.some(expired),
       history: [
         step(1, null, "alive", { _tag: "Claimed", by: id(3) }),
@@ -49,24 +49,24 @@ describe("why a member is dead", () => {
         step(9, "suspect", "dead", expired, 2)
       ]
     })
-    expect(Story.lines(dead, addressOf)).toEqual([
-      "2 (10.0.0.2:7946) is dead since 2026-01-31T12:00:09.000Z: suspect for 4.1 s, and it did not refute that.",
+    expect(MemberHistory.lines(dead, addressOf)).toEqual([
+      "2 (10.0.0.2:7946) has been dead since 2026-01-31T12:00:09.000Z: suspect for 4.1 s, no refutation.",
       "",
-      "2026-01-31T12:00:01.000Z  It became a member: according to 3 (10.0.0.3:7946).",
-      "2026-01-31T12:00:02.000Z  It was suspected: it answered neither our probe nor the one through 3 (10.0.0.3:7946) and 4.",
-      "2026-01-31T12:00:03.000Z  It was not dead: it refuted that with incarnation 1: heard from it.",
-      "2026-01-31T12:00:04.000Z  It said something new of itself (incarnation 2, 10.0.0.2:7946): heard from it.",
-      "2026-01-31T12:00:05.000Z  It was suspected: it did not answer our probe, and no other member was asked.",
-      "2026-01-31T12:00:09.000Z  It was declared dead: suspect for 4.1 s, and it did not refute that."
+      "2026-01-31T12:00:01.000Z  Joined: reported by 3 (10.0.0.3:7946).",
+      "2026-01-31T12:00:02.000Z  Suspected: no answer to our direct probe or to the indirect one through 3 (10.0.0.3:7946) and 4.",
+      "2026-01-31T12:00:03.000Z  Refuted the suspicion with incarnation 1: it sent a message.",
+      "2026-01-31T12:00:04.000Z  Changed its incarnation or address (2, 10.0.0.2:7946): it sent a message.",
+      "2026-01-31T12:00:05.000Z  Suspected: no answer to our direct probe, and no relay to ask.",
+      "2026-01-31T12:00:09.000Z  Declared dead: suspect for 4.1 s, no refutation."
     ])
-    expect(Story.mentioned(dead)).toEqual([id(3), id(3), id(4)])
+    expect(MemberHistory.mentioned(dead)).toEqual([id(3), id(3), id(4)])
   })
 
-  it("also of one that is no longer listed", () => {
+  it("says when the member is no longer listed", () => {
     const confirmed = { _tag: "DeathConfirmed", by: id(3), pings: 3 } as const
     expect(
-      Story.lines(
-        story({
+      MemberHistory.lines(
+        details({
           listed: false,
           cause: Option.some(confirmed),
           history: [step(9, "alive", "dead", confirmed)]
@@ -74,17 +74,17 @@ describe("why a member is dead", () => {
         addressOf
       )
     ).toEqual([
-      "2 (10.0.0.2:7946) is dead since 2026-01-31T12:00:09.000Z: according to 3 (10.0.0.3:7946), and it answered none of 3 pings.",
-      "It is no longer listed; this is what was known of it last.",
+      "2 (10.0.0.2:7946) has been dead since 2026-01-31T12:00:09.000Z: reported by 3 (10.0.0.3:7946), and no answer to our 3 pings.",
+      "It is no longer listed; this is its last known state.",
       "",
-      "2026-01-31T12:00:09.000Z  It was declared dead: according to 3 (10.0.0.3:7946), and it answered none of 3 pings."
+      "2026-01-31T12:00:09.000Z  Declared dead: reported by 3 (10.0.0.3:7946), and no answer to our 3 pings."
     ])
   })
 
-  it("and why the node itself is not, nor one that was always there", () => {
-    expect(Story.lines(story({ self: true, status: "alive" }), addressOf)).toEqual([
-      "2 (10.0.0.2:7946) is the node that was asked; it is alive since 2026-01-31T12:00:09.000Z.",
-      "Nothing has happened to it while this node watched."
+  it("says when the member is the node itself, and when no changes are recorded", () => {
+    expect(MemberHistory.lines(details({ self: true, status: "alive" }), addressOf)).toEqual([
+      "2 (10.0.0.2:7946) is the node that answers; it has been alive since 2026-01-31T12:00:09.000Z.",
+      "No changes are recorded."
     ])
   })
 })

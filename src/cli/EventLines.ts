@@ -1,0 +1,77 @@
+/** The changes that a node sees, one line each. */
+import { Clock, Console, DateTime, Effect, Result, Schema } from "effect"
+import { TerminalCapabilities } from "effect/cli"
+import type * as AdminApi from "../admin/AdminApi.ts"
+import * as ChangeJson from "../admin/ChangeJson.ts"
+import { type Line, paint, span } from "./Canvas.ts"
+import * as Endpoint from "./Endpoint.ts"
+import type { Flags } from "./events.ts"
+import * as Follow from "./Follow.ts"
+import * as MembersView from "./MembersView.ts"
+
+const line = ({ at, style, text }: MembersView.Entry): Line => [
+  span(DateTime.formatIso(at), "dim"),
+  span(" "),
+  span(text, style)
+]
+
+/** Prints the changes that a node sees until it is interrupted. The addresses in the lines are those of `members`. */
+export const print = Effect.fnUntraced(function* (endpoint: Endpoint.Endpoint, members: ReadonlyArray<AdminApi.Node>) {
+  const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
+  let following = false
+  let view: MembersView.View = { place: "", members: MembersView.byId(members), log: [], trouble: undefined }
+  const printEntry = (entry: MembersView.Entry) => Console.log(paint(line(entry), canColor && canAnimate))
+  return yield* Follow.follow(
+    endpoint,
+    Effect.fnUntraced(function* (notice) {
+      const at = DateTime.makeUnsafe(yield* Clock.currentTimeMillis)
+      switch (notice._tag) {
+        case "Changed":
+          view = { ...MembersView.changed(view, notice.change), log: [] }
+          return yield* printEntry(MembersView.entryOf(notice.change, MembersView.addressIn(view)))
+        case "Missed":
+          return yield* printEntry({ at, text: MembersView.missedText(notice.count), style: "yellow" })
+        case "Lost":
+          if (view.trouble !== undefined) return
+          view = { ...view, trouble: notice.reason }
+          return yield* printEntry({ at, text: `no connection: ${notice.reason}; retrying`, style: "yellow" })
+        case "Connected":
+          // With this line, no further output means that nothing changes.
+          yield* printEntry({
+            at,
+            text: following ? "connected again" : `following the node at ${Endpoint.placeText(endpoint.place)}`,
+            style: "dim"
+          })
+          following = true
+          view = { ...view, trouble: undefined }
+          return
+      }
+    })
+  )
+})
+
+const encodeChange = Schema.encodeResult(ChangeJson.Change)
+
+const printJson = (endpoint: Endpoint.Endpoint) =>
+  Follow.follow(endpoint, (notice) => {
+    switch (notice._tag) {
+      case "Changed":
+        return Console.log(JSON.stringify(Result.getOrElse(encodeChange(notice.change), () => null)))
+      case "Missed":
+        return Console.log(JSON.stringify({ kind: "Missed", count: notice.count }))
+      default:
+        return Effect.void
+    }
+  })
+
+/** Handles `gossip events`. */
+export const handle = Effect.fnUntraced(
+  function* ({ json, ...flags }: Flags) {
+    const endpoint = yield* Endpoint.connect(flags)
+    if (json) return yield* printJson(endpoint)
+    const { nodes } = yield* endpoint.ask((node) => node.members({ query: {} }))
+    return yield* print(endpoint, nodes)
+  },
+  Effect.scoped,
+  Effect.mapError(Endpoint.asUserError)
+)

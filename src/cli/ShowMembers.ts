@@ -1,0 +1,48 @@
+/** Shows the members that a node sees: as a table, as JSON, or on a screen with their changes. */
+import { Console, Effect, Schema } from "effect"
+import { TerminalCapabilities } from "effect/cli"
+import * as AdminApi from "../admin/AdminApi.ts"
+import { paint } from "./Canvas.ts"
+import * as Endpoint from "./Endpoint.ts"
+import * as EventLines from "./EventLines.ts"
+import type { Flags } from "./members.ts"
+import * as MembersView from "./MembersView.ts"
+import * as Watch from "./Watch.ts"
+
+const encodeNodes = Schema.encodeEffect(AdminApi.Nodes)
+
+/** Wider than any terminal: a line in a pipe is not cut. */
+const NoLimit = 10_000
+
+const print = Effect.fnUntraced(function* (nodes: ReadonlyArray<AdminApi.Node>) {
+  const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
+  const members = MembersView.byId(nodes)
+  const lines = MembersView.table(MembersView.sorted(members), {
+    addressOf: MembersView.addressIn({ members }),
+    columns: NoLimit,
+    symbols: false
+  })
+  yield* Console.log(lines.map((line) => paint(line, canColor && canAnimate)).join("\n"))
+})
+
+/** Handles `gossip members`. */
+export const handle = Effect.fnUntraced(
+  function* ({ json, watch, ...flags }: Flags) {
+    if (json && watch) {
+      return yield* new Endpoint.EndpointError({
+        message: "--json and --watch exclude each other; gossip events --json follows the changes"
+      })
+    }
+    const endpoint = yield* Endpoint.connect(flags)
+    const answer = yield* endpoint.ask((node) => node.members({ query: {} }))
+    if (json) return yield* Console.log(JSON.stringify(yield* Effect.orDie(encodeNodes(answer)), null, 2))
+    if (!watch) return yield* print(answer.nodes)
+    // The screen needs a terminal for output and for input.
+    const { canColor, canPrompt } = yield* TerminalCapabilities.TerminalCapabilities
+    if (canPrompt) return yield* Watch.show(endpoint, answer.nodes, canColor)
+    yield* print(answer.nodes)
+    return yield* EventLines.print(endpoint, answer.nodes)
+  },
+  Effect.scoped,
+  Effect.mapError(Endpoint.asUserError)
+)
