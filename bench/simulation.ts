@@ -59,7 +59,7 @@ const cluster = (nodes: number, seconds: number, idle: boolean) =>
     }
     const started = yield* verbs.start(nodes, idle ? { config: { peers: [] } } : {})
     tell(`${nodes} nodes started`)
-    if (idle) yield* verbs.acquaint(started)
+    if (idle) yield* verbs.introduce(started)
     yield* verbs.untilConverged("2 minutes")
     tell(idle ? "acquainted" : "converged")
     if (!idle) {

@@ -226,7 +226,7 @@ const namesIn = (text: string): Result.Result<ReadonlyArray<string>, string> => 
     : Result.fail(`${show(text)} is no list of nodes; expected names such as n3 or n3,n7`)
 }
 
-const whoIn = (text: string): Result.Result<Plan.Who, string> => {
+const whoIn = (text: string): Result.Result<Plan.NodeSelection, string> => {
   const count = wholeNumber(1)(text)
   if (Result.isSuccess(count)) return count
   return Result.mapError(

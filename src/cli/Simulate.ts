@@ -105,7 +105,7 @@ export const errorText = (error: Effect.Error<ReturnType<typeof simulate>>): str
     case "PlanError":
     case "ReportAssetError":
     case "InvariantBroken":
-    case "TimeStandsStill":
+    case "VirtualTimeStuck":
     case "UnwritableFile":
       return error.message
     default:

@@ -1,17 +1,28 @@
-/** Whether nodes are of one mind. */
+/** Whether nodes agree on the members of the cluster. */
 import type { NodeBase } from "./NodeBase.ts"
 
-/** Disagreements that are told. */
-const ToldAtMost = 10
+/** Reported disagreements. */
+const MostReported = 10
 
-/** What it takes of a node to tell its mind. */
-export type Mind = Pick<NodeBase, "name" | "id" | "knows" | "live">
+/**
+ * The part of a node that tells which members it sees.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type MemberView = Pick<NodeBase, "name" | "id" | "statusOf" | "liveCounts">
 
-/** What keeps nodes from being of one mind, a line each; empty if nothing does. */
-export const disagreements = (nodes: ReadonlyArray<Mind>, most = ToldAtMost): ReadonlyArray<string> => {
+/**
+ * The differences between the views of nodes and the set of these nodes, one line each. There are none if every node sees
+ * all of them alive and nobody else.
+ *
+ * @category testing
+ * @since 0.2.0
+ */
+export const disagreements = (nodes: ReadonlyArray<MemberView>, most = MostReported): ReadonlyArray<string> => {
   const found: Array<string> = []
   for (const node of nodes) {
-    const { alive, suspect } = node.live()
+    const { alive, suspect } = node.liveCounts()
     if (alive === nodes.length && suspect === 0) continue
     found.push(`${node.name} sees ${alive} of ${nodes.length} alive and ${suspect} suspect`)
     if (found.length >= most) return found
@@ -19,9 +30,9 @@ export const disagreements = (nodes: ReadonlyArray<Mind>, most = ToldAtMost): Re
   if (found.length > 0) return found
   for (const observer of nodes) {
     for (const node of nodes) {
-      const known = observer === node ? "alive" : observer.knows(node.id)
-      if (known === "alive") continue
-      found.push(`${observer.name} sees ${node.name} ${known}`)
+      const status = observer === node ? "alive" : observer.statusOf(node.id)
+      if (status === "alive") continue
+      found.push(`${observer.name} sees ${node.name} ${status}`)
       if (found.length >= most) return found
     }
   }

@@ -3,32 +3,42 @@ import { Duration, Schema } from "effect"
 
 const seconds = (millis: number): string => `${Number((millis / 1000).toFixed(3))} s`
 
-/** What a scenario waited for did not come about in time. */
+/**
+ * A condition did not hold in time.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class NotInTime extends Schema.TaggedError<NotInTime>()("NotInTime", {
-  /** What was waited for. */
+  /** The condition that was waited for. */
   awaited: Schema.String,
   within: Schema.Duration,
-  /** When it was given up, in ms of virtual time. */
+  /** When the wait ended, in ms of virtual time. */
   at: Schema.Number,
-  /** What was the case instead, a line each. */
-  instead: Schema.Array(Schema.String)
+  /** What was the case instead, one line each. */
+  found: Schema.Array(Schema.String)
 }) {
   override get message(): string {
     const within = seconds(Duration.toMillis(this.within))
-    return [`not within ${within}, at ${seconds(this.at)}: ${this.awaited}`, ...this.instead].join("\n  ")
+    return [`not within ${within}, at ${seconds(this.at)}: ${this.awaited}`, ...this.found].join("\n  ")
   }
 }
 
-/** Something happened that the protocol rules out. */
+/**
+ * A node did what the protocol rules out.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class InvariantBroken extends Schema.TaggedError<InvariantBroken>()("InvariantBroken", {
-  /** Which rule: a name that stays the same from run to run. */
+  /** The name of the invariant, see `invariants`. */
   invariant: Schema.String,
-  /** Where: the name of a node. */
+  /** The name of the node. */
   node: Schema.String,
   detail: Schema.String,
-  /** When, in ms of virtual time. */
+  /** When it broke, in ms of virtual time. */
   at: Schema.Number,
-  /** How many events came before: the same run breaks it at the same event. */
+  /** The number of events before it. The same run breaks it at the same event. */
   event: Schema.Int
 }) {
   override get message(): string {
@@ -36,17 +46,29 @@ export class InvariantBroken extends Schema.TaggedError<InvariantBroken>()("Inva
   }
 }
 
-/** Fibers wake each other at one instant of virtual time for ever. */
-export class TimeStandsStill extends Schema.TaggedError<TimeStandsStill>()("TimeStandsStill", {
+/**
+ * Fibers run at one instant of virtual time without ever sleeping.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class VirtualTimeStuck extends Schema.TaggedError<VirtualTimeStuck>()("VirtualTimeStuck", {
+  /** The instant, in ms of virtual time. */
   at: Schema.Number
 }) {
   override get message(): string {
-    return `virtual time stands still at ${seconds(this.at)}: fibers wake each other for ever without sleeping`
+    return `virtual time is stuck at ${seconds(this.at)}: fibers wake each other without ever sleeping`
   }
 }
 
-/** A verb was used on a node that is not in the condition for it. */
+/**
+ * A verb needs a node in another condition.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class WrongCondition extends Schema.TaggedError<WrongCondition>()("WrongCondition", {
+  /** The name of the node. */
   node: Schema.String,
   condition: Schema.String,
   verb: Schema.String

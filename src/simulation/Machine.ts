@@ -1,28 +1,33 @@
-/** The machine that a simulated node runs on: its clock, its chance, its network and what counts its fibers. */
+/** The machine that a simulated node runs on: its clock, randomness and network, and the count of its fibers. */
 import { Clock, Context, Effect, Logger, Metric, Random } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
 import { Dns } from "effect/net"
 import { Network } from "../transport/Network.ts"
-import type { Timeline } from "./time/Timeline.ts"
-import { VirtualClock } from "./time/VirtualClock.ts"
 import type { Host } from "./network/VirtualHost.ts"
 import type { VirtualNetwork } from "./network/VirtualNetwork.ts"
+import type { Timeline } from "./time/Timeline.ts"
+import { VirtualClock } from "./time/VirtualClock.ts"
 
-/** The services of a machine, for what runs on it. */
+/**
+ * The services of a machine, for what runs on it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type MachineServices = Network | Dns.Dns | Kdf.Kdf | SecureRandom.SecureRandom
 
 /** What all machines of one simulation share. */
-export interface World {
+export interface SharedEnvironment {
   readonly timeline: Timeline
   readonly network: VirtualNetwork
   readonly seed: string
-  /** Whether what nodes log is to be seen. */
+  /** Whether log lines of nodes are shown. */
   readonly logs: boolean
-  /** See `outsideOf`. */
-  readonly outside: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** See `makeInRealTime`. */
+  readonly inRealTime: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/** Which machine, and for which of its lives. */
+/** The machine and the number of its life. */
 export interface MachineOptions {
   readonly number: number
   readonly life: number
@@ -33,27 +38,29 @@ export interface MachineOptions {
 
 export interface Machine {
   readonly clock: VirtualClock
-  /** What every effect on the machine finds, the references to clock, chance and loggers included. */
+  /** The context of every effect on the machine, with its clock, randomness and loggers. */
   readonly services: Context.Context<MachineServices>
-  /** How many fibers run on it. */
+  /** The number of running fibers. */
   readonly fibers: () => number
-  /** Unplugs it and ends its time: no fiber of it ever goes on. */
-  readonly fail: () => void
-  /** Stops everything on it: timers and datagrams wait. */
+  /** Ends the process: its sockets close, and none of its fibers runs again. The machine refuses datagrams. */
+  readonly kill: () => void
+  /** Ends the machine: it is off the network, and none of its fibers runs again. */
+  readonly crash: () => void
+  /** Stops the process: timers and datagrams wait. */
   readonly freeze: () => void
-  /** Lets it go on, as an event loop that wakes: timers first, then what the socket has, if it read before. */
+  /** Continues the process, as an event loop that wakes: due timers run first, then datagrams are read. */
   readonly thaw: () => void
 }
 
 const secureRandom = (random: Random.Random): SecureRandom.SecureRandom["Service"] =>
   SecureRandom.make((size) => Uint8Array.from({ length: size }, () => Math.floor(random.nextDoubleUnsafe() * 256)))
 
-/** The service of an effect's own generator, seeded. */
+/** Effect's random number generator with a seed. */
 export const seeded = (seed: string): Effect.Effect<Random.Random> =>
   Random.withSeed(Effect.service(Random.Random), seed)
 
 export const make = Effect.fnUntraced(function* (
-  { logs, network, outside, seed, timeline }: World,
+  { inRealTime, logs, network, seed, timeline }: SharedEnvironment,
   { clockBehind, host, life, number }: MachineOptions
 ): Effect.fn.Return<Machine> {
   const clock = new VirtualClock(timeline, clockBehind)
@@ -66,7 +73,7 @@ export const make = Effect.fnUntraced(function* (
     Context.add(Random.Random, random),
     Context.add(Network, host.network),
     Context.add(Dns.Dns, network.dns),
-    Context.add(Kdf.Kdf, Kdf.Kdf.of({ derive: (...derivation) => outside(kdf.derive(...derivation)) })),
+    Context.add(Kdf.Kdf, Kdf.Kdf.of({ derive: (...derivation) => inRealTime(kdf.derive(...derivation)) })),
     Context.add(SecureRandom.SecureRandom, secureRandom(random)),
     Context.add(Metric.FiberRuntimeMetrics, {
       recordFiberStart: () => {
@@ -81,7 +88,11 @@ export const make = Effect.fnUntraced(function* (
     clock,
     services: logs ? services : Context.add(services, Logger.CurrentLoggers, new Set()),
     fibers: () => fibers,
-    fail: () => {
+    kill: () => {
+      host.exit()
+      clock.end()
+    },
+    crash: () => {
       host.detach()
       clock.end()
     },

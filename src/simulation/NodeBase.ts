@@ -5,83 +5,117 @@ import type * as ClusterConfig from "../config/ClusterConfig.ts"
 import type { MemberStatus } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { TransitionKind } from "../membership/ViewObserver.ts"
-import type { VirtualClock } from "./time/VirtualClock.ts"
 import type { Host } from "./network/VirtualHost.ts"
+import type { VirtualClock } from "./time/VirtualClock.ts"
 
-/** How a node is. */
-export type Condition =
+/**
+ * The condition of a node.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type NodeCondition =
   /** It runs. */
   | "up"
   /** Its process is stopped, as by SIGSTOP. */
   | "frozen"
-  /** It says goodbye. */
+  /** It is leaving the cluster. */
   | "leaving"
-  /** It left, and nothing of it is there any more. */
+  /** It has left, and its process has ended. */
   | "left"
-  /** It ended without a word. */
+  /** Its process was killed, as by SIGKILL. The machine refuses datagrams. */
   | "killed"
+  /** Its machine failed, as without power. Datagrams to it get no answer of any kind. */
+  | "crashed"
 
-/** What a node knows of a member; `unknown` also once a dead one is listed no more. */
-export type Known = MemberStatus | "unknown"
+/**
+ * The status of a member in the view of another node; `unknown` also after a dead member is no longer listed.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type KnownStatus = MemberStatus | "unknown"
 
-/** What a node learned of a member. */
-export interface Learned {
+/**
+ * A change in a node's view of a member.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ViewChange {
   readonly kind: TransitionKind
   readonly incarnation: number
-  /** How it came to know: the tag of the change's cause. */
+  /** The tag of the change's cause. */
   readonly cause: string
 }
 
-/** What the simulation can do to a node, whatever its condition is. */
-export interface Control {
-  /** Ends its life without a word. */
+/** What the simulation can do to a node. It does not check the node's condition. */
+export interface NodeControl {
+  /** Ends the process. No finalizer runs. */
   readonly kill: () => void
-  /** Leaves, and ends when nothing of the node is left. */
+  /** Ends the machine. No finalizer runs. */
+  readonly crash: () => void
+  /** Leaves the cluster and ends the process. */
   readonly stop: Effect.Effect<void>
   readonly freeze: () => void
   readonly thaw: () => void
-  /** Ends what runs on the node besides it, and tells nobody. */
-  readonly abandon: Effect.Effect<void>
+  /** Closes the layer that runs on the node beside the cluster. Other nodes are not told. */
+  readonly closeLayer: Effect.Effect<void>
 }
 
-/** What nodes of every kind have, for waiters, verbs and measurements. */
+/**
+ * A node of any kind, for verbs, waiters and measurements. It is one life of its machine: a restart makes a new one.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface NodeBase {
   /** Counts machines from 1. */
   readonly number: number
-  /** Which life of its machine this is, from 1. */
+  /** Counts the lives of its machine from 1. */
   readonly life: number
   /** `n` and the number. */
   readonly name: string
   readonly id: NodeId
-  /** Address and port that the others are told. */
+  /** The advertised address with port. */
   readonly address: string
   readonly host: Host
   readonly clock: VirtualClock
-  readonly condition: Condition
-  readonly control: Control
-  /** When its life began, in ms of virtual time. */
+  readonly condition: NodeCondition
+  readonly control: NodeControl
+  /** When this life began, in ms of virtual time. */
   readonly startedAt: number
-  /** How many fibers it has. */
+  /** The number of its running fibers. */
   readonly fibers: number
-  /** What it knows of a member. */
-  readonly knows: (id: NodeId) => Known
-  /** Calls back with every change of what it knows of a member; a dead one that it lists no more stays dead. */
-  readonly onLearned: (learned: (id: NodeId, known: Known, learned: Learned) => void) => void
-  /** How many members it holds alive and suspect, itself included. */
-  readonly live: () => { readonly alive: number; readonly suspect: number }
+  /** The status of a member in this node's view. */
+  readonly statusOf: (id: NodeId) => KnownStatus
+  /** Calls back at every change of this node's view. The end of a dead member's retention is no such change. */
+  readonly onViewChange: (listener: (id: NodeId, status: KnownStatus, change: ViewChange) => void) => void
+  /** The numbers of alive and suspect members in this node's view, itself included. */
+  readonly liveCounts: () => { readonly alive: number; readonly suspect: number }
   /** Starts the next life of its machine. */
-  readonly again: (options: RestartOptions) => Effect.Effect<NodeBase, StartFailure>
+  readonly restart: (options: RestartOptions) => Effect.Effect<NodeBase, StartFailure>
 }
 
-/** How a node starts again. */
+/**
+ * How a node starts again.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface RestartOptions {
-  /** Whether it has the id of its former life, as by default, or one that was never there. */
+  /** The id of its former life, which is the default, or an unused one. */
   readonly identity?: "same" | "new"
-  /** How far its wall clock is behind; by default it is not. */
+  /** How far its wall clock is behind; 0 by default. */
   readonly clockBehind?: Duration.Input
-  /** Beyond what the former life had. */
+  /** Changes to the configuration of the former life. */
   readonly config?: ClusterConfig.ClusterOptions
 }
 
-/** Why a node does not start. */
+/**
+ * Why a node does not start.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export type StartFailure = StartError | ClusterConfig.ClusterConfigError

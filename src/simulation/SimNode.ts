@@ -1,9 +1,8 @@
-/** One life of one node in a simulation: a real node on a virtual machine. */
+/** One life of one node in a simulation: a node of this project on a virtual machine. */
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import * as Cluster from "../cluster/Cluster.ts"
 import type { StartError } from "../cluster/Cluster.ts"
-import { type Bound, Metrics } from "../metrics/Metrics.ts"
 import type * as ClusterConfig from "../config/ClusterConfig.ts"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
@@ -12,59 +11,79 @@ import type { ClusterView } from "../membership/ClusterView.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Membership } from "../membership/Membership.ts"
 import { Mark, Phase } from "../membership/MemberTable.ts"
+import { type Bound, Metrics } from "../metrics/Metrics.ts"
 import { NodeClock } from "../time/NodeClock.ts"
-import type { Condition, Control, Known, NodeBase, RestartOptions, StartFailure } from "./NodeBase.ts"
-import type { OldSimNode } from "./level0/OldSimNode.ts"
+import type { Level0SimNode } from "./level0/Level0SimNode.ts"
 import * as Machine from "./Machine.ts"
-import type { MachineOptions, MachineServices, World } from "./Machine.ts"
+import type { MachineOptions, MachineServices, SharedEnvironment } from "./Machine.ts"
+import type { KnownStatus, NodeBase, NodeCondition, NodeControl, RestartOptions, StartFailure } from "./NodeBase.ts"
 
-/** The services of a node. */
+/**
+ * The services of a node.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type NodeServices = Cluster.Services
 
-/** A node of any kind. */
-export type AnyNode = SimNode | OldSimNode
+/**
+ * A node of any kind.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type AnyNode = SimNode | Level0SimNode
 
-/** What else runs on a node. */
+/**
+ * A layer that runs on a node beside the cluster.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type NodeLayer<R, E> = Layer.Layer<R, E, NodeServices | MachineServices>
 
-/** A node of this project with what runs on it: `R`. */
+/**
+ * A node of this project. `R` is what its layer provides.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface SimNode<in R = never> extends NodeBase {
   readonly kind: "node"
   readonly config: ClusterConfig.ClusterConfig
-  /** What of the node can grow, and how far. */
+  /** The bounded tables of the node with their limits. */
   readonly bounds: ReadonlyArray<Bound>
-  /** Loops of the node that ended though they must not. */
+  /** Loops of the node that have ended although they must not. */
   readonly deadLoops: ReadonlySet<string>
   readonly membership: Membership["Service"]
-  /** The node's own table, for what measures it. */
+  /** The node's member table, for measurements. */
   readonly view: ClusterView
-  readonly again: (options: RestartOptions) => Effect.Effect<SimNode<R>, StartFailure>
+  readonly restart: (options: RestartOptions) => Effect.Effect<SimNode<R>, StartFailure>
   /** All services on the node. */
   readonly context: Context.Context<NodeServices | R>
-  /** Runs an effect on the node: with its services and clock. Interrupted if the node is killed meanwhile. */
+  /** Runs an effect on the node, with its services and its clock. The end of the node interrupts it. */
   readonly run: <A, E, R2>(
     effect: Effect.Effect<A, E, R2>
   ) => Effect.Effect<A, E, Exclude<R2, NodeServices | MachineServices | R>>
 }
 
-/** Which machine a node starts on, and how. */
-export interface Birth<R, E> extends MachineOptions {
+export interface SimNodeOptions<R, E> extends MachineOptions {
   readonly config: ClusterConfig.ClusterConfig
   /** What else runs on the node. */
   readonly layer: NodeLayer<R, E>
-  readonly again: (options: RestartOptions) => Effect.Effect<SimNode<R>, StartFailure>
+  readonly restart: (options: RestartOptions) => Effect.Effect<SimNode<R>, StartFailure>
 }
 
 /** Starts a node. */
 export const start = Effect.fnUntraced(function* <R, E>(
-  world: World,
-  options: Birth<R, E>
+  environment: SharedEnvironment,
+  options: SimNodeOptions<R, E>
 ): Effect.fn.Return<SimNode<R>, StartError | E> {
-  const { again, config, host, layer, life, number } = options
-  const machine = yield* Machine.make(world, options)
+  const { config, host, layer, life, number, restart } = options
+  const machine = yield* Machine.make(environment, options)
   const { clock, services: surroundings } = machine
-  const killed = yield* Deferred.make<never>()
-  let condition: Condition = "up"
+  const ended = yield* Deferred.make<never>()
+  let condition: NodeCondition = "up"
 
   const nodeScope = yield* Scope.make()
   const layerScope = yield* Scope.make()
@@ -82,21 +101,21 @@ export const start = Effect.fnUntraced(function* <R, E>(
   )
   const above = yield* Layer.buildWithScope(Layer.fresh(layer), layerScope).pipe(
     Effect.provideContext(Context.merge(surroundings, core)),
-    Effect.onError(() => Effect.sync(machine.fail))
+    Effect.onError(() => Effect.sync(machine.crash))
   )
   const context = Context.merge(core, above)
   const onNode = Context.merge(surroundings, context)
   const view = Context.get(core, LocalView)
 
-  // The time of a killed node has ended: what it still wants to do never comes, and is not to be waited for.
-  const unlessKilled = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  // After a kill the node's clock wakes nobody, so its fibers never end and must not be waited for.
+  const unlessEnded = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.acquireUseRelease(
       Effect.forkDetach(effect, { startImmediately: true }),
-      (fiber) => Effect.raceFirst(Fiber.join(fiber), Deferred.await(killed)),
-      (fiber) => Effect.exit(Effect.raceFirst(Fiber.interrupt(fiber), Deferred.await(killed)))
+      (fiber) => Effect.raceFirst(Fiber.join(fiber), Deferred.await(ended)),
+      (fiber) => Effect.exit(Effect.raceFirst(Fiber.interrupt(fiber), Deferred.await(ended)))
     )
 
-  const closing = yield* Effect.cached(
+  const stop = yield* Effect.cached(
     Effect.gen(function* () {
       condition = "leaving"
       yield* Scope.close(layerScope, Exit.void)
@@ -104,8 +123,9 @@ export const start = Effect.fnUntraced(function* <R, E>(
     }).pipe(
       Effect.ensuring(
         Effect.sync(() => {
-          host.detach()
-          if (condition === "leaving") condition = "left"
+          if (condition !== "leaving") return
+          host.exit()
+          condition = "left"
         })
       ),
       Effect.provideContext(surroundings),
@@ -113,12 +133,17 @@ export const start = Effect.fnUntraced(function* <R, E>(
     )
   )
 
-  const control: Control = {
-    stop: closing,
+  const control: NodeControl = {
+    stop,
     kill: () => {
-      machine.fail()
+      machine.kill()
       condition = "killed"
-      Deferred.doneUnsafe(killed, Exit.interrupt())
+      Deferred.doneUnsafe(ended, Exit.interrupt())
+    },
+    crash: () => {
+      machine.crash()
+      condition = "crashed"
+      Deferred.doneUnsafe(ended, Exit.interrupt())
     },
     freeze: () => {
       condition = "frozen"
@@ -128,7 +153,7 @@ export const start = Effect.fnUntraced(function* <R, E>(
       condition = "up"
       machine.thaw()
     },
-    abandon: Scope.close(layerScope, Exit.void).pipe(Effect.provideContext(surroundings))
+    closeLayer: Scope.close(layerScope, Exit.void).pipe(Effect.provideContext(surroundings))
   }
 
   const node: SimNode<R> = {
@@ -144,35 +169,35 @@ export const start = Effect.fnUntraced(function* <R, E>(
     host,
     clock,
     control,
-    startedAt: world.timeline.millis,
+    startedAt: environment.timeline.millis,
     get condition() {
       return condition
     },
     get fibers() {
       return machine.fibers()
     },
-    knows: (id) => knownIn(view, id),
-    onLearned: (learned) =>
+    statusOf: (id) => statusIn(view, id),
+    onViewChange: (listener) =>
       view.observe({
         transition: ({ cause, kind, slot }) =>
-          learned(view.idOf(slot), knownAt(view, slot), {
+          listener(view.idOf(slot), statusAt(view, slot), {
             kind,
             incarnation: view.table.incarnation[slot]!,
             cause: cause._tag
           })
       }),
-    live: () => ({ alive: view.table.alive, suspect: view.table.suspects.length }),
+    liveCounts: () => ({ alive: view.table.alive, suspect: view.table.suspects.length }),
     membership: Context.get(core, Membership),
     view,
-    again,
+    restart,
     context,
-    run: (effect) => unlessKilled(Effect.provideContext(effect, onNode))
+    run: (effect) => unlessEnded(Effect.provideContext(effect, onNode))
   }
 
   return node
 })
 
-const knownAt = ({ table }: ClusterView, slot: number): Known => {
+const statusAt = ({ table }: ClusterView, slot: number): KnownStatus => {
   switch (table.status[slot]) {
     case Claim.Alive:
       return "alive"
@@ -183,8 +208,7 @@ const knownAt = ({ table }: ClusterView, slot: number): Known => {
   }
 }
 
-/** What a view knows of a node. */
-const knownIn = (view: ClusterView, id: NodeId): Known => {
+const statusIn = (view: ClusterView, id: NodeId): KnownStatus => {
   const slot = view.slotOf(id)
-  return slot < 0 || view.table.phase[slot] === Phase.Tombstone ? "unknown" : knownAt(view, slot)
+  return slot < 0 || view.table.phase[slot] === Phase.Tombstone ? "unknown" : statusAt(view, slot)
 }

@@ -350,7 +350,7 @@ layer(Layer.effect(Shown, shown), { excludeTestServices: true, timeout })("the p
       const samples = report.samples.times.length
       const lives = report.nodes.flatMap(({ lives }) => lives)
       const count = (name: string, key: string) => page.number(data(name, key))
-      assert.strictEqual(yield* count("nodes", "opinions"), Nodes)
+      assert.strictEqual(yield* count("nodes", "verdicts"), Nodes)
       assert.strictEqual(yield* count("nodes", "killed"), lives.filter(({ end }) => end === "killed").length)
       assert.strictEqual(yield* count("nodes", "left"), 1)
       assert.strictEqual(yield* count("nodes", "restarted"), 1)
@@ -376,10 +376,10 @@ layer(Layer.effect(Shown, shown), { excludeTestServices: true, timeout })("the p
       )
     )
     const seen = new Set<string>()
-    for (const [row, { name, opinions }] of report.nodes.entries()) {
+    for (const [row, { name, verdicts }] of report.nodes.entries()) {
       for (const [sample, time] of times.entries()) {
         if (marks.some((mark) => mark.row === row && Math.abs(mark.at - time) <= 2 * Period)) continue
-        const code = opinions[sample] ?? ""
+        const code = verdicts[sample] ?? ""
         const shade = shades.find((shade) => shade.code === code)
         assert.strictEqual(colours[row * times.length + sample], shade?.[mode], `${name} at ${time} ms: ${code}`)
         seen.add(code)
@@ -388,7 +388,7 @@ layer(Layer.effect(Shown, shown), { excludeTestServices: true, timeout })("the p
     assert.includeMembers([...seen], ["a", "s", "d", "D"])
   })
 
-  it.effect("has in each cell the colour of its opinion", () => cells("light"), timeout)
+  it.effect("has in each cell the colour of its verdict", () => cells("light"), timeout)
 
   it.effect("lists the events, which can be searched and filtered", () =>
     Effect.gen(function* () {
@@ -532,7 +532,7 @@ const quiet = (report: SimulationReport): SimulationReport => {
     name: `n${number}`,
     old: false,
     lives: [{ from: 0, to: undefined, end: undefined }],
-    opinions: (number === 500 ? "D" : "a").repeat(Samples),
+    verdicts: (number === 500 ? "D" : "a").repeat(Samples),
     members: repeat(number === 17 ? 1 : Many - 1)
   })
   return {
@@ -548,45 +548,48 @@ const quiet = (report: SimulationReport): SimulationReport => {
   }
 }
 
-class Crowded extends Context.Service<Crowded, Page>()("test/browser/Crowded") {}
+class LargePage extends Context.Service<LargePage, Page>()("test/browser/LargePage") {}
 
-const crowded = Effect.gen(function* () {
-  return Crowded.of(yield* open(yield* pageText(quiet(yield* emptyReport))))
+const largePage = Effect.gen(function* () {
+  return LargePage.of(yield* open(yield* pageText(quiet(yield* emptyReport))))
 })
 
-layer(Layer.effect(Crowded, crowded), { excludeTestServices: true, timeout })("the page of a thousand nodes", (it) => {
-  it.effect("has a row each, and a band and the one that differs instead of lines", () =>
-    Effect.gen(function* () {
-      const page = yield* Crowded
-      assert.strictEqual(yield* page.number(data("nodes", "opinions")), Many)
-      // Two bands of two lines each, the median, how many run, the one that differs, and none that is asked for.
-      assert.strictEqual(yield* page.number(data("members", "series")), 8)
-      assert.deepStrictEqual(page.mistakes(), [])
-    })
-  )
+layer(Layer.effect(LargePage, largePage), { excludeTestServices: true, timeout })(
+  "the page of a thousand nodes",
+  (it) => {
+    it.effect("has a row each, and a band and the one that differs instead of lines", () =>
+      Effect.gen(function* () {
+        const page = yield* LargePage
+        assert.strictEqual(yield* page.number(data("nodes", "verdicts")), Many)
+        // Two bands of two lines each, the median, how many run, the one that differs, and none that is asked for.
+        assert.strictEqual(yield* page.number(data("members", "series")), 8)
+        assert.deepStrictEqual(page.mistakes(), [])
+      })
+    )
 
-  it.effect("lets one dead node be seen where there are more nodes than pixels", () =>
-    Effect.gen(function* () {
-      const page = yield* Crowded
-      const dead = shades.find(({ code }) => code === "D")?.light
-      const colours = yield* page.texts(cellColours(Many, [30_000]))
-      const rows = colours.flatMap((colour, i) => (colour === dead ? [i + 1] : []))
-      assert.include(rows, 500)
-      assert.isAtMost(rows.length, 3)
-    })
-  )
+    it.effect("lets one dead node be seen where there are more nodes than pixels", () =>
+      Effect.gen(function* () {
+        const page = yield* LargePage
+        const dead = shades.find(({ code }) => code === "D")?.light
+        const colours = yield* page.texts(cellColours(Many, [30_000]))
+        const rows = colours.flatMap((colour, i) => (colour === dead ? [i + 1] : []))
+        assert.include(rows, 500)
+        assert.isAtMost(rows.length, 3)
+      })
+    )
 
-  it.effect("shows some rows after a node is asked for", () =>
-    Effect.gen(function* () {
-      const page = yield* Crowded
-      yield* page.value(input("node", `input.value = "N500"`, "change"))
-      const rows = decodePlace(
-        yield* page.value(`${chart("nodes")}.getModel().getComponent("yAxis", 1).axis.scale.getExtent()`)
-      )
-      assert.deepStrictEqual(rows, [479.5, 519.5])
-    })
-  )
-})
+    it.effect("shows some rows after a node is asked for", () =>
+      Effect.gen(function* () {
+        const page = yield* LargePage
+        yield* page.value(input("node", `input.value = "N500"`, "change"))
+        const rows = decodePlace(
+          yield* page.value(`${chart("nodes")}.getModel().getComponent("yAxis", 1).axis.scale.getExtent()`)
+        )
+        assert.deepStrictEqual(rows, [479.5, 519.5])
+      })
+    )
+  }
+)
 
 describe("a page with nothing to show", () => {
   layer(Layer.empty, { excludeTestServices: true, timeout })((it) => {

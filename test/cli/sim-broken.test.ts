@@ -16,7 +16,7 @@ vi.mock(import("../../src/simulation/plan/PlanRunner.ts"), async (original) => {
   const run: typeof PlanRunner.run = (plan, options) =>
     real.run(plan, {
       ...options,
-      watch: (verbs) => {
+      onSimulation: (verbs) => {
         verbs.timeline.at(1500 * NanosPerMilli, () => {
           const { events } = verbs.timeline
           const at = verbs.now()

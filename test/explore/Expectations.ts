@@ -77,7 +77,7 @@ interface Facts {
   readonly everFastest: number
 }
 
-const sizeOf = (who: Plan.Who): number => (typeof who === "number" ? who : who.length)
+const sizeOf = (who: Plan.NodeSelection): number => (typeof who === "number" ? who : who.length)
 
 type StepOf<Kind extends Plan.Step["do"]> = Extract<Plan.Step, { readonly do: Kind }>
 

@@ -2,7 +2,7 @@
 import { Cause, Duration, Effect, Exit } from "effect"
 import { InvariantBroken } from "../../src/simulation/Errors.ts"
 import { invariants } from "../../src/simulation/invariants/Invariants.ts"
-import { Opinion, Opinions } from "../../src/simulation/report/Opinions.ts"
+import { Verdict, MemberVerdicts } from "../../src/simulation/report/MemberVerdicts.ts"
 import type * as Plan from "../../src/simulation/plan/Plan.ts"
 import * as PlanRunner from "../../src/simulation/plan/PlanRunner.ts"
 import type { AnyNode } from "../../src/simulation/SimNode.ts"
@@ -45,7 +45,7 @@ class Watch {
   readonly #verbs: Verbs
   readonly #expectations: Expectations
   readonly #peers: number
-  readonly #opinions: Opinions
+  readonly #opinions: MemberVerdicts
   /** Who was killed while all agreed, and until when that is to be known. */
   readonly #killed: Array<{ readonly node: AnyNode; readonly until: number }> = []
   /** When the last opinion became right for good, as far as is known. */
@@ -56,10 +56,10 @@ class Watch {
     this.#expectations = expectations
     this.#peers = peers
     // Before the opinions: they still are what they were before a node ended.
-    verbs.watch({ ended: (node) => this.#ended(node) })
-    const opinions = new Opinions(verbs)
+    verbs.observe({ ended: (node) => this.#ended(node) })
+    const opinions = new MemberVerdicts(verbs)
     this.#opinions = opinions
-    verbs.watch({
+    verbs.observe({
       started: (node) => {
         this.#follow(node)
         this.#look()
@@ -79,7 +79,7 @@ class Watch {
 
   #ended(node: AnyNode): void {
     const { detection } = this.#expectations
-    if (detection === undefined || node.condition !== "killed" || this.#opinions.wrong > 0) return
+    if (detection === undefined || node.condition !== "killed" || this.#opinions.errors > 0) return
     this.#killed.push({ node, until: this.#verbs.now() + detection })
   }
 
@@ -87,7 +87,7 @@ class Watch {
   #follow(node: AnyNode): void {
     const { unremoved, unsuspected } = this.#expectations
     if (!unremoved && !unsuspected) return
-    node.onLearned((id, known) => {
+    node.onViewChange((id, known) => {
       if (known !== "suspect" && known !== "dead" && known !== "left") return
       const subject = this.#opinions.identity(id)?.node
       if (subject === undefined || subject === node) return
@@ -103,14 +103,14 @@ class Watch {
 
   #look(): void {
     const { agreement, strict } = this.#expectations
-    const wrong = strict ? this.#opinions.wrong : this.#opinions.misjudged
+    const wrong = strict ? this.#opinions.errors : this.#opinions.membershipErrors
     const now = this.#verbs.now()
     if (wrong > 0) this.agreedAt = undefined
     else this.agreedAt ??= now
     for (const { node, until } of this.#killed) {
       if (now <= until) continue
       const held = this.#opinions.identity(node.id)?.held
-      const not = (held?.[Opinion.Alive] ?? 0) + (held?.[Opinion.Suspect] ?? 0)
+      const not = (held?.[Verdict.Alive] ?? 0) + (held?.[Verdict.Suspect] ?? 0)
       if (not > 0) this.#report("detection", node, `${not} nodes do not hold it dead`)
     }
     if (agreement === undefined || wrong === 0 || now <= agreement || !this.#canMeet()) return
@@ -128,13 +128,13 @@ class Watch {
     const { identities } = this.#opinions
     for (const observer of identities) {
       for (const subject of identities) {
-        const opinion = this.#opinions.opinion(observer, subject)
+        const opinion = this.#opinions.verdict(observer, subject)
         if (observer === subject || opinion === undefined) continue
         const { condition } = subject.node
-        const live = opinion === Opinion.Alive || opinion === Opinion.Suspect
-        const wrong = condition === "up" ? opinion !== Opinion.Alive : condition !== "frozen" && live
+        const live = opinion === Verdict.Alive || opinion === Verdict.Suspect
+        const wrong = condition === "up" ? opinion !== Verdict.Alive : condition !== "frozen" && live
         if (!wrong) continue
-        const what = observer.node.knows(subject.id)
+        const what = observer.node.statusOf(subject.id)
         found.push(`${observer.node.name} holds ${subject.node.name} (${subject.id}) ${what}, which is ${condition}`)
         if (found.length === 4) return found
       }
@@ -155,7 +155,7 @@ const carryOut = (plan: Plan.Plan, expectations: Expectations): Promise<Outcome>
   let watch: Watch | undefined
   let last: Verbs | undefined
   const run = PlanRunner.run(plan, {
-    watch: (verbs) => {
+    onSimulation: (verbs) => {
       last = verbs
       watch = new Watch(verbs, expectations, plan.peers)
     }

@@ -1,25 +1,25 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import { disagreements, type Mind } from "../../src/simulation/Agreement.ts"
-import type { Known } from "../../src/simulation/NodeBase.ts"
+import { disagreements, type MemberView } from "../../src/simulation/Agreement.ts"
+import type { KnownStatus } from "../../src/simulation/NodeBase.ts"
 
 /** Nodes with these opinions of each other, a row for each; what is left out is `alive`. */
 const minds = (
   count: number,
-  opinions: Readonly<Record<string, Readonly<Record<string, Known>>>> = {}
-): Array<Mind> => {
+  opinions: Readonly<Record<string, Readonly<Record<string, KnownStatus>>>> = {}
+): Array<MemberView> => {
   const names = [...Array(count).keys()].map((i) => `n${i + 1}`)
   const ids = names.map((_, i) => NodeId.fromWords(0, i + 1))
   return names.map((name, i) => {
-    const row = names.map((other): Known => opinions[name]?.[other] ?? "alive")
+    const row = names.map((other): KnownStatus => opinions[name]?.[other] ?? "alive")
     // What a node has for others that are not among these.
     const strangers = Object.entries(opinions[name] ?? {}).filter(([other]) => !names.includes(other))
     const all = [...row, ...strangers.map(([, known]) => known)]
     return {
       name,
       id: ids[i]!,
-      knows: (id) => row[ids.indexOf(id)] ?? "unknown",
-      live: () => ({
+      statusOf: (id) => row[ids.indexOf(id)] ?? "unknown",
+      liveCounts: () => ({
         alive: all.filter((known) => known === "alive").length,
         suspect: all.filter((known) => known === "suspect").length
       })

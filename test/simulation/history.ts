@@ -40,9 +40,9 @@ export const history = (seed: number, pause: Effect.Effect<void> = Effect.void) 
           hash.number(number)
         }
       })
-      simulation.watch({
+      simulation.observe({
         started: (node) =>
-          node.onLearned((id, known, { cause, incarnation }) => {
+          node.onViewChange((id, known, { cause, incarnation }) => {
             hash.number(timeline.now)
             hash.text(`${node.name} ${id} ${known} ${incarnation} ${cause}`)
           })
@@ -50,15 +50,15 @@ export const history = (seed: number, pause: Effect.Effect<void> = Effect.void) 
 
       const nodes = yield* simulation.start(20)
       yield* simulation.untilConverged("30 seconds")
-      yield* simulation.outside(pause)
+      yield* simulation.inRealTime(pause)
       yield* simulation.skew(nodes[3], 1.03)
       yield* simulation.slow(nodes[4], "30 millis")
       yield* simulation.kill(nodes[5])
       yield* simulation.untilEveryoneSees(nodes[5], ["dead", "unknown"], "60 seconds")
-      yield* simulation.outside(pause)
+      yield* simulation.inRealTime(pause)
       yield* simulation.partition(nodes.slice(0, 7), nodes.slice(7))
       yield* Effect.sleep(Math.floor((yield* Random.next) * 10_000))
-      yield* simulation.outside(pause)
+      yield* simulation.inRealTime(pause)
       yield* simulation.heal
       yield* simulation.restart(nodes[5])
       yield* Effect.forkChild(simulation.stop(nodes[6]))

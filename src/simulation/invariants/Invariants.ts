@@ -334,7 +334,7 @@ export const watchInvariants = (verbs: Verbs): void => {
   const report: Report = (node, invariant, detail) =>
     verbs.fail(new InvariantBroken({ invariant, node: node.name, detail, at: timeline.millis, event: timeline.events }))
 
-  verbs.watch({
+  verbs.observe({
     started: (node) => {
       if (node.kind !== "node") return
       const watch = new Watch(node, report)
@@ -377,7 +377,7 @@ export const watchInvariants = (verbs: Verbs): void => {
     const count = Math.min(MostAudits, Math.ceil((nodes.length * AuditEvery) / 1000))
     for (let i = 0; i < count; i++) {
       const node = nodes[next++ % nodes.length]
-      if (node !== undefined && node.condition !== "killed") watches.get(node)?.audit()
+      if (node !== undefined) watches.get(node)?.audit()
     }
     timeline.at(timeline.now + AuditEvery * NanosPerMilli, audit)
   }

@@ -54,8 +54,8 @@ const Names = Schema.Array(Name).check(Schema.isMinLength(1))
  * So many nodes, drawn by the seed, or these. Who is up is drawn from, `n1` only when nobody else is left; but who is to
  * restart is drawn from those that ended, and only when these are too few from those that are up.
  */
-export const Who = Schema.Union([Count, Names])
-export type Who = typeof Who.Type
+export const NodeSelection = Schema.Union([Count, Names])
+export type NodeSelection = typeof NodeSelection.Type
 
 const conditionFields = {
   latency: Schema.optionalKey(Instant),
@@ -94,28 +94,32 @@ const stepKeys = { at: "at_ms" } as const
 const passingKeys = { ...stepKeys, for: "for_ms" } as const
 
 /** Processes end without a word. */
-const Kill = Schema.Struct({ do: Schema.Literal("kill"), ...stepFields, nodes: Who }).pipe(Schema.encodeKeys(stepKeys))
+const Kill = Schema.Struct({ do: Schema.Literal("kill"), ...stepFields, nodes: NodeSelection }).pipe(
+  Schema.encodeKeys(stepKeys)
+)
 
 /** Nodes leave. */
-const Stop = Schema.Struct({ do: Schema.Literal("stop"), ...stepFields, nodes: Who }).pipe(Schema.encodeKeys(stepKeys))
+const Stop = Schema.Struct({ do: Schema.Literal("stop"), ...stepFields, nodes: NodeSelection }).pipe(
+  Schema.encodeKeys(stepKeys)
+)
 
 /** Machines start a node again; one that is still there is killed first. */
 const Restart = Schema.Struct({
   do: Schema.Literal("restart"),
   ...stepFields,
-  nodes: Who,
+  nodes: NodeSelection,
   /** The id of the former life, as by default, or one that was never there. */
   identity: Schema.optionalKey(Schema.Literals(["same", "new"])),
   clockBehind: Schema.optionalKey(Instant)
 }).pipe(Schema.encodeKeys({ ...stepKeys, clockBehind: "clock_behind_ms" }))
 
 /** Processes stop, as by SIGSTOP. */
-const Freeze = Schema.Struct({ do: Schema.Literal("freeze"), ...passingFields, nodes: Who }).pipe(
+const Freeze = Schema.Struct({ do: Schema.Literal("freeze"), ...passingFields, nodes: NodeSelection }).pipe(
   Schema.encodeKeys(passingKeys)
 )
 
 /** Datagrams to nodes wait, while their timers run. */
-const BlockIo = Schema.Struct({ do: Schema.Literal("block_io"), ...passingFields, nodes: Who }).pipe(
+const BlockIo = Schema.Struct({ do: Schema.Literal("block_io"), ...passingFields, nodes: NodeSelection }).pipe(
   Schema.encodeKeys(passingKeys)
 )
 
@@ -141,7 +145,7 @@ const Cut = Schema.Struct({
 const Heal = Schema.Struct({ do: Schema.Literal("heal"), ...stepFields }).pipe(Schema.encodeKeys(stepKeys))
 
 /** Everything from and to nodes takes longer, each way. */
-const Slow = Schema.Struct({ do: Schema.Literal("slow"), ...passingFields, nodes: Who, by: Instant }).pipe(
+const Slow = Schema.Struct({ do: Schema.Literal("slow"), ...passingFields, nodes: NodeSelection, by: Instant }).pipe(
   Schema.encodeKeys({ ...passingKeys, by: "by_ms" })
 )
 
@@ -149,7 +153,7 @@ const Slow = Schema.Struct({ do: Schema.Literal("slow"), ...passingFields, nodes
 const Skew = Schema.Struct({
   do: Schema.Literal("skew"),
   ...passingFields,
-  nodes: Who,
+  nodes: NodeSelection,
   rate: Schema.Finite.check(Schema.isBetween({ minimum: 0.01, maximum: 100 }))
 }).pipe(Schema.encodeKeys(passingKeys))
 
@@ -165,8 +169,8 @@ const NetworkChange = Schema.Struct({
   to: Schema.optionalKey(Names),
   /** Also on the way back from `to` to `from`. */
   bothWays: Schema.optionalKey(Schema.Boolean),
-  inbound: Schema.optionalKey(Who),
-  outbound: Schema.optionalKey(Who)
+  inbound: Schema.optionalKey(NodeSelection),
+  outbound: Schema.optionalKey(NodeSelection)
 }).pipe(Schema.encodeKeys({ ...passingKeys, ...conditionKeys, bothWays: "both_ways" }))
 
 /** More nodes join. */
@@ -178,7 +182,7 @@ const Start = Schema.Struct({ do: Schema.Literal("start"), ...stepFields, count:
 const Replay = Schema.Struct({
   do: Schema.Literal("replay"),
   ...stepFields,
-  nodes: Who,
+  nodes: NodeSelection,
   for: Span,
   after: Span
 }).pipe(Schema.encodeKeys({ ...passingKeys, after: "after_ms" }))
@@ -188,7 +192,7 @@ const Forge = Schema.Struct({
   do: Schema.Literal("forge"),
   ...stepFields,
   /** Who gets it. */
-  nodes: Who,
+  nodes: NodeSelection,
   about: Name,
   status: Schema.Literals(["alive", "suspect", "dead"]),
   /** How far the claim's incarnation is ahead of the node's own; 0 by default. */
@@ -280,7 +284,7 @@ export const machines = ({ nodes, steps }: Plan): number =>
   steps.reduce((sum, step) => sum + (step.do === "start" ? step.count : 0), nodes)
 
 /** Whether a node is one of those that speak version 1 only. */
-export const isOld = ({ nodes, oldNodes }: Plan, number: number): boolean =>
+export const isLevel0 = ({ nodes, oldNodes }: Plan, number: number): boolean =>
   number <= nodes && Math.floor((number * oldNodes) / nodes) > Math.floor(((number - 1) * oldNodes) / nodes)
 
 /** The number in a node's name. */
@@ -291,7 +295,7 @@ const millisText = (duration: Duration.Duration): string => `${Duration.toMillis
 /** The names in a step, by key. */
 const namesIn = (step: Step): ReadonlyArray<readonly [key: string, names: ReadonlyArray<string>]> => {
   const found: Array<readonly [string, ReadonlyArray<string>]> = []
-  const add = (key: string, who: Who | undefined) => {
+  const add = (key: string, who: NodeSelection | undefined) => {
     if (typeof who === "object") found.push([key, who])
   }
   if ("nodes" in step) add("nodes", step.nodes)

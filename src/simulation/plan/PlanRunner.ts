@@ -14,7 +14,7 @@ import * as NodeId from "../../domain/NodeId.ts"
 import { SelfSlot } from "../../membership/MemberTable.ts"
 import type * as Message from "../../wire/Message.ts"
 import { type Conditions, neutral } from "../network/Conditions.ts"
-import type { InvariantBroken, TimeStandsStill } from "../Errors.ts"
+import type { InvariantBroken, VirtualTimeStuck } from "../Errors.ts"
 import { seeded } from "../Machine.ts"
 import { Measure } from "../report/Measure.ts"
 import type { NodeBase, StartFailure } from "../NodeBase.ts"
@@ -23,7 +23,7 @@ import { Recorder } from "../report/Recorder.ts"
 import type { SimulationReport } from "../report/Report.ts"
 import type { AnyNode } from "../SimNode.ts"
 import * as Simulation from "../Simulation.ts"
-import { addressOfNode } from "../Simulation.ts"
+import { addressOfNode } from "../Starting.ts"
 import { NanosPerMilli } from "../time/Timeline.ts"
 import type { TraceRecord } from "../report/Trace.ts"
 import type { Verbs } from "../Verbs.ts"
@@ -40,7 +40,7 @@ export interface PlanOptions {
   /** Whether nodes are watched for what the protocol rules out; by default they are. */
   readonly invariants?: boolean
   /** Gets hold of the simulation before its first node starts. */
-  readonly watch?: (verbs: Verbs) => void
+  readonly onSimulation?: (verbs: Verbs) => void
 }
 
 /** What came of a plan. */
@@ -68,7 +68,7 @@ const Stranger = "192.0.2.1:7946"
 export const run = Effect.fnUntraced(function* (
   plan: Plan.Plan,
   options: PlanOptions = {}
-): Effect.fn.Return<PlanResult, Plan.PlanError | StartFailure | TimeStandsStill> {
+): Effect.fn.Return<PlanResult, Plan.PlanError | StartFailure | VirtualTimeStuck> {
   const config = yield* Effect.fromResult(Plan.check(plan))
   const { invariants = true, onProgress } = options
   let now = () => 0
@@ -81,9 +81,9 @@ export const run = Effect.fnUntraced(function* (
     now = verbs.now
     const recorder = new Recorder(verbs, options.trace)
     const measure = new Measure(verbs, recorder, samplePeriod(plan, options), plan.nodes)
-    options.watch?.(verbs)
+    options.onSimulation?.(verbs)
     report = () => measure.report
-    yield* new History(plan, verbs).run
+    yield* new PlanExecution(plan, verbs).run
     return measure.report
   }).pipe(
     Effect.onInterrupt(() =>
@@ -126,7 +126,7 @@ const nanosOf = (duration: Duration.Duration): number => Math.round(Duration.toM
 /** At one instant, what passes is undone first, then nodes join, then steps are taken. */
 const Rank = { Undo: 0, Join: 1, Step: 2 } as const
 
-interface Act {
+interface Action {
   /** In ns of virtual time. */
   readonly at: number
   readonly rank: number
@@ -136,12 +136,12 @@ interface Act {
 /** What a step did to somebody that can be undone. */
 type Undo = Effect.Effect<void>
 
-class History {
+class PlanExecution {
   readonly #plan: Plan.Plan
   readonly #verbs: Verbs
-  readonly #ways: Ways
+  readonly #ways: NetworkChanges
   /** In the order in which they are due. */
-  readonly #acts: Array<Act> = []
+  readonly #acts: Array<Action> = []
   /** Rates of clocks by name, the one that counts last. */
   readonly #rates = new Map<string, Array<{ readonly rate: number }>>()
   /** Whose datagrams wait. */
@@ -152,8 +152,8 @@ class History {
   constructor(plan: Plan.Plan, verbs: Verbs) {
     this.#plan = plan
     this.#verbs = verbs
-    this.#ways = new Ways(verbs.network)
-    verbs.watch({
+    this.#ways = new NetworkChanges(verbs.network)
+    verbs.observe({
       // The next life of a machine finds clock and network as the former one left them.
       started: (node) => {
         const rate = this.#rates.get(node.name)?.at(-1)
@@ -191,7 +191,7 @@ class History {
     })
   }
 
-  #add(act: Act): void {
+  #add(act: Action): void {
     const acts = this.#acts
     let at = acts.length
     while (at > 0 && isAfter(acts[at - 1], act)) at--
@@ -205,7 +205,7 @@ class History {
   }
 
   #start(number: number): Effect.Effect<void, StartFailure> {
-    if (Plan.isOld(this.#plan, number)) return Effect.asVoid(this.#verbs.startOld(1))
+    if (Plan.isLevel0(this.#plan, number)) return Effect.asVoid(this.#verbs.startLevel0(1))
     return Effect.asVoid(this.#verbs.start(1, { config: this.#peersOf(number) }))
   }
 
@@ -221,7 +221,7 @@ class History {
   // --- who -------------------------------------------------------------------
 
   #skip(step: Plan.Step, why: string): void {
-    this.#verbs.tell("skip", [], `${step.do} ${why}`)
+    this.#verbs.notify("skip", [], `${step.do} ${why}`)
   }
 
   /** A generator for one step, which other steps and the nodes leave as it is. */
@@ -254,7 +254,7 @@ class History {
   /** The nodes that a step is about, without those for which `obstacle` gives a reason. */
   #find(
     step: Plan.Step,
-    who: Plan.Who,
+    who: Plan.NodeSelection,
     obstacle: (node: AnyNode) => string | undefined
   ): Effect.Effect<ReadonlyArray<AnyNode>> {
     const { nodes } = this.#verbs
@@ -331,7 +331,7 @@ class History {
 
   #forEach<E>(
     step: Plan.Step,
-    who: Plan.Who,
+    who: Plan.NodeSelection,
     obstacle: (node: AnyNode) => string | undefined,
     act: (node: AnyNode) => Effect.Effect<void, E>
   ): Effect.Effect<void, E> {
@@ -339,13 +339,13 @@ class History {
   }
 
   #startMore(count: number): Effect.Effect<void, StartFailure> {
-    const { nodes, tell } = this.#verbs
+    const { nodes, notify } = this.#verbs
     const first = nodes.length + 1
     const numbers = Array.from({ length: count }, (_, i) => first + i)
     return Effect.andThen(
       Effect.forEach(numbers, (number) => this.#start(number), { discard: true }),
       Effect.sync(() =>
-        tell(
+        notify(
           "join",
           numbers.map((number) => `n${number}`)
         )
@@ -395,7 +395,7 @@ class History {
   }
 
   #partition(step: StepOf<"partition">): Effect.Effect<void> {
-    const { nodes, tell } = this.#verbs
+    const { nodes, notify } = this.#verbs
     const part = step.part === undefined ? 0 : Math.round(step.part * nodes.length)
     const groups: Effect.Effect<ReadonlyArray<ReadonlyArray<string>>> =
       step.groups !== undefined
@@ -403,31 +403,31 @@ class History {
         : Effect.map(this.#draw(step, part, lastIsFirst(nodes)), (drawn) => [drawn.map(({ name }) => name)])
     return Effect.map(groups, (groups) => {
       const undo = this.#ways.partition(groups)
-      tell("partition", [], groups.map((group) => group.join(" ")).join(" | "))
+      notify("partition", [], groups.map((group) => group.join(" ")).join(" | "))
       this.#pass(
         step.for,
         Effect.sync(() => {
-          if (undo()) tell("heal", [], "the partition")
+          if (undo()) notify("heal", [], "the partition")
         })
       )
     })
   }
 
   #cut(step: StepOf<"cut">): void {
-    const { tell } = this.#verbs
+    const { notify } = this.#verbs
     const undo = this.#ways.cut(linksOf(step.from, step.to, step.bothWays))
     const text = wayText(step.from, step.to, step.bothWays)
-    tell("cut", [], text)
+    notify("cut", [], text)
     this.#pass(
       step.for,
       Effect.sync(() => {
-        if (undo()) tell("heal", [], text)
+        if (undo()) notify("heal", [], text)
       })
     )
   }
 
   #slow(node: AnyNode, step: StepOf<"slow">): void {
-    const { tell } = this.#verbs
+    const { notify } = this.#verbs
     const undo = this.#ways.change(
       [
         { _tag: "Outbound", name: node.name },
@@ -435,12 +435,12 @@ class History {
       ],
       { latency: Duration.toMillis(step.by) }
     )
-    tell("slow", [node.name], `${Duration.toMillis(step.by)} ms`)
+    notify("slow", [node.name], `${Duration.toMillis(step.by)} ms`)
     this.#pass(
       step.for,
       Effect.sync(() => {
         undo()
-        tell("slow", [node.name], "no more")
+        notify("slow", [node.name], "no more")
       })
     )
   }
@@ -465,7 +465,7 @@ class History {
   }
 
   #changeNetwork(step: StepOf<"network">): Effect.Effect<void> {
-    const { tell } = this.#verbs
+    const { notify } = this.#verbs
     const given = Plan.conditionsOf(step)
     const what = Object.entries(given)
       .map(([name, value]) => `${name} ${value}`)
@@ -473,12 +473,12 @@ class History {
     const change = (places: ReadonlyArray<Place>, where: string): void => {
       if (places.length === 0) return
       const undo = this.#ways.change(places, given)
-      tell("network", [], `${where}: ${what}`)
+      notify("network", [], `${where}: ${what}`)
       this.#pass(
         step.for,
         Effect.sync(() => {
           undo()
-          tell("network", [], `${where}: as before`)
+          notify("network", [], `${where}: as before`)
         })
       )
     }
@@ -489,7 +489,7 @@ class History {
     }
     if (inbound === undefined && outbound === undefined)
       return Effect.sync(() => change([{ _tag: "All" }], "all links"))
-    const at = (who: Plan.Who | undefined, tag: "Inbound" | "Outbound", word: string) =>
+    const at = (who: Plan.NodeSelection | undefined, tag: "Inbound" | "Outbound", word: string) =>
       who === undefined
         ? Effect.void
         : Effect.map(this.#find(step, who, ended), (nodes) => {
@@ -503,7 +503,7 @@ class History {
   }
 
   #replay(step: StepOf<"replay">): Effect.Effect<void> {
-    const { network, tell, timeline } = this.#verbs
+    const { network, notify, timeline } = this.#verbs
     return Effect.map(this.#find(step, step.nodes, notUp), (nodes) => {
       if (nodes.length === 0) return
       const names = new Set(nodes.map(({ name }) => name))
@@ -516,7 +516,7 @@ class History {
           })
         }
       })
-      tell("replay", [...names], `${Duration.toMillis(step.after)} ms later`)
+      notify("replay", [...names], `${Duration.toMillis(step.after)} ms later`)
       this.#pass(step.for, Effect.sync(unobserve))
     })
   }
@@ -536,7 +536,7 @@ class History {
 
 type StepOf<Kind extends Plan.Step["do"]> = Extract<Plan.Step, { readonly do: Kind }>
 
-const isAfter = (a: Act | undefined, b: Act): boolean =>
+const isAfter = (a: Action | undefined, b: Action): boolean =>
   a !== undefined && (a.at > b.at || (a.at === b.at && a.rank > b.rank))
 
 /** The first node, through which the others find each other, by itself at the end. */
@@ -546,7 +546,7 @@ const lastIsFirst = (nodes: ReadonlyArray<AnyNode>): ReadonlyArray<ReadonlyArray
 ]
 
 const ended = ({ condition }: AnyNode): string | undefined =>
-  condition === "killed" || condition === "left" ? `it is ${condition}` : undefined
+  condition === "killed" || condition === "crashed" || condition === "left" ? `it is ${condition}` : undefined
 
 const notUp = ({ condition }: AnyNode): string | undefined => (condition === "up" ? undefined : `it is ${condition}`)
 
@@ -576,7 +576,7 @@ const claimAbout = (about: AnyNode, { incarnationAhead = 0, status }: StepOf<"fo
       nodeId: about.id,
       heartbeat: about.kind === "node" ? about.view.table.heartbeat[SelfSlot]! : 0,
       incarnation:
-        ((about.kind === "node" ? about.view.incarnation : about.old.incarnation()) + incarnationAhead) >>> 0,
+        ((about.kind === "node" ? about.view.incarnation : about.level0.incarnation()) + incarnationAhead) >>> 0,
       status: statuses[status],
       address: NetAddress.inetAddressFromStringUnsafe(about.address)
     }
@@ -610,7 +610,7 @@ interface Ends {
  * What steps did to the network, each of which can be undone whatever came after it: a place is as it was at the
  * beginning, but for the changes that are not undone, the newest last.
  */
-class Ways {
+class NetworkChanges {
   readonly #network: VirtualNetwork
   readonly #beginning: Conditions
   readonly #changes: Array<Change> = []

@@ -1,8 +1,8 @@
 /** Measures a simulation while it runs. */
 import { disagreements } from "../Agreement.ts"
-import { type ChangeOfMind, type Identity, Opinion, Opinions } from "./Opinions.ts"
+import { type VerdictChange, type Identity, Verdict, MemberVerdicts } from "./MemberVerdicts.ts"
 import type { Recorder } from "./Recorder.ts"
-import type { OpinionCode, ReportEvent, ReportNode, SimulationReport, Spread } from "./Report.ts"
+import type { VerdictCode, NodeEnd, ReportEvent, ReportNode, SimulationReport, Spread } from "./Report.ts"
 import type { AnyNode } from "../SimNode.ts"
 import { NanosPerMilli } from "../time/Timeline.ts"
 import type { Verbs } from "../Verbs.ts"
@@ -11,8 +11,8 @@ import type { Verbs } from "../Verbs.ts"
 const MaxOutcomes = 1000
 
 interface Machine {
-  readonly lives: Array<{ readonly node: AnyNode; to: number | undefined; end: "left" | "killed" | undefined }>
-  opinions: string
+  readonly lives: Array<{ readonly node: AnyNode; to: number | undefined; end: NodeEnd | undefined }>
+  verdicts: string
   readonly members: Array<number>
 }
 
@@ -45,7 +45,7 @@ const shortened = (text: string): string => {
 
 /** Follows a simulation from its beginning. */
 export class Measure {
-  readonly opinions: Opinions
+  readonly opinions: MemberVerdicts
   readonly #verbs: Verbs
   readonly #recorder: Recorder
   readonly #expected: number
@@ -73,12 +73,12 @@ export class Measure {
     // One alone agrees with itself.
     this.#expected = Math.max(2, expected)
     this.#recorder = recorder
-    this.opinions = new Opinions(verbs)
-    verbs.watch({
+    this.opinions = new MemberVerdicts(verbs)
+    verbs.observe({
       started: (node) => {
         const machine = (this.#machines[node.number - 1] ??= {
           lives: [],
-          opinions: ".".repeat(this.#times.length),
+          verdicts: ".".repeat(this.#times.length),
           members: this.#times.map(() => -1)
         })
         machine.lives.push({ node, to: undefined, end: undefined })
@@ -108,8 +108,8 @@ export class Measure {
 
   /** Takes note of when all have the same members. */
   #look(): void {
-    const { misjudged, up } = this.opinions
-    if (misjudged !== 0 || up === 0) {
+    const { membershipErrors, up } = this.opinions
+    if (membershipErrors !== 0 || up === 0) {
       this.#settledSince = undefined
       return
     }
@@ -123,13 +123,14 @@ export class Measure {
   #ended(node: AnyNode): void {
     const at = this.#verbs.now()
     const life = this.#machines[node.number - 1]?.lives.at(-1)
-    const end = node.condition === "killed" ? "killed" : "left"
+    const { condition } = node
+    const end: NodeEnd = condition === "killed" || condition === "crashed" ? condition : "left"
     if (life !== undefined) {
       life.to = at
       life.end = end
     }
     const identity = this.opinions.identity(node.id)
-    if (end === "killed" && identity !== undefined) {
+    if (end !== "left" && identity !== undefined) {
       const killed: Killed = {
         identity,
         node,
@@ -152,27 +153,27 @@ export class Measure {
     this.#killed.delete(identity)
   }
 
-  #changed({ after, before, observer, subject }: ChangeOfMind): void {
+  #changed({ after, before, observer, subject }: VerdictChange): void {
     this.#look()
-    if (before === after || (after !== Opinion.Suspect && after !== Opinion.Dead)) return
+    if (before === after || (after !== Verdict.Suspect && after !== Verdict.Dead)) return
     const at = this.#verbs.now()
     const killed = this.#killed.get(subject)
     if (killed !== undefined && killed.node === subject.node) {
-      const learned = after === Opinion.Dead ? killed.detected : killed.suspected
+      const learned = after === Verdict.Dead ? killed.detected : killed.suspected
       if (!killed.witnesses.has(observer) || learned.has(observer)) return
       learned.set(observer, at - killed.at)
       const all = [...killed.witnesses].every((witness) => witness.condition !== "up" || learned.has(witness))
-      const how = after === Opinion.Dead ? "dead" : "suspect"
+      const how = after === Verdict.Dead ? "dead" : "suspect"
       if (learned.size === 1)
         this.#tell(at, "outcome", `${observer.name} is the first to hold ${killed.node.name} ${how}`)
-      else if (after === Opinion.Dead && all) this.#tell(at, "outcome", `everyone holds ${killed.node.name} dead`)
+      else if (after === Verdict.Dead && all) this.#tell(at, "outcome", `everyone holds ${killed.node.name} dead`)
       return
     }
     if (!this.#isFalse(observer, subject.node)) return
-    if (after === Opinion.Dead) this.#falseDeaths++
+    if (after === Verdict.Dead) this.#falseDeaths++
     else this.#falseSuspicions++
-    const what = after === Opinion.Dead ? "wrongly holds" : "wrongly suspects"
-    this.#tell(at, "outcome", `${observer.name} ${what} ${subject.node.name}${after === Opinion.Dead ? " dead" : ""}`)
+    const what = after === Verdict.Dead ? "wrongly holds" : "wrongly suspects"
+    this.#tell(at, "outcome", `${observer.name} ${what} ${subject.node.name}${after === Verdict.Dead ? " dead" : ""}`)
   }
 
   #isFalse(observer: AnyNode, subject: AnyNode): boolean {
@@ -198,20 +199,20 @@ export class Measure {
     for (const machine of this.#machines) {
       const node = machine.lives.at(-1)?.node
       if (node === undefined) continue
-      machine.opinions += this.#code(node)
-      machine.members.push(node.condition === "up" ? node.live().alive : -1)
+      machine.verdicts += this.#code(node)
+      machine.members.push(node.condition === "up" ? node.liveCounts().alive : -1)
     }
   }
 
-  #code(node: AnyNode): OpinionCode {
+  #code(node: AnyNode): VerdictCode {
     const identity = this.opinions.identity(node.id)
     if (identity === undefined) return "."
     const { held } = identity
-    const alive = held[Opinion.Alive]!
-    const suspect = held[Opinion.Suspect]!
-    const gone = held[Opinion.Dead]! + held[Opinion.Left]!
+    const alive = held[Verdict.Alive]!
+    const suspect = held[Verdict.Suspect]!
+    const gone = held[Verdict.Dead]! + held[Verdict.Left]!
     // Who came later never hears of one that is gone, and does not hold it to be anything.
-    if (gone > 0 && alive + suspect === 0) return held[Opinion.Left]! > 0 ? "L" : "D"
+    if (gone > 0 && alive + suspect === 0) return held[Verdict.Left]! > 0 ? "L" : "D"
     if (gone > 0) return "d"
     if (suspect > 0) return "s"
     const observers = this.opinions.up - (node.condition === "up" ? 1 : 0)
@@ -234,11 +235,11 @@ export class Measure {
     return {
       seed: this.#verbs.seed,
       duration: this.#verbs.now(),
-      nodes: this.#machines.map(({ lives, members, opinions }, i): ReportNode => ({
+      nodes: this.#machines.map(({ lives, members, verdicts }, i): ReportNode => ({
         name: nodes[i]?.name ?? "",
-        old: lives.at(-1)?.node.kind === "old",
+        old: lives.at(-1)?.node.kind === "level0",
         lives: lives.map(({ end, node, to }) => ({ from: node.startedAt, to, end })),
-        opinions,
+        verdicts,
         members
       })),
       samples: { times: this.#times, datagrams: this.#datagrams, bytes: this.#bytes, dropped: this.#dropped },

@@ -44,7 +44,7 @@ export class Recorder {
         if (trace !== undefined) this.#datagram("delivered", packet, trace)
       }
     })
-    verbs.watch({
+    verbs.observe({
       started: (node) => this.#follow(node),
       verb: (verb, subjects, detail) => {
         this.#begin(Event.Verb)
@@ -67,7 +67,7 @@ export class Recorder {
   }
 
   #follow(node: AnyNode): void {
-    node.onLearned((id, known, { cause, incarnation, kind }) => {
+    node.onViewChange((id, known, { cause, incarnation, kind }) => {
       this.#begin(Event.Learned)
       this.#hash.word(node.number)
       this.#hash.number(Number(id & 0xffffffffn))

@@ -5,7 +5,10 @@
  * `.` nobody knows it, `j` some know it, `a` all hold it alive, `s` some suspect it,
  * `d` some hold it dead, `D` all who know it do, `L` some of these that it left.
  */
-export type OpinionCode = "." | "j" | "a" | "s" | "d" | "D" | "L"
+export type VerdictCode = "." | "j" | "a" | "s" | "d" | "D" | "L"
+
+/** How the life of a node ended. */
+export type NodeEnd = "left" | "killed" | "crashed"
 
 /** One node's machine over time. */
 export interface ReportNode {
@@ -16,10 +19,10 @@ export interface ReportNode {
   readonly lives: ReadonlyArray<{
     readonly from: number
     readonly to: number | undefined
-    readonly end: "left" | "killed" | undefined
+    readonly end: NodeEnd | undefined
   }>
   /** An `OpinionCode` for each sample. */
-  readonly opinions: string
+  readonly verdicts: string
   /** How many members it held alive, itself included, at each sample; -1 while it was not up. */
   readonly members: ReadonlyArray<number>
 }

@@ -3,7 +3,7 @@
  * its text is handed in, because it comes from the platform.
  */
 import type { ReportEvent, SimulationReport } from "./Report.ts"
-import { type Crowd, crowd } from "./page/Crowd.ts"
+import { type MemberCounts, memberCounts } from "./page/MemberCounts.ts"
 import { letters, steps } from "./page/Runs.ts"
 import { script as pageScript, watch } from "./page/Script.ts"
 import { type Shade, shades } from "./page/Shades.ts"
@@ -66,7 +66,7 @@ const MaxLines = 50
 
 // --- what the script draws -----------------------------------------------------------------------
 
-const dataOf = (report: SimulationReport, seen: Crowd) => ({
+const dataOf = (report: SimulationReport, seen: MemberCounts) => ({
   duration: report.duration,
   lines: report.nodes.length <= MaxLines,
   shades,
@@ -76,12 +76,12 @@ const dataOf = (report: SimulationReport, seen: Crowd) => ({
     bytes: report.samples.bytes,
     dropped: report.samples.dropped
   },
-  crowd: seen,
-  nodes: report.nodes.map(({ lives, members, name, old, opinions }) => ({
+  memberCounts: seen,
+  nodes: report.nodes.map(({ lives, members, name, old, verdicts }) => ({
     name,
     ...(old ? { old } : {}),
     lives,
-    opinions: letters(opinions),
+    verdicts: letters(verdicts),
     members: steps(members)
   }))
 })
@@ -90,7 +90,7 @@ const dataOf = (report: SimulationReport, seen: Crowd) => ({
 
 /** How many nodes are thought of in each way at a sample. */
 const tally = ({ nodes }: SimulationReport, sample: number): ReadonlyArray<readonly [Shade, number]> =>
-  shades.map((shade) => [shade, nodes.filter(({ opinions }) => opinions[sample] === shade.code).length])
+  shades.map((shade) => [shade, nodes.filter(({ verdicts }) => verdicts[sample] === shade.code).length])
 
 const nodesInWords = (report: SimulationReport): string => {
   const { times } = report.samples
@@ -105,7 +105,7 @@ const nodesInWords = (report: SimulationReport): string => {
   )
 }
 
-const membersInWords = ({ samples: { times } }: SimulationReport, seen: Crowd): string => {
+const membersInWords = ({ samples: { times } }: SimulationReport, seen: MemberCounts): string => {
   const last = times.at(-1) ?? 0
   const [least, median, most] = [seen.least, seen.median, seen.most].map((counts) => counts.at(-1) ?? undefined)
   if (least === undefined) return "In the end nobody sees anybody."
@@ -126,7 +126,7 @@ const trafficInWords = ({ duration, samples: { bytes, datagrams, dropped, times 
 /** So many samples are told in numbers. */
 const ToldSamples = 13
 
-const inNumbers = (report: SimulationReport, seen: Crowd): string => {
+const inNumbers = (report: SimulationReport, seen: MemberCounts): string => {
   const { bytes, datagrams, dropped, times } = report.samples
   const told = Math.min(ToldSamples, times.length)
   const rows = Array.from({ length: told }, (_, i) => {
@@ -154,7 +154,7 @@ const inNumbers = (report: SimulationReport, seen: Crowd): string => {
   return `<details>
 <summary>The charts in numbers</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="The charts in numbers"><table class="numbers">
-<caption class="unseen">Nodes by opinion, members seen and traffic at ${plural(told, "sample")}</caption>
+<caption class="unseen">Nodes by verdict, members seen and traffic at ${plural(told, "sample")}</caption>
 <thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>
 <tbody>
 ${rows.join("\n")}
@@ -194,11 +194,12 @@ const legend = (entries: ReadonlyArray<readonly [picture: string, words: string,
 const nodesLegend = legend([
   ...shades.map((shade) => [swatch(`var(${shadeName(shade)})`), shade.meaning] as const),
   [glyph("M3.5 1.5L7 5L10.5 1.5L12.5 3.5L9 7L12.5 10.5L10.5 12.5L7 9L3.5 12.5L1.5 10.5L5 7L1.5 3.5Z"), "killed"],
+  [glyph("M2 2H12V12H2Z"), "crashed"],
   [glyph("M7 1L12.5 7L7 13L1.5 7Z"), "left"],
   [glyph("M2 2L12 7L2 12Z"), "restarted"]
 ])
 
-const membersLegend = ({ nodes }: SimulationReport, { outliers }: Crowd): string => {
+const membersLegend = ({ nodes }: SimulationReport, { outliers }: MemberCounts): string => {
   const running = [stroke("var(--text)", 1.5, "5 4"), "nodes that run"] as const
   if (nodes.length <= MaxLines) return legend([[stroke("var(--band)", 1), "an observer each"], running])
   return legend([
@@ -259,7 +260,7 @@ const disagreements = ({ summary }: SimulationReport): string => {
  */
 export const reportPage = (report: SimulationReport, options: ReportPageOptions): string => {
   const { events, nodes } = report
-  const seen = crowd(report)
+  const seen = memberCounts(report)
   const size = `${plural(nodes.length, "node")}, ${plural(Number((report.duration / 1000).toFixed(3)), "virtual second")}`
   const title = options.title ?? `Simulation: ${size}`
   const facts = [

@@ -1,31 +1,30 @@
-/** Runs the fibers of a whole simulation from one queue, so that an instant can be run until nothing is left to do. */
+/** One task queue for all fibers of a simulation, so that all work of an instant can be run to its end. */
 import type { Fiber, Scheduler } from "effect"
 
 type Task = () => void
 
-/** Tasks of one priority, first come first served. */
+/** Tasks of one priority, in the order in which they were scheduled. */
 interface Bucket {
   readonly priority: number
   readonly tasks: Array<Task>
 }
 
 /**
- * An Effect scheduler without timers of the platform. All its dispatchers are one
- * queue, so the order of tasks does not depend on which fiber they belong to, and
- * `drain` runs them, and what they schedule, to the last.
+ * An Effect scheduler that uses no timers of the platform. All its dispatchers share one queue, so the order of tasks does
+ * not depend on their fibers. `drain` runs all tasks and the tasks that these schedule.
  */
 export class TaskQueue implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher {
   readonly executionMode = "async"
   /**
-   * Called when a task came while none was waiting and the queue is not being drained. It is on the stack of whoever
-   * scheduled the task, so it is no place to drain the queue.
+   * Called when a task is scheduled while the queue is empty and not being drained. It is called on the stack of the code
+   * that schedules the task, so it must not drain the queue.
    */
   onWork: () => void = () => {}
   #buckets: Array<Bucket> = []
   #draining = false
   #ran = 0
 
-  /** How many tasks ran so far. */
+  /** The number of tasks that have run. */
   get ran(): number {
     return this.#ran
   }
@@ -58,8 +57,8 @@ export class TaskQueue implements Scheduler.Scheduler, Scheduler.SchedulerDispat
   }
 
   /**
-   * Runs all tasks, by batches of what is waiting, lower priority numbers first.
-   * Returns `false` when it gave up since after `most` of them there was still one.
+   * Runs all tasks in batches of those that wait, lower priority numbers first. Returns `false` if tasks are left after
+   * `most` of them.
    */
   drain(most = Infinity): boolean {
     const nested = this.#draining

@@ -1,66 +1,63 @@
 /**
- * Virtual time: what happens when, and the loop that makes it happen. Everything of
- * an instant is done, fibers included, before time moves on.
+ * Virtual time: a queue of events, and the loop that runs them. All work of an instant is done, fibers included, before
+ * time advances.
  */
 import { TaskQueue } from "./TaskQueue.ts"
 
-/** Nanoseconds in a millisecond. Time is counted in whole nanoseconds, exact for a hundred days. */
+/** Nanoseconds in a millisecond. Time is a whole number of nanoseconds, which a double holds exactly for 100 days. */
 export const NanosPerMilli = 1e6
 
-/** Something that happens at an instant. */
-export interface Due {
-  /** When, in ns. Changed by the timeline only. */
+/** An event at an instant. */
+export interface TimelineEntry {
+  /** The instant, in ns. Only the timeline changes it. */
   at: number
-  /** Breaks ties: at one instant, what was asked for first comes first. */
+  /** Breaks ties: at one instant, events happen in the order in which they were added. */
   sequence: number
-  /** Whether it is still to happen: it is neither over nor taken back. Changed by the timeline only. */
-  ahead: boolean
-  /** Whose it is, to be found again by `Timeline.remap` and `Timeline.drop`. */
+  /** Whether it is still to happen: it has neither happened nor been cancelled. Only the timeline changes it. */
+  pending: boolean
+  /** The key for `Timeline.remap` and `Timeline.drop`. */
   readonly owner: object | undefined
   readonly fire: () => void
 }
 
-/** Cancelled entries are swept out when they are this many and more than half of all. */
+/** Cancelled entries are removed from the heap when there are more than this many and more than half of all are. */
 const SweepFrom = 1024
 
-/**
- * Tasks and events of one instant, beyond which fibers are taken to wake each other for ever. A node takes less than
- * ten to start.
- */
-const Patience = 1_000_000
+/** After so many tasks and events at one instant, fibers are considered stuck. The start of a node takes fewer than 10. */
+const MaxStepsPerInstant = 1_000_000
 
-/** Why `Timeline.run` returned. */
-export type Pause =
-  /** Nothing is left to do, now or ever. */
+/** Why `Timeline.run` stopped. */
+export type StopReason =
+  /** No event is left. */
   | "idle"
-  /** `events` are done. */
+  /** It has run as many events as it was asked to. */
   | "spent"
-  /** `done` said so. */
+  /** `done` returned `true`. */
   | "done"
-  /** Something outside of virtual time must end first. */
-  | "outside"
-  /** Fibers wake each other at one instant for ever. */
+  /** Work in real time has to end first. */
+  | "suspended"
+  /** Fibers wake each other at one instant without end. */
   | "stuck"
 
 export class Timeline {
-  /** Runs the fibers. */
+  /** The queue of the fibers' tasks. */
   readonly tasks = new TaskQueue()
-  /** What happened so far: wake-ups and deliveries. */
+  /** Events that have happened: wake-ups of fibers, and arrivals of datagrams. */
   events = 0
   /**
-   * Called when, while nothing runs, there is something to do again. It is on the stack of whoever brought that, who may
-   * have more to do at this instant, so it is no place to call `run`.
+   * Called when there is work again while the timeline does not run. It is called on the stack of the code that added the
+   * work and may add more, so it must not call `run`.
    */
   onWork: () => void = () => {}
-  readonly #patience: number
-  /** How many tasks and events there had been when the present instant began. */
+  readonly #maxSteps: number
+  /** The count of tasks and events when the present instant began. */
   #stepsBefore = 0
-  #outside = 0
+  #suspensions = 0
   #running = false
   #now = 0
   #sequence = 0
   #cancelled = 0
-  #heap: Array<Due> = []
+  #heap: Array<TimelineEntry> = []
 
   /** Nanoseconds since the beginning. */
   get now(): number {
@@ -72,91 +69,88 @@ export class Timeline {
     return this.#now / NanosPerMilli
   }
 
-  /** `patience`: tasks and events of one instant, beyond which it is taken to have no end. */
-  constructor(patience = Patience) {
-    this.#patience = patience
-    // Whoever has a turn outside and ends it may wake the next, so tasks are work even while time stands still.
+  /** `maxSteps`: the tasks and events of one instant after which `run` stops as stuck. */
+  constructor(maxSteps = MaxStepsPerInstant) {
+    this.#maxSteps = maxSteps
+    // Tasks are work even while time is suspended: the end of one piece of work in real time may start the next.
     this.tasks.onWork = () => {
       if (!this.#running) this.onWork()
     }
   }
 
-  /** How much is ahead. */
+  /** The number of pending entries. */
   get pending(): number {
     return this.#heap.length - this.#cancelled
   }
 
   /**
-   * Has `fire` called at `ns`, or at the present instant if that is over; never before this returns, and never at all if
-   * it is Infinity.
+   * Calls `fire` at `ns`, or at the present instant if that is past; never before this method has returned, and never at
+   * all if `ns` is Infinity.
    */
-  at(ns: number, fire: () => void, owner?: object): Due {
-    const due = { at: ns, sequence: 0, ahead: true, owner, fire }
-    this.add(due)
-    return due
+  at(ns: number, fire: () => void, owner?: object): TimelineEntry {
+    const entry = { at: ns, sequence: 0, pending: true, owner, fire }
+    this.add(entry)
+    return entry
   }
 
-  /** The same for an entry that the caller made; its `sequence` is given here. */
-  add(due: Due): void {
-    if (!(due.at > this.#now)) due.at = this.#now
-    due.sequence = this.#sequence++
-    this.putBack(due)
+  /** Adds an entry that the caller has made, and sets its `sequence`. */
+  add(entry: TimelineEntry): void {
+    if (!(entry.at > this.#now)) entry.at = this.#now
+    entry.sequence = this.#sequence++
+    this.putBack(entry)
   }
 
   /**
-   * Puts back an entry whose time came too early for it. It happens at the present instant: before what is due now, and
-   * in the order of its own time among others that were put back.
+   * Adds an entry again that came due before it could happen. It happens at the present instant, before entries that are
+   * due now. Entries that were put back keep the order of their own times.
    */
-  putBack(due: Due): void {
-    due.ahead = true
-    this.#heap.push(due)
+  putBack(entry: TimelineEntry): void {
+    entry.pending = true
+    this.#heap.push(entry)
     this.#rise(this.#heap.length - 1)
     this.#work()
   }
 
-  /** Stops time until `endOutside`, while something is waited for that does not happen in virtual time. */
-  beginOutside(): void {
-    this.#outside++
+  /** Stops time until `resume` is called as often, while work in real time is waited for. */
+  suspend(): void {
+    this.#suspensions++
   }
 
-  endOutside(): void {
-    this.#outside--
+  resume(): void {
+    this.#suspensions--
     this.#work()
   }
 
   #work(): void {
-    if (!this.#running && this.#outside === 0) this.onWork()
+    if (!this.#running && this.#suspensions === 0) this.onWork()
   }
 
-  /** Takes an entry back. `false` if it is not ahead any more: it happened, or was taken back or dropped before. */
-  cancel(due: Due): boolean {
-    if (!due.ahead) return false
-    due.ahead = false
+  /** Cancels an entry. Returns `false` if it is not pending: it has happened, or was cancelled or dropped before. */
+  cancel(entry: TimelineEntry): boolean {
+    if (!entry.pending) return false
+    entry.pending = false
     this.#cancelled++
     if (this.#cancelled > SweepFrom && 2 * this.#cancelled > this.#heap.length) this.#sweep()
     return true
   }
 
-  /** Takes all entries of an owner back. */
+  /** Cancels all entries of an owner. */
   drop(owner: object): void {
-    for (const due of this.#heap) if (due.owner === owner) due.ahead = false
+    for (const entry of this.#heap) if (entry.owner === owner) entry.pending = false
     this.#sweep()
   }
 
   /**
-   * Moves all entries of an owner to where `when` says, in ns. Their order among equals stays. What is past by then
-   * happens at the present instant, as if put back.
+   * Moves all entries of an owner to the instants that `when` returns, in ns. Entries at equal instants keep their order.
+   * An entry that is moved to the past happens at the present instant, as one that is put back.
    */
-  remap(owner: object, when: (due: Due) => number): void {
-    for (const due of this.#heap) if (due.owner === owner) due.at = when(due)
+  remap(owner: object, when: (entry: TimelineEntry) => number): void {
+    for (const entry of this.#heap) if (entry.owner === owner) entry.at = when(entry)
     this.#heapify()
   }
 
-  /**
-   * Runs on, one entry after the other, each until all fibers wait, for at most
-   * `events` entries or until `done`.
-   */
-  run(events: number, done: () => boolean): Pause {
+  /** Runs at most `events` entries, and the fibers after each of them until all wait, or stops when `done` is true. */
+  run(events: number, done: () => boolean): StopReason {
     this.#running = true
     try {
       return this.#run(events, done)
@@ -165,24 +159,24 @@ export class Timeline {
     }
   }
 
-  #run(events: number, done: () => boolean): Pause {
+  #run(events: number, done: () => boolean): StopReason {
     for (let remaining = events; ; remaining--) {
-      if (!this.tasks.drain(this.#stepsBefore + this.#patience - this.#steps)) return "stuck"
+      if (!this.tasks.drain(this.#stepsBefore + this.#maxSteps - this.#steps)) return "stuck"
       if (done()) return "done"
-      if (this.#outside > 0) return "outside"
+      if (this.#suspensions > 0) return "suspended"
       if (remaining <= 0) return "spent"
-      const due = this.#first()
-      if (due === undefined) return "idle"
-      if (due.at > this.#now) {
-        this.#now = due.at
+      const entry = this.#first()
+      if (entry === undefined) return "idle"
+      if (entry.at > this.#now) {
+        this.#now = entry.at
         this.#stepsBefore = this.#steps
-      } else if (this.#steps - this.#stepsBefore >= this.#patience) {
+      } else if (this.#steps - this.#stepsBefore >= this.#maxSteps) {
         return "stuck"
       }
       this.#removeFirst()
-      due.ahead = false
+      entry.pending = false
       this.events++
-      due.fire()
+      entry.fire()
     }
   }
 
@@ -191,12 +185,12 @@ export class Timeline {
     return this.tasks.ran + this.events
   }
 
-  /** What happens next. */
-  #first(): Due | undefined {
+  /** The next pending entry; `undefined` if there is none, or if it is at Infinity. */
+  #first(): TimelineEntry | undefined {
     const heap = this.#heap
     while (heap.length > 0) {
       const first = heap[0]!
-      if (first.ahead) return first.at === Infinity ? undefined : first
+      if (first.pending) return first.at === Infinity ? undefined : first
       this.#cancelled--
       this.#removeFirst()
     }
@@ -212,7 +206,7 @@ export class Timeline {
   }
 
   #sweep(): void {
-    this.#heap = this.#heap.filter(({ ahead }) => ahead)
+    this.#heap = this.#heap.filter(({ pending }) => pending)
     this.#cancelled = 0
     this.#heapify()
   }
@@ -223,31 +217,32 @@ export class Timeline {
 
   #rise(from: number): void {
     const heap = this.#heap
-    const due = heap[from]!
+    const entry = heap[from]!
     let at = from
     while (at > 0) {
       const parent = (at - 1) >> 1
-      if (!precedes(due, heap[parent]!)) break
+      if (!precedes(entry, heap[parent]!)) break
       heap[at] = heap[parent]!
       at = parent
     }
-    heap[at] = due
+    heap[at] = entry
   }
 
   #sink(from: number): void {
     const heap = this.#heap
-    const due = heap[from]!
+    const entry = heap[from]!
     let at = from
     while (true) {
       let child = 2 * at + 1
       if (child >= heap.length) break
       if (child + 1 < heap.length && precedes(heap[child + 1]!, heap[child]!)) child++
-      if (!precedes(heap[child]!, due)) break
+      if (!precedes(heap[child]!, entry)) break
       heap[at] = heap[child]!
       at = child
     }
-    heap[at] = due
+    heap[at] = entry
   }
 }
 
-const precedes = (a: Due, b: Due): boolean => a.at < b.at || (a.at === b.at && a.sequence < b.sequence)
+const precedes = (a: TimelineEntry, b: TimelineEntry): boolean =>
+  a.at < b.at || (a.at === b.at && a.sequence < b.sequence)

@@ -1,17 +1,17 @@
-/** A machine's clock in virtual time: it can run fast or slow, and its timers can be held up. */
+/** A machine's clock in virtual time. It can run fast or slow, and its timers can be stopped. */
 import { type Clock, Duration, Effect } from "effect"
-import { type Due, NanosPerMilli, type Timeline } from "./Timeline.ts"
+import { type TimelineEntry, NanosPerMilli, type Timeline } from "./Timeline.ts"
 
-/** 2026-01-01 UTC, when every simulation begins, in ms since 1970. */
+/** When every simulation begins: 2026-01-01 UTC, in ms since 1970. */
 export const Beginning = Date.UTC(2026, 0, 1)
 
-/** Somebody who sleeps. */
-class Sleeper implements Due {
+/** A sleeping fiber. */
+class Sleeper implements TimelineEntry {
   at: number
   sequence = 0
-  ahead = false
+  pending = false
   readonly owner: VirtualClock
-  /** When to wake by the owner's own clock, in ns. */
+  /** When to wake it, by the owner's clock, in ns. */
   readonly deadline: number
   readonly resume: (effect: Effect.Effect<void>) => void
 
@@ -30,35 +30,34 @@ class Sleeper implements Due {
 type Mode = "running" | "frozen" | "ended"
 
 /**
- * An Effect `Clock` on a timeline. Its reading is the timeline's, but for a rate and
- * an offset. While it is frozen its time goes on and its sleepers wait, as those of
- * a stopped process do; once it has ended they never wake.
+ * An Effect `Clock` on a timeline, with a rate and an offset of its own. While it is frozen its time advances but no
+ * sleeper wakes, as in a stopped process. Once it has ended, no sleeper ever wakes.
  */
 export class VirtualClock implements Clock.Clock {
   readonly #timeline: Timeline
-  /** How far the wall clock is behind, in ns. */
+  /** How far the wall clock is behind the timeline, in ns. */
   readonly #behind: number
   #mode: Mode = "running"
   #rate = 1
-  // The own reading was `#reading` when the timeline's was `#origin`, both in ns.
+  // This clock showed `#reading` when the timeline was at `#origin`, both in ns.
   #reading = 0
   #origin = 0
   #sleeping = 0
-  /** Those whose time came while it was frozen, in its order. */
+  /** Sleepers that came due while the clock was frozen, in the order of their times. */
   readonly #held = new Set<Sleeper>()
 
-  /** `behind`: how far the wall clock is behind, in ms; the monotonic reading is the timeline's. */
+  /** `behind`: how far the wall clock is behind the timeline, in ms. The monotonic time has no such offset. */
   constructor(timeline: Timeline, behind = 0) {
     this.#timeline = timeline
     this.#behind = Math.round(behind * NanosPerMilli)
   }
 
-  /** How many sleep. */
+  /** The number of sleepers. */
   get sleeping(): number {
     return this.#sleeping
   }
 
-  /** How fast it runs: 1.02 gains 2 %. */
+  /** The rate: 1.02 is 2 % fast. */
   get rate(): number {
     return this.#rate
   }
@@ -87,7 +86,7 @@ export class VirtualClock implements Clock.Clock {
       const nanos = Math.round(Duration.toMillis(duration) * NanosPerMilli)
       if (this.#mode === "ended" || nanos === Infinity) return
       const deadline = this.nanos + nanos
-      const sleeper = new Sleeper(this, this.#globally(deadline), deadline, resume)
+      const sleeper = new Sleeper(this, this.#instantOf(deadline), deadline, resume)
       this.#sleeping++
       this.#timeline.add(sleeper)
       return Effect.sync(() => {
@@ -96,15 +95,16 @@ export class VirtualClock implements Clock.Clock {
     })
   }
 
-  // --- what can happen to it -------------------------------------------------
+  // --- faults ----------------------------------------------------------------
 
-  /** Runs at another rate from now on; a finite number above 0. */
+  /** Sets the rate from now on: a finite number above 0. */
   skew(rate: number): void {
-    if (!(rate > 0 && rate < Infinity)) throw new RangeError(`a clock cannot run at the rate ${rate}`)
+    if (!(rate > 0 && rate < Infinity))
+      throw new RangeError(`the rate of a clock must be finite and above 0, and is ${rate}`)
     this.#reading = this.nanos
     this.#origin = this.#timeline.now
     this.#rate = rate
-    this.#timeline.remap(this, (due) => (due instanceof Sleeper ? this.#globally(due.deadline) : due.at))
+    this.#timeline.remap(this, (due) => (due instanceof Sleeper ? this.#instantOf(due.deadline) : due.at))
   }
 
   /** Wakes nobody until `thaw`. */
@@ -112,7 +112,7 @@ export class VirtualClock implements Clock.Clock {
     if (this.#mode === "running") this.#mode = "frozen"
   }
 
-  /** Wakes those whose time came meanwhile, in its order, at this instant. */
+  /** Wakes the sleepers that came due meanwhile at this instant, in the order of their times. */
   thaw(): void {
     if (this.#mode !== "frozen") return
     this.#mode = "running"
@@ -120,7 +120,7 @@ export class VirtualClock implements Clock.Clock {
     this.#held.clear()
   }
 
-  /** Wakes nobody any more. */
+  /** Wakes nobody from now on. */
   end(): void {
     this.#mode = "ended"
     this.#held.clear()
@@ -128,7 +128,7 @@ export class VirtualClock implements Clock.Clock {
     this.#timeline.drop(this)
   }
 
-  /** A sleeper's time has come. */
+  /** Called when a sleeper comes due. */
   due(sleeper: Sleeper): void {
     if (this.#mode === "frozen") {
       this.#held.add(sleeper)
@@ -138,17 +138,17 @@ export class VirtualClock implements Clock.Clock {
     }
   }
 
-  /** The first instant at which this clock shows `reading` or more, in ns of the timeline. */
-  #globally(reading: number): number {
+  /** The first instant of the timeline, in ns, at which this clock shows `reading` or more. */
+  #instantOf(reading: number): number {
     const wanted = reading - this.#reading
     let after = Math.ceil(wanted / this.#rate)
-    // The quotient is rounded, and may be one off.
+    // The quotient is rounded, so it may be off by one.
     if (this.#gain(after - 1) >= wanted) after--
     else if (this.#gain(after) < wanted) after++
     return this.#origin + after
   }
 
-  /** How far it runs in so many ns of the timeline. */
+  /** How far this clock advances in so many ns of the timeline. */
   #gain(nanos: number): number {
     return Math.floor(nanos * this.#rate)
   }

@@ -3,7 +3,7 @@ import { Effect, Exit, Fiber, Random, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import * as NodeId from "../../../src/domain/NodeId.ts"
-import * as OldNode from "../../../src/simulation/level0/OldNode.ts"
+import * as OldNode from "../../../src/simulation/level0/Level0Node.ts"
 import { Network } from "../../../src/transport/Network.ts"
 import * as Lab from "../../cluster/Lab.ts"
 
@@ -51,13 +51,15 @@ const modern = (lab: Lab.Lab, number: number) =>
       view: Effect.map(Lab.membersOf(node), (members) => new Map(members.map(({ id, status }) => [id, status]))),
       happenings: () =>
         node.changes.flatMap((change) =>
-          "member" in change ? [{ ms: change.ms, id: change.member.id, status: change.member.status }] : []
+          "member" in change && change._tag !== "Removed"
+            ? [{ ms: change.ms, id: change.member.id, status: change.member.status }]
+            : []
         )
     }
     return member
   })
 
-const old = (lab: Lab.Lab, number: number, options: Partial<OldNode.OldNodeOptions> = {}) =>
+const old = (lab: Lab.Lab, number: number, options: Partial<OldNode.Level0NodeOptions> = {}) =>
   Effect.gen(function* () {
     const name = `n${number}`
     const host = lab.network.host(name, [`10.0.0.${number}`])

@@ -3,7 +3,7 @@ import { Effect, Random } from "effect"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import { type Host, VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
-import { duo, open } from "./Talk.ts"
+import { duo, open } from "./TextSockets.ts"
 
 const openFails = (host: Host, at: string) =>
   Effect.map(Effect.flip(open(host, at)), ({ reason }) => ("kind" in reason ? reason.kind : reason._tag))

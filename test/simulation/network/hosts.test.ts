@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { describe, expect, it } from "vitest"
 import { DefaultReceiveBuffer, WaitingOverhead } from "../../../src/simulation/network/VirtualHost.ts"
 import { openAt, pair, refusal } from "./HandAgenda.ts"
-import { duo } from "./Talk.ts"
+import { duo } from "./TextSockets.ts"
 
 describe("a host that is held", () => {
   it("gets nothing until it is released, and then all, in order, at that instant but not on that stack", () => {

@@ -5,7 +5,7 @@ import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import type { Host, VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
 import * as MonotonicTime from "../../../src/time/MonotonicTime.ts"
-import { duo, open } from "./Talk.ts"
+import { duo, open } from "./TextSockets.ts"
 
 const timeout = 1000
 

@@ -3,6 +3,7 @@ import { Duration, Redacted, Result, Schema } from "effect"
 import { Hex } from "effect/encoding"
 import * as fc from "fast-check"
 import type { ClusterOptions } from "../../../src/config/ClusterConfig.ts"
+import { entries } from "../../../src/config/ConfigTable.ts"
 import type { ClusterKey } from "../../../src/crypto/ClusterKey.ts"
 import * as Plan from "../../../src/simulation/plan/Plan.ts"
 import * as Plans from "./Plans.ts"
@@ -219,10 +220,11 @@ describe("the configuration in a plan", () => {
   })
 
   it("suggests what an unknown name may mean", () => {
+    const keys = entries.filter(({ section }) => section === "probes").map(({ name }) => `\`${name}\``)
     expect(wrong({ ...ten, config: { gosip: {}, gossip: { fanuot: 1 }, probes: { zzz: 1 }, zzz: {} } })).toEqual([
       "unknown section `config.gosip`; did you mean `config.gossip`?",
       "unknown key `config.gossip.fanuot`; did you mean `config.gossip.fanout`?",
-      "unknown key `config.probes.zzz`; the keys of `config.probes` are `interval_ms`, `timeout_ms`, `indirect_k`, `suspect_timeout_ms`, `suspect_multiplier`, `suspect_jitter_ms`, `dead_retention_ms`",
+      `unknown key \`config.probes.zzz\`; the keys of \`config.probes\` are ${keys.join(", ")}`,
       "unknown section `config.zzz`; the sections are `network`, `gossip`, `probes`, `limits`"
     ])
   })
@@ -290,13 +292,13 @@ describe("nodes of version 1", () => {
       fc.property(fc.integer({ min: 1, max: 200 }), fc.nat({ max: 200 }), (nodes, asked) => {
         const oldNodes = Math.min(asked, nodes)
         const plan = { ...ten, nodes, oldNodes }
-        const old = Array.from({ length: nodes }, (_, i) => i + 1).filter((number) => Plan.isOld(plan, number))
+        const old = Array.from({ length: nodes }, (_, i) => i + 1).filter((number) => Plan.isLevel0(plan, number))
         expect(old).toHaveLength(oldNodes)
         expect(old.includes(1)).toBe(oldNodes === nodes)
         const gaps = old.slice(1).map((number, i) => number - old[i]!)
         expect(new Set(gaps).size).toBeLessThanOrEqual(2)
         expect(Math.max(...gaps, 0) - Math.min(...gaps, Infinity)).toBeLessThanOrEqual(1)
-        expect(Plan.isOld(plan, nodes + 1)).toBe(false)
+        expect(Plan.isLevel0(plan, nodes + 1)).toBe(false)
       })
     )
   })

@@ -23,7 +23,7 @@ const looks = <A>(plan: Plan.Plan, at: ReadonlyArray<number>, look: (verbs: Verb
   Effect.gen(function* () {
     const seen: Array<A> = []
     const result = yield* PlanRunner.run(plan, {
-      watch: (verbs) => {
+      onSimulation: (verbs) => {
         for (const ms of at) verbs.timeline.at(ms * NanosPerMilli, () => seen.push(look(verbs)))
       }
     })
@@ -65,7 +65,7 @@ describe("steps", () => {
       const plan = planOf([{ do: "stop", at: seconds(2), nodes: ["n3"] }])
       const { report, seen } = yield* looks(plan, [2000.5, 3000], conditions)
       expect(seen).toEqual(["up up leaving up up up", "up up left up up up"])
-      expect(report.nodes[2]?.opinions.at(-1)).toBe("L")
+      expect(report.nodes[2]?.verdicts.at(-1)).toBe("L")
     })
   )
 
@@ -439,7 +439,7 @@ describe("steps", () => {
       const { report, seen } = yield* looks(plan, [1999, 2002, 4000], (verbs) => {
         const about = nodeIn(verbs, 4)
         const { view } = about.kind === "node" ? about : { view: undefined }
-        return [nodeIn(verbs, 2).knows(about.id), view?.incarnation]
+        return [nodeIn(verbs, 2).statusOf(about.id), view?.incarnation]
       })
       const own = Number(seen[0]?.[1])
       expect(seen[0]?.[0]).toBe("alive")
@@ -454,7 +454,7 @@ describe("steps", () => {
 })
 
 describe("who it befalls", () => {
-  const kill = (nodes: Plan.Who, at = 2): Plan.Step => ({ do: "kill", at: seconds(at), nodes })
+  const kill = (nodes: Plan.NodeSelection, at = 2): Plan.Step => ({ do: "kill", at: seconds(at), nodes })
   const killed = (steps: ReadonlyArray<Plan.Step>, more: Partial<Plan.Plan> = {}) =>
     Effect.map(PlanRunner.run(planOf(steps, { nodes: 20, duration: seconds(5), ...more })), (result) =>
       named(result, "kill")
@@ -610,7 +610,7 @@ describe("the beginning", () => {
       const { report, seen } = yield* looks(planOf([], { oldNodes: 2 }), [1], ({ nodes }) =>
         nodes.map(({ kind }) => kind)
       )
-      expect(seen).toEqual([["node", "node", "old", "node", "node", "old"]])
+      expect(seen).toEqual([["node", "node", "level0", "node", "node", "level0"]])
       expect(report.summary).toMatchObject({ up: 6, disagreements: [] })
     })
   )
@@ -707,7 +707,7 @@ describe("a run", () => {
       const whole = yield* PlanRunner.run(eventful)
       let events = 0
       const { broken, report } = yield* PlanRunner.run(eventful, {
-        watch: (verbs) => {
+        onSimulation: (verbs) => {
           verbs.timeline.at(4500 * NanosPerMilli, () => {
             events = verbs.timeline.events
             verbs.fail(

@@ -4,8 +4,8 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Schema } from "effect"
 import { parseAst } from "vitest/node"
 import * as ReportAssets from "../../../src/node/ReportAssets.ts"
-import type { OpinionCode, ReportNode, SimulationReport } from "../../../src/simulation/report/Report.ts"
-import { crowd } from "../../../src/simulation/report/page/Crowd.ts"
+import type { VerdictCode, ReportNode, SimulationReport } from "../../../src/simulation/report/Report.ts"
+import { memberCounts } from "../../../src/simulation/report/page/MemberCounts.ts"
 import { letters, steps } from "../../../src/simulation/report/page/Runs.ts"
 import { readers, script, watch } from "../../../src/simulation/report/page/Script.ts"
 import { shades } from "../../../src/simulation/report/page/Shades.ts"
@@ -16,7 +16,7 @@ const node = (number: number, more: Partial<ReportNode> = {}): ReportNode => ({
   name: `n${number}`,
   old: false,
   lives: [{ from: 0, to: undefined, end: undefined }],
-  opinions: "jaas",
+  verdicts: "jaas",
   members: [1, 3, 3, 2],
   ...more
 })
@@ -24,7 +24,7 @@ const node = (number: number, more: Partial<ReportNode> = {}): ReportNode => ({
 const example = (more: Partial<SimulationReport> = {}): SimulationReport => ({
   seed: "7",
   duration: 1000,
-  nodes: [node(1), node(2), node(3, { opinions: ".jaD", members: [-1, 3, 3, -1] })],
+  nodes: [node(1), node(2), node(3, { verdicts: ".jaD", members: [-1, 3, 3, -1] })],
   samples: {
     times: [250, 500, 750, 1000],
     datagrams: [10, 20, 30, 40],
@@ -127,8 +127,8 @@ const Data = Schema.fromJsonString(
   Schema.Struct({
     lines: Schema.Boolean,
     times: Schema.Array(Schema.Number),
-    nodes: Schema.Array(Schema.Struct({ name: Schema.String, opinions: Schema.String, members: Schema.String })),
-    crowd: Schema.Struct({ outliers: Schema.Array(Schema.Number) })
+    nodes: Schema.Array(Schema.Struct({ name: Schema.String, verdicts: Schema.String, members: Schema.String })),
+    memberCounts: Schema.Struct({ outliers: Schema.Array(Schema.Number) })
   })
 )
 const dataIn = (page: string) => Schema.decodeUnknownSync(Data)(embedded(page)[1])
@@ -199,8 +199,8 @@ describe("the page", () => {
     )
   })
 
-  it("explains every opinion", () => {
-    const codes: Record<OpinionCode, true> = { ".": true, j: true, a: true, s: true, d: true, D: true, L: true }
+  it("explains every verdict", () => {
+    const codes: Record<VerdictCode, true> = { ".": true, j: true, a: true, s: true, d: true, D: true, L: true }
     assert.sameMembers(
       shades.map(({ code }) => code),
       Object.keys(codes)
@@ -282,8 +282,8 @@ describe("the data", () => {
     const { nodes, times } = dataIn(pageOf(report))
     assert.deepStrictEqual(times, report.samples.times)
     assert.deepStrictEqual(
-      nodes.map(({ members, name, opinions }) => [name, read("readLetters", opinions), read("readSteps", members)]),
-      report.nodes.map(({ members, name, opinions }) => [name, opinions, members])
+      nodes.map(({ members, name, verdicts }) => [name, read("readLetters", verdicts), read("readSteps", members)]),
+      report.nodes.map(({ members, name, verdicts }) => [name, verdicts, members])
     )
   })
 
@@ -322,7 +322,7 @@ describe("what observers see together", () => {
       ],
       samples: { times: [250, 500, 700], datagrams: [0, 0, 0], bytes: [0, 0, 0], dropped: [0, 0, 0] }
     })
-    assert.deepStrictEqual(crowd(report), {
+    assert.deepStrictEqual(memberCounts(report), {
       least: [1, 21, null],
       low: [10, 21, null],
       median: [10, 21, null],

@@ -22,7 +22,7 @@ const summary: SimulationReport["summary"] = {
 const report: SimulationReport = {
   seed: "7",
   duration: 60_000,
-  nodes: ["n1", "n2"].map((name) => ({ name, old: false, lives: [], opinions: "", members: [] })),
+  nodes: ["n1", "n2"].map((name) => ({ name, old: false, lives: [], verdicts: "", members: [] })),
   samples: { times: [], datagrams: [], bytes: [], dropped: [] },
   events: [],
   summary

@@ -37,7 +37,7 @@ describe("a node that advertises the address of another", () => {
         const harmed = notes.filter(({ kind, of }) => others.has(of) && kind !== "Joined")
         assert.deepStrictEqual(harmed, [])
         for (const by of nodes) {
-          for (const of of nodes) if (of !== by) assert.strictEqual(by.knows(of.id), "alive")
+          for (const of of nodes) if (of !== by) assert.strictEqual(by.statusOf(of.id), "alive")
         }
       }),
       { seed }

@@ -33,7 +33,7 @@ describe("when all nodes but one are stopped", () => {
                 }),
               { concurrency, discard: true }
             )
-            for (const node of others) assert.strictEqual(last.knows(node.id), "left")
+            for (const node of others) assert.strictEqual(last.statusOf(node.id), "left")
             assert.deepStrictEqual(find({ kind: "Suspected" }), [])
             assert.deepStrictEqual(find({ kind: "Died" }), [])
             // Nobody is looked for who left of its own will.
@@ -41,7 +41,7 @@ describe("when all nodes but one are stopped", () => {
             const { sent } = simulation.network.counters
             yield* Effect.sleep("5 minutes")
             assert.strictEqual(simulation.network.counters.sent, sent)
-            assert.deepStrictEqual(last.live(), { alive: 1, suspect: 0 })
+            assert.deepStrictEqual(last.liveCounts(), { alive: 1, suspect: 0 })
           }),
           { seed }
         )

@@ -23,7 +23,7 @@ describe("bootstrap peers", () => {
           const [peer] = yield* simulation.start(1, { config: { peers: [] } })
           assert.strictEqual(peer.address, "10.0.0.9:7946")
           yield* simulation.untilConverged(LongestBackoff + Spread)
-          assert.strictEqual(peer.live().alive, nodes.length + 1)
+          assert.strictEqual(peer.liveCounts().alive, nodes.length + 1)
         }),
         { seed }
       )
@@ -43,7 +43,7 @@ describe("bootstrap peers", () => {
         // From the one who does not know yet they hear of the dead too, so they agree about the living only.
         yield* simulation.until(
           "all newcomers know each other and the living peer",
-          () => newcomers.every(({ knows }) => [alive, ...newcomers].every(({ id }) => knows(id) === "alive")),
+          () => newcomers.every(({ statusOf }) => [alive, ...newcomers].every(({ id }) => statusOf(id) === "alive")),
           Spread
         )
         for (const node of dying) yield* simulation.untilEveryoneSees(node, ["dead", "unknown"], detection(12))

@@ -54,7 +54,7 @@ describe("a node whose process stops", () => {
           const froze = simulation.now()
           yield* Effect.sleep(Short)
           // Somebody has noticed, or this would show nothing.
-          assert.isTrue(others.every(({ knows }) => knows(stopped.id) === "suspect"))
+          assert.isTrue(others.every(({ statusOf }) => statusOf(stopped.id) === "suspect"))
           yield* simulation.thaw(stopped)
           yield* simulation.untilConverged(Spread)
           assert.deepStrictEqual(find({ by: stopped, since: froze }), [])
@@ -105,7 +105,7 @@ describe("a node whose process stops", () => {
         accused.host.egress().cut = true
         yield* simulation.until(
           "it suspects the one that is cut off",
-          () => stopped.knows(accused.id) === "suspect",
+          () => stopped.statusOf(accused.id) === "suspect",
           detection(Size)
         )
         yield* simulation.freeze(stopped)

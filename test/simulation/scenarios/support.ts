@@ -34,7 +34,7 @@ export interface Query {
 export const chronicle = (simulation: Simulation["Service"]) => {
   const notes: Array<Note> = []
   const newest = new Map<NodeId, AnyNode>()
-  simulation.watch({
+  simulation.observe({
     started: (node) => {
       newest.set(node.id, node)
       if (node.kind !== "node") return

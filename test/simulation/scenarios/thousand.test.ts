@@ -21,7 +21,7 @@ it.effect(
         const simulation = yield* Simulation.Simulation
         let deaths = 0
         // Counted as they come: of a million that joined, each to everybody, no record is kept.
-        simulation.watch({
+        simulation.observe({
           started: (node) => {
             if (node.kind !== "node") return
             node.view.observe({

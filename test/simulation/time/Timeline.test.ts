@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { type Due, type Pause, Timeline } from "../../../src/simulation/time/Timeline.ts"
+import { type TimelineEntry, type StopReason, Timeline } from "../../../src/simulation/time/Timeline.ts"
 
 const never = () => false
 
@@ -11,23 +11,23 @@ class SortedList {
   now = 0
   events = 0
   #asked = 0
-  #list: Array<Due> = []
+  #list: Array<TimelineEntry> = []
 
   get pending(): number {
     return this.#list.length
   }
 
-  at(ns: number, fire: () => void, owner?: object): Due {
-    const due = { at: Math.max(ns, this.now), sequence: this.#asked++, ahead: true, owner, fire }
+  at(ns: number, fire: () => void, owner?: object): TimelineEntry {
+    const due = { at: Math.max(ns, this.now), sequence: this.#asked++, pending: true, owner, fire }
     this.#list.push(due)
     return due
   }
 
-  putBack(due: Due): void {
+  putBack(due: TimelineEntry): void {
     this.#list.push(due)
   }
 
-  cancel(due: Due): boolean {
+  cancel(due: TimelineEntry): boolean {
     const at = this.#list.indexOf(due)
     if (at >= 0) this.#list.splice(at, 1)
     return at >= 0
@@ -37,11 +37,11 @@ class SortedList {
     this.#list = this.#list.filter((due) => due.owner !== owner)
   }
 
-  remap(owner: object, when: (due: Due) => number): void {
+  remap(owner: object, when: (due: TimelineEntry) => number): void {
     for (const due of this.#list) if (due.owner === owner) due.at = when(due)
   }
 
-  run(events: number): Pause {
+  run(events: number): StopReason {
     for (; events > 0; events--) {
       this.#list.sort((a, b) => a.at - b.at || a.sequence - b.sequence)
       const due = this.#list.shift()
@@ -75,12 +75,12 @@ const act = fc.record({
 /** Does all acts, and gives all that is to be seen. */
 const history = (
   timeline: Pick<Timeline | SortedList, "now" | "events" | "pending" | "at" | "cancel" | "drop" | "remap" | "putBack">,
-  run: (events: number) => Pause,
+  run: (events: number) => StopReason,
   acts: ReadonlyArray<Act>
 ): ReadonlyArray<unknown> => {
   const seen: Array<unknown> = []
-  const dues: Array<Due> = []
-  const happened: Array<Due> = []
+  const dues: Array<TimelineEntry> = []
+  const happened: Array<TimelineEntry> = []
   // So that entries that put themselves back come to an end.
   let left = 200
   const perform = ({ by, what, which }: Act, top: boolean): void => {
@@ -89,7 +89,7 @@ const history = (
     switch (what) {
       case "at": {
         const name = dues.length
-        const made: Due = timeline.at(
+        const made: TimelineEntry = timeline.at(
           timeline.now + by,
           () => {
             happened.push(made)
@@ -214,7 +214,7 @@ describe("Timeline", () => {
     const owner = {}
     const twice = timeline.at(3, () => {})
     const dropped = timeline.at(3, () => {}, owner)
-    const own: Due = timeline.at(1, () => expect(timeline.cancel(own)).toBe(false))
+    const own: TimelineEntry = timeline.at(1, () => expect(timeline.cancel(own)).toBe(false))
     timeline.at(9, () => {})
     expect([timeline.cancel(twice), timeline.cancel(twice)]).toEqual([true, false])
     timeline.drop(owner)
@@ -249,22 +249,22 @@ describe("Timeline", () => {
     expect(timeline.run(1, never)).toBe("idle")
     timeline.at(1, () => {})
     timeline.at(2, () => timeline.tasks.scheduleTask(() => (done = true), 0))
-    timeline.at(3, () => timeline.beginOutside())
+    timeline.at(3, () => timeline.suspend())
     timeline.at(4, () => {})
     expect([timeline.run(1, never), timeline.now]).toEqual(["spent", 1])
     // Done, though the last event that was granted is over too.
     expect([timeline.run(1, () => done), timeline.now]).toEqual(["done", 2])
     expect([timeline.run(5, () => done), timeline.now]).toEqual(["done", 2])
-    expect([timeline.run(5, never), timeline.now]).toEqual(["outside", 3])
+    expect([timeline.run(5, never), timeline.now]).toEqual(["suspended", 3])
     // Who is done need not wait for the outside.
     expect(timeline.run(5, () => done)).toBe("done")
     let ran = false
     timeline.tasks.scheduleTask(() => (ran = true), 0)
-    expect([timeline.run(5, never), timeline.now, ran]).toEqual(["outside", 3, true])
-    timeline.beginOutside()
-    timeline.endOutside()
-    expect(timeline.run(5, never)).toBe("outside")
-    timeline.endOutside()
+    expect([timeline.run(5, never), timeline.now, ran]).toEqual(["suspended", 3, true])
+    timeline.suspend()
+    timeline.resume()
+    expect(timeline.run(5, never)).toBe("suspended")
+    timeline.resume()
     expect([timeline.run(5, never), timeline.now, timeline.millis]).toEqual(["idle", 4, 4e-6])
     expect(timeline.events).toBe(4)
   })
@@ -285,7 +285,7 @@ describe("Timeline", () => {
       }
       timeline.at(5, run)
       timeline.at(6, () => {})
-      let pause: Pause
+      let pause: StopReason
       // However often it is asked.
       do pause = timeline.run(7, never)
       while (pause === "spent")
@@ -330,23 +330,23 @@ describe("Timeline", () => {
     const busy = () => {
       timeline.at(1, () => timeline.at(2, nothing))
       timeline.tasks.scheduleTask(nothing, 0)
-      timeline.beginOutside()
-      timeline.endOutside()
+      timeline.suspend()
+      timeline.resume()
     }
     timeline.at(1, () => {
       busy()
       timeline.tasks.scheduleTask(busy, 0)
     })
     expect(during("run", () => timeline.run(100, never))).toEqual([])
-    const due: Due = timeline.at(9, nothing)
+    const due: TimelineEntry = timeline.at(9, nothing)
     expect(during("cancel", () => timeline.cancel(due))).toEqual([])
     // While time stands still entries are no work; tasks are, and the end of that.
-    timeline.beginOutside()
-    timeline.beginOutside()
+    timeline.suspend()
+    timeline.suspend()
     expect(during("entry outside", () => timeline.at(1, nothing))).toEqual([])
     expect(during("task outside", () => timeline.tasks.scheduleTask(nothing, 0))).toEqual(["task outside 1 false"])
-    expect(during("end of one", () => timeline.endOutside())).toEqual([])
-    expect(during("end", () => timeline.endOutside())).toEqual(["end 1 false"])
+    expect(during("end of one", () => timeline.resume())).toEqual([])
+    expect(during("end", () => timeline.resume())).toEqual(["end 1 false"])
   })
 
   it("is of use after an entry that throws", () => {

@@ -54,7 +54,7 @@ const account = (name) => {
   set.points = 0
   model.eachSeries((series) => (set.points = Number(set.points) + series.getData().count()))
   if (name === "nodes") {
-    for (const id of ["opinions", "killed", "left", "restarted", "verbs"]) {
+    for (const id of ["verdicts", "killed", "crashed", "left", "restarted", "verbs"]) {
       set[id] = model.queryComponents({ mainType: "series", id })[0].getData().count()
     }
   }

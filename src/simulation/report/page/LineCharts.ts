@@ -31,7 +31,7 @@ const namedRows = () => {
 const scales = {
   nodes: () => [{}, { axisLabel: { customValues: namedRows() } }],
   members: () => {
-    const counts = shownOf(crowd.least, crowd.most, crowd.running)
+    const counts = shownOf(memberCounts.least, memberCounts.most, memberCounts.running)
     if (counts.length === 0) return [scale(0, 1, 1, 1)]
     const [low, high] = [Math.min(...counts), Math.max(...counts)]
     // From 0, unless that would press what there is to see into a line.
@@ -86,7 +86,7 @@ const membersOption = (look) => {
       { stack: id, stackStrategy: "all", areaStyle: { color: colour("band"), opacity } }
     )
   ]
-  const outliers = crowd.outliers.map((node, i) =>
+  const outliers = memberCounts.outliers.map((node, i) =>
     line("outlier " + i, seenBy(node), { color: colour("outlier-" + (i + 1)), width: 1.5 }, { z: 4 })
   )
   const few = nodes.length <= 10
@@ -100,9 +100,9 @@ const membersOption = (look) => {
         )
       )
     : [
-        ...band("all", crowd.least, crowd.most, darkness.matches ? 0.28 : 0.16),
-        ...band("most", crowd.low, crowd.high, darkness.matches ? 0.4 : 0.3),
-        line("median", points(crowd.median), { color: colour("band"), width: 2 }, { z: 5 }),
+        ...band("all", memberCounts.least, memberCounts.most, darkness.matches ? 0.28 : 0.16),
+        ...band("most", memberCounts.low, memberCounts.high, darkness.matches ? 0.4 : 0.3),
+        line("median", points(memberCounts.median), { color: colour("band"), width: 2 }, { z: 5 }),
         ...outliers
       ]
   return {
@@ -116,7 +116,7 @@ const membersOption = (look) => {
       ...many,
       line(
         "running",
-        crowd.running.map((value, i) => [times[i] / unit.ms, value]),
+        memberCounts.running.map((value, i) => [times[i] / unit.ms, value]),
         { color: colour("text"), width: 1.5, type: [5, 4] },
         { z: 6, markLine: verbLines(look) }
       ),
@@ -149,7 +149,7 @@ const describeSeen = (params) => {
     pinned < 0 || !(nodes[pinned].members[sample] >= 0)
       ? []
       : [[nodes[pinned].name + " sees " + nodes[pinned].members[sample]]]
-  return tip("At " + moment(times[sample]), [crowd.running[sample] + " nodes run"], ...own, ...lines)
+  return tip("At " + moment(times[sample]), [memberCounts.running[sample] + " nodes run"], ...own, ...lines)
 }
 
 // --- the chart of traffic ------------------------------------------------------------------------

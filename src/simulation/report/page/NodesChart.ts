@@ -125,7 +125,7 @@ const plotHeight = () => {
   return Math.min(720, rows * row)
 }
 
-const marks = { killed: [], left: [], restarted: [] }
+const marks = { killed: [], crashed: [], left: [], restarted: [] }
 const collectMarks = () => {
   for (const name of Object.keys(marks)) marks[name] = []
   for (const [i, { lives }] of nodes.entries()) {
@@ -235,7 +235,7 @@ const nodesOption = (look) => {
     ],
     series: [
       {
-        id: "opinions",
+        id: "verdicts",
         type: "custom",
         xAxisIndex: 1,
         yAxisIndex: 1,
@@ -271,6 +271,7 @@ const nodesOption = (look) => {
         tooltip: { formatter: () => describeCell() ?? "" }
       },
       mark("killed", "path://M2 0L5 3L8 0L10 2L7 5L10 8L8 10L5 7L2 10L0 8L3 5L0 2Z"),
+      mark("crashed", "rect"),
       mark("left", "diamond"),
       mark("restarted", "triangle", { symbolRotate: -90 }),
       {

@@ -39,13 +39,13 @@ const FewRows = 60
 
 const byId = (id) => document.getElementById(id)
 const data = JSON.parse(byId("data").textContent)
-const { crowd, duration, shades, times, traffic } = data
+const { memberCounts, duration, shades, times, traffic } = data
 const rankOf = new Map(shades.map(({ code }, rank) => [code, rank]))
-const nodes = data.nodes.map(({ lives, members, name, old, opinions }) => ({
+const nodes = data.nodes.map(({ lives, members, name, old, verdicts }) => ({
   name,
   old,
   lives,
-  ranks: Uint8Array.from(readLetters(opinions), (code) => rankOf.get(code)),
+  ranks: Uint8Array.from(readLetters(verdicts), (code) => rankOf.get(code)),
   members: readSteps(members)
 }))
 const end = Math.max(duration, times.at(-1) ?? 0, 1)

@@ -1,9 +1,9 @@
 /** How the page shows what the cluster thinks of a node. */
-import type { OpinionCode } from "../Report.ts"
+import type { VerdictCode } from "../Report.ts"
 
 /** A colour that stands for an opinion, and its explanation. */
 export interface Shade {
-  readonly code: OpinionCode
+  readonly code: VerdictCode
   readonly label: string
   readonly meaning: string
   /** On a light and on a dark page, as `#rrggbb`. */
@@ -13,7 +13,7 @@ export interface Shade {
 
 // Blue for what is well, yellow to red to black for what is not: these differ in lightness too, so that nobody has to
 // tell red from green.
-const explained: Readonly<Record<OpinionCode, Omit<Shade, "code">>> = {
+const explained: Readonly<Record<VerdictCode, Omit<Shade, "code">>> = {
   a: { label: "alive", meaning: "all hold it alive", light: "#7db3e0", dark: "#3a78b2" },
   ".": { label: "unknown", meaning: "nobody knows it", light: "#f3f4f6", dark: "#2a2f37" },
   j: {
@@ -29,7 +29,7 @@ const explained: Readonly<Record<OpinionCode, Omit<Shade, "code">>> = {
 }
 
 /** From the least to the most alarming: where several share a pixel, the last of them is seen. */
-const order: ReadonlyArray<OpinionCode> = ["a", ".", "j", "L", "s", "d", "D"]
+const order: ReadonlyArray<VerdictCode> = ["a", ".", "j", "L", "s", "d", "D"]
 
 /** Every opinion, from the least to the most alarming. */
 export const shades: ReadonlyArray<Shade> = order.map((code) => ({ code, ...explained[code] }))

@@ -1,18 +1,18 @@
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Context, Effect, Exit, Fiber, Latch, Scheduler } from "effect"
 import * as fc from "fast-check"
-import { outsideOf } from "../../../src/simulation/time/Outside.ts"
+import { makeInRealTime } from "../../../src/simulation/time/RealTime.ts"
 import { Timeline } from "../../../src/simulation/time/Timeline.ts"
 import { VirtualClock } from "../../../src/simulation/time/VirtualClock.ts"
 
 /** Takes real time. */
 const really = (ms: number) => Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, ms)))
 
-type Outside = ReturnType<typeof outsideOf>
+type InRealTime = ReturnType<typeof makeInRealTime>
 
 interface World {
   readonly timeline: Timeline
-  readonly outside: Outside
+  readonly inRealTime: InRealTime
   /** Notes what happens, with the virtual time in ms. */
   readonly note: (what: string) => Effect.Effect<void>
   readonly notes: Array<string>
@@ -30,7 +30,7 @@ const simulate = <A, E>(scenario: (world: World) => Effect.Effect<A, E>): Promis
     const fiber = Effect.runForkWith(context)(
       scenario({
         timeline,
-        outside: outsideOf(timeline),
+        inRealTime: makeInRealTime(timeline),
         notes,
         note: (what) => Effect.sync(() => void notes.push(`${what} at ${timeline.millis}`))
       })
@@ -54,14 +54,14 @@ const succeeded = async <A, E>(scenario: (world: World) => Effect.Effect<A, E>):
 
 describe("work outside of virtual time", () => {
   it("lets the world stand still, and lets it go on afterwards", async () => {
-    const notes = await succeeded(({ note, notes, outside, timeline }) =>
+    const notes = await succeeded(({ inRealTime, note, notes, timeline }) =>
       Effect.gen(function* () {
         const ticks = yield* Effect.forkChild(
           Effect.forEach([10, 20, 30, 40], () => Effect.andThen(Effect.sleep(10), note("tick")))
         )
         yield* Effect.sleep(25)
         const events = timeline.events
-        yield* outside(really(20))
+        yield* inRealTime(really(20))
         yield* note("back")
         expect(timeline.events).toBe(events)
         yield* Fiber.join(ticks)
@@ -72,12 +72,12 @@ describe("work outside of virtual time", () => {
   })
 
   it("is done one after the other, in the order in which it was asked for", async () => {
-    const notes = await succeeded(({ note, notes, outside }) =>
+    const notes = await succeeded(({ inRealTime, note, notes }) =>
       Effect.gen(function* () {
         const work = (name: string, ms: number) =>
           Effect.gen(function* () {
             yield* note(`${name} asks`)
-            yield* outside(Effect.andThen(note(`${name} begins`), Effect.andThen(really(ms), note(`${name} ends`))))
+            yield* inRealTime(Effect.andThen(note(`${name} begins`), Effect.andThen(really(ms), note(`${name} ends`))))
             yield* note(`${name} goes on`)
           })
         yield* Effect.all([work("first", 12), work("second", 1), work("third", 6)], { concurrency: "unbounded" })
@@ -93,7 +93,7 @@ describe("work outside of virtual time", () => {
 
   it("makes one history, however long it takes", async () => {
     const history = (durations: ReadonlyArray<number>) =>
-      succeeded(({ note, notes, outside }) =>
+      succeeded(({ inRealTime, note, notes }) =>
         Effect.gen(function* () {
           const work = (name: number) =>
             Effect.gen(function* () {
@@ -101,7 +101,7 @@ describe("work outside of virtual time", () => {
                 yield* Effect.sleep(1 + (name % 2))
                 const ms = durations[(3 * name + round) % durations.length]!
                 // Down to what is over at once, or with the next microtask.
-                yield* outside(ms === 0 ? Effect.void : ms === 1 ? Effect.promise(async () => {}) : really(ms - 2))
+                yield* inRealTime(ms === 0 ? Effect.void : ms === 1 ? Effect.promise(async () => {}) : really(ms - 2))
                 yield* note(`${name}.${round}`)
                 yield* Effect.yieldNow
               }
@@ -121,16 +121,16 @@ describe("work outside of virtual time", () => {
   })
 
   it("lets the world go on when it fails, dies or is interrupted, with what it ended with", async () => {
-    const exits = await succeeded(({ outside, timeline }) =>
+    const exits = await succeeded(({ inRealTime, timeline }) =>
       Effect.gen(function* () {
-        const stuck = yield* Effect.forkChild(outside(Effect.never))
+        const stuck = yield* Effect.forkChild(inRealTime(Effect.never))
         yield* Effect.yieldNow
         yield* Fiber.interrupt(stuck)
         const exits = [
-          yield* Effect.exit(outside(Effect.andThen(really(1), Effect.fail("failed")))),
-          yield* Effect.exit(outside(Effect.andThen(really(1), Effect.die("died")))),
-          yield* Effect.exit(outside(Effect.andThen(really(1), Effect.interrupt))),
-          yield* Effect.exit(outside(Effect.as(really(1), "succeeded"))),
+          yield* Effect.exit(inRealTime(Effect.andThen(really(1), Effect.fail("failed")))),
+          yield* Effect.exit(inRealTime(Effect.andThen(really(1), Effect.die("died")))),
+          yield* Effect.exit(inRealTime(Effect.andThen(really(1), Effect.interrupt))),
+          yield* Effect.exit(inRealTime(Effect.as(really(1), "succeeded"))),
           yield* Fiber.await(stuck)
         ]
         yield* Effect.sleep(5)
@@ -146,12 +146,12 @@ describe("work outside of virtual time", () => {
   })
 
   it("leaves its place when it is interrupted before its turn", async () => {
-    const notes = await succeeded(({ note, notes, outside }) =>
+    const notes = await succeeded(({ inRealTime, note, notes }) =>
       Effect.gen(function* () {
         const opened = yield* Latch.make()
         const fork = (name: string, work: Effect.Effect<void>) =>
           Effect.forkChild(
-            Effect.andThen(outside(Effect.andThen(note(`${name} begins`), work)), note(`${name} is back`))
+            Effect.andThen(inRealTime(Effect.andThen(note(`${name} begins`), work)), note(`${name} is back`))
           )
         const first = yield* fork("first", opened.await)
         const second = yield* fork("second", really(1))
@@ -178,12 +178,12 @@ describe("work outside of virtual time", () => {
   })
 
   it("is one piece with what it does outside itself, also at once", async () => {
-    const notes = await succeeded(({ note, notes, outside }) =>
+    const notes = await succeeded(({ inRealTime, note, notes }) =>
       Effect.gen(function* () {
-        const other = yield* Effect.forkChild(Effect.andThen(Effect.yieldNow, outside(note("other"))))
-        yield* outside(
+        const other = yield* Effect.forkChild(Effect.andThen(Effect.yieldNow, inRealTime(note("other"))))
+        yield* inRealTime(
           Effect.gen(function* () {
-            yield* Effect.all([outside(really(3)), outside(really(1))], { concurrency: "unbounded" })
+            yield* Effect.all([inRealTime(really(3)), inRealTime(really(1))], { concurrency: "unbounded" })
             yield* note("both")
           })
         )
@@ -196,14 +196,14 @@ describe("work outside of virtual time", () => {
   })
 
   it("is no longer the turn of what it left behind", async () => {
-    const notes = await succeeded(({ note, notes, outside }) =>
+    const notes = await succeeded(({ inRealTime, note, notes }) =>
       Effect.gen(function* () {
         const over = yield* Latch.make()
-        const left = yield* outside(
+        const left = yield* inRealTime(
           Effect.forkDetach(
             Effect.gen(function* () {
               yield* over.await
-              yield* outside(Effect.andThen(really(5), note("left behind")))
+              yield* inRealTime(Effect.andThen(really(5), note("left behind")))
             })
           )
         )
@@ -219,13 +219,13 @@ describe("work outside of virtual time", () => {
 
   it("keeps two timelines apart", async () => {
     const other = new Timeline()
-    const notes = await succeeded(({ note, notes, outside }) =>
+    const notes = await succeeded(({ inRealTime, note, notes }) =>
       Effect.gen(function* () {
         let begun = false
-        yield* outside(
-          outsideOf(other)(
+        yield* inRealTime(
+          makeInRealTime(other)(
             Effect.sync(() => {
-              begun = other.run(1, () => false) === "outside"
+              begun = other.run(1, () => false) === "suspended"
             })
           )
         )

@@ -9,8 +9,8 @@ import * as NodeId from "../../../src/domain/NodeId.ts"
 import { internetChecksum } from "../../../src/wire/Checksum.ts"
 import { IndirectAck, RequestAck } from "../../../src/wire/Header.ts"
 import type { MessageEntry } from "../../../src/wire/Message.ts"
-import * as OldNode from "../../../src/simulation/level0/OldNode.ts"
-import type { OldChange } from "../../../src/simulation/level0/OldTable.ts"
+import * as OldNode from "../../../src/simulation/level0/Level0Node.ts"
+import type { Level0Change } from "../../../src/simulation/level0/Level0Table.ts"
 import { Network } from "../../../src/transport/Network.ts"
 import { bytesOf, claim, entriesOf, Lab, type Puppet, sender } from "../../cluster/Lab.ts"
 
@@ -18,14 +18,14 @@ const inet = NetAddress.inetAddressFromStringUnsafe
 
 interface Running {
   readonly name: string
-  readonly node: OldNode.OldNode
+  readonly node: OldNode.Level0Node
   readonly scope: Scope.Closeable
   readonly detach: () => void
-  readonly changes: ReadonlyArray<OldChange>
+  readonly changes: ReadonlyArray<Level0Change>
 }
 
 /** Starts an older node with `number` as its id, at 10.0.0.number:7946. */
-const start = (lab: Lab, number: number, options: Partial<OldNode.OldNodeOptions> = {}) =>
+const start = (lab: Lab, number: number, options: Partial<OldNode.Level0NodeOptions> = {}) =>
   Effect.gen(function* () {
     const name = `n${number}`
     const { detach, network } = lab.network.host(name, [`10.0.0.${number}`])
@@ -36,7 +36,7 @@ const start = (lab: Lab, number: number, options: Partial<OldNode.OldNodeOptions
       peers: [inet("10.0.0.1:7946")],
       ...options
     }).pipe(Effect.provideService(Network, network), Scope.provide(scope), Random.withSeed(name))
-    const changes: Array<OldChange> = []
+    const changes: Array<Level0Change> = []
     node.onChange((change) => changes.push(change))
     const running: Running = { name, node, scope, detach, changes }
     yield* Effect.addFinalizer(() =>
@@ -52,7 +52,7 @@ const start = (lab: Lab, number: number, options: Partial<OldNode.OldNodeOptions
 
 const close = ({ scope }: Running) => Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true })
 
-const cluster = (lab: Lab, size: number, options: Partial<OldNode.OldNodeOptions> = {}) =>
+const cluster = (lab: Lab, size: number, options: Partial<OldNode.Level0NodeOptions> = {}) =>
   Effect.gen(function* () {
     const nodes: Array<Running> = []
     for (let number = 1; number <= size; number++) nodes.push(yield* start(lab, number, options))

@@ -8,25 +8,25 @@ import * as SerialNumber from "../../domain/SerialNumber.ts"
 import type { MessageEntry } from "../../wire/Message.ts"
 
 /** What the older implementation calls a member; who left is dead. */
-export type OldStatus = "alive" | "suspect" | "dead"
+export type Level0Status = "alive" | "suspect" | "dead"
 
 /** One member as an older node sees it. */
-export interface OldMember {
+export interface Level0Member {
   readonly id: NodeId
   readonly address: NetAddress.InetAddress
-  readonly status: OldStatus
+  readonly status: Level0Status
   readonly incarnation: number
   readonly heartbeat: number
 }
 
 /** A member's new status, at `at` ms of the monotonic clock; `previous` is undefined of a member that was unknown. */
-export interface OldChange extends OldMember {
+export interface Level0Change extends Level0Member {
   readonly at: number
-  readonly previous: OldStatus | undefined
+  readonly previous: Level0Status | undefined
 }
 
 /** Times in ms. */
-export interface OldTableOptions {
+export interface Level0TableOptions {
   readonly suspectTimeout: number
   readonly suspectMultiplier: number
   readonly suspectJitter: number
@@ -49,7 +49,7 @@ interface Row {
 const severity = { Alive: 0, Suspect: 1, Dead: 2 } as const
 const statusOf = { Alive: "alive", Suspect: "suspect", Dead: "dead" } as const
 
-const memberOf = ({ address, heartbeat, id, incarnation, status }: Row): OldMember => ({
+const memberOf = ({ address, heartbeat, id, incarnation, status }: Row): Level0Member => ({
   id,
   address,
   status: statusOf[status],
@@ -66,26 +66,26 @@ const entryOf = ({ address, heartbeat, id, incarnation, status }: Row): MessageE
 })
 
 /** ceil(log2 n), and 1 for a node alone. */
-export const growth = (n: number): number => Math.max(1, Math.ceil(Math.log2(n)))
+export const ceilLog2 = (n: number): number => Math.max(1, Math.ceil(Math.log2(n)))
 
-export class OldTable {
+export class Level0Table {
   /** Ourselves, a row like the others in everything that is sent. */
   readonly self: Row
   /** While leaving we refute nothing. */
   leaving = false
   readonly #rows = new Map<NodeId, Row>()
-  readonly #options: OldTableOptions
+  readonly #options: Level0TableOptions
   readonly #random: () => number
-  readonly #changed: (change: OldChange) => void
+  readonly #changed: (change: Level0Change) => void
   #updates = 0
 
   constructor(
     id: NodeId,
     address: NetAddress.InetAddress,
     incarnation: number,
-    options: OldTableOptions,
+    options: Level0TableOptions,
     random: () => number,
-    changed: (change: OldChange) => void
+    changed: (change: Level0Change) => void
   ) {
     this.#options = options
     this.#random = random
@@ -118,14 +118,14 @@ export class OldTable {
   }
 
   /** Members, ourselves first, the dead for the time of `deadRetention`. */
-  members(now: number): Array<OldMember> {
+  members(now: number): Array<Level0Member> {
     const { deadRetention } = this.#options
     return [...this.#rows.values()]
       .filter(({ diedAt, status }) => status !== "Dead" || now - diedAt < deadRetention)
       .map(memberOf)
   }
 
-  beat(): void {
+  raiseHeartbeat(): void {
     this.self.heartbeat = SerialNumber.add(this.self.heartbeat, 1)
     this.#touch(this.self)
   }
@@ -153,7 +153,7 @@ export class OldTable {
   }
 
   /** Takes the header of a message as a claim that its sender is Alive; its address is only that of an unknown one. */
-  hear(
+  mergeSender(
     { heartbeat, incarnation, senderId }: { senderId: NodeId; heartbeat: number; incarnation: number },
     source: NetAddress.InetAddress,
     now: number

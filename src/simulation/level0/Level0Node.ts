@@ -17,7 +17,7 @@ import { HeaderLength, RequestAck } from "../../wire/Header.ts"
 import { ChunkPrefixLength } from "../../wire/Inbound.ts"
 import * as Message from "../../wire/Message.ts"
 import { MaxChunk } from "../../wire/MessageWriter.ts"
-import { growth, type OldChange, type OldMember, OldTable } from "./OldTable.ts"
+import { ceilLog2, type Level0Change, type Level0Member, Level0Table } from "./Level0Table.ts"
 
 // Names and values of the configuration (`src/config/ConfigTable.ts`); times in ms.
 const defaults = {
@@ -42,7 +42,7 @@ const defaults = {
 }
 
 /** Who the node is, and what it does otherwise than by the configuration's defaults; times in ms. */
-export interface OldNodeOptions extends Partial<Readonly<typeof defaults>> {
+export interface Level0NodeOptions extends Partial<Readonly<typeof defaults>> {
   readonly id: NodeId.NodeId
   readonly bind: NetAddress.InetAddress
   readonly peers?: ReadonlyArray<NetAddress.InetAddress>
@@ -51,7 +51,7 @@ export interface OldNodeOptions extends Partial<Readonly<typeof defaults>> {
 }
 
 /** What an older node sent and received since its start, in datagrams. */
-export interface OldNodeCounters {
+export interface Level0Counters {
   sent: number
   received: number
   /** Datagrams that are no message of version 1. */
@@ -61,17 +61,17 @@ export interface OldNodeCounters {
 }
 
 /** A running older node. */
-export interface OldNode {
+export interface Level0Node {
   readonly id: NodeId.NodeId
   readonly address: NetAddress.InetAddress
   readonly incarnation: () => number
   /** This node first, then all others that it lists: contacts under an invented id, and the dead for a while. */
-  readonly members: () => ReadonlyArray<OldMember>
+  readonly members: () => ReadonlyArray<Level0Member>
   /** How many listed members of each status there are, this node among them. */
   readonly counts: () => { readonly alive: number; readonly suspect: number; readonly dead: number }
-  readonly counters: Readonly<OldNodeCounters>
+  readonly counters: Readonly<Level0Counters>
   /** `listener` gets every change of a member's status from now on, synchronously. */
-  readonly onChange: (listener: (change: OldChange) => void) => void
+  readonly onChange: (listener: (change: Level0Change) => void) => void
   /** Says LEAVE and waits until it is acknowledged or given up. The socket stays open until the scope closes. */
   readonly leave: Effect.Effect<void>
 }
@@ -93,8 +93,8 @@ interface Reachable {
  * those provided.
  */
 export const make = Effect.fnUntraced(function* (
-  given: OldNodeOptions
-): Effect.fn.Return<OldNode, DatagramSocket.DatagramSocketError, Network | Scope.Scope> {
+  given: Level0NodeOptions
+): Effect.fn.Return<Level0Node, DatagramSocket.DatagramSocketError, Network | Scope.Scope> {
   const options = { ...defaults, ...given }
   const clock = yield* Clock.Clock
   const generator = yield* Random.Random
@@ -104,12 +104,12 @@ export const make = Effect.fnUntraced(function* (
   const reader = yield* socket.reader
   const writer = yield* socket.writer
 
-  const listeners: Array<(change: OldChange) => void> = []
-  const table = new OldTable(given.id, reader.address, given.incarnation ?? 0, options, random, (change) => {
+  const listeners: Array<(change: Level0Change) => void> = []
+  const table = new Level0Table(given.id, reader.address, given.incarnation ?? 0, options, random, (change) => {
     for (const listener of listeners) listener(change)
   })
   const { self } = table
-  const counters: OldNodeCounters = { sent: 0, received: 0, rejected: 0, unsent: 0 }
+  const counters: Level0Counters = { sent: 0, received: 0, rejected: 0, unsent: 0 }
 
   // Peers stand in the table under an invented id until somebody speaks from there (2.6). The recorded first words of
   // newcomers name only themselves, so these rows are not passed on.
@@ -172,7 +172,7 @@ export const make = Effect.fnUntraced(function* (
   const gossip = (at: number): void => {
     table.expire(at)
     const { adaptiveFanout, adaptiveTargets, fanout, maxSends } = options
-    const growing = growth(table.size)
+    const growing = ceilLog2(table.size)
     const to = targets(maxSends * (adaptiveTargets ? growing : 1))
     if (to.length === 0) return
     const entries = table.entries().slice(0, fanout * (adaptiveFanout ? growing : 1))
@@ -252,7 +252,7 @@ export const make = Effect.fnUntraced(function* (
     contacts.delete(NetAddress.formatInet(address))
     if ("entries" in message) for (const entry of message.entries) table.merge(entry, at)
     if (message._tag === "Leave") table.leave(senderId, incarnation, heartbeat, at)
-    else table.hear(message, address, at)
+    else table.mergeSender(message, address, at)
 
     if (message._tag === "Ack") acknowledged(senderId)
     else if (message._tag === "Ping") {
@@ -285,7 +285,7 @@ export const make = Effect.fnUntraced(function* (
       })
     )
   // The recorded newcomers spoke at once and with heartbeats of 0 and 1: every loop begins with a tick.
-  yield* every(options.heartbeatInterval, () => table.beat())
+  yield* every(options.heartbeatInterval, () => table.raiseHeartbeat())
   yield* every(options.probeInterval, probeNext)
   yield* every(options.probeInterval, askOthers, options.probeTimeout)
   yield* every(options.gossipInterval, gossip)
@@ -304,9 +304,9 @@ export const make = Effect.fnUntraced(function* (
   // The last finalizer is the first to run: socket and reader still work.
   yield* Effect.addFinalizer(() => leave)
 
-  const members = (): ReadonlyArray<OldMember> => [
+  const members = (): ReadonlyArray<Level0Member> => [
     ...table.members(now()),
-    ...Array.from(contacts.values(), (contact): OldMember => ({
+    ...Array.from(contacts.values(), (contact): Level0Member => ({
       ...contact,
       status: "alive",
       incarnation: 0,

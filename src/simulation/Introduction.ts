@@ -1,4 +1,4 @@
-/** Makes nodes know each other as if they had met long ago. */
+/** Makes nodes members of one cluster without any datagram. */
 import { Context, Effect } from "effect"
 import { Outbox } from "../outbox/Outbox.ts"
 import { SelfSlot } from "../membership/MemberTable.ts"
@@ -10,7 +10,7 @@ import { MessageWriter } from "../wire/MessageWriter.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import type { SimNode } from "./SimNode.ts"
 
-/** GOSSIP messages of the first node that name all of them. */
+/** GOSSIP messages of the first node with the entries of all nodes. */
 const introductions = (nodes: ReadonlyArray<SimNode>): ReadonlyArray<Uint8Array> => {
   const writer = new MessageWriter()
   const messages: Array<Uint8Array> = []
@@ -44,8 +44,8 @@ const introductions = (nodes: ReadonlyArray<SimNode>): ReadonlyArray<Uint8Array>
   return messages
 }
 
-/** Makes nodes know each other, with nothing left to tell. No datagram is sent for it. */
-export const acquaint = (nodes: ReadonlyArray<SimNode>): Effect.Effect<void> =>
+/** Merges the entries of all nodes at each node, and leaves no change to disseminate. */
+export const introduce = (nodes: ReadonlyArray<SimNode>): Effect.Effect<void> =>
   Effect.sync(() => {
     const [first] = nodes
     if (first === undefined) return

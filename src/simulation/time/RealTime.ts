@@ -1,42 +1,40 @@
-/** Work that does not happen in virtual time: a promise of the platform, for example. */
+/** Work that needs real time, such as a promise of the platform. */
 import { Context, Effect, Semaphore } from "effect"
 import type { Timeline } from "./Timeline.ts"
 
-/** What an effect has while it is its turn to wait for the outside. */
+/** A part of the work during which the timeline is suspended. */
 interface Turn {
   readonly timeline: Timeline
   over: boolean
 }
 
-const CurrentTurn = Context.Reference<Turn | undefined>("effect-gossip/simulation/Outside/CurrentTurn", {
+const CurrentTurn = Context.Reference<Turn | undefined>("effect-gossip/simulation/RealTime/CurrentTurn", {
   defaultValue: () => undefined
 })
 
 /**
- * Makes effects wait for the outside world while virtual time stands still, one
- * after the other in the order in which they were asked for, so that how long the
- * outside takes changes nothing in the simulation. Nothing in them may sleep in
- * virtual time.
+ * Runs effects in real time while virtual time stands still. They run one at a time, in the order of the requests, so
+ * that how long they take changes nothing in the simulation. They must not sleep in virtual time.
  */
-export const outsideOf = (
+export const makeInRealTime = (
   timeline: Timeline
 ): (<A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) => {
   const one = Semaphore.makeUnsafe(1)
   return (effect) =>
     Effect.flatMap(CurrentTurn, (turn) =>
-      // Part of something that has its turn already, and would wait for the end of that for ever.
+      // An effect inside another one must not wait for the end of that, which would never come.
       turn?.timeline === timeline && !turn.over
         ? effect
         : Effect.acquireUseRelease(
             Effect.sync((): Turn => {
-              timeline.beginOutside()
+              timeline.suspend()
               return { timeline, over: false }
             }),
             (turn) => one.withPermits(1)(Effect.provideService(effect, CurrentTurn, turn)),
             (turn) =>
               Effect.sync(() => {
                 turn.over = true
-                timeline.endOutside()
+                timeline.resume()
               })
           )
     )

@@ -5,7 +5,7 @@ import type { ReportNode, SimulationReport } from "../Report.ts"
 const MaxOutliers = 6
 
 /** What observers see, for each sample; `null` where nobody observes. */
-export interface Crowd {
+export interface MemberCounts {
   readonly least: ReadonlyArray<number | null>
   /** A tenth of them sees fewer. */
   readonly low: ReadonlyArray<number | null>
@@ -23,7 +23,7 @@ const runs = ({ lives }: ReportNode, at: number): boolean =>
   lives.some(({ from, to }) => from <= at && (to === undefined || at < to))
 
 /** Sums up what observers see. */
-export const crowd = ({ nodes, samples: { times } }: SimulationReport): Crowd => {
+export const memberCounts = ({ nodes, samples: { times } }: SimulationReport): MemberCounts => {
   const quantiles: Array<ReadonlyArray<number | null>> = []
   const distance = nodes.map(() => 0)
   for (const sample of times.keys()) {
