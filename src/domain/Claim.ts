@@ -1,8 +1,7 @@
 /**
- * Claims about nodes, and the one total order that decides between two of them.
+ * Claims about nodes, and the total order that decides which of two claims about one node wins.
  *
- * The numeric form of a status is the byte on the wire; cores use it, the API
- * uses names.
+ * The numeric form of a status is the byte on the wire. Cores use it; the API uses names.
  */
 import * as SerialNumber from "./SerialNumber.ts"
 
@@ -13,41 +12,42 @@ export const Suspect = 1
 /** The status byte of a member that died or left. */
 export const Dead = 2
 
-/** A status as it stands on the wire. */
+/** A status byte as it is on the wire. */
 export type StatusCode = typeof Alive | typeof Suspect | typeof Dead
 
+/** What a claim says about a node, apart from its address. */
+export interface Claim {
+  readonly incarnation: number
+  /** A status byte. */
+  readonly status: number
+  readonly heartbeat: number
+}
+
 /**
- * How far a suspicion raises a heartbeat: out of reach of the heartbeats that
- * the suspect still sends, so that only a higher incarnation clears it (SWIM,
- * section 4.2), at nodes of the older implementation too.
+ * How far a suspicion raises a heartbeat. The suspect's own heartbeats do not get that far, so only a higher incarnation
+ * clears a suspicion (SWIM, section 4.2), at nodes of the older implementation too.
  */
 export const SuspicionRaise = 0x100000
 
 /**
- * Orders two claims about one node by everything but the address. Positive when
- * the first wins, negative when the second wins, 0 when only the address can
- * decide.
+ * Orders two claims about one node by everything except the address. Positive when the first wins, negative when the
+ * second wins, 0 when only the address can decide.
  *
- * 1. the higher incarnation; 2. at equal incarnation Dead beats Alive and
- * Suspect; 3. the higher heartbeat; 4. the more severe status.
+ * 1. The higher incarnation.
+ * 2. At equal incarnation, Dead beats Alive and Suspect.
+ * 3. The higher heartbeat.
+ * 4. The more severe status.
  *
- * Among claims within a window of 2^31 - 1 this is a total order, so the merge
- * of two claims is their maximum: commutative, associative and idempotent.
+ * Among claims within a window of 2^31 - 1 this is a total order. The merge of two claims is their maximum, so merging is
+ * commutative, associative and idempotent.
  */
-export const compare = (
-  incarnationA: number,
-  statusA: number,
-  heartbeatA: number,
-  incarnationB: number,
-  statusB: number,
-  heartbeatB: number
-): number => {
-  const byIncarnation = SerialNumber.compare(incarnationA, incarnationB)
+export const compare = (a: Claim, b: Claim): number => {
+  const byIncarnation = SerialNumber.compare(a.incarnation, b.incarnation)
   if (byIncarnation !== 0) return byIncarnation
-  if (statusA !== statusB) {
-    if (statusA === Dead) return 1
-    if (statusB === Dead) return -1
+  if (a.status !== b.status) {
+    if (a.status === Dead) return 1
+    if (b.status === Dead) return -1
   }
-  const byHeartbeat = SerialNumber.compare(heartbeatA, heartbeatB)
-  return byHeartbeat !== 0 ? byHeartbeat : statusA - statusB
+  const byHeartbeat = SerialNumber.compare(a.heartbeat, b.heartbeat)
+  return byHeartbeat !== 0 ? byHeartbeat : a.status - b.status
 }

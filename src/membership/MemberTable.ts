@@ -201,6 +201,11 @@ export class MemberTable {
     this.marks[slot] = this.marks[slot]! & ~mark
   }
 
+  /** Whether `aliveHeartbeat` is from an Alive claim of the present incarnation. */
+  hasAliveHeartbeat(slot: number): boolean {
+    return this.has(slot, Mark.AliveKnown)
+  }
+
   isLive(slot: number): boolean {
     return this.phase[slot] === Phase.Member && this.status[slot] !== Dead
   }
@@ -229,8 +234,8 @@ export class MemberTable {
     return this.level[slot] === 0 ? this.aliveBase : this.aliveExtended
   }
 
-  /** Puts a listed slot where its status, level and address say; the opposite of `unfile`. */
-  file(slot: number, now: number): void {
+  /** Adds a listed slot to the pool, list and index that its status, level and address say. */
+  addToPools(slot: number, now: number): void {
     if (this.status[slot] === Dead) {
       this.dead.add(slot, now)
       if (this.has(slot, Mark.Left)) this.leftCount++
@@ -244,8 +249,8 @@ export class MemberTable {
     } else this.#liveByAddress.set(slot)
   }
 
-  /** Takes a listed slot out of pools, lists and the index by address, before its status, level or address changes. */
-  unfile(slot: number): void {
+  /** Removes a listed slot from pools, lists and the index by address, before its status, level or address changes. */
+  removeFromPools(slot: number): void {
     if (this.status[slot] === Dead) {
       this.dead.remove(slot)
       if (this.has(slot, Mark.Left)) this.leftCount--

@@ -11,9 +11,11 @@ interface FullClaim {
   readonly address: Uint8Array
 }
 
-const compare = (a: FullClaim, b: FullClaim) =>
-  Claim.compare(a.incarnation, a.status, a.heartbeat, b.incarnation, b.status, b.heartbeat) ||
-  PackedAddress.compare(a.address, 0, b.address, 0)
+const compare = (a: FullClaim, b: FullClaim) => Claim.compare(a, b) || PackedAddress.compare(a.address, 0, b.address, 0)
+
+type Triple = readonly [incarnation: number, status: number, heartbeat: number]
+const order = ([i, s, h]: Triple, [j, t, k]: Triple) =>
+  Claim.compare({ incarnation: i, status: s, heartbeat: h }, { incarnation: j, status: t, heartbeat: k })
 
 /** What merging does: keep what is held unless the other wins. */
 const merge = (held: FullClaim, other: FullClaim) => (compare(other, held) > 0 ? other : held)
@@ -155,32 +157,32 @@ describe("Claim", () => {
   })
 
   it("rule 1: the higher incarnation wins over everything else", () => {
-    expect(Claim.compare(2, Claim.Alive, 0, 1, Claim.Dead, 999)).toBeGreaterThan(0)
-    expect(Claim.compare(1, Claim.Dead, 999, 2, Claim.Alive, 0)).toBeLessThan(0)
-    expect(Claim.compare(0, Claim.Alive, 0, 0xffff_ffff, Claim.Dead, 0)).toBeGreaterThan(0)
+    expect(order([2, Claim.Alive, 0], [1, Claim.Dead, 999])).toBeGreaterThan(0)
+    expect(order([1, Claim.Dead, 999], [2, Claim.Alive, 0])).toBeLessThan(0)
+    expect(order([0, Claim.Alive, 0], [0xffff_ffff, Claim.Dead, 0])).toBeGreaterThan(0)
   })
 
   it("rule 2: at equal incarnation Dead wins, whatever the heartbeats", () => {
-    expect(Claim.compare(1, Claim.Dead, 0, 1, Claim.Alive, 999)).toBeGreaterThan(0)
-    expect(Claim.compare(1, Claim.Dead, 0, 1, Claim.Suspect, Claim.SuspicionRaise)).toBeGreaterThan(0)
-    expect(Claim.compare(1, Claim.Alive, 999, 1, Claim.Dead, 0)).toBeLessThan(0)
+    expect(order([1, Claim.Dead, 0], [1, Claim.Alive, 999])).toBeGreaterThan(0)
+    expect(order([1, Claim.Dead, 0], [1, Claim.Suspect, Claim.SuspicionRaise])).toBeGreaterThan(0)
+    expect(order([1, Claim.Alive, 999], [1, Claim.Dead, 0])).toBeLessThan(0)
   })
 
   it("rule 3: then the higher heartbeat wins, also between two Dead claims, and an Alive one over a Suspect one", () => {
-    expect(Claim.compare(1, Claim.Dead, 6, 1, Claim.Dead, 5)).toBeGreaterThan(0)
-    expect(Claim.compare(1, Claim.Alive, 6, 1, Claim.Suspect, 5)).toBeGreaterThan(0)
-    expect(Claim.compare(1, Claim.Suspect, 5, 1, Claim.Alive, 6)).toBeLessThan(0)
-    expect(Claim.compare(1, Claim.Alive, 0, 1, Claim.Alive, 0xffff_ffff)).toBeGreaterThan(0)
+    expect(order([1, Claim.Dead, 6], [1, Claim.Dead, 5])).toBeGreaterThan(0)
+    expect(order([1, Claim.Alive, 6], [1, Claim.Suspect, 5])).toBeGreaterThan(0)
+    expect(order([1, Claim.Suspect, 5], [1, Claim.Alive, 6])).toBeLessThan(0)
+    expect(order([1, Claim.Alive, 0], [1, Claim.Alive, 0xffff_ffff])).toBeGreaterThan(0)
   })
 
   it("rule 4: at equal heartbeat the more severe status wins", () => {
-    expect(Claim.compare(1, Claim.Suspect, 5, 1, Claim.Alive, 5)).toBeGreaterThan(0)
-    expect(Claim.compare(1, Claim.Dead, 5, 1, Claim.Suspect, 5)).toBeGreaterThan(0)
-    expect(Claim.compare(1, Claim.Alive, 5, 1, Claim.Suspect, 5)).toBeLessThan(0)
+    expect(order([1, Claim.Suspect, 5], [1, Claim.Alive, 5])).toBeGreaterThan(0)
+    expect(order([1, Claim.Dead, 5], [1, Claim.Suspect, 5])).toBeGreaterThan(0)
+    expect(order([1, Claim.Alive, 5], [1, Claim.Suspect, 5])).toBeLessThan(0)
   })
 
   it("rule 5: only the address decides between claims that are equal else: family, bytes, port", () => {
-    expect(Claim.compare(1, Claim.Alive, 5, 1, Claim.Alive, 5)).toBe(0)
+    expect(order([1, Claim.Alive, 5], [1, Claim.Alive, 5])).toBe(0)
     const v4 = (last: number, port: number) => Uint8Array.of(4, 10, 0, 0, last, port >>> 8, port & 0xff)
     const v6 = new Uint8Array(19)
     v6[0] = 6
@@ -191,10 +193,10 @@ describe("Claim", () => {
   })
 
   it("leaves the decision to what follows where incarnations, or heartbeats, are exactly 2^31 apart", () => {
-    expect(Claim.compare(0x8000_0000, Claim.Alive, 6, 0, Claim.Alive, 5)).toBeGreaterThan(0)
-    expect(Claim.compare(0, Claim.Dead, 5, 0x8000_0000, Claim.Alive, 6)).toBeGreaterThan(0)
-    expect(Claim.compare(1, Claim.Alive, 0x8000_0000, 1, Claim.Suspect, 0)).toBeLessThan(0)
-    expect(Claim.compare(1, Claim.Alive, 0, 1, Claim.Alive, 0x8000_0000)).toBe(0)
+    expect(order([0x8000_0000, Claim.Alive, 6], [0, Claim.Alive, 5])).toBeGreaterThan(0)
+    expect(order([0, Claim.Dead, 5], [0x8000_0000, Claim.Alive, 6])).toBeGreaterThan(0)
+    expect(order([1, Claim.Alive, 0x8000_0000], [1, Claim.Suspect, 0])).toBeLessThan(0)
+    expect(order([1, Claim.Alive, 0], [1, Claim.Alive, 0x8000_0000])).toBe(0)
   })
 
   it("raises a suspicion by 2^20, beyond a heartbeat a second for twelve days", () => {

@@ -20,14 +20,14 @@ export const mistakes: ReadonlyArray<Mistake> = [
   {
     name: "no-tombstones",
     words: "who is dead is forgotten as soon as it is listed no more",
-    file: "src/membership/ClusterView.ts",
+    file: "src/membership/Tombstones.ts",
     right: "if (table.tombstones.length > this.#options.limits.tombstones) this.#forget(table.tombstones.oldest)",
     wrong: "this.#forget(slot)"
   },
   {
     name: "weak-refutation",
     words: "a node refutes with its own incarnation + 1, not with that of the claim",
-    file: "src/membership/ClusterView.ts",
+    file: "src/membership/OwnClaims.ts",
     right: "this.raiseIncarnation(incarnation, status !== Claim.Alive, now)",
     wrong: "this.raiseIncarnation(this.incarnation, status !== Claim.Alive, now)"
   },
@@ -42,9 +42,9 @@ export const mistakes: ReadonlyArray<Mistake> = [
     name: "heartbeat-before-dead",
     words: "a higher heartbeat beats a death of the same incarnation",
     file: "src/domain/Claim.ts",
-    right: `  if (statusA !== statusB) {
-    if (statusA === Dead) return 1
-    if (statusB === Dead) return -1
+    right: `  if (a.status !== b.status) {
+    if (a.status === Dead) return 1
+    if (b.status === Dead) return -1
   }
 `,
     wrong: ""

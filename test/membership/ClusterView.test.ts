@@ -6,7 +6,8 @@ import * as Claim from "../../src/domain/Claim.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import * as SerialNumber from "../../src/domain/SerialNumber.ts"
 import { Findings } from "../../src/membership/Findings.ts"
-import { ClusterView, TombstoneFactor, type ViewOptions } from "../../src/membership/ClusterView.ts"
+import { ClusterView, type ViewOptions } from "../../src/membership/ClusterView.ts"
+import { TombstoneFactor } from "../../src/membership/Tombstones.ts"
 import type { Conflict, DeathClaim, Transition } from "../../src/membership/ViewObserver.ts"
 import { AddressStride, Mark, Phase, SelfSlot } from "../../src/membership/MemberTable.ts"
 import type { SlotPool } from "../../src/membership/SlotPool.ts"
@@ -460,16 +461,13 @@ describe("merging", () => {
             .filter(({ nodeId }) => nodeId === id(n))
             .reduce<Message.MessageEntry | undefined>((best, next) => {
               if (best === undefined) return next
-              const code = ({ status }: Message.MessageEntry) => (status === "Alive" ? Claim.Alive : Claim.Suspect)
+              const claim = (entry: Message.MessageEntry) => ({
+                ...entry,
+                status: entry.status === "Alive" ? Claim.Alive : Claim.Suspect
+              })
               const wins =
-                Claim.compare(
-                  next.incarnation,
-                  code(next),
-                  next.heartbeat,
-                  best.incarnation,
-                  code(best),
-                  best.heartbeat
-                ) || PackedAddress.compare(PackedAddress.pack(next.address), 0, PackedAddress.pack(best.address), 0)
+                Claim.compare(claim(next), claim(best)) ||
+                PackedAddress.compare(PackedAddress.pack(next.address), 0, PackedAddress.pack(best.address), 0)
               return wins > 0 ? next : best
             }, undefined)
           const expected =

@@ -1,0 +1,27 @@
+/** Which source addresses are really a member's. Anybody can write any source address and any id into a datagram. */
+import * as PackedAddress from "../wire/PackedAddress.ts"
+import { Mark, type MemberTable } from "./MemberTable.ts"
+
+/** An ACK this long after a PING, in ms, still proves the address. */
+const ProofWindow = 10_000
+
+/**
+ * Whether a LEAVE from `source` may be the member's own: it comes from the member's address or, while that address has
+ * never answered us, from where the member's newest message came from.
+ */
+export const maySpeakFor = (table: MemberTable, slot: number, source: Uint8Array): boolean => {
+  if (table.sameAddress(slot, source, 0)) return true
+  if (table.has(slot, Mark.AddressProved) || !table.has(slot, Mark.Heard)) return false
+  return PackedAddress.compare(source, 0, table.spoke, table.addressAt(slot)) === 0
+}
+
+/**
+ * Marks the address of a member that just sent an ACK as proved, if the ACK came from that address and answers a PING of
+ * ours. Returns whether it is proved only now.
+ */
+export const prove = (table: MemberTable, slot: number, now: number): boolean => {
+  if (table.has(slot, Mark.AddressProved) || now - table.pinged[slot]! > ProofWindow) return false
+  if (!table.sameAddress(slot, table.spoke, table.addressAt(slot))) return false
+  table.mark(slot, Mark.AddressProved)
+  return true
+}

@@ -1,0 +1,193 @@
+/** Which claims change the table (docs/PROTOCOL.md, 2.1). */
+import * as Claim from "../domain/Claim.ts"
+import * as SerialNumber from "../domain/SerialNumber.ts"
+import type { Inbound } from "../wire/Inbound.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
+import { maySpeakFor } from "./AddressProof.ts"
+import { AddressFrom, type ClaimRecord } from "./ClaimRecord.ts"
+import type { Conflicts } from "./Conflicts.ts"
+import type { Findings } from "./Findings.ts"
+import { Mark, type MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
+import type { Observers } from "./Observers.ts"
+import type { OwnClaims } from "./OwnClaims.ts"
+import type { Replays } from "./Replays.ts"
+import type { TableUpdates } from "./TableUpdates.ts"
+import { type Tombstones, Verdict } from "./Tombstones.ts"
+
+/** What `MergeRules` is made of. */
+export interface MergeParts {
+  readonly table: MemberTable
+  readonly observers: Observers
+  readonly updates: TableUpdates
+  readonly own: OwnClaims
+  readonly conflicts: Conflicts
+  readonly tombstones: Tombstones
+  readonly replays: Replays
+  /** Whether an address can be a member's. */
+  readonly isUsable: (address: Uint8Array, at: number) => boolean
+  /** Called after a member died or a tombstone was made: `Tombstones.nextExpiry` may have come nearer. */
+  readonly aging: () => void
+}
+
+/** A claim that the table holds. */
+class HeldClaim implements Claim.Claim {
+  incarnation = 0
+  status = 0
+  heartbeat = 0
+}
+
+export class MergeRules {
+  /** Claims that lost. */
+  stale = 0
+  readonly #parts: MergeParts
+  readonly #table: MemberTable
+  readonly #held = new HeldClaim()
+
+  constructor(parts: MergeParts) {
+    this.#parts = parts
+    this.#table = parts.table
+  }
+
+  /** Merges the claim of an entry. */
+  mergeEntry(claim: ClaimRecord, findings: Findings): void {
+    const table = this.#table
+    const slot = table.index.get(claim.idHi, claim.idLo)
+    if (slot === SelfSlot) return this.#parts.own.merge(claim)
+    if (slot === -1) return this.#mergeUnknown(claim)
+    if (table.phase[slot] === Phase.Tombstone) return this.#mergeTombstone(slot, claim, findings)
+    const won = this.#mergeMember(slot, claim)
+    if (table.has(slot, Mark.AtOurAddress)) this.#parts.conflicts.checkOurAddress(slot, claim, won)
+  }
+
+  /** Merges the claim of a message's header: its sender is alive, and says nothing of its address. */
+  mergeHeader(claim: ClaimRecord, inbound: Inbound, findings: Findings): void {
+    const table = this.#table
+    const { conflicts, isUsable, replays, updates } = this.#parts
+    claim.readHeader(inbound.header)
+    let slot = table.index.get(claim.idHi, claim.idLo)
+    if (slot === -1) {
+      if (!isUsable(inbound.source, 0)) return
+      claim.setAddress(inbound.source, 0, AddressFrom.Source)
+      slot = updates.insert(claim)
+      if (slot === -1) return
+    } else if (table.phase[slot] === Phase.Tombstone) {
+      // A node whose own entry never had a usable address comes back where its messages come from.
+      if (isUsable(table.address, table.addressAt(slot))) {
+        claim.setAddress(table.address, table.addressAt(slot), AddressFrom.Table)
+      } else claim.setAddress(inbound.source, 0, AddressFrom.Source)
+      this.#mergeTombstone(slot, claim, findings)
+    } else {
+      if (this.#compareWithHeld(slot, claim) > 0) this.#apply(slot, claim)
+      else this.#recordAliveHeartbeat(slot, claim)
+      if (table.has(slot, Mark.AtOurAddress)) conflicts.checkOurAddress(slot, claim, true)
+    }
+    replays.record(slot, inbound, claim.now)
+  }
+
+  /** Merges a claim that we make ourselves about a listed member. */
+  mergeDecision(slot: number, claim: ClaimRecord): void {
+    if (this.#compareWithHeld(slot, claim) > 0) this.#apply(slot, claim)
+  }
+
+  /** Merges the announcement of a member that it leaves, which was found authentic. */
+  mergeLeave(slot: number, claim: ClaimRecord): void {
+    const table = this.#table
+    if (table.phase[slot] === Phase.Tombstone) {
+      table.incarnation[slot] = claim.incarnation
+      table.mark(slot, Mark.Left)
+    } else if (table.status[slot] !== Claim.Dead) {
+      const held = table.heartbeat[slot]!
+      if (SerialNumber.compare(held, claim.heartbeat) >= 0) claim.heartbeat = held
+      this.#apply(slot, claim)
+    } else if (!table.has(slot, Mark.Left)) this.#parts.updates.markLeft(slot, claim)
+  }
+
+  #mergeUnknown(claim: ClaimRecord): void {
+    const { aging, isUsable, tombstones, updates } = this.#parts
+    if (claim.status === Claim.Dead) {
+      tombstones.addUnlisted(claim)
+      aging()
+      // Without a usable address in its own entry, a node is known by where its messages come from: see `mergeHeader`.
+    } else if (isUsable(claim.address, claim.addressAt)) updates.insert(claim)
+  }
+
+  #mergeTombstone(slot: number, claim: ClaimRecord, findings: Findings): void {
+    const { isUsable, tombstones, updates } = this.#parts
+    switch (tombstones.merge(slot, claim)) {
+      case Verdict.Refused:
+        this.stale++
+        // The node itself is told in the answer to its message.
+        if (!claim.firstHand) findings.refuse(slot)
+        return
+      case Verdict.Newer:
+        if (!isUsable(claim.address, claim.addressAt) || !updates.hasRoom()) return
+        tombstones.raise(slot)
+        updates.list(slot, claim, Claim.Dead)
+    }
+  }
+
+  /** Merges a claim about a listed member. Returns whether it won. */
+  #mergeMember(slot: number, claim: ClaimRecord): boolean {
+    const table = this.#table
+    const { isUsable, observers, updates } = this.#parts
+    if (claim.firstHand && table.has(slot, Mark.Provisional) && isUsable(claim.address, claim.addressAt)) {
+      updates.settleAddress(slot, claim)
+    }
+    const order =
+      this.#compareWithHeld(slot, claim) ||
+      PackedAddress.compare(claim.address, claim.addressAt, table.address, table.addressAt(slot))
+    if (order <= 0) {
+      if (order < 0) this.stale++
+      this.#recordAliveHeartbeat(slot, claim)
+      return false
+    }
+    if (claim.status === Claim.Dead) {
+      // A member's own word that it is dead is as good as a LEAVE.
+      if (claim.firstHand && maySpeakFor(table, slot, claim.source)) {
+        claim.left = true
+        claim.cause = { _tag: "LeaveReceived" }
+        this.#apply(slot, claim)
+        claim.left = false
+        claim.cause = undefined
+        return true
+      }
+      if (table.status[slot] === Claim.Alive) {
+        // Nobody suspected the member, so the claim may be left over from a partition, or forged. The member is asked
+        // first, at the address that we know, whatever the claim says.
+        const { heartbeat, incarnation } = claim
+        observers.deathClaimed({ slot, incarnation, heartbeat, by: claim.by }, claim.now)
+        return false
+      }
+    }
+    // An unusable address does not replace one that is known.
+    claim.moves = !table.sameAddress(slot, claim.address, claim.addressAt) && isUsable(claim.address, claim.addressAt)
+    this.#apply(slot, claim)
+    return true
+  }
+
+  #apply(slot: number, claim: ClaimRecord): void {
+    this.#parts.updates.apply(slot, claim)
+    if (claim.status === Claim.Dead) this.#parts.aging()
+  }
+
+  /** Positive when a claim beats what the slot holds, by everything except the address. */
+  #compareWithHeld(slot: number, claim: ClaimRecord): number {
+    const table = this.#table
+    const held = this.#held
+    held.incarnation = table.incarnation[slot]!
+    held.status = table.status[slot]!
+    held.heartbeat = table.heartbeat[slot]!
+    return Claim.compare(claim, held)
+  }
+
+  /** A losing Alive claim of the present incarnation can still have the highest heartbeat of the member's own. */
+  #recordAliveHeartbeat(slot: number, claim: ClaimRecord): void {
+    const table = this.#table
+    if (claim.status !== Claim.Alive || claim.incarnation !== table.incarnation[slot]) return
+    if (table.has(slot, Mark.AliveKnown) && SerialNumber.compare(claim.heartbeat, table.aliveHeartbeat[slot]!) <= 0) {
+      return
+    }
+    table.mark(slot, Mark.AliveKnown)
+    table.aliveHeartbeat[slot] = claim.heartbeat
+  }
+}

@@ -1,0 +1,34 @@
+/** The observers of a view, notified at once and in the order in which they were added. */
+import type { Conflict, DeathClaim, Transition, ViewObserver } from "./ViewObserver.ts"
+
+export class Observers {
+  readonly #observers: Array<ViewObserver> = []
+
+  add(observer: ViewObserver): void {
+    this.#observers.push(observer)
+  }
+
+  transition(transition: Transition): void {
+    for (const observer of this.#observers) observer.transition?.(transition)
+  }
+
+  forgotten(slot: number): void {
+    for (const observer of this.#observers) observer.forgotten?.(slot)
+  }
+
+  selfChanged(refuted: boolean, now: number): void {
+    for (const observer of this.#observers) observer.selfChanged?.(refuted, now)
+  }
+
+  deathClaimed(claim: DeathClaim, now: number): void {
+    for (const observer of this.#observers) observer.deathClaimed?.(claim, now)
+  }
+
+  conflict(conflict: Conflict, now: number): void {
+    for (const observer of this.#observers) observer.conflict?.(conflict, now)
+  }
+
+  proved(slot: number, now: number): void {
+    for (const observer of this.#observers) observer.proved?.(slot, now)
+  }
+}

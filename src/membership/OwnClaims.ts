@@ -1,0 +1,83 @@
+/** Claims about ourselves. We are the authority on them: what is wrong is refuted with a higher incarnation. */
+import * as Claim from "../domain/Claim.ts"
+import * as NodeId from "../domain/NodeId.ts"
+import * as SerialNumber from "../domain/SerialNumber.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
+import type { ClaimRecord } from "./ClaimRecord.ts"
+import type { Conflicts } from "./Conflicts.ts"
+import { Mark, type MemberTable, SelfSlot } from "./MemberTable.ts"
+import type { Observers } from "./Observers.ts"
+
+/** What `OwnClaims` is made of. */
+export interface OwnClaimsOptions {
+  readonly table: MemberTable
+  readonly observers: Observers
+  readonly conflicts: Conflicts
+  /** A claim about our id with another address is refuted at most once in this time, in ms. */
+  readonly conflictInterval: number
+  /** Whether an address can be a member's. */
+  readonly isUsable: (address: Uint8Array, at: number) => boolean
+}
+
+export class OwnClaims {
+  /** Whether we announced that we leave. From then on nothing about ourselves is refuted. */
+  leaving = false
+  /** Suspect and Dead claims that were refuted. */
+  refutations = 0
+  readonly #options: OwnClaimsOptions
+  readonly #table: MemberTable
+  #conflictRefutedAt = -Infinity
+
+  constructor(options: OwnClaimsOptions) {
+    this.#options = options
+    this.#table = options.table
+  }
+
+  get incarnation(): number {
+    return this.#table.incarnation[SelfSlot]!
+  }
+
+  /** Counts our heartbeat up by one. */
+  beat(): void {
+    this.#table.heartbeat[SelfSlot] = SerialNumber.add(this.#table.heartbeat[SelfSlot]!, 1)
+  }
+
+  /** Raises our incarnation so that it beats every claim of the incarnation `above`. */
+  raiseIncarnation(above: number, refuted: boolean, now: number): void {
+    this.#table.incarnation[SelfSlot] = SerialNumber.add(above, 1)
+    if (refuted) this.refutations++
+    this.#options.observers.selfChanged(refuted, now)
+  }
+
+  /** From now on our own entry says Dead. */
+  startLeaving(now: number): void {
+    this.leaving = true
+    this.#table.status[SelfSlot] = Claim.Dead
+    this.#table.since[SelfSlot] = now
+    this.#table.mark(SelfSlot, Mark.Left)
+  }
+
+  /** Refutes a claim about ourselves that is not ours. */
+  merge(claim: ClaimRecord): void {
+    if (this.leaving) return
+    const table = this.#table
+    const { heartbeat, incarnation, now, status } = claim
+    const same = incarnation === this.incarnation
+    // At a distance of exactly 2^31 neither is higher. Others may hold that claim, so it is refuted like a higher one.
+    if (!same && SerialNumber.compare(incarnation, this.incarnation) < 0) return
+    if (this.#isElsewhere(claim)) {
+      const id = NodeId.fromWords(table.idHi[SelfSlot]!, table.idLo[SelfSlot]!)
+      this.#options.conflicts.report("SameId", id, PackedAddress.read(claim.address, claim.addressAt), claim)
+      if (now - this.#conflictRefutedAt < this.#options.conflictInterval) return
+      this.#conflictRefutedAt = now
+    } else if (status === Claim.Alive && same) {
+      // It is our own claim, unless we never reached that heartbeat: then it is of a former run.
+      if (SerialNumber.compare(heartbeat, table.heartbeat[SelfSlot]!) <= 0) return
+    }
+    this.raiseIncarnation(incarnation, status !== Claim.Alive, now)
+  }
+
+  #isElsewhere({ address, addressAt }: ClaimRecord): boolean {
+    return this.#options.isUsable(address, addressAt) && !this.#table.sameAddress(SelfSlot, address, addressAt)
+  }
+}

@@ -1,0 +1,148 @@
+/** Writes claims that won into the table, and tells observers what changed. */
+import type { MemberCause } from "../domain/Change.ts"
+import * as Claim from "../domain/Claim.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
+import { AddressFrom, type ClaimRecord } from "./ClaimRecord.ts"
+import { Mark, type MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
+import type { Observers } from "./Observers.ts"
+import type { Transition, TransitionKind } from "./ViewObserver.ts"
+
+type Before = Pick<Transition, "previousStatus" | "previousIncarnation" | "previousAddress">
+
+export class TableUpdates {
+  /** Nodes that were listed. */
+  added = 0
+  /** Claims that changed a listed member. */
+  changed = 0
+  /** Nodes that found the table full. */
+  refused = 0
+  readonly #table: MemberTable
+  readonly #observers: Observers
+  readonly #maxMembers: number
+
+  /** `maxMembers`: the most listed members. Further nodes are refused, and none is dropped for them. */
+  constructor(table: MemberTable, observers: Observers, maxMembers: number) {
+    this.#table = table
+    this.#observers = observers
+    this.#maxMembers = maxMembers
+  }
+
+  /** Whether there is room for another member; counts a refusal if not. */
+  hasRoom(): boolean {
+    if (this.#table.listed < this.#maxMembers) return true
+    this.refused++
+    return false
+  }
+
+  /** Gives a listed member the claim, which beats what the table holds. */
+  apply(slot: number, claim: ClaimRecord): void {
+    const table = this.#table
+    const { heartbeat, incarnation, left, now, status } = claim
+    if (status === Claim.Alive) table.heardAt[slot] = now
+    const newIncarnation = incarnation !== table.incarnation[slot]
+    // A heartbeat alone is no change.
+    if (!newIncarnation && status === table.status[slot] && !claim.moves) {
+      table.heartbeat[slot] = heartbeat
+      if (status === Claim.Alive) table.aliveHeartbeat[slot] = heartbeat
+      return
+    }
+    const before = this.#before(slot)
+    table.removeFromPools(slot)
+    table.incarnation[slot] = incarnation
+    table.heartbeat[slot] = heartbeat
+    table.status[slot] = status
+    if (status === Claim.Alive) {
+      table.mark(slot, Mark.AliveKnown)
+      table.aliveHeartbeat[slot] = heartbeat
+    } else if (newIncarnation) table.unmark(slot, Mark.AliveKnown)
+    if (newIncarnation || status !== Claim.Dead) table.unmark(slot, Mark.Left)
+    if (left) table.mark(slot, Mark.Left)
+    if (claim.moves) this.#move(slot, claim)
+    if (before.previousStatus !== status) table.since[slot] = now
+    table.addToPools(slot, now)
+    this.changed++
+    const kind = before.previousStatus === status ? "Updated" : kindOf(status, left)
+    this.#emit(kind, slot, before, claim)
+  }
+
+  /** Lists the node of a claim. Returns its slot, or -1 when the table is full. */
+  insert(claim: ClaimRecord): number {
+    if (!this.hasRoom()) return -1
+    const slot = this.#table.take(claim.idHi, claim.idLo)
+    this.list(slot, claim, claim.status)
+    return slot
+  }
+
+  /** Lists the node of a claim in a slot that was taken for it, or was its tombstone. */
+  list(slot: number, claim: ClaimRecord, previousStatus: number): void {
+    const table = this.#table
+    const { addressFrom, heartbeat, incarnation, now, status } = claim
+    const provisional =
+      addressFrom === AddressFrom.Table ? table.has(slot, Mark.Provisional) : addressFrom === AddressFrom.Source
+    this.#move(slot, claim)
+    if (provisional) table.mark(slot, Mark.Provisional)
+    table.phase[slot] = Phase.Member
+    table.incarnation[slot] = incarnation
+    table.heartbeat[slot] = heartbeat
+    table.status[slot] = status
+    table.unmark(slot, Mark.AliveKnown | Mark.Left)
+    if (status === Claim.Alive) table.mark(slot, Mark.AliveKnown)
+    table.aliveHeartbeat[slot] = heartbeat
+    table.since[slot] = now
+    table.inserted[slot] = now
+    table.heardAt[slot] = now
+    table.addToPools(slot, now)
+    this.added++
+    this.#emit("Joined", slot, { ...this.#before(slot), previousStatus }, claim)
+  }
+
+  /** Gives a member that was known only by where its messages come from the address of its own entry. */
+  settleAddress(slot: number, claim: ClaimRecord): void {
+    const table = this.#table
+    const before = this.#before(slot)
+    table.removeFromPools(slot)
+    this.#move(slot, claim)
+    table.addToPools(slot, claim.now)
+    this.#emit("Updated", slot, before, claim)
+  }
+
+  /** Marks a dead member as one that left. */
+  markLeft(slot: number, claim: ClaimRecord): void {
+    const table = this.#table
+    const before = this.#before(slot)
+    table.removeFromPools(slot)
+    table.incarnation[slot] = claim.incarnation
+    table.mark(slot, Mark.Left)
+    table.addToPools(slot, claim.now)
+    this.#emit("Left", slot, before, claim)
+  }
+
+  #move(slot: number, { address, addressAt }: ClaimRecord): void {
+    const table = this.#table
+    PackedAddress.copy(address, addressAt, table.address, table.addressAt(slot))
+    table.routes[slot] = undefined
+    table.unmark(slot, Mark.AddressProved | Mark.Provisional | Mark.AtOurAddress)
+    if (table.sameAddress(SelfSlot, address, addressAt)) table.mark(slot, Mark.AtOurAddress)
+  }
+
+  #before(slot: number): Before {
+    return {
+      previousStatus: this.#table.status[slot]!,
+      previousIncarnation: this.#table.incarnation[slot]!,
+      previousAddress: this.#table.inetAddress(slot)
+    }
+  }
+
+  #emit(kind: TransitionKind, slot: number, before: Before, claim: ClaimRecord): void {
+    this.#observers.transition({ kind, slot, cause: causeOf(claim), now: claim.now, ...before })
+  }
+}
+
+const kindOf = (status: number, left: boolean): TransitionKind => {
+  if (status === Claim.Alive) return "Recovered"
+  if (status === Claim.Suspect) return "Suspected"
+  return left ? "Left" : "Died"
+}
+
+const causeOf = (claim: ClaimRecord): MemberCause =>
+  claim.cause ?? (claim.firstHand ? { _tag: "Heard" } : { _tag: "Claimed", by: claim.by })

@@ -1,0 +1,125 @@
+/**
+ * Nodes that were dead for longer than they stay listed, and nodes of which we only ever learned that they are dead.
+ * A tombstone refuses claims of its incarnation or a lower one, so that old gossip does not bring the dead back
+ * (docs/PROTOCOL.md, 2.2).
+ */
+import * as Claim from "../domain/Claim.ts"
+import * as SerialNumber from "../domain/SerialNumber.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
+import type { AgeList } from "./AgeList.ts"
+import type { ClaimRecord } from "./ClaimRecord.ts"
+import { Mark, type MemberTable, Phase } from "./MemberTable.ts"
+import type { Observers } from "./Observers.ts"
+
+/** Tombstones last this many times as long as the dead stay listed. */
+export const TombstoneFactor = 10
+
+/** What `Tombstones` is made of. Times in milliseconds. */
+export interface TombstonesOptions {
+  readonly table: MemberTable
+  readonly observers: Observers
+  /** How long Dead and Left members stay listed. */
+  readonly deadRetention: number
+  readonly limits: {
+    /** The most tombstones of former members; the oldest makes room. */
+    readonly tombstones: number
+    /** The most tombstones of nodes that were never listed; the oldest makes room. */
+    readonly unlistedTombstones: number
+  }
+}
+
+/** What a tombstone does with a claim about its node. */
+export const Verdict = {
+  /** A Dead claim changes at most what the tombstone holds. */
+  Ignored: 0,
+  /** The claim is too old. Its sender should be told that the node is dead. */
+  Refused: 1,
+  /** The claim is newer: the node is alive again. */
+  Newer: 2
+} as const
+
+export class Tombstones {
+  readonly #options: TombstonesOptions
+  readonly #table: MemberTable
+
+  constructor(options: TombstonesOptions) {
+    this.#options = options
+    this.#table = options.table
+  }
+
+  /** When `expire` next has something to do, in ms, or Infinity. */
+  nextExpiry(): number {
+    const { dead, tombstones, unlisted } = this.#table
+    const { deadRetention } = this.#options
+    const oldest = Math.min(tombstones.oldestBegan, unlisted.oldestBegan)
+    return Math.min(dead.oldestBegan + deadRetention, oldest + TombstoneFactor * deadRetention)
+  }
+
+  /** Turns members that have been dead for long enough into tombstones, and forgets old tombstones. */
+  expire(now: number): void {
+    const { dead, tombstones, unlisted } = this.#table
+    const { deadRetention } = this.#options
+    while (dead.oldestBegan + deadRetention <= now) this.#bury(dead.oldest, now)
+    for (const list of [tombstones, unlisted]) {
+      while (list.oldestBegan + TombstoneFactor * deadRetention <= now) this.#forget(list.oldest)
+    }
+  }
+
+  /** Merges a claim about a node that is a tombstone. A claim that is `Newer` has not changed anything yet. */
+  merge(slot: number, claim: ClaimRecord): number {
+    const table = this.#table
+    const newer = SerialNumber.compare(claim.incarnation, table.incarnation[slot]!) > 0
+    if (claim.status === Claim.Dead) {
+      // Dead claims do not renew the tombstone: gossip about the dead must not keep it for ever.
+      if (newer) {
+        table.incarnation[slot] = claim.incarnation
+        table.heartbeat[slot] = claim.heartbeat
+        table.unmark(slot, Mark.Left)
+        PackedAddress.copy(claim.address, claim.addressAt, table.address, table.addressAt(slot))
+      }
+      return Verdict.Ignored
+    }
+    if (newer) return Verdict.Newer
+    this.#listOf(slot).renew(slot, claim.now)
+    return Verdict.Refused
+  }
+
+  /** Takes a node off the tombstones, to be listed again. */
+  raise(slot: number): void {
+    this.#listOf(slot).remove(slot)
+    this.#table.unmark(slot, Mark.Unlisted)
+  }
+
+  /** Makes a tombstone of a Dead claim about a node that we never listed. */
+  addUnlisted(claim: ClaimRecord): void {
+    const table = this.#table
+    if (table.unlisted.length >= this.#options.limits.unlistedTombstones) this.#forget(table.unlisted.oldest)
+    const slot = table.take(claim.idHi, claim.idLo)
+    table.phase[slot] = Phase.Tombstone
+    table.mark(slot, Mark.Unlisted)
+    table.incarnation[slot] = claim.incarnation
+    table.heartbeat[slot] = claim.heartbeat
+    table.status[slot] = Claim.Dead
+    PackedAddress.copy(claim.address, claim.addressAt, table.address, table.addressAt(slot))
+    table.since[slot] = claim.now
+    table.unlisted.add(slot, claim.now)
+  }
+
+  #bury(slot: number, now: number): void {
+    const table = this.#table
+    table.removeFromPools(slot)
+    table.phase[slot] = Phase.Tombstone
+    table.tombstones.add(slot, now)
+    this.#options.observers.forgotten(slot)
+    if (table.tombstones.length > this.#options.limits.tombstones) this.#forget(table.tombstones.oldest)
+  }
+
+  #forget(slot: number): void {
+    this.#listOf(slot).remove(slot)
+    this.#table.release(slot)
+  }
+
+  #listOf(slot: number): AgeList {
+    return this.#table.has(slot, Mark.Unlisted) ? this.#table.unlisted : this.#table.tombstones
+  }
+}
