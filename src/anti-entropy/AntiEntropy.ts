@@ -56,10 +56,10 @@ export class AntiEntropy extends Context.Service<
   AntiEntropy,
   {
     readonly counters: AntiEntropyCounters
-    /** Snapshots of other nodes that are arriving. */
-    readonly assemblies: Assemblies
-    /** Answers that are being sent in bursts. */
-    readonly paced: PacedSends
+    /** How many snapshots of other nodes are arriving, and how many of their chunks had an inconsistent header. */
+    readonly assemblies: { readonly size: number; readonly inconsistent: number }
+    /** How many tables and answers are being sent in bursts, and how many were not sent because there were too many. */
+    readonly paced: { readonly size: number; readonly refused: number }
     /** Takes an ANTI_ENTROPY message that was merged, and answers the snapshot when it is complete. */
     readonly chunk: (received: Received) => void
   }

@@ -1,73 +1,76 @@
-/** Messages that ask for an ACK and are sent again until it comes. */
-import { Context, Deferred, Effect, Layer } from "effect"
+/**
+ * Messages that ask for an acknowledgement and are sent again until it comes.
+ *
+ * @since 0.2.0
+ */
+import { Context, Deferred, Effect, Layer, Option } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
-import * as Claim from "../domain/Claim.ts"
-import type { Received } from "../outbox/Received.ts"
-import { Outbox } from "../outbox/Outbox.ts"
 import { LocalView } from "../membership/LocalView.ts"
-import { SelfSlot } from "../membership/MemberTable.ts"
-import { EntryCursor } from "../wire/Entry.ts"
+import { Outbox } from "../outbox/Outbox.ts"
+import type { Received } from "../outbox/Received.ts"
 import { RequestAck } from "../wire/Header.ts"
-import type { Inbound } from "../wire/Inbound.ts"
+import { PendingAcknowledgements } from "./PendingAcknowledgements.ts"
 
+/**
+ * What `ReliableDelivery` counts.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface DeliveryCounters {
+  /** Messages that were sent again. */
   retries: number
+  /** Messages that were given up after the last retry. */
   exhausted: number
 }
 
+/**
+ * Sends a message to a member until the member acknowledges it.
+ *
+ * **Details**
+ *
+ * A message is sent again after each `network.reliableAckTimeout`, at most
+ * `network.reliableMaxRetries` times. It works until its layer closes, also while the
+ * node leaves.
+ *
+ * @category services
+ * @since 0.2.0
+ */
 export class ReliableDelivery extends Context.Service<
   ReliableDelivery,
   {
     readonly counters: DeliveryCounters
-    /**
-     * Says LEAVE to a member until it acknowledges that, at most
-     * `reliable_max_retries` times more, `reliable_ack_timeout` apart. Succeeds with
-     * whether it did.
-     */
+    /** Sends LEAVE to a member. Succeeds with whether the member acknowledged it or left itself. */
     readonly leave: (slot: number) => Effect.Effect<boolean>
-    /** An ACK was merged. */
+    /** Takes an ACK that was merged. */
     readonly ack: (received: Received) => void
-    /** A member leaves too, so it need not be waited for. */
+    /** Notes that a member left, so that nobody waits for its acknowledgement. */
     readonly left: (slot: number) => void
   }
 >()("effect-gossip/delivery/ReliableDelivery") {}
 
+/**
+ * Retries as often, and at such intervals, as the configuration says.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layer: Layer.Layer<ReliableDelivery, never, CurrentConfig | LocalView | Outbox> = Layer.effect(
   ReliableDelivery,
   Effect.gen(function* () {
     const { network } = yield* CurrentConfig
-    const view = yield* LocalView
+    const { table } = yield* LocalView
     const { packer, send } = yield* Outbox
-    const { table } = view
-    const pending = new Map<number, Deferred.Deferred<void>>()
-    const cursor = new EntryCursor()
+    const pending = new PendingAcknowledgements(table)
     const counters: DeliveryCounters = { retries: 0, exhausted: 0 }
 
-    /** Whether a message carries our own entry as Dead: its sender has taken our LEAVE in. */
-    const knowsUsDead = (inbound: Inbound): boolean => {
-      for (let at = inbound.entriesStart; at < inbound.entriesEnd; at = cursor.next) {
-        cursor.read(inbound.bytes, at)
-        if (cursor.idHi === table.idHi[SelfSlot] && cursor.idLo === table.idLo[SelfSlot]) {
-          return cursor.status === Claim.Dead && cursor.incarnation === table.incarnation[SelfSlot]
-        }
-      }
-      return false
-    }
-
-    const settle = (slot: number): void => {
-      const waiting = pending.get(slot)
-      if (waiting !== undefined) Deferred.doneUnsafe(waiting, Effect.void)
-    }
-
-    const leave = Effect.fnUntraced(function* (slot: number) {
-      const acknowledged = yield* Deferred.make<void>()
-      pending.set(slot, acknowledged)
+    const leaveAndWait = Effect.fnUntraced(function* (slot: number, acknowledged: Deferred.Deferred<void>) {
       for (let attempt = 0; attempt <= network.reliableMaxRetries; attempt++) {
         if (attempt > 0) counters.retries++
-        // Built anew each time: with an old heartbeat it would be taken for a replay.
+        // Packed again each time, because a message with an old heartbeat counts as a replay.
         send(slot, packer.leave(RequestAck))
-        const done = yield* Effect.timeoutOption(Deferred.await(acknowledged), network.reliableAckTimeout)
-        if (done._tag === "Some") return true
+        const answer = yield* Effect.timeoutOption(Deferred.await(acknowledged), network.reliableAckTimeout)
+        if (Option.isSome(answer)) return true
       }
       counters.exhausted++
       return false
@@ -76,15 +79,20 @@ export const layer: Layer.Layer<ReliableDelivery, never, CurrentConfig | LocalVi
     return ReliableDelivery.of({
       counters,
       leave: (slot) =>
-        Effect.ensuring(
-          leave(slot),
-          Effect.sync(() => pending.delete(slot))
+        Effect.acquireUseRelease(
+          Effect.sync(() => {
+            const acknowledged = Deferred.makeUnsafe<void>()
+            const waiting = { slot, settle: () => Deferred.doneUnsafe(acknowledged, Effect.void) }
+            pending.add(waiting)
+            return { acknowledged, waiting }
+          }),
+          ({ acknowledged }) => leaveAndWait(slot, acknowledged),
+          ({ waiting }) => Effect.sync(() => pending.delete(waiting))
         ),
-      left: settle,
       ack: ({ inbound, sender }) => {
-        // Any ACK of an older node will do; ours show that they took the LEAVE in.
-        if (pending.has(sender) && (table.level[sender] === 0 || knowsUsDead(inbound))) settle(sender)
-      }
+        if (sender >= 0) pending.receive(sender, inbound)
+      },
+      left: (slot) => pending.settle(slot)
     })
   })
 )

@@ -7,7 +7,7 @@
 import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { LocalView } from "../membership/LocalView.ts"
-import { logarithmicGrowth } from "../outbox/MessagePacker.ts"
+import { logarithmicGrowth } from "../outbox/Growth.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
 import { SlotLimiter } from "../outbox/SlotLimiter.ts"

@@ -4,7 +4,7 @@
  * merges by itself after it has healed, however long it lasted.
  */
 import type { NodeId } from "../domain/NodeId.ts"
-import type { MemberClaim } from "../outbox/MessagePacker.ts"
+import type { MemberClaim } from "../outbox/MemberClaim.ts"
 
 /** The most candidates. For a new one, the oldest death makes room, candidates that never answered us first. */
 export const MaxCandidates = 1024

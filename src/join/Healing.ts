@@ -1,7 +1,7 @@
 /** The choice of whom to contact so that the two sides of a partition find each other again. */
 import type * as Peer from "../domain/Peer.ts"
 import { type MemberTable, SelfSlot } from "../membership/MemberTable.ts"
-import type { MemberClaim } from "../outbox/MessagePacker.ts"
+import type { MemberClaim } from "../outbox/MemberClaim.ts"
 import type { BootstrapPeers } from "./BootstrapPeers.ts"
 import type { HealList } from "./HealList.ts"
 

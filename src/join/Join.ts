@@ -8,11 +8,13 @@ import { Context, Duration, Effect, Layer, Result, Scope } from "effect"
 import type { Dns } from "effect/net"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
+import type { NodeId } from "../domain/NodeId.ts"
 import type * as Peer from "../domain/Peer.ts"
 import { JoinState } from "../membership/JoinState.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { SelfSlot } from "../membership/MemberTable.ts"
-import { claimOf, Outbox } from "../outbox/Outbox.ts"
+import { claimOf } from "../outbox/MemberClaim.ts"
+import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
 import { Activity } from "../time/Activity.ts"
 import { NodeClock } from "../time/NodeClock.ts"
@@ -62,9 +64,9 @@ export class Join extends Context.Service<
   {
     readonly counters: JoinCounters
     /** Members that died without leaving, and that healing tries to reach. */
-    readonly healList: HealList
-    /** The peers to join through. */
-    readonly peers: BootstrapPeers
+    readonly healList: { readonly size: number; readonly has: (id: NodeId) => boolean }
+    /** How many peers there are to join through, and how many of them have not answered yet. */
+    readonly peers: { readonly size: number; readonly waiting: number }
     /**
      * Contacts peers, and goes on until they answer. Takes the same forms as the option `peers`: addresses, and names or
      * services, as text or as values. The first peer that answers is asked for its member table. A peer that is known

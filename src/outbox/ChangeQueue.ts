@@ -1,30 +1,45 @@
 /**
- * Changes that wait to be passed on, least-sent first. It holds slots and not
- * claims: what goes out is the claim that the table holds by then, so a claim that
- * wins over a queued one replaces it without being told.
+ * The changes that wait to be passed on, least-sent first.
+ *
+ * @since 0.2.0
  */
 
+/** No slot, and the count of a slot that is not queued. */
 const none = -1
 
+/**
+ * Changes of members, by slot.
+ *
+ * **Details**
+ *
+ * The queue holds slots and not claims. What is sent is the claim that the table holds
+ * at that time, so a claim that wins over a queued one replaces it by itself. Every
+ * operation takes constant time, except `forEach`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class ChangeQueue {
-  /** How often the slot's change was sent, or -1 when none is queued. */
+  /** How often the change of each slot was sent, or `none` when none is queued. */
   #sent = new Int32Array(0)
   #next = new Int32Array(0)
   #previous = new Int32Array(0)
-  /** Heads and tails of lists of slots, by how often they were sent. */
+  /** The first and last slot of a linked list for each number of times sent. */
   readonly #heads: Array<number> = []
   readonly #tails: Array<number> = []
   #size = 0
 
+  /** How many changes are queued. */
   get size(): number {
     return this.#size
   }
 
+  /** Whether a change of the slot is queued. */
   has(slot: number): boolean {
     return slot < this.#sent.length && this.#sent[slot] !== none
   }
 
-  /** Queues a slot's change. One that is queued already starts its count anew only if `renew`. */
+  /** Queues a change of a slot. If one is queued already, its count starts again only with `renew`. */
   add(slot: number, renew: boolean): void {
     if (slot >= this.#sent.length) this.#reserve(slot)
     if (this.has(slot)) {
@@ -34,6 +49,7 @@ export class ChangeQueue {
     this.#link(slot, 0)
   }
 
+  /** Drops the change of a slot, if one is queued. */
   remove(slot: number): void {
     if (!this.has(slot)) return
     this.#unlink(slot)
@@ -41,7 +57,7 @@ export class ChangeQueue {
     this.#size--
   }
 
-  /** Counts one more sending; at `limit` the change has been passed on enough. */
+  /** Counts that the change of a slot was sent once more. At `limit` it leaves the queue. */
   countSent(slot: number, limit: number): void {
     if (!this.has(slot)) return
     const sent = this.#sent[slot]! + 1
@@ -50,7 +66,7 @@ export class ChangeQueue {
     this.#link(slot, sent)
   }
 
-  /** Calls `visit` for each queued slot, least-sent first, until it returns `false`. It must not change the queue. */
+  /** Calls `visit` for each queued slot, least-sent first, until it returns `false`. `visit` must not change the queue. */
   forEach(visit: (slot: number) => boolean): void {
     for (let sent = 0; sent < this.#heads.length; sent++) {
       for (let slot = this.#heads[sent]!; slot !== none; slot = this.#next[slot]!) if (!visit(slot)) return

@@ -1,207 +1,206 @@
 /**
- * Builds messages within their budget of bytes and entries. In each, in this
- * order: the entry that it is about, our own, changes, heartbeats; so what matters
- * most is never what does not fit.
+ * Builds messages within their limits of bytes and entries.
+ *
+ * @since 0.2.0
  */
 import * as Claim from "../domain/Claim.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
+import { Ipv4EntryLength, MaxEntryLength } from "../wire/Entry.ts"
 import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
 import { ChunkPrefixLength, type Inbound } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
 import type { ChangeQueue } from "./ChangeQueue.ts"
+import { EntryPacker } from "./EntryPacker.ts"
+import { logarithmicGrowth } from "./Growth.ts"
+import type { MemberClaim } from "./MemberClaim.ts"
+import type { MessageForm } from "./MessageForm.ts"
 
 /** The extension level that this node speaks. */
 export const Level = 0
 
-/** A claim that is in no table: of a member that is dead, or is said to be. */
-export interface MemberClaim {
-  readonly idHi: number
-  readonly idLo: number
-  readonly incarnation: number
-  readonly heartbeat: number
-  /** Packed and canonical. */
-  readonly address: Uint8Array
-}
+/** Snapshots have numbers. With a 32-bit incarnation above it, a number stays below 2^53. */
+const SnapshotsPerIncarnation = 0x100000
 
+/** Bytes of an ANTI_ENTROPY message for its entries. */
+const ChunkRoom = MaxChunk - HeaderLength - ChunkPrefixLength
+
+/** What the configuration says about messages. */
 export interface PackerOptions {
   /** The most entries of a message, before `adaptiveFanout`. */
   readonly fanout: number
   /** Whether `fanout` is multiplied by ceil(log2 n). */
   readonly adaptiveFanout: boolean
-  /** The most heartbeats in a PING or ACK. */
+  /** The most heartbeats of other members in a PING or ACK. */
   readonly piggybackMax: number
   /** A change is sent this many times ceil(log2(n + 1)). */
   readonly retransmitMultiplier: number
 }
 
-/** ceil(log2 n), at least 1: how sizes and counts grow with the cluster. */
-export const logarithmicGrowth = (n: number): number => Math.max(1, Math.ceil(Math.log2(n)))
-
+/**
+ * Builds messages, one at a time.
+ *
+ * **Details**
+ *
+ * The order in each message is: the entry that it is about, our own entry, changes,
+ * heartbeats. So what does not fit is always the least important. A message that was
+ * returned belongs to the caller.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class MessagePacker {
   readonly #table: MemberTable
-  readonly #queue: ChangeQueue
   readonly #options: PackerOptions
-  readonly #random: () => number
-  readonly #writer = new MessageWriter()
-  /** The message in which a slot's entry was last written, so that none is written twice. */
-  #stamps = new Uint32Array(16)
-  #stamp = 0
-  readonly #included: Array<number> = []
+  readonly #form: MessageForm = new MessageWriter()
+  readonly #entries: EntryPacker
   #snapshot = 0
 
   constructor(view: ClusterView, queue: ChangeQueue, options: PackerOptions, random: () => number) {
     this.#table = view.table
-    this.#queue = queue
     this.#options = options
-    this.#random = random
+    this.#entries = new EntryPacker(view.table, queue, this.#form, random)
   }
 
-  /**
-   * A PING. With `tell` it begins with what we hold of the receiver; `slot` is -1 for one that we do not know. Without
-   * `news` nothing but our own entry follows: for an address that may be forged.
-   */
-  ping(slot: number, tell: boolean, news = true): Uint8Array {
-    this.#begin(Kind.Ping, 0)
-    if (slot >= 0 && tell) this.#slot(slot)
-    return news ? this.#withNews(true) : this.#alone()
-  }
-
-  /** A PING that begins with a Dead claim about its receiver; `news` as for `ping`. */
-  pingWithClaim(claim: MemberClaim, news = true): Uint8Array {
-    this.#begin(Kind.Ping, 0)
-    this.#dead(claim)
-    return news ? this.#withNews(true) : this.#alone()
-  }
-
-  /** A PING to an address of which nothing is known. */
+  /** A PING with nothing but our own entry, for an address about which nothing is known. */
   contact(): Uint8Array {
-    this.#begin(Kind.Ping, 0)
-    return this.#alone()
+    this.#begin(Kind.Ping)
+    return this.#finishWithOwnEntry()
   }
 
   /**
-   * An ACK. With `tell` it begins with what we hold of the receiver. A `limit` in
-   * bytes below that of a message is a stranger's, which gets nothing else but our
-   * own entry, and even that only within the limit.
+   * A PING. With `tell` it begins with what we hold about the receiver. Only with `changes` other entries follow our own:
+   * an address that may be forged gets none.
    */
-  ack(slot: number, tell: boolean, limit: number): Uint8Array {
-    this.#begin(Kind.Ack, 0, limit)
-    if (slot >= 0 && tell) this.#slot(slot)
-    return limit < MaxMessage ? this.#alone() : this.#withNews(true)
+  ping(to: number, tell: boolean, changes = true): Uint8Array {
+    this.#begin(Kind.Ping)
+    if (to >= 0 && tell) this.#entries.slot(to)
+    return changes ? this.#finishWithChanges(this.#options.piggybackMax) : this.#finishWithOwnEntry()
   }
 
-  /** An ACK that passes on that of the relayed target, as its header gave it; `limit` as for `ack`. */
-  indirectAck(target: number, inbound: Inbound, limit: number): Uint8Array {
-    const { header } = inbound
-    const table = this.#table
+  /** A PING that begins with a claim that its receiver is Dead. `changes` as for `ping`. */
+  pingWithClaim(claim: MemberClaim, changes = true): Uint8Array {
+    this.#begin(Kind.Ping)
+    this.#entries.claim(claim, Claim.Dead)
+    return changes ? this.#finishWithChanges(this.#options.piggybackMax) : this.#finishWithOwnEntry()
+  }
+
+  /**
+   * An ACK of at most `limit` bytes. With `tell` it begins with what we hold about the receiver. A limit below that of a
+   * message means that the address of the receiver may be forged: then only our own entry follows, if it fits.
+   */
+  ack(to: number, tell: boolean, limit: number): Uint8Array {
+    this.#begin(Kind.Ack, 0, limit)
+    if (to >= 0 && tell) this.#entries.slot(to)
+    return this.#finishAck(limit)
+  }
+
+  /** An ACK that passes on the ACK of a relay's target. The entry of the target has the numbers of `ack`. `limit` as above. */
+  indirectAck(target: number, { header }: Inbound, limit: number): Uint8Array {
     this.#begin(Kind.Ack, IndirectAck, limit)
-    this.#stampSlot(target)
-    this.#writer.entry(
-      header.idHi,
-      header.idLo,
-      header.heartbeat,
-      header.incarnation,
-      Claim.Alive,
-      table.address,
-      table.addressAt(target)
-    )
-    return limit < MaxMessage ? this.#alone() : this.#withNews(true)
+    this.#entries.told(target, header.incarnation, header.heartbeat, Claim.Alive)
+    return this.#finishAck(limit)
+  }
+
+  #finishAck(limit: number): Uint8Array {
+    return limit < MaxMessage ? this.#finishWithOwnEntry() : this.#finishWithChanges(this.#options.piggybackMax)
   }
 
   /** A PING_REQ for a member. */
   pingReq(target: number): Uint8Array {
-    this.#begin(Kind.PingReq, 0)
     const table = this.#table
-    this.#writer.target(table.idHi[target]!, table.idLo[target]!, table.address, table.addressAt(target))
-    return this.#writer.finish()
+    this.#begin(Kind.PingReq)
+    this.#form.target(table.idHi[target]!, table.idLo[target]!, table.address, table.addressAt(target))
+    return this.#form.finish()
   }
 
+  /** A LEAVE. */
   leave(flags: number): Uint8Array {
     this.#begin(Kind.Leave, flags)
-    return this.#writer.finish()
+    return this.#form.finish()
   }
 
   /** A GOSSIP of the changes that wait. */
   gossip(): Uint8Array {
-    this.#begin(Kind.Gossip, 0)
-    return this.#withNews(false)
+    this.#begin(Kind.Gossip)
+    return this.#finishWithChanges(0)
   }
 
-  /** A GOSSIP of one node's entry and our own, within `limit` bytes. */
+  /** A GOSSIP of the entry of one node and our own, of at most `limit` bytes. */
   tell(slot: number, limit: number): Uint8Array {
     this.#begin(Kind.Gossip, 0, limit)
-    this.#slot(slot)
-    return this.#alone()
+    this.#entries.slot(slot)
+    return this.#finishWithOwnEntry()
   }
 
-  /** GOSSIP messages of the given slots' entries, as many as it takes. */
+  /** GOSSIP messages with the entries of the given slots, as many messages as that takes. */
   entries(slots: ReadonlyArray<number>): Array<Uint8Array> {
     const messages: Array<Uint8Array> = []
     const limit = this.#entryLimit
     let at = 0
     while (at < slots.length) {
-      this.#begin(Kind.Gossip, 0)
-      this.#slot(SelfSlot)
+      this.#begin(Kind.Gossip)
+      this.#entries.slot(SelfSlot)
       const first = at
-      while (at < slots.length && (at === first || this.#writer.entries < limit)) {
-        if (!this.#isPrivate(slots[at]!) && !this.#slot(slots[at]!)) break
+      while (at < slots.length && (at === first || this.#form.entries < limit)) {
+        if (!this.#entries.shared(slots[at]!)) break
         at++
       }
-      messages.push(this.#writer.finish())
+      messages.push(this.#form.finish())
     }
     return messages
   }
 
-  /** The whole table as chunks of one ANTI_ENTROPY snapshot: every listed member, the dead included. */
+  /** The whole table as the chunks of one ANTI_ENTROPY snapshot: every listed member, also the dead. */
   snapshot(): Array<Uint8Array> {
     const table = this.#table
     const slots = [SelfSlot]
     for (let slot = SelfSlot + 1; slot < table.top; slot++) {
-      if (table.phase[slot] === Phase.Member && !this.#isPrivate(slot)) slots.push(slot)
+      if (table.phase[slot] === Phase.Member && !table.has(slot, Mark.Provisional)) slots.push(slot)
     }
     return this.#chunks(slots)
   }
 
-  /** A newcomer's snapshot: nobody but itself. */
+  /** The snapshot of a newcomer, which contains only itself. */
   introduction(): Array<Uint8Array> {
     return this.#chunks([SelfSlot])
   }
 
   #chunks(slots: ReadonlyArray<number>): Array<Uint8Array> {
-    // How many chunks there are stands in each, so the table is laid out before it is written.
+    // Each chunk says how many there are, so the layout comes first.
     const version = this.#nextVersion()
     const starts = this.#layOut(slots)
     return starts.map((start, index) => {
-      this.#begin(Kind.AntiEntropy, 0)
-      this.#writer.beginChunk(version, index, starts.length)
-      for (const slot of slots.slice(start, starts[index + 1] ?? slots.length)) this.#slot(slot)
-      return this.#writer.finish()
+      this.#setSender()
+      this.#form.beginChunk(version, index, starts.length)
+      this.#entries.begin(this.#form)
+      for (const slot of slots.slice(start, starts[index + 1] ?? slots.length)) this.#entries.slot(slot)
+      return this.#form.finish()
     })
   }
 
-  /** Snapshots are told apart by a number that rises within a life and, with the incarnation, over restarts. */
+  /** The number of a snapshot rises with each snapshot and, through the incarnation, across restarts. */
   #nextVersion(): number {
     this.#snapshot = (this.#snapshot + 1) % SnapshotsPerIncarnation
     return this.#table.incarnation[SelfSlot]! * SnapshotsPerIncarnation + this.#snapshot
   }
 
-  /** Where each chunk begins in `slots`. */
+  /** The positions in `slots` at which the chunks begin. */
   #layOut(slots: ReadonlyArray<number>): Array<number> {
     const starts: Array<number> = []
     let room = 0
     slots.forEach((slot, i) => {
-      const length = this.#table.address[this.#table.addressAt(slot)] === 4 ? 24 : 36
+      const length = this.#table.address[this.#table.addressAt(slot)] === 4 ? Ipv4EntryLength : MaxEntryLength
       if (length > room) {
         starts.push(i)
-        room = MaxChunk - ChunkOverhead
+        room = ChunkRoom
       }
       room -= length
     })
     return starts
   }
 
-  /** The most that a change is sent. */
+  /** How often a change is sent. */
   get retransmitLimit(): number {
     return this.#options.retransmitMultiplier * logarithmicGrowth(this.#table.live + 1)
   }
@@ -211,94 +210,31 @@ export class MessagePacker {
     return adaptiveFanout ? fanout * logarithmicGrowth(this.#table.live) : fanout
   }
 
-  /** A member whose address is only where it spoke from is not passed on. */
-  #isPrivate(slot: number): boolean {
-    return this.#table.has(slot, Mark.Provisional)
-  }
-
-  #begin(kind: number, flags: number, limit: number = MaxMessage): void {
+  #setSender(): void {
     const table = this.#table
-    const { header } = this.#writer
+    const { header } = this.#form
     header.idHi = table.idHi[SelfSlot]!
     header.idLo = table.idLo[SelfSlot]!
     header.heartbeat = table.heartbeat[SelfSlot]!
     header.incarnation = table.incarnation[SelfSlot]!
     header.level = Level
-    this.#writer.begin(kind, flags, limit)
-    this.#stamp = (this.#stamp + 1) >>> 0
-    this.#included.length = 0
   }
 
-  #stampSlot(slot: number): void {
-    if (slot >= this.#stamps.length) {
-      const stamps = new Uint32Array(2 * Math.max(slot, this.#stamps.length))
-      stamps.set(this.#stamps)
-      this.#stamps = stamps
-    }
-    this.#stamps[slot] = this.#stamp
+  #begin(kind: number, flags = 0, limit = MaxMessage): void {
+    this.#setSender()
+    this.#form.begin(kind, flags, limit)
+    this.#entries.begin(this.#form)
   }
 
-  /** Writes a slot's entry unless the message has it already; `false` when it does not fit. */
-  #slot(slot: number): boolean {
-    if (this.#stamps[slot] === this.#stamp) return true
-    const table = this.#table
-    const written = this.#writer.entry(
-      table.idHi[slot]!,
-      table.idLo[slot]!,
-      table.heartbeat[slot]!,
-      table.incarnation[slot]!,
-      table.status[slot]!,
-      table.address,
-      table.addressAt(slot)
-    )
-    if (written) this.#stampSlot(slot)
-    return written
+  #finishWithOwnEntry(): Uint8Array {
+    this.#entries.slot(SelfSlot)
+    return this.#form.finish()
   }
 
-  #dead(claim: MemberClaim): void {
-    const { address, heartbeat, idHi, idLo, incarnation } = claim
-    this.#writer.entry(idHi, idLo, heartbeat, incarnation, Claim.Dead, address, 0)
-    const slot = this.#table.index.get(idHi, idLo)
-    if (slot >= 0) this.#stampSlot(slot)
-  }
-
-  /** Ends a message with nothing but our own entry, and what stands before it. */
-  #alone(): Uint8Array {
-    this.#slot(SelfSlot)
-    return this.#writer.finish()
-  }
-
-  /** Ends a message with our own entry, changes, and heartbeats if `heartbeats`. */
-  #withNews(heartbeats: boolean): Uint8Array {
-    const writer = this.#writer
+  #finishWithChanges(heartbeats: number): Uint8Array {
     const limit = this.#entryLimit
-    this.#slot(SelfSlot)
-    this.#included.push(SelfSlot)
-    this.#queue.forEach((slot) => {
-      if (slot === SelfSlot) return true
-      if (writer.entries >= limit || !this.#slot(slot)) return false
-      this.#included.push(slot)
-      return true
-    })
-    if (heartbeats) this.#heartbeats(limit)
-    const sends = this.retransmitLimit
-    for (const slot of this.#included) this.#queue.countSent(slot, sends)
-    return writer.finish()
-  }
-
-  /** Entries of a few random live members, where there is room. */
-  #heartbeats(limit: number): void {
-    const table = this.#table
-    const count = Math.min(this.#options.piggybackMax, limit - this.#writer.entries, table.live - 1)
-    for (let i = 0; i < count; i++) {
-      const slot = table.randomLive(this.#random)
-      if (slot >= 0 && !this.#isPrivate(slot) && !this.#slot(slot)) return
-    }
+    this.#entries.ownAndChanges(limit, this.retransmitLimit)
+    this.#entries.heartbeats(heartbeats, limit)
+    return this.#form.finish()
   }
 }
-
-/** With a 32-bit incarnation above it this stays below 2^53. */
-const SnapshotsPerIncarnation = 0x100000
-
-/** Bytes of an ANTI_ENTROPY message before its entries. */
-const ChunkOverhead = HeaderLength + ChunkPrefixLength

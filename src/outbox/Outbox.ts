@@ -1,46 +1,83 @@
-/** What a node has to say, and the way out: the queue of changes, the packer, and the transport behind them. */
+/**
+ * What a node has to send, and the way out: the queue of changes, the packer of
+ * messages, and the transport behind them.
+ *
+ * @since 0.2.0
+ */
 import { Context, Effect, Layer } from "effect"
 import type { NetAddress } from "effect/net"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
+import { Overhead } from "../crypto/SealedDatagram.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Mark, SelfSlot } from "../membership/MemberTable.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { Transport } from "../transport/Transport.ts"
 import { HeaderLength } from "../wire/Header.ts"
-import * as PackedAddress from "../wire/PackedAddress.ts"
-import { type MemberClaim, MessagePacker } from "./MessagePacker.ts"
-import type { Received, ReplyPath } from "./Received.ts"
 import { ChangeQueue } from "./ChangeQueue.ts"
+import type { MemberClaim } from "./MemberClaim.ts"
+import { MessagePacker } from "./MessagePacker.ts"
+import type { Received, ReplyPath } from "./Received.ts"
 
+export type { Findings } from "../membership/Findings.ts"
+export type { Inbound } from "../wire/Inbound.ts"
+export type { ChangeQueue } from "./ChangeQueue.ts"
+export type { MemberClaim } from "./MemberClaim.ts"
+export type { MessagePacker } from "./MessagePacker.ts"
+export type { Received, ReplyPath } from "./Received.ts"
+export type { ReplyBudget } from "./ReplyBudget.ts"
+
+/**
+ * Sends messages to members and addresses, and replies to messages.
+ *
+ * **Details**
+ *
+ * A component packs a message with `packer` and hands it to one of the functions that
+ * send. Members are named by their slot in the member table, addresses are packed.
+ * Nothing here waits or fails: `Transport` counts what it cannot send. What is being
+ * handled at the moment comes in as the `Received` parameter only.
+ *
+ * @category services
+ * @since 0.2.0
+ */
 export class Outbox extends Context.Service<
   Outbox,
   {
+    /** Changes that wait to be passed on, by slot. They go into each GOSSIP, PING and ACK. */
     readonly queue: ChangeQueue
+    /** Builds messages. */
     readonly packer: MessagePacker
-    /** Sends a message to a member's address. */
+    /** Sends a message to the address of a member. */
     readonly send: (slot: number, message: Uint8Array) => void
-    /** Starts the reply budget of a message that was merged: unlimited for a member at its proved address. */
-    readonly startBudget: (received: Received) => void
-    /** Replies to a message. `build` makes the reply within a limit of bytes, and is not called when nothing may be sent. */
-    readonly reply: (received: Received, build: (limit: number) => Uint8Array) => void
-    /** Sends a message back to where an earlier datagram came from. */
-    readonly sendBack: (path: ReplyPath, message: Uint8Array) => void
     /** Sends a message to a packed address. */
     readonly sendTo: (address: Uint8Array, message: Uint8Array) => void
+    /** Sends a message back to where an earlier datagram came from. */
+    readonly sendBack: (path: ReplyPath, message: Uint8Array) => void
+    /** Starts the reply budget of a message that was merged. A member at its proved address has no limit. */
+    readonly startBudget: (received: Received) => void
+    /** Replies to a message. `build` makes the reply within a limit of bytes. It is not called when nothing may be sent. */
+    readonly reply: (received: Received, build: (limit: number) => Uint8Array) => void
     /**
-     * PINGs a member. With `tell` the PING carries the claim that we hold about it. A PING that follows from a received
-     * message and goes to the source of that message counts on its reply budget.
+     * Sends a PING to a member. With `tell` it carries what we hold about the member. With `received`, the PING follows
+     * from that message: if it goes to the source of the message, and that is unproved, it counts on the reply budget, and
+     * is not sent when the budget is used up.
      */
     readonly ping: (slot: number, tell: boolean, now: number, received?: Received) => void
-    /** PINGs a member with nothing but our own entry, so that its ACK proves its address. */
+    /** Sends a PING with nothing but our own entry, so that the ACK proves the member's address. The budget as for `ping`. */
     readonly prove: (slot: number, received: Received) => void
-    /** PINGs whoever is at a claim's address with that claim. */
+    /** Sends a PING with a claim to the address in the claim. */
     readonly pingWithClaim: (claim: MemberClaim, now: number) => void
-    /** Whether a slot's address never answered us: it gets little, since it may be forged. */
+    /** Whether a member's address never answered us. It may be forged, so little is sent there. */
     readonly isUnproved: (slot: number) => boolean
   }
 >()("effect-gossip/outbox/Outbox") {}
 
+/**
+ * An outbox for the view of this node, which queues every change that the view
+ * reports.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeClock | Transport> = Layer.effect(
   Outbox,
   Effect.gen(function* () {
@@ -54,7 +91,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
 
     view.observe({
       transition: ({ kind, previousIncarnation, slot }) => {
-        // Known only by where it spoke from: others learn it once its own entry came.
+        // Others cannot use an address that is only where the member spoke from. Its own entry follows.
         if (table.has(slot, Mark.Provisional)) return
         queue.add(slot, kind !== "Updated" || previousIncarnation !== table.incarnation[slot])
       },
@@ -62,17 +99,19 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       selfChanged: () => queue.add(SelfSlot, true)
     })
 
-    /** Whether a member has not spoken to us in its present life, so that we do not know what it reads. */
+    /** Whether we do not know what a member reads, because it has not spoken to us in its present incarnation. */
     const isUnheard = (slot: number): boolean =>
       !table.has(slot, Mark.Heard) || table.heardIncarnation[slot] !== table.incarnation[slot]
-    /** Sealed first: to one that requires that, whoever sends in the clear after it is no stranger. */
+    const getsBothForms = (slot: number): boolean => transport.sendsBothForms && isUnheard(slot)
+
+    /** Sealed first: a receiver that requires seals then knows us when it drops the plain datagram. */
     const sendBoth = (message: Uint8Array, to: NetAddress.InetAddress): void => {
       transport.send(message, to, true)
       transport.send(message, to, false)
     }
     const send = (slot: number, message: Uint8Array): void => {
       const route = (table.routes[slot] ??= transport.route(table.address, table.addressAt(slot)))
-      if (transport.sendsBothForms && isUnheard(slot)) sendBoth(message, route)
+      if (getsBothForms(slot)) sendBoth(message, route)
       else transport.send(message, route, table.has(slot, Mark.Sealed))
     }
     const sendTo = (address: Uint8Array, message: Uint8Array): void => {
@@ -83,12 +122,15 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
 
     const isUnproved = (slot: number): boolean => slot < 0 || !table.has(slot, Mark.AddressProved)
 
+    /** Whether a PING may follow from a message. To the unproved source of the message, it is part of the reply. */
+    const mayPing = (slot: number, length: number, { budget, inbound }: Received): boolean => {
+      if (!isUnproved(slot) || !table.sameAddress(slot, inbound.source, 0)) return true
+      if (getsBothForms(slot)) return budget.take(2 * length + Overhead)
+      return budget.take(length + (inbound.sealed || table.has(slot, Mark.Sealed) ? Overhead : 0))
+    }
     const sendPing = (slot: number, ping: Uint8Array, now: number, received?: Received): void => {
+      if (received !== undefined && !mayPing(slot, ping.length, received)) return
       table.pinged[slot] = now
-      // A PING to the unproved source of a message is part of the reply to it.
-      if (received !== undefined && isUnproved(slot) && table.sameAddress(slot, received.inbound.source, 0)) {
-        received.budget.spend(ping.length)
-      }
       send(slot, ping)
     }
 
@@ -96,6 +138,8 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       queue,
       packer,
       send,
+      sendTo,
+      sendBack: ({ datagram, sealed }, message) => transport.send(message, datagram, sealed),
       startBudget: ({ budget, inbound, sender }) => {
         const trusted = !isUnproved(sender) && table.sameAddress(sender, inbound.source, 0)
         budget.start(inbound.bytes.length, inbound.sealed, trusted)
@@ -106,30 +150,15 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
         budget.spend(message.length)
         transport.send(message, datagram, inbound.sealed)
       },
-      sendBack: ({ datagram, sealed }, message) => transport.send(message, datagram, sealed),
-      sendTo,
       ping: (slot, tell, now, received) => sendPing(slot, packer.ping(slot, tell, !isUnproved(slot)), now, received),
       prove: (slot, received) => sendPing(slot, packer.contact(), received.now, received),
       pingWithClaim: (claim, now) => {
         const slot = table.index.get(claim.idHi, claim.idLo)
         if (slot > SelfSlot) table.pinged[slot] = now
-        // Of one that is forgotten nothing is known but that it died.
+        // Whether a forgotten member proved its address is not known any more. Only members that did are healed for long.
         sendTo(claim.address, packer.pingWithClaim(claim, slot < 0 || !isUnproved(slot)))
       },
       isUnproved
     })
   })
 )
-
-/** The claim that a slot holds, in a form that outlives it. */
-export const claimOf = (table: LocalView["Service"]["table"], slot: number): MemberClaim => {
-  const address = new Uint8Array(PackedAddress.MaxLength)
-  PackedAddress.copy(table.address, table.addressAt(slot), address, 0)
-  return {
-    idHi: table.idHi[slot]!,
-    idLo: table.idLo[slot]!,
-    incarnation: table.incarnation[slot]!,
-    heartbeat: table.heartbeat[slot]!,
-    address
-  }
-}

@@ -1,10 +1,20 @@
-/** One received message on its way through a node. */
+/**
+ * One received message on its way through a node.
+ *
+ * @since 0.2.0
+ */
 import type { DatagramSocket } from "effect/socket"
 import { Findings } from "../membership/Findings.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { ReplyBudget } from "./ReplyBudget.ts"
 
-/** Where a reply goes: back to the source of a datagram, in the form in which the datagram came. */
+/**
+ * Where a reply goes: back to the source of a datagram, in the form in which the
+ * datagram came.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface ReplyPath {
   readonly datagram: DatagramSocket.Datagram
   /** Whether the reply is sealed. */
@@ -12,9 +22,15 @@ export interface ReplyPath {
 }
 
 /**
- * Everything that the components need to know about one message. `Cluster` fills
- * one object per message and passes it to each component. The object is reused, so
- * nothing may keep it; `replyPath` makes a value that can be kept.
+ * Everything that the components need to know about one message.
+ *
+ * **Gotchas**
+ *
+ * `Cluster` fills one object again for each message and passes it to each component,
+ * so nothing may keep the object. `replyPath` makes a value that can be kept.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export class Received {
   /** The message, decoded in place. */
@@ -27,7 +43,7 @@ export class Received {
   readonly findings = new Findings()
   /** How many bytes may be sent in reply. */
   readonly budget = new ReplyBudget()
-  /** Whether the sender gets an ACK, which can carry what it should be told. */
+  /** Whether the sender gets an ACK, which can carry what we hold about it. */
   acknowledged = false
 
   constructor(inbound: Inbound, datagram: DatagramSocket.Datagram, now: number) {

@@ -2,7 +2,7 @@ import { assert, describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { UnprovedTries, HealList, MaxCandidates } from "../../src/join/HealList.ts"
-import type { MemberClaim } from "../../src/outbox/MessagePacker.ts"
+import type { MemberClaim } from "../../src/outbox/MemberClaim.ts"
 
 const id = (n: number) => NodeId.fromWords(n, n)
 const claim = (n: number, incarnation = 0): MemberClaim => ({

@@ -3,12 +3,9 @@ import { Result } from "effect"
 import { NetAddress } from "effect/net"
 import * as fc from "fast-check"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import {
-  logarithmicGrowth,
-  type MemberClaim,
-  MessagePacker,
-  type PackerOptions
-} from "../../src/outbox/MessagePacker.ts"
+import { logarithmicGrowth } from "../../src/outbox/Growth.ts"
+import type { MemberClaim } from "../../src/outbox/MemberClaim.ts"
+import { MessagePacker, type PackerOptions } from "../../src/outbox/MessagePacker.ts"
 import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
 import { Findings } from "../../src/membership/Findings.ts"
 import { ClusterView } from "../../src/membership/ClusterView.ts"

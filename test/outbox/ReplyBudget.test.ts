@@ -8,17 +8,19 @@ const length = fc.integer({ min: 0, max: MaxMessage })
 
 describe("ReplyBudget", () => {
   it("never gives an unproved address more than three times the bytes that it sent, seals included", () => {
+    const replies = fc.array(fc.tuple(length, fc.boolean()), { maxLength: 20 })
     fc.assert(
-      fc.property(length, fc.boolean(), fc.array(length, { maxLength: 20 }), (received, sealed, replies) => {
+      fc.property(length, fc.boolean(), replies, (received, sealed, replies) => {
         const budget = new ReplyBudget()
         const overhead = sealed ? Overhead : 0
         budget.start(received, sealed, false)
         let sent = 0
-        for (const reply of replies) {
-          // Whoever replies keeps within the limit, or does not reply.
-          if (reply > budget.limit) continue
-          budget.spend(reply)
-          sent += reply + overhead
+        for (const [reply, isPing] of replies) {
+          const bytes = reply + overhead
+          // A PING is not sent when it does not fit, and a reply is built within the limit.
+          if (isPing ? !budget.take(bytes) : reply > budget.limit) continue
+          if (!isPing) budget.spend(reply)
+          sent += bytes
         }
         assert.isAtMost(sent, 3 * (received + overhead))
         assert.isAtMost(budget.limit, MaxMessage)
@@ -42,6 +44,15 @@ describe("ReplyBudget", () => {
       assert.strictEqual(budget.limit, MaxMessage)
       budget.spend(MaxMessage)
     }
+  })
+
+  it("gives a PING that fits exactly, and none that does not", () => {
+    const budget = new ReplyBudget()
+    budget.start(24, false, false)
+    assert.isFalse(budget.take(73))
+    assert.strictEqual(budget.limit, 72)
+    assert.isTrue(budget.take(72))
+    assert.isFalse(budget.take(1))
   })
 
   it("starts again for each message", () => {

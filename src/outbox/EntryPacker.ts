@@ -1,0 +1,109 @@
+/**
+ * Puts entries of the member table into a message, in the order of the calls. No
+ * entry is written twice, and none that does not fit.
+ */
+import { Mark, type MemberTable, SelfSlot } from "../membership/MemberTable.ts"
+import type { ChangeQueue } from "./ChangeQueue.ts"
+import type { MemberClaim } from "./MemberClaim.ts"
+import type { EntryWriter } from "./MessageForm.ts"
+
+/** Packs the entries of one message at a time. */
+export class EntryPacker {
+  readonly #table: MemberTable
+  readonly #queue: ChangeQueue
+  readonly #random: () => number
+  #writer: EntryWriter
+  /** The number of the message in which each slot's entry was last written. */
+  #stamps = new Uint32Array(16)
+  #stamp = 0
+  readonly #sent: Array<number> = []
+
+  constructor(table: MemberTable, queue: ChangeQueue, writer: EntryWriter, random: () => number) {
+    this.#table = table
+    this.#queue = queue
+    this.#writer = writer
+    this.#random = random
+  }
+
+  /** Starts the next message, which `writer` takes. */
+  begin(writer: EntryWriter): void {
+    this.#writer = writer
+    this.#stamp = (this.#stamp + 1) >>> 0
+  }
+
+  /** Writes the entry of a slot, unless the message has it. Returns `false` when it does not fit. */
+  slot(slot: number): boolean {
+    if (this.#stamps[slot] === this.#stamp) return true
+    const table = this.#table
+    const written = this.#writer.entry(
+      table.idHi[slot]!,
+      table.idLo[slot]!,
+      table.heartbeat[slot]!,
+      table.incarnation[slot]!,
+      table.status[slot]!,
+      table.address,
+      table.addressAt(slot)
+    )
+    if (written) this.#stampSlot(slot)
+    return written
+  }
+
+  /** The same, except that a member whose address is only where it spoke from is passed over: others cannot use it. */
+  shared(slot: number): boolean {
+    return this.#table.has(slot, Mark.Provisional) || this.slot(slot)
+  }
+
+  /** Writes a claim in place of the entry that the table may have of the node. */
+  claim({ address, heartbeat, idHi, idLo, incarnation }: MemberClaim, status: number): void {
+    if (!this.#writer.entry(idHi, idLo, heartbeat, incarnation, status, address, 0)) return
+    const slot = this.#table.index.get(idHi, idLo)
+    if (slot >= 0) this.#stampSlot(slot)
+  }
+
+  /** Writes a status of a member that its own message tells, in place of the entry that the table has of it. */
+  told(slot: number, incarnation: number, heartbeat: number, status: number): void {
+    const table = this.#table
+    const { address } = table
+    const at = table.addressAt(slot)
+    if (this.#writer.entry(table.idHi[slot]!, table.idLo[slot]!, heartbeat, incarnation, status, address, at)) {
+      this.#stampSlot(slot)
+    }
+  }
+
+  /**
+   * Writes our own entry, and then queued changes until the message has `limit` entries. Counts each of them as sent once
+   * more; at `retransmits` a change leaves the queue.
+   */
+  ownAndChanges(limit: number, retransmits: number): void {
+    const sent = this.#sent
+    sent.length = 0
+    this.slot(SelfSlot)
+    sent.push(SelfSlot)
+    this.#queue.forEach((slot) => {
+      if (slot === SelfSlot) return true
+      if (this.#writer.entries >= limit || !this.slot(slot)) return false
+      sent.push(slot)
+      return true
+    })
+    for (const slot of sent) this.#queue.countSent(slot, retransmits)
+  }
+
+  /** Writes the entries of up to `count` random live members until the message has `limit` entries. */
+  heartbeats(count: number, limit: number): void {
+    const table = this.#table
+    const most = Math.min(count, limit - this.#writer.entries, table.live - 1)
+    for (let i = 0; i < most; i++) {
+      const slot = table.randomLive(this.#random)
+      if (slot >= 0 && !this.shared(slot)) return
+    }
+  }
+
+  #stampSlot(slot: number): void {
+    if (slot >= this.#stamps.length) {
+      const stamps = new Uint32Array(2 * Math.max(slot, this.#stamps.length))
+      stamps.set(this.#stamps)
+      this.#stamps = stamps
+    }
+    this.#stamps[slot] = this.#stamp
+  }
+}

@@ -1,0 +1,4 @@
+/** How sizes and counts grow with the cluster. */
+
+/** ceil(log2 n), at least 1. */
+export const logarithmicGrowth = (n: number): number => Math.max(1, Math.ceil(Math.log2(n)))
