@@ -26,7 +26,7 @@ const tableOf = (n: number, at: NetAddress.InetAddress, status: number) => {
   table.phase[slot] = Phase.Member
   table.status[slot] = status
   PackedAddress.write(at, table.address, table.addressAt(slot))
-  table.file(slot, 0)
+  table.addToPools(slot, 0)
   return table
 }
 

@@ -23,7 +23,7 @@ const tableOf = (...members: ReadonlyArray<readonly [id: number, at: number]>): 
     table.phase[slot] = Phase.Member
     table.status[slot] = Claim.Alive
     PackedAddress.write(addressOf(at), table.address, table.addressAt(slot))
-    table.file(slot, 0)
+    table.addToPools(slot, 0)
   }
   return table
 }

@@ -43,7 +43,7 @@ const make = (size: number, random = () => 0) => {
     table.status[slot] = Claim.Alive
     table.incarnation[slot] = 5
     PackedAddress.write(NetAddress.inetAddressFromStringUnsafe(`10.0.0.${id}:1`), table.address, table.addressAt(slot))
-    table.file(slot, 0)
+    table.addToPools(slot, 0)
   }
   const queue = new ChangeQueue()
   const entries = new EntryPacker(table, queue, new Writer(0), random)
