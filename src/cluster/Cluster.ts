@@ -174,7 +174,6 @@ const make = Effect.gen(function* () {
   const startLeaving = Effect.suspend(() => {
     leaving = true
     view.startLeaving(now())
-    detector.stop()
     return Scope.close(activity, Exit.void)
   })
   const leaveTargets = Effect.sync(() => {

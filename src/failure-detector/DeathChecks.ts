@@ -1,18 +1,27 @@
 /**
- * Dead claims about members that we hold Alive. Nobody here suspected them, so the
- * claim is left over from a partition, or forged, or we are behind: the member
- * itself gets a few PINGs with the claim before it is believed.
+ * Dead claims about members that we hold Alive. Nobody suspected such a member here,
+ * so the claim is left over from a partition, or forged, or newer than what we know.
+ * The member itself is sent a few PINGs with the claim, which it refutes if it lives,
+ * and the claim is believed only after them.
  */
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import type { DeathClaim } from "../membership/ViewObserver.ts"
 import { DeadlineQueue } from "../time/DeadlineQueue.ts"
 
-/** The most claims that wait at once; anti-entropy brings the others again. */
+/** Claims that can wait at once. Anti-entropy brings the others again. */
 export const MaxChecks = 16
 /** PINGs before a claim is believed. */
 export const Pings = 3
-/** Time between them, and from the last to the verdict, in ms. */
+/** Time from one PING to the next, and from the last one to the belief, in ms. */
 export const Interval = 500
+
+/** What is done for a claim that is due. */
+export interface CheckSteps {
+  /** The member is to be sent a PING with the claim. */
+  readonly ping: (claim: DeathClaim, now: number) => void
+  /** The member was sent enough PINGs and did not refute. The claim is waiting no longer. */
+  readonly believe: (claim: DeathClaim, now: number) => void
+}
 
 interface Check {
   readonly claim: DeathClaim
@@ -22,18 +31,19 @@ interface Check {
 export class DeathChecks {
   readonly #checks = new Map<number, Check>()
   readonly #deadlines = new DeadlineQueue()
-  /** Claims that found all places taken. */
+  /** Claims that were dropped because too many were waiting. */
   dropped = 0
 
   get size(): number {
     return this.#checks.size
   }
 
+  /** When the next claim is due, in ms of the monotonic clock; Infinity for none. */
   get next(): number {
     return this.#deadlines.next
   }
 
-  /** Takes a claim up, unless one about that member waits already. It is due at once. */
+  /** Adds a claim, which is due at once, unless one about the same member is waiting. */
   add(claim: DeathClaim, now: number): void {
     if (this.#checks.has(claim.slot)) return
     if (this.#checks.size >= MaxChecks) {
@@ -44,35 +54,34 @@ export class DeathChecks {
     this.#deadlines.set(claim.slot, now)
   }
 
-  /** The member is known at `incarnation`; a claim of a lower one is refuted. */
+  /** The member is now known at `incarnation`, which refutes a claim of a lower one. */
   refuted(slot: number, incarnation: number): void {
     const check = this.#checks.get(slot)
     if (check !== undefined && SerialNumber.compare(incarnation, check.claim.incarnation) > 0) this.cancel(slot)
   }
 
-  /** The member died anyway. */
+  /** Drops the claim about a member, which is dead for another reason. */
   cancel(slot: number): void {
     if (this.#checks.delete(slot)) this.#deadlines.delete(slot)
   }
 
+  /** This process was paused for `ms`, in which the members could not refute. */
   shift(ms: number): void {
     this.#deadlines.shift(ms)
   }
 
-  /** Hands out every claim that is due: to be PINGed about, or, when that was done often enough, to be believed. */
-  due(now: number, ping: (claim: DeathClaim) => void, believe: (claim: DeathClaim) => void): void {
-    while (true) {
-      const slot = this.#deadlines.popDue(now)
-      const check = this.#checks.get(slot)
-      if (check === undefined) return
+  /** Does the next step for every claim that is due. */
+  due(now: number, steps: CheckSteps): void {
+    for (let slot = this.#deadlines.popDue(now); slot >= 0; slot = this.#deadlines.popDue(now)) {
+      const check = this.#checks.get(slot)!
       if (check.pings === Pings) {
         this.#checks.delete(slot)
-        believe(check.claim)
-        continue
+        steps.believe(check.claim, now)
+      } else {
+        check.pings++
+        this.#deadlines.set(slot, now + Interval)
+        steps.ping(check.claim, now)
       }
-      check.pings++
-      this.#deadlines.set(slot, now + Interval)
-      ping(check.claim)
     }
   }
 }

@@ -1,94 +1,100 @@
 /**
- * Failure detection: SWIM's probes with relays, local health and pause awareness
- * from Lifeguard, and the timers that make a suspect dead.
+ * Failure detection by the SWIM protocol: probes, direct and through relays, and
+ * suspicions that end in death unless the suspect refutes them. Local health and the
+ * awareness of pauses are Lifeguard's (arXiv 1707.00788).
+ *
+ * This module connects `Prober`, `Relays`, `Suspicions` and `DeathChecks`, which are
+ * plain code, to the clock, the view and the outbox.
+ *
+ * @since 0.2.0
  */
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
-import type { Received } from "../outbox/Received.ts"
-import { claimOf, type MemberClaim } from "../outbox/MemberClaim.ts"
-import { Outbox } from "../outbox/Outbox.ts"
-import type { DeathClaim } from "../membership/ViewObserver.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Mark, Phase, SelfSlot } from "../membership/MemberTable.ts"
-import { DeadlineQueue } from "../time/DeadlineQueue.ts"
+import { claimOf } from "../outbox/MemberClaim.ts"
+import { Outbox } from "../outbox/Outbox.ts"
+import type { Received } from "../outbox/Received.ts"
+import { Activity } from "../time/Activity.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import { IndirectAck } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
-import { DeathChecks, Pings } from "./DeathChecks.ts"
-import { LocalHealth } from "./LocalHealth.ts"
-import { ProbeRing } from "./ProbeRing.ts"
+import { type CheckSteps, DeathChecks, Pings } from "./DeathChecks.ts"
+import { type ProbeCounters, Prober } from "./Prober.ts"
 import { Relays } from "./Relays.ts"
+import { Suspicions } from "./Suspicions.ts"
 import { jitterFraction, suspicionTimeout } from "./SuspicionTiming.ts"
 
-export interface DetectorCounters {
-  pings: number
-  pingReqs: number
-  /** Probes whose target did not answer in time itself. */
-  directTimeouts: number
-  /** Probes that failed, directly and through relays. */
-  failures: number
-  /** Probes that a relay's ACK saved. */
-  savedByRelay: number
-  /** Probes that a pause of this process made void. */
-  voided: number
-  /** PING_REQs that we passed on. */
+/**
+ * What a `FailureDetector` counts, from the start of the node.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface DetectorCounters extends ProbeCounters {
+  /** ACKs that were passed on to the sender of a PING_REQ. */
   relayed: number
 }
 
-/** The probe in flight. */
-interface Probe {
-  readonly target: number
-  /** What is found out holds for this life of the target. */
-  readonly incarnation: number
-  readonly sentAt: number
-  readonly relays: Array<number>
-  acknowledged: boolean
-}
-
-interface Suspicion {
-  readonly incarnation: number
-  /** With jitter, in ms. */
-  readonly timeout: number
-}
-
+/**
+ * Finds out which members have failed.
+ *
+ * **Details**
+ *
+ * Each round, one member is sent a PING. If its ACK does not come in time, a few other members are asked to PING it and to
+ * pass its ACK on, and if that fails too, the member becomes Suspect. A suspect that does not refute in time is declared
+ * Dead. So is a suspect that others reported. A Dead claim about a member that is Alive here is believed only after the
+ * member did not answer a few PINGs.
+ *
+ * All of it ends when the scope of `Activity` closes; from then on, a node only serves PING_REQs as a relay.
+ *
+ * @category services
+ * @since 0.2.0
+ */
 export class FailureDetector extends Context.Service<
   FailureDetector,
   {
     readonly counters: DetectorCounters
-    readonly health: LocalHealth
-    readonly relays: Relays
-    readonly checks: DeathChecks
-    /** Suspicions that run. */
+    /** Lifeguard's local health: 0 is good, 8 the worst. A round of probing lasts `score + 1` probe intervals. */
+    readonly health: { readonly score: number }
+    /** PING_REQs that wait for the ACK of their target, and how many were refused because too many were waiting. */
+    readonly relays: { readonly size: number; readonly refused: number }
+    /** Dead claims that are being checked, and how many were dropped because too many were waiting. */
+    readonly checks: { readonly size: number; readonly dropped: number }
+    /** How many suspicions are running. */
     readonly suspicions: () => number
-    /** `listener` hears how long each probe that its target answered itself took, from PING to ACK, in ms. */
+    /** Adds a listener that gets the time from PING to ACK, in ms, of each probe whose target acknowledged it itself. */
     readonly onRoundTrip: (listener: (ms: number) => void) => void
-    /** An ACK was merged. */
+    /** Takes an ACK that was merged. */
     readonly ack: (received: Received) => void
-    /** A PING_REQ was merged. */
+    /** Takes a PING_REQ that was merged. */
     readonly pingReq: (received: Received) => void
-    /** Stops probing and judging: we are leaving. PINGs are still answered. */
-    readonly stop: () => void
   }
->()("effect-gossip/detector/FailureDetector") {}
+>()("effect-gossip/failure-detector/FailureDetector") {}
 
-export const layer: Layer.Layer<FailureDetector, never, CurrentConfig | LocalView | Outbox | NodeClock> = Layer.effect(
-  FailureDetector,
+/** What a node does of its own accord. */
+interface Role {
+  readonly probes: boolean
+  /** Multiplies the time that a suspicion lasts. */
+  readonly patience: number
+}
+
+const make = (role: Role) =>
   Effect.gen(function* () {
     const { limits, probes } = yield* CurrentConfig
+    const activity = yield* Activity
     const view = yield* LocalView
     const { packer, ...outbox } = yield* Outbox
-    const { alarm, every, now: readClock, random, watch } = yield* NodeClock
+    const { alarm, now: readClock, random, watch } = yield* NodeClock
     const { table } = view
     const interval = Duration.toMillis(probes.interval)
-    const timeout = Duration.toMillis(probes.timeout)
     const timing = {
       timeout: Duration.toMillis(probes.suspectTimeout),
       multiplier: probes.suspectMultiplier,
       jitter: Duration.toMillis(probes.suspectJitter)
     }
-
     const counters: DetectorCounters = {
       pings: 0,
       pingReqs: 0,
@@ -98,171 +104,110 @@ export const layer: Layer.Layer<FailureDetector, never, CurrentConfig | LocalVie
       voided: 0,
       relayed: 0
     }
-    const health = new LocalHealth()
-    const ring = new ProbeRing(random)
-    // A requester waits for the rest of its interval, longer when its own health is poor.
-    const relays = new Relays(2 * interval, limits.relays)
-    const checks = new DeathChecks()
-    const suspicions = new Map<number, Suspicion>()
-    const deadlines = new DeadlineQueue()
-    const cursor = new EntryCursor()
-    const roundTripListeners: Array<(ms: number) => void> = []
-    let probe: Probe | undefined
-    let stopped = false
 
-    // --- suspicions ------------------------------------------------------
-
-    const judge = (now: number): void => {
-      if (stopped) return
-      for (let slot = deadlines.popDue(now); slot >= 0; slot = deadlines.popDue(now)) {
-        const after = Duration.millis(suspicions.get(slot)?.timeout ?? 0)
-        view.declareDead(slot, { _tag: "SuspicionExpired", after }, now)
+    const prober = new Prober(
+      {
+        interval,
+        timeout: Duration.toMillis(probes.timeout),
+        indirectK: probes.indirectK,
+        first: role.probes ? readClock() + interval : Infinity
+      },
+      {
+        table,
+        counters,
+        random,
+        actions: {
+          ping: (target, now) => outbox.ping(target, table.status[target] === Claim.Suspect, now),
+          askRelay: (relay, target) => outbox.send(relay, packer.pingReq(target)),
+          suspect: (target, relays, now) =>
+            view.suspect(target, { _tag: "ProbeFailed", relays: relays.map((slot) => view.idOf(slot)) }, now)
+        }
       }
-      checks.due(now, (claim) => outbox.pingWithClaim(claimOfDeath(claim), now), believe(now))
+    )
+    // A requester waits until its round ends, which is later if its own health is poor.
+    const relays = new Relays(2 * interval, limits.relays)
+    const suspicions = new Suspicions()
+    const checks = new DeathChecks()
+    const checkSteps: CheckSteps = {
+      // At the address that we hold: whoever forged the claim may have forged its address too.
+      ping: ({ heartbeat, incarnation, slot }, now) =>
+        outbox.pingWithClaim({ ...claimOf(table, slot), incarnation, heartbeat }, now),
+      believe: (claim, now) => view.believeDeath(claim, { _tag: "DeathConfirmed", by: claim.by, pings: Pings }, now)
     }
 
-    /** With the address that we hold: who makes up a death may make up an address too. */
-    const claimOfDeath = ({ heartbeat, incarnation, slot }: DeathClaim): MemberClaim => ({
-      ...claimOf(table, slot),
-      incarnation,
-      heartbeat
+    // --- deadlines -------------------------------------------------------
+
+    const deadlines = yield* alarm("failure detection", {
+      next: () => Math.min(prober.next, suspicions.next, checks.next),
+      fire: (now) => {
+        prober.due(now, readClock())
+        suspicions.due(now, (slot, timeout) =>
+          view.declareDead(slot, { _tag: "SuspicionExpired", after: Duration.millis(timeout) }, now)
+        )
+        checks.due(now, checkSteps)
+      }
+    }).pipe(Scope.provide(activity))
+    deadlines.reset()
+
+    watch.onPause((length, now) => {
+      prober.resume(now)
+      suspicions.shift(length)
+      checks.shift(length)
     })
 
-    const believe =
-      (now: number) =>
-      (claim: DeathClaim): void =>
-        view.believeDeath(claim, { _tag: "DeathConfirmed", by: claim.by, pings: Pings }, now)
-
-    const deadline = yield* alarm("suspicions", {
-      next: () => (stopped ? Infinity : Math.min(deadlines.next, checks.next)),
-      fire: judge
-    })
-
-    const clearSuspicion = (slot: number): void => {
-      if (suspicions.delete(slot)) deadlines.delete(slot)
-    }
+    // --- changes of the view ---------------------------------------------
 
     const startSuspicion = (slot: number, now: number): void => {
-      const incarnation = table.incarnation[slot]!
-      if (suspicions.get(slot)?.incarnation === incarnation) return
-      const fraction = jitterFraction(
-        table.idHi[SelfSlot]!,
-        table.idLo[SelfSlot]!,
-        table.idHi[slot]!,
-        table.idLo[slot]!
-      )
-      const length = suspicionTimeout(timing, table.live) + fraction * timing.jitter
-      suspicions.set(slot, { incarnation, timeout: length })
-      deadlines.set(slot, now + length)
-      deadline.reset()
+      const { idHi, idLo, incarnation } = table
+      const jitter = jitterFraction(idHi[SelfSlot]!, idLo[SelfSlot]!, idHi[slot]!, idLo[slot]!) * timing.jitter
+      const timeout = (suspicionTimeout(timing, table.live) + jitter) * role.patience
+      suspicions.start({ slot, incarnation: incarnation[slot]!, timeout }, now)
+      deadlines.reset()
     }
 
     view.observe({
       transition: ({ now, slot }) => {
         if (!table.isLive(slot)) {
           checks.cancel(slot)
-          clearSuspicion(slot)
-          ring.remove(slot)
+          suspicions.clear(slot)
+          prober.remove(slot)
           return
         }
         checks.refuted(slot, table.incarnation[slot]!)
-        ring.add(slot)
+        prober.add(slot)
         if (table.status[slot] === Claim.Suspect) startSuspicion(slot, now)
-        else clearSuspicion(slot)
+        else suspicions.clear(slot)
       },
-      forgotten: (slot) => relays.forget(slot),
+      forgotten: (slot) => {
+        prober.forget(slot)
+        relays.forget(slot)
+      },
       selfChanged: (refuted) => {
-        if (refuted) health.worsen()
+        if (refuted && role.probes) prober.health.worsen()
       },
       deathClaimed: (claim, now) => {
         checks.add(claim, now)
-        deadline.reset()
+        deadlines.reset()
       }
     })
 
-    watch.onPause((length) => {
-      if (probe !== undefined) counters.voided++
-      probe = undefined
-      deadlines.shift(length)
-      checks.shift(length)
-    })
+    // --- messages ----------------------------------------------------------
 
-    // --- probes ----------------------------------------------------------
-
-    const drawn: Array<number> = []
-    /** Multiplies the times of the cycle that runs. */
-    let scale = 1
-    let awaitingAck = false
-
-    const startProbe = (now: number): void => {
-      const target = ring.next()
-      probe = undefined
-      if (target < 0) return
-      // A tick may come a little before its time, and an answer as soon: so not `now`.
-      const sentAt = readClock()
-      probe = { target, incarnation: table.incarnation[target]!, sentAt, relays: [], acknowledged: false }
-      counters.pings++
-      outbox.ping(target, table.status[target] === Claim.Suspect, now)
-    }
-
-    const askRelays = (): void => {
-      if (probe === undefined || probe.acknowledged || !table.isLive(probe.target)) return
-      counters.directTimeouts++
-      table.drawAlive(probes.indirectK, probe.target, random, drawn)
-      for (const relay of drawn) {
-        probe.relays.push(relay)
-        counters.pingReqs++
-        outbox.send(relay, packer.pingReq(probe.target))
-      }
-    }
-
-    const concludeProbe = (now: number): void => {
-      if (probe === undefined) return
-      const { acknowledged, incarnation, relays, target } = probe
-      probe = undefined
-      if (acknowledged) return health.improve()
-      // It died, left, refuted or restarted meanwhile: nothing that our probe could tell.
-      if (!table.isLive(target) || table.incarnation[target] !== incarnation) return
-      counters.failures++
-      health.worsen()
-      view.suspect(target, { _tag: "ProbeFailed", relays: relays.map((slot) => view.idOf(slot)) }, now)
-    }
-
-    yield* every("probe", {
-      first: interval,
-      // A cycle has two ticks: from the PING to the timeout, and on to the end of the interval.
-      period: () => (awaitingAck ? timeout : interval - timeout) * scale,
-      tick: (now) => {
-        if (stopped) return
-        if (awaitingAck) {
-          awaitingAck = false
-          return askRelays()
-        }
-        concludeProbe(now)
-        scale = health.score + 1
-        awaitingAck = true
-        startProbe(now)
-      }
-    })
-
-    // --- messages --------------------------------------------------------
-
-    /** A relay's ACK: its first entry is the target's, from the header of the target's own ACK. */
+    const cursor = new EntryCursor()
+    /** An ACK that a relay passes on: its first entry is made of the header of the target's own ACK. */
     const relayedAck = (relay: number, inbound: Inbound): void => {
-      if (probe === undefined || probe.acknowledged || !probe.relays.includes(relay)) return
-      if (inbound.entriesStart >= inbound.entriesEnd) return
+      if (!prober.waiting || inbound.entriesStart >= inbound.entriesEnd) return
       cursor.read(inbound.bytes, inbound.entriesStart)
-      const { target } = probe
-      if (cursor.idHi !== table.idHi[target] || cursor.idLo !== table.idLo[target]) return
-      if (cursor.status !== Claim.Alive) return
-      if (view.isOlderThanHeard(target, cursor.incarnation, cursor.heartbeat)) return
-      probe.acknowledged = true
-      counters.savedByRelay++
+      const target = table.index.get(cursor.idHi, cursor.idLo)
+      if (target < 0 || cursor.status !== Claim.Alive) return
+      if (!view.isOlderThanHeard(target, cursor.incarnation, cursor.heartbeat)) prober.answeredThrough(relay, target)
     }
+
+    const roundTripListeners: Array<(ms: number) => void> = []
 
     return FailureDetector.of({
       counters,
-      health,
+      health: prober.health,
       relays,
       checks,
       suspicions: () => suspicions.size,
@@ -274,9 +219,8 @@ export const layer: Layer.Layer<FailureDetector, never, CurrentConfig | LocalVie
         if (sender < 0 || replay) return
         view.prove(sender, now)
         if (inbound.has(IndirectAck)) return relayedAck(sender, inbound)
-        if (probe?.target === sender && !probe.acknowledged) {
-          probe.acknowledged = true
-          const took = now - probe.sentAt
+        const took = prober.answered(sender, now)
+        if (took !== undefined) {
           table.rtt[sender] = took
           for (const listener of roundTripListeners) listener(took)
         }
@@ -286,19 +230,58 @@ export const layer: Layer.Layer<FailureDetector, never, CurrentConfig | LocalVie
         })
       },
       pingReq: (received) => {
-        const { budget, inbound, now, sender } = received
-        // Only towards members that we know, at the address that we know: a relay is no port scanner.
+        const { budget, inbound, now, replyPath, sender } = received
+        // Only members, and only at the address that we hold: a relay must not be used to reach other hosts.
         const target = table.index.get(inbound.targetHi, inbound.targetLo)
         if (sender < 0 || target <= SelfSlot || table.phase[target] !== Phase.Member) return
-        // An address that is only where it spoke from is not passed on.
+        // An address that is only the source of a message is not passed on.
         if (table.has(target, Mark.Provisional)) return
-        if (!relays.add(target, sender, received.replyPath, budget.limit, now)) return
+        if (!relays.add({ target, requester: sender, path: replyPath, limit: budget.limit }, now)) return
         outbox.ping(target, table.status[target] !== Claim.Alive, now, received)
-      },
-      stop: () => {
-        stopped = true
-        probe = undefined
       }
     })
   })
+
+/** What a failure detector needs. */
+type Requirements = Activity | CurrentConfig | LocalView | NodeClock | Outbox
+
+/**
+ * The failure detector of an ordinary member, with the times of `probes` in the configuration.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer: Layer.Layer<FailureDetector, never, Requirements> = Layer.effect(
+  FailureDetector,
+  make({ probes: true, patience: 1 })
+)
+
+/**
+ * The failure detector of an observer: a member that never probes and never accuses.
+ *
+ * **When to use**
+ *
+ * Use it for a node that wants to know the members but must not judge them, for example a monitor behind a bad link, whose
+ * failed probes would say more about its link than about the members.
+ *
+ * **Details**
+ *
+ * The other members probe an observer as any other member, and it serves their PING_REQs as a relay, since a relay only
+ * passes an ACK on. It also sends the PINGs that check a Dead claim about a member that it holds Alive: without them it
+ * would have to believe or ignore every such claim.
+ *
+ * A suspicion that others reported expires here too, after twice the time that it may last at a member that probes. The
+ * verdict of those members comes first, unless they are gone or the news is lost, and a suspect whose accusers have all
+ * failed does not stay Suspect for ever. By then the suspect has had twice the time to refute.
+ *
+ * **Gotchas**
+ *
+ * A member that fails while only observers are left stays Alive in their view, since nobody probes it.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerNone: Layer.Layer<FailureDetector, never, Requirements> = Layer.effect(
+  FailureDetector,
+  make({ probes: false, patience: 2 })
 )

@@ -1,14 +1,15 @@
 /**
- * The order in which members are probed: a shuffled ring, reshuffled at each wrap
- * (SWIM, section 4.3). Every member is probed once per wrap, so within 2n - 1
- * probes of the last; newcomers go to a random place. All in constant time, the
- * shuffle spread over the wrap.
+ * The order in which members are probed: a ring that is shuffled anew at each wrap
+ * (SWIM, section 4.3). Every member is probed once per wrap, so from one probe of a
+ * member to the next there are at most 2n - 1 probes. Newcomers are inserted at a
+ * random place. Every operation takes constant time, because a wrap is shuffled step
+ * by step, with each draw.
  */
 export class ProbeRing {
   readonly #random: () => number
   readonly #slots: Array<number> = []
   readonly #index = new Map<number, number>()
-  /** Slots before the cursor had their turn in this wrap. */
+  /** Slots before the cursor have been probed in this wrap. The others are in no particular order. */
   #cursor = 0
 
   constructor(random: () => number) {
@@ -23,13 +24,13 @@ export class ProbeRing {
     return this.#index.has(slot)
   }
 
-  /** Inserts a slot at a random place of the wrap: it may be past its turn, or still have it. */
+  /** Inserts a slot at a random place of the wrap, before or after the cursor. */
   add(slot: number): void {
     if (this.#index.has(slot)) return
     const place = Math.floor(this.#random() * (this.#slots.length + 1))
     this.#index.set(slot, this.#slots.length)
     this.#slots.push(slot)
-    // The undrawn part is in no order, so only the side of the cursor matters.
+    // Only the side of the cursor matters.
     if (place < this.#cursor) this.#swap(this.#cursor++, this.#slots.length - 1)
   }
 
@@ -45,7 +46,7 @@ export class ProbeRing {
     this.#index.delete(slot)
   }
 
-  /** The next member to probe, or -1. Drawing from what is left of the wrap is the shuffle. */
+  /** The next member to probe, or -1 for none: a random one of those that remain in this wrap. */
   next(): number {
     const length = this.#slots.length
     if (length === 0) return -1

@@ -1,28 +1,34 @@
 /**
- * PING_REQs that we serve: who waits for the ACK of which target. They are few
- * and short-lived, so they stand in the order of their arrival, and those whose
- * time is over fall out from the front.
+ * PING_REQs that this node serves as a relay: who waits for the ACK of which target.
+ * They are few and wait for a short time, so they are kept in the order of their
+ * arrival, and those whose time is over are removed from the front.
  */
 import type { ReplyPath } from "../outbox/Received.ts"
 
-interface Relay {
+/** A request to be served. */
+export interface RelayRequest {
+  /** Slot of the member whose ACK is asked for. */
   readonly target: number
+  /** Slot of the node that asks. */
   readonly requester: number
-  /** Where the ACK goes. */
+  /** Where the ACK is sent to. */
   readonly path: ReplyPath
   /** The most bytes that the requester may get. */
   readonly limit: number
+}
+
+interface Waiting extends RelayRequest {
   readonly expiresAt: number
 }
 
 export class Relays {
-  #waiting: Array<Relay> = []
+  #waiting: Array<Waiting> = []
   readonly #lifetime: number
   readonly #limit: number
-  /** Requests that found the table full. */
+  /** Requests that were refused because too many were waiting. */
   refused = 0
 
-  /** `lifetime`: how long a request is worth answering, in ms. `limit`: the most requests served at once. */
+  /** `lifetime`: how long an ACK is of use to a requester, in ms. `limit`: how many requests can wait at once. */
   constructor(lifetime: number, limit: number) {
     this.#lifetime = lifetime
     this.#limit = limit
@@ -32,37 +38,37 @@ export class Relays {
     return this.#waiting.length
   }
 
-  /** Notes a request. `requester` is a slot, or -1. Returns whether it is served. */
-  add(target: number, requester: number, path: ReplyPath, limit: number, now: number): boolean {
+  /** Adds a request. Returns whether it is served. */
+  add(request: RelayRequest, now: number): boolean {
     this.#expire(now)
     if (this.#waiting.length >= this.#limit) {
       this.refused++
       return false
     }
-    this.#waiting.push({ target, requester, path, limit, expiresAt: now + this.#lifetime })
+    this.#waiting.push({ ...request, expiresAt: now + this.#lifetime })
     return true
   }
 
-  /** Hands out every request for `target` and forgets it. */
+  /** The target sent an ACK: removes every request for it, and calls `reply` for each. */
   answer(target: number, now: number, reply: (path: ReplyPath, limit: number) => void): void {
     if (this.#waiting.length === 0) return
     this.#expire(now)
-    const rest: Array<Relay> = []
-    for (const relay of this.#waiting) {
-      if (relay.target === target) reply(relay.path, relay.limit)
-      else rest.push(relay)
+    const rest: Array<Waiting> = []
+    for (const request of this.#waiting) {
+      if (request.target === target) reply(request.path, request.limit)
+      else rest.push(request)
     }
     this.#waiting = rest
   }
 
-  /** Forgets what concerns a slot that another node may get. */
+  /** Removes the requests of and for a slot that another node may get. */
   forget(slot: number): void {
     if (this.#waiting.length === 0) return
-    this.#waiting = this.#waiting.filter((relay) => relay.target !== slot && relay.requester !== slot)
+    this.#waiting = this.#waiting.filter((request) => request.target !== slot && request.requester !== slot)
   }
 
   #expire(now: number): void {
-    const first = this.#waiting.findIndex((relay) => relay.expiresAt > now)
+    const first = this.#waiting.findIndex((request) => request.expiresAt > now)
     if (first !== 0) this.#waiting = first === -1 ? [] : this.#waiting.slice(first)
   }
 }

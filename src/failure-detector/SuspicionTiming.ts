@@ -1,14 +1,16 @@
-/** How long a suspicion lasts before its subject is declared dead. */
+/** How long a suspicion lasts before its subject is declared dead: the arithmetic. */
 
 /** Times in ms. */
-export interface SuspicionOptions {
+export interface SuspicionTiming {
+  /** The timeout in a cluster of one. */
   readonly timeout: number
-  /** How much log2 n lengthens the timeout. */
+  /** How much the timeout grows with log2 n. */
   readonly multiplier: number
+  /** The most that is added to the timeout. */
   readonly jitter: number
 }
 
-/** MurmurHash3's finaliser. */
+/** The finaliser of MurmurHash3 with 32 bits. */
 const mix = (h: number): number => {
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
@@ -16,8 +18,8 @@ const mix = (h: number): number => {
 }
 
 /**
- * A number in [0, 1) that is always the same for one observer and one suspect, so
- * that observers do not all give up at once, and a test can know when each does.
+ * The part of the jitter that an observer adds for a suspect: at least 0 and below 1, and always the same for the same
+ * two ids. So not all observers declare a suspect dead at once, and tests know when each does.
  */
 export const jitterFraction = (
   observerHi: number,
@@ -33,11 +35,10 @@ export const jitterFraction = (
 }
 
 /**
- * The timeout in ms of a suspicion that begins now, without its jitter:
- * `timeout x (1 + multiplier x log2 n)`. `n` counts Alive and Suspect members,
- * ourselves included.
+ * The timeout in ms, without jitter, of a suspicion that begins in a cluster of `n` Alive and Suspect members, this node
+ * included: `timeout x (1 + multiplier x log2 n)`.
  */
-export const suspicionTimeout = (options: SuspicionOptions, n: number): number =>
+export const suspicionTimeout = (options: SuspicionTiming, n: number): number =>
   options.timeout * (1 + options.multiplier * Math.log2(Math.max(1, n)))
 
 /** How a suspicion shortens as further members accuse its subject. Times in ms. */

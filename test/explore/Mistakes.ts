@@ -52,9 +52,9 @@ export const mistakes: ReadonlyArray<Mistake> = [
   {
     name: "surviving-deadline",
     words: "a suspicion that is over still ends in a death",
-    file: "src/detector/FailureDetector.ts",
-    right: "if (suspicions.delete(slot)) deadlines.delete(slot)",
-    wrong: "suspicions.delete(slot)"
+    file: "src/failure-detector/Suspicions.ts",
+    right: "if (this.#running.delete(slot)) this.#deadlines.delete(slot)",
+    wrong: ""
   }
 ]
 

@@ -11,22 +11,21 @@ const death = (slot: number, incarnation = 5): DeathClaim => ({
   by: NodeId.fromWords(0, 77)
 })
 
-/** Runs checks up to a time, firing at each deadline as an alarm does, and notes what they ask for and when. */
+/** Runs checks up to a time, at each deadline as an alarm does, and records what they ask for and when. */
 const run = (checks: DeathChecks, until: number) => {
   const did: Array<string> = []
   while (checks.next < Infinity && checks.next <= until) {
     const now = checks.next
-    checks.due(
-      now,
-      ({ slot }) => did.push(`${now} ping ${slot}`),
-      ({ slot }) => did.push(`${now} believe ${slot}`)
-    )
+    checks.due(now, {
+      ping: ({ slot }, at) => did.push(`${at} ping ${slot}`),
+      believe: ({ slot }, at) => did.push(`${at} believe ${slot}`)
+    })
   }
   return did
 }
 
 describe("DeathChecks", () => {
-  it("asks for three PINGs, at 0, 500 and 1000 ms, and believes the claim at 1500 ms", () => {
+  it("asks for PINGs after 0, 500 and 1000 ms, and believes the claim after 1500 ms", () => {
     expect([Pings, Interval]).toEqual([3, 500])
     const checks = new DeathChecks()
     expect(checks.next).toBe(Infinity)
@@ -38,29 +37,25 @@ describe("DeathChecks", () => {
     expect(checks.next).toBe(Infinity)
   })
 
-  it("hands out the claim as it came", () => {
+  it("passes the claim on unchanged", () => {
     const checks = new DeathChecks()
     const claim = death(4)
     checks.add(claim, 0)
     const handed: Array<DeathClaim> = []
     for (const now of [0, 500, 1000, 1500]) {
-      checks.due(
-        now,
-        (given) => handed.push(given),
-        (given) => handed.push(given)
-      )
+      checks.due(now, { ping: (given) => handed.push(given), believe: (given) => handed.push(given) })
     }
     expect(handed).toEqual([claim, claim, claim, claim])
   })
 
-  it("holds sixteen at once, drops more and counts them", () => {
+  it("holds sixteen claims at once, drops more and counts them", () => {
     expect(MaxChecks).toBe(16)
     const checks = new DeathChecks()
     for (let slot = 1; slot <= 20; slot++) checks.add(death(slot), 0)
     expect(checks.size).toBe(16)
     expect(checks.dropped).toBe(4)
     expect(run(checks, 0)).toEqual(Array.from({ length: 16 }, (_, i) => `0 ping ${i + 1}`))
-    // One that waits already needs no place, and is not dropped.
+    // A claim about a member whose claim is waiting needs no place, so it is not counted as dropped.
     checks.add(death(16), 10)
     expect(checks.dropped).toBe(4)
     checks.cancel(3)
@@ -69,7 +64,7 @@ describe("DeathChecks", () => {
     expect(run(checks, 20)).toEqual(["20 ping 20"])
   })
 
-  it("does not begin anew for a claim that comes again", () => {
+  it("does not begin again when a claim is repeated", () => {
     const checks = new DeathChecks()
     checks.add(death(4), 0)
     run(checks, 700)
@@ -78,7 +73,7 @@ describe("DeathChecks", () => {
     expect(run(checks, Infinity)).toEqual(["1000 ping 4", "1500 believe 4"])
   })
 
-  it("drops a claim that a higher incarnation refutes, and only that", () => {
+  it("drops a claim if a higher incarnation refutes it, and no other", () => {
     const checks = new DeathChecks()
     checks.add(death(4, 5), 0)
     checks.add(death(8, 5), 0)
@@ -100,7 +95,7 @@ describe("DeathChecks", () => {
     expect(checks.size).toBe(0)
   })
 
-  it("moves what it waits for by the length of a pause", () => {
+  it("moves the deadlines by the length of a pause", () => {
     const checks = new DeathChecks()
     checks.add(death(4), 0)
     run(checks, 600)
@@ -108,7 +103,7 @@ describe("DeathChecks", () => {
     expect(run(checks, Infinity)).toEqual(["6000 ping 4", "6500 believe 4"])
   })
 
-  it("asks and believes one claim at a time for each member, whatever comes, and never for one that was cancelled", () => {
+  it("checks one claim at a time for each member, and none that was cancelled, whatever happens", () => {
     const step = fc.record({
       what: fc.constantFrom("add", "add", "cancel", "refute", "wait"),
       slot: fc.nat(3),

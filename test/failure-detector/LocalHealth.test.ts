@@ -3,20 +3,20 @@ import * as fc from "fast-check"
 import { LocalHealth, MaxScore } from "../../src/failure-detector/LocalHealth.ts"
 
 describe("LocalHealth", () => {
-  it("begins well, and bears at most eight", () => {
+  it("begins at 0, and its worst score is 8", () => {
     expect(new LocalHealth().score).toBe(0)
     expect(MaxScore).toBe(8)
   })
 
-  it("is a count of bad and good news that stays within 0 and 8", () => {
+  it("goes up by one when it worsens and down by one when it improves, within 0 and 8", () => {
     fc.assert(
-      fc.property(fc.array(fc.boolean(), { maxLength: 60, size: "max" }), (news) => {
+      fc.property(fc.array(fc.boolean(), { maxLength: 60, size: "max" }), (improvements) => {
         const health = new LocalHealth()
         let score = 0
-        for (const good of news) {
-          if (good) health.improve()
+        for (const improves of improvements) {
+          if (improves) health.improve()
           else health.worsen()
-          score = Math.min(8, Math.max(0, score + (good ? -1 : 1)))
+          score = Math.min(8, Math.max(0, score + (improves ? -1 : 1)))
           expect(health.score).toBe(score)
         }
       })

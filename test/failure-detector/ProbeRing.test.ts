@@ -21,7 +21,7 @@ const ringOf = (size: number, seed: number) => {
 const draw = (ring: ProbeRing, count: number) => Array.from({ length: count }, () => ring.next())
 
 describe("ProbeRing", () => {
-  it("has nobody to probe while it is empty, and is not upset by it", () => {
+  it("has nobody to probe while it is empty, before members are added and after they are removed", () => {
     const ring = new ProbeRing(generator(1))
     expect(draw(ring, 3)).toEqual([-1, -1, -1])
     ring.add(5)
@@ -31,7 +31,7 @@ describe("ProbeRing", () => {
     expect(ring.next()).toBe(-1)
   })
 
-  it("gives each member exactly once per wrap, and at most 2n - 1 probes from one to the next of the same", () => {
+  it("draws each member exactly once per wrap, and again within 2n - 1 probes", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 30 }), seed, (size, seed) => {
         const ring = ringOf(size, seed)
@@ -49,7 +49,7 @@ describe("ProbeRing", () => {
     )
   })
 
-  it("uses up the 2n - 1: a member may be first in one wrap and last in the next", () => {
+  it("reaches the bound of 2n - 1: a member can be first in one wrap and last in the next", () => {
     const gaps = Array.from({ length: 200 }, (_, seed) => {
       const drawn = draw(ringOf(4, seed), 8)
       return drawn.lastIndexOf(drawn[0]!)
@@ -57,7 +57,7 @@ describe("ProbeRing", () => {
     expect(Math.max(...gaps)).toBe(7)
   })
 
-  it("shuffles anew at each wrap, every order as likely as the others", () => {
+  it("shuffles at each wrap, and every order is equally likely", () => {
     const counts = new Map<string, number>()
     const ring = ringOf(3, 42)
     const Wraps = 6000
@@ -69,10 +69,10 @@ describe("ProbeRing", () => {
     for (const count of counts.values()) expect(Math.abs(count - Wraps / 6)).toBeLessThan(0.12 * (Wraps / 6))
   })
 
-  it("puts a newcomer at a random place of the wrap: all waits until its first probe are equally likely", () => {
+  it("inserts a newcomer at a random place of the wrap, and every place is equally likely", () => {
     const Size = 5
     const Runs = 6000
-    // In the middle of a wrap; the newcomer is among the others still to come, or has its turn in the next wrap.
+    // In the middle of a wrap, the newcomer is one of those that remain, or it is drawn in the next wrap.
     const waits = new Map<number, number>()
     for (let seed = 0; seed < Runs; seed++) {
       const ring = ringOf(Size, seed)
@@ -81,7 +81,7 @@ describe("ProbeRing", () => {
       const wait = draw(ring, 2 * Size + 2).indexOf(99)
       waits.set(wait, (waits.get(wait) ?? 0) + 1)
     }
-    // 6 places: 2 are past their turn. Of the 4 ahead each is as likely; after the 3 others a wrap of 6 begins.
+    // Two of the 6 places are before the cursor. The 4 after it are equally likely; a wrap of 6 begins after the 3 others.
     const probability = (wait: number) => (wait < 4 ? 1 / 6 : 0) + (wait >= 3 && wait < 9 ? 2 / 6 / 6 : 0)
     for (let wait = 0; wait < 9; wait++) {
       expect(Math.abs((waits.get(wait) ?? 0) / Runs - probability(wait))).toBeLessThan(0.02)
@@ -97,12 +97,12 @@ describe("ProbeRing", () => {
     { arbitrary: fc.record({ what: fc.constant("remove" as const), slot: fc.integer({ min: 9, max: 20 }) }), weight: 3 }
   )
 
-  it("starves nobody who stays, and gives nobody who went, whatever comes and goes meanwhile", () => {
+  it("probes every member that stays in time, and no member that was removed, while others come and go", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 300, size: "max" }), seed, (steps, seed) => {
         const ring = ringOf(Stayers, seed)
         const present = new Set(Array.from({ length: Stayers }, (_, i) => i + 1))
-        // For each stayer, since its last probe: probes of others, newcomers, and how many there were at the time.
+        // For each member that stays, since its last probe: probes of others, newcomers, and the number of members then.
         const since = new Map([...present].map((slot) => [slot, { probes: 0, added: 0, size: Stayers }]))
         for (const { slot, what } of steps) {
           const drawn = what === "next" ? ring.next() : 1
@@ -119,9 +119,9 @@ describe("ProbeRing", () => {
             if (wait !== undefined) since.set(drawn, { probes: 0, added: 0, size: ring.size })
           }
           expect([present.has(drawn), ring.size, ring.has(slot)]).toEqual([true, present.size, present.has(slot)])
-          // After a probe of X, with n members, at most n - 1 others come before the wrap ends, and every newcomer may
-          // put that off by one. The next wrap has n members and the newcomers, and X may be its last: 2n - 1 probes,
-          // and two for each newcomer. Who goes only shortens that.
+          // After a probe of X, with n members, at most n - 1 others are probed before the wrap ends, and one more for each
+          // newcomer. The next wrap has n members and the newcomers, and X may be its last. That makes 2n - 1 probes, and
+          // two for each newcomer. A member that goes only makes it shorter.
           const starved = [...since.values()].filter(({ added, probes, size }) => probes > 2 * size - 1 + 2 * added)
           expect(starved).toEqual([])
         }
@@ -130,7 +130,7 @@ describe("ProbeRing", () => {
     )
   })
 
-  it("gives nobody twice in a wrap who was there for all of it, though others come and go", () => {
+  it("draws no member twice in a wrap while others come and go", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200, size: "max" }), seed, (steps, seed) => {
         const ring = ringOf(Stayers, seed)
@@ -140,7 +140,7 @@ describe("ProbeRing", () => {
           else ring.remove(slot)
           return []
         })
-        // Each stayer has its turn once in each wrap: counts never differ by more than one.
+        // Each member that stays is drawn once in each wrap, so counts never differ by more than one.
         const counts = Array.from({ length: Stayers }, (_, i) => drawn.filter((slot) => slot === i + 1).length)
         expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
       }),

@@ -7,17 +7,17 @@ import { Relays } from "../../src/failure-detector/Relays.ts"
 const Lifetime = 2000
 const MaxRelays = 256
 
-/** Where the reply to a PING_REQ goes, told from others by its port. */
+/** Where the reply to a PING_REQ goes. Paths differ by the port. */
 const pathTo = (port: number): ReplyPath => ({
   datagram: { payload: new Uint8Array(0), address: NetAddress.inetAddressFromStringUnsafe(`10.0.0.1:${port}`) },
   sealed: port % 2 === 0
 })
 
-/** Notes a request, with its port for the bytes that the requester may get. */
+/** Adds a request whose requester may get 100 bytes times its port. */
 const add = (relays: Relays, target: number, requester: number, port: number, now: number) =>
-  relays.add(target, requester, pathTo(port), 100 * port, now)
+  relays.add({ target, requester, path: pathTo(port), limit: 100 * port }, now)
 
-/** Which requests get an answer about `target`: their ports, and what they may get. */
+/** Answers the requests for `target`, and returns their ports and limits. */
 const answered = (relays: Relays, target: number, now: number) => {
   const replies: Array<readonly [port: number, limit: number]> = []
   relays.answer(target, now, ({ datagram }, limit) => replies.push([datagram.address.port, limit]))
@@ -25,7 +25,7 @@ const answered = (relays: Relays, target: number, now: number) => {
 }
 
 describe("Relays", () => {
-  it("answers every request for a target, once, and no other", () => {
+  it("answers every request for a target once, and no request for another", () => {
     const relays = new Relays(Lifetime, MaxRelays)
     expect(add(relays, 7, 1, 1, 0)).toBe(true)
     expect(add(relays, 8, 1, 2, 0)).toBe(true)
@@ -41,7 +41,7 @@ describe("Relays", () => {
     expect(relays.size).toBe(0)
   })
 
-  it("answers no request whose time is over", () => {
+  it("does not answer a request whose time is over", () => {
     const relays = new Relays(Lifetime, MaxRelays)
     add(relays, 7, 1, 1, 0)
     add(relays, 7, 2, 2, 1)
@@ -50,7 +50,7 @@ describe("Relays", () => {
     expect(answered(relays, 7, 10 + Lifetime - 0.001)).toEqual([[3, 300]])
   })
 
-  it("serves 256 at once, refuses more, and has room again when the first run out", () => {
+  it("serves 256 requests at once, refuses more, and has room again when the first expire", () => {
     const relays = new Relays(Lifetime, MaxRelays)
     for (let i = 0; i < 256; i++) expect(add(relays, i % 5, 1, i + 1, i < 100 ? 0 : 1)).toBe(true)
     expect(add(relays, 1, 2, 999, Lifetime - 1)).toBe(false)
@@ -61,7 +61,7 @@ describe("Relays", () => {
     expect(relays.refused).toBe(1)
   })
 
-  it("forgets what concerns a slot, as target or as requester", () => {
+  it("forgets the requests of and for a slot", () => {
     const relays = new Relays(Lifetime, MaxRelays)
     add(relays, 7, 1, 1, 0)
     add(relays, 8, 7, 2, 0)
@@ -72,7 +72,7 @@ describe("Relays", () => {
     expect(answered(relays, 8, 1)).toEqual([[3, 300]])
   })
 
-  it("does what a list of requests does", () => {
+  it("behaves like a list of requests with deadlines", () => {
     const step = fc.record({
       what: fc.constantFrom("add", "add", "add", "answer", "forget"),
       target: fc.nat(4),
