@@ -9,6 +9,7 @@ import { MessagePacker } from "../src/outbox/MessagePacker.ts"
 import { ChangeQueue } from "../src/outbox/ChangeQueue.ts"
 import { Findings } from "../src/membership/Findings.ts"
 import { ClusterView } from "../src/membership/ClusterView.ts"
+import { AddressCache } from "../src/wire/AddressCache.ts"
 import { internetChecksum } from "../src/wire/Checksum.ts"
 import { EntryCursor } from "../src/wire/Entry.ts"
 import { Kind } from "../src/wire/Header.ts"
@@ -140,6 +141,8 @@ console.log(`Node.js ${process.version}, ${process.arch}; median (fastest .. slo
   const message = gossipOf(1, fifty, 1)
   const datagram = gossip(1, fifty, 1)
   measure("GOSSIP of 50, decoded to values (Message.decode)", 1, () => Message.decode(datagram))
+  const addresses = new AddressCache()
+  measure("  the same, its addresses in a cache", 1, () => Message.decode(datagram, { addresses }))
   measure("  encoded from values (Message.encode)", 1, () => Message.encode(message))
   const decode = Schema.decodeUnknownEffect(Message.MessageFromBytes)
   measure("  decoded through Schema", 1, () => Effect.runSync(decode(datagram)))

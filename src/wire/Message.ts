@@ -11,13 +11,14 @@ import { Effect, Result, Schema, type SchemaAST, SchemaIssue, SchemaTransformati
 import { Address } from "../domain/Address.ts"
 import { NodeId } from "../domain/NodeId.ts"
 import { U16, U32, U64, U8 } from "../domain/Unsigned.ts"
-import { HeaderLength, Kind, type KindCode, MaxLevel, MaxPayload } from "./Header.ts"
+import type { AddressCache } from "./AddressCache.ts"
+import { HeaderLength, Kind, MaxLevel, MaxPayload } from "./Header.ts"
 import { ChunkPrefixLength, Inbound } from "./Inbound.ts"
-import * as PackedAddress from "./PackedAddress.ts"
-import { readEntries, readNodeId, readSections, sectionsLength, writeSections } from "./SectionCodec.ts"
+import { readSections, sectionsLength, writeSections } from "./SectionCodec.ts"
 import { SectionHeaderLength, SectionType } from "./sections/Section.ts"
 import { AckProbeLength, PingProbeLength, RequestProbePrefixLength } from "./sections/Sections.ts"
 import { AckProbe, MessageEntry, PingProbe, RequestProbe, sections } from "./SectionValues.ts"
+import { ValueReader } from "./ValueReader.ts"
 import { addressLength, entriesLength, ValueWriter } from "./ValueWriter.ts"
 import * as WireError from "./WireError.ts"
 
@@ -317,16 +318,24 @@ export type Message = typeof Message.Type
 
 // --- from datagrams --------------------------------------------------------------
 
-const tagOf = { 1: "Gossip", 2: "Ping", 3: "PingReq", 4: "Ack", 5: "Leave", 6: "AntiEntropy" } as const
+/**
+ * How a datagram is decoded.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface DecodeOptions {
+  /** Kinds of extension levels above this one are unknown kinds. By default it is the highest that this module knows. */
+  readonly maxLevel?: number
+  /** Where to find the addresses that were decoded before. Without it every address is a new object. */
+  readonly addresses?: AddressCache
+}
 
 /**
- * Decodes a datagram that is not sealed.
+ * Decodes a datagram that is not sealed. The result fails with what is wrong; this
+ * function never throws.
  *
  * **Details**
- *
- * Kinds of extension levels above `maxLevel` are unknown kinds; by default all
- * that this module knows are decoded. The result fails with what is wrong; this
- * function never throws.
  *
  * What a receiver skips is not in the message: entries with a status above 2,
  * bytes behind a LEAVE, sections of unknown types, empty lists, accusations with
@@ -337,73 +346,67 @@ const tagOf = { 1: "Gossip", 2: "Ping", 3: "PingReq", 4: "Ack", 5: "Leave", 6: "
  * @category decoding
  * @since 0.2.0
  */
-export const decode = (bytes: Uint8Array, maxLevel: number = MaxLevel): Result.Result<Message, WireError.WireError> => {
+export const decode = (
+  bytes: Uint8Array,
+  { addresses, maxLevel = MaxLevel }: DecodeOptions = {}
+): Result.Result<Message, WireError.WireError> => {
   const inbound = new Inbound()
   const fault = inbound.decode(bytes, maxLevel)
   if (fault !== undefined) return Result.fail(fault)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const { flags, heartbeat, incarnation, kind, level, sectioned } = inbound.header
-  const sender = { senderId: readNodeId(view, 4), heartbeat, incarnation, flags, level }
-  const tag = tagOf[kind as KindCode]
-  if (sectioned) return Result.succeed(decodeSectioned(inbound, view, tag, sender))
-  switch (tag) {
-    case "Gossip":
-    case "Ping":
-    case "Ack":
-      return Result.succeed({ _tag: tag, ...sender, entries: readEntries(inbound, view) })
-    case "Leave":
-      return Result.succeed({ _tag: tag, ...sender })
-    case "PingReq":
-      return Result.succeed({
-        _tag: tag,
-        ...sender,
-        targetId: readNodeId(view, HeaderLength),
-        targetAddress: PackedAddress.read(bytes, inbound.targetAddressAt)
-      })
-    case "AntiEntropy":
-      return Result.succeed({
-        _tag: tag,
-        ...sender,
-        tableVersion: view.getBigUint64(HeaderLength),
-        chunkIndex: inbound.chunkIndex,
-        totalChunks: inbound.totalChunks,
-        entries: readEntries(inbound, view)
-      })
+  const reader = new ValueReader(inbound, addresses)
+  const { flags, heartbeat, incarnation, level, sectioned } = inbound.header
+  const sender = { senderId: reader.nodeId(4), heartbeat, incarnation, flags, level }
+  return Result.succeed(sectioned ? sectionedMessage(reader, sender) : baseMessage(reader, sender))
+}
+
+const baseMessage = (reader: ValueReader, sender: Sender): BaseMessage => {
+  const { inbound } = reader
+  switch (inbound.header.kind) {
+    case Kind.Gossip:
+      return { _tag: "Gossip", ...sender, entries: reader.entries() }
+    case Kind.Ping:
+      return { _tag: "Ping", ...sender, entries: reader.entries() }
+    case Kind.PingReq: {
+      const targetId = reader.nodeId(HeaderLength)
+      return { _tag: "PingReq", ...sender, targetId, targetAddress: reader.address(inbound.targetAddressAt) }
+    }
+    case Kind.Ack:
+      return { _tag: "Ack", ...sender, entries: reader.entries() }
+    case Kind.Leave:
+      return { _tag: "Leave", ...sender }
+    default: {
+      const tableVersion = reader.u64(HeaderLength)
+      const { chunkIndex, totalChunks } = inbound
+      return { _tag: "AntiEntropy", ...sender, tableVersion, chunkIndex, totalChunks, entries: reader.entries() }
+    }
   }
 }
 
-const decodeSectioned = (inbound: Inbound, view: DataView, tag: (typeof tagOf)[KindCode], sender: Sender): Message => {
+const sectionedMessage = (reader: ValueReader, sender: Sender): SectionedMessage => {
+  const { inbound } = reader
   const { sections } = inbound
-  const values = readSections(inbound, view)
+  const values = readSections(reader)
   const probeAt = sections.startOf(SectionType.Probe)
-  switch (tag) {
-    case "Ping":
-      return probeAt === 0
-        ? { _tag: "Ping1", ...sender, ...values }
-        : {
-            _tag: "Ping1",
-            ...sender,
-            probe: { sequence: sections.sequence, targetId: readNodeId(view, probeAt + 4) },
-            ...values
-          }
-    case "PingReq":
-      return {
-        _tag: "PingReq1",
-        ...sender,
-        probe: {
-          sequence: sections.sequence,
-          waitMs: sections.waitMs,
-          targetId: readNodeId(view, probeAt + 6),
-          targetAddress: PackedAddress.read(inbound.bytes, inbound.targetAddressAt)
-        },
-        ...values
-      }
-    case "Ack":
+  switch (inbound.header.kind) {
+    case Kind.Gossip:
+      return { _tag: "Gossip1", ...sender, ...values }
+    case Kind.Ping: {
+      if (probeAt === 0) return { _tag: "Ping1", ...sender, ...values }
+      const probe = { sequence: sections.sequence, targetId: reader.nodeId(probeAt + 4) }
+      return { _tag: "Ping1", ...sender, probe, ...values }
+    }
+    case Kind.PingReq: {
+      const { sequence, waitMs } = sections
+      const targetId = reader.nodeId(probeAt + 6)
+      const probe = { sequence, waitMs, targetId, targetAddress: reader.address(inbound.targetAddressAt) }
+      return { _tag: "PingReq1", ...sender, probe, ...values }
+    }
+    case Kind.Ack:
       return probeAt === 0
         ? { _tag: "Ack1", ...sender, ...values }
         : { _tag: "Ack1", ...sender, probe: { sequence: sections.sequence }, ...values }
     default:
-      return { _tag: tag === "Gossip" ? "Gossip1" : "AntiEntropy1", ...sender, ...values }
+      return { _tag: "AntiEntropy1", ...sender, ...values }
   }
 }
 

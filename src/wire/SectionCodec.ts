@@ -3,12 +3,9 @@
  *
  * @since 0.2.0
  */
-import { Brand } from "effect"
-import type { NodeId } from "../domain/NodeId.ts"
 import * as Entry from "./Entry.ts"
 import type { Inbound } from "./Inbound.ts"
 import { HeaderLength } from "./Header.ts"
-import * as PackedAddress from "./PackedAddress.ts"
 import * as Accusation from "./sections/Accusation.ts"
 import * as Bucket from "./sections/Bucket.ts"
 import * as LeftMember from "./sections/LeftMember.ts"
@@ -19,53 +16,11 @@ import * as Query from "./sections/Query.ts"
 import * as Response from "./sections/Response.ts"
 import { SectionCursor, SectionHeaderLength, SectionType } from "./sections/Section.ts"
 import * as Sections from "./sections/Sections.ts"
-import {
-  evidences,
-  type MessageEntry,
-  pairsLength,
-  responseStatuses,
-  type SectionValues,
-  statuses,
-  utf8Length
-} from "./SectionValues.ts"
+import { evidences, pairsLength, responseStatuses, type SectionValues, utf8Length } from "./SectionValues.ts"
+import type { ValueReader } from "./ValueReader.ts"
 import { addressLength, type ValueWriter } from "./ValueWriter.ts"
 
-const toNodeId = Brand.nominal<NodeId>()
-
 // --- reading -------------------------------------------------------------------
-
-/**
- * The id at an offset.
- *
- * @category reading
- * @since 0.2.0
- */
-export const readNodeId = (view: DataView, at: number): NodeId => toNodeId(view.getBigUint64(at))
-
-/**
- * The entries of a message, in either form. Those with a status above 2 are
- * skipped.
- *
- * @category reading
- * @since 0.2.0
- */
-export const readEntries = ({ bytes, entriesEnd, entriesStart }: Inbound, view: DataView): Array<MessageEntry> => {
-  const entries: Array<MessageEntry> = []
-  const cursor = new Entry.EntryCursor()
-  for (let at = entriesStart; at < entriesEnd; at = cursor.next) {
-    cursor.read(bytes, at)
-    const status = statuses[cursor.status]
-    if (status === undefined) continue
-    entries.push({
-      nodeId: readNodeId(view, at),
-      heartbeat: cursor.heartbeat,
-      incarnation: cursor.incarnation,
-      status,
-      address: PackedAddress.read(bytes, cursor.addressAt)
-    })
-  }
-  return entries
-}
 
 /** A cursor over the items of a list section. */
 interface ItemCursor {
@@ -96,13 +51,13 @@ const readBuckets = ({ sections }: Inbound): ReadonlyArray<number> =>
 const readDiffering = ({ sections }: Inbound): ReadonlyArray<boolean> =>
   Array.from({ length: 1 << sections.differingBits }, (_, bucket) => sections.covers(bucket))
 
-const readQuery = (bytes: Uint8Array, view: DataView, at: number) => {
+const readQuery = (reader: ValueReader, at: number) => {
   const query = new Query.QueryReader()
-  query.read(bytes, at)
+  query.read(reader.inbound.bytes, at)
   return {
-    originId: readNodeId(view, at),
-    number: view.getBigUint64(at + 8),
-    originAddress: PackedAddress.read(bytes, query.addressAt),
+    originId: reader.nodeId(at),
+    number: reader.u64(at + 8),
+    originAddress: reader.address(query.addressAt),
     deadlineMs: query.deadlineMs,
     name: NamedPayload.nameOf(query),
     payload: NamedPayload.payloadOf(query).slice()
@@ -110,12 +65,13 @@ const readQuery = (bytes: Uint8Array, view: DataView, at: number) => {
 }
 
 /** A response, or `undefined` when its status is unknown and it is skipped. */
-const readResponse = (bytes: Uint8Array, view: DataView, at: number) => {
+const readResponse = (reader: ValueReader, at: number) => {
+  const { bytes } = reader.inbound
   const response = new Response.ResponseReader()
   response.read(bytes, at)
   const status = responseStatuses[response.status]
   if (status === undefined) return undefined
-  return { number: view.getBigUint64(at), status, value: bytes.slice(response.valueAt, response.valueEnd) }
+  return { number: reader.u64(at), status, value: bytes.slice(response.valueAt, response.valueEnd) }
 }
 
 /**
@@ -129,10 +85,11 @@ const readResponse = (bytes: Uint8Array, view: DataView, at: number) => {
  * @category reading
  * @since 0.2.0
  */
-export const readSections = (inbound: Inbound, view: DataView): SectionValues => {
+export const readSections = (reader: ValueReader): SectionValues => {
+  const { inbound } = reader
   const { bytes, sections } = inbound
   const values: { -readonly [K in keyof SectionValues]: SectionValues[K] } = {}
-  const entries = readEntries(inbound, view)
+  const entries = reader.entries()
   if (entries.length > 0) values.entries = entries
 
   const accusations = readList(
@@ -142,13 +99,13 @@ export const readSections = (inbound: Inbound, view: DataView): SectionValues =>
     ({ evidence: code, incarnation }, at) => {
       const evidence = evidences[code]
       if (evidence === undefined) return undefined
-      return { targetId: readNodeId(view, at), incarnation, accuserId: readNodeId(view, at + 12), evidence }
+      return { targetId: reader.nodeId(at), incarnation, accuserId: reader.nodeId(at + 12), evidence }
     }
   )
   if (accusations.length > 0) values.accusations = accusations
 
   const left = readList(inbound, SectionType.Left, new LeftMember.LeftMemberCursor(), ({ incarnation }, at) => ({
-    nodeId: readNodeId(view, at),
+    nodeId: reader.nodeId(at),
     incarnation
   }))
   if (left.length > 0) values.left = left
@@ -156,20 +113,20 @@ export const readSections = (inbound: Inbound, view: DataView): SectionValues =>
   if (sections.has(SectionType.Nack)) values.nack = { sequence: sections.nackSequence }
   if (sections.has(SectionType.Chunk)) {
     values.chunk = {
-      tableVersion: view.getBigUint64(sections.startOf(SectionType.Chunk)),
+      tableVersion: reader.u64(sections.startOf(SectionType.Chunk)),
       chunkIndex: inbound.chunkIndex,
       totalChunks: inbound.totalChunks
     }
   }
   if (sections.has(SectionType.Digest)) {
-    const hash = view.getBigUint64(sections.startOf(SectionType.Digest) + 4)
+    const hash = reader.u64(sections.startOf(SectionType.Digest) + 4)
     values.digest = { memberCount: sections.digestCount, hash }
   }
   if (sections.has(SectionType.Buckets)) values.buckets = readBuckets(inbound)
   if (sections.has(SectionType.Differing)) values.differing = readDiffering(inbound)
 
   const tags = readList(inbound, SectionType.Tags, new MemberTags.MemberTagsCursor(), (cursor, at) => ({
-    nodeId: readNodeId(view, at),
+    nodeId: reader.nodeId(at),
     incarnation: cursor.incarnation,
     version: cursor.version,
     tags: MemberTags.pairsOf(cursor)
@@ -177,7 +134,7 @@ export const readSections = (inbound: Inbound, view: DataView): SectionValues =>
   if (tags.length > 0) values.tags = tags
 
   const events = readList(inbound, SectionType.Events, new MemberEvent.MemberEventCursor(), (cursor, at) => ({
-    originId: readNodeId(view, at),
+    originId: reader.nodeId(at),
     incarnation: cursor.incarnation,
     number: cursor.number,
     name: NamedPayload.nameOf(cursor),
@@ -191,9 +148,9 @@ export const readSections = (inbound: Inbound, view: DataView): SectionValues =>
     const cursor = new SectionCursor()
     for (let at = HeaderLength; at < bytes.length; at = cursor.end) {
       cursor.read(bytes, at)
-      if (cursor.type === SectionType.Query) queries.push(readQuery(bytes, view, cursor.start))
+      if (cursor.type === SectionType.Query) queries.push(readQuery(reader, cursor.start))
       if (cursor.type === SectionType.Response) {
-        const response = readResponse(bytes, view, cursor.start)
+        const response = readResponse(reader, cursor.start)
         if (response !== undefined) responses.push(response)
       }
     }

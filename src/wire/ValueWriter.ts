@@ -4,7 +4,6 @@
  *
  * @since 0.2.0
  */
-import { NetAddress } from "effect/net"
 import type { Address } from "../domain/Address.ts"
 import * as Entry from "./Entry.ts"
 import { MessageWriter } from "./MessageWriter.ts"
@@ -18,7 +17,7 @@ import type { MessageEntry } from "./SectionValues.ts"
  * @since 0.2.0
  */
 export const addressLength = (address: Address): number =>
-  NetAddress.isInetAddressV4(address) ? PackedAddress.Ipv4Length : PackedAddress.MaxLength
+  address._tag === "InetAddressV4" ? PackedAddress.Ipv4Length : PackedAddress.MaxLength
 
 /**
  * Bytes of entries.
@@ -32,6 +31,9 @@ export const entriesLength = (entries: ReadonlyArray<MessageEntry>): number => {
   return length
 }
 
+// Takes 64-bit numbers apart; nothing stays in it between two calls. Arithmetic on a bigint would cost ten times as much.
+const words = new DataView(new ArrayBuffer(8))
+
 /**
  * A writer of the values of one message.
  *
@@ -40,7 +42,6 @@ export const entriesLength = (entries: ReadonlyArray<MessageEntry>): number => {
  */
 export class ValueWriter {
   readonly message: MessageWriter
-  readonly #words = new DataView(new ArrayBuffer(8))
   readonly #address = new Uint8Array(PackedAddress.MaxLength)
   /** The upper 32 bits of the number that `split` got last. */
   hi = 0
@@ -52,11 +53,11 @@ export class ValueWriter {
     this.message = new MessageWriter(length)
   }
 
-  /** Splits a 64-bit number. Arithmetic on a `bigint` would cost ten times as much. */
+  /** Splits a 64-bit number into `hi` and `lo`. */
   split(value: bigint): void {
-    this.#words.setBigUint64(0, value)
-    this.hi = this.#words.getUint32(0)
-    this.lo = this.#words.getUint32(4)
+    words.setBigUint64(0, value)
+    this.hi = words.getUint32(0)
+    this.lo = words.getUint32(4)
   }
 
   /** The two halves of a 64-bit number, upper half first. */

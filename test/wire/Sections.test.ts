@@ -51,7 +51,7 @@ describe("messages of extension level 1", () => {
     for (const message of sectioned) {
       const bytes = encode(message)
       expect(new Inbound().decode(bytes)).toMatchObject({ _tag: "UnknownKind", kind: bytes[1] })
-      expect(Message.decode(bytes, 0)).toMatchObject({ failure: { _tag: "UnknownKind", kind: bytes[1] } })
+      expect(Message.decode(bytes, { maxLevel: 0 })).toMatchObject({ failure: { _tag: "UnknownKind", kind: bytes[1] } })
       expect(new Inbound().decode(bytes, 1)).toBeUndefined()
     }
     expect(sectioned.map((message) => encode(message)[1]).sort()).toEqual([0x21, 0x22, 0x23, 0x24, 0x26])
