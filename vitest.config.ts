@@ -22,9 +22,24 @@ const left = particular.filter(
   ({ programs, wanted }) => process.env["CI"] !== "true" && process.env[wanted] !== "1" && !programs.every(isInstalled)
 )
 
+// Examples import the package by its name, and tests run them on the sources.
+const entries = {
+  "effect-gossip": "src/index.ts",
+  "effect-gossip/testing": "src/testing.ts",
+  "effect-gossip/node": "src/node/index.ts",
+  "effect-gossip/node/admin": "src/node/NodeAdmin.ts",
+  "effect-gossip/admin": "src/admin/index.ts"
+}
+
 export default defineConfig({
+  resolve: {
+    alias: Object.entries(entries).map(([name, file]) => ({
+      find: new RegExp(`^${name}$`),
+      replacement: join(import.meta.dirname, file)
+    }))
+  },
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: [...defaultExclude, ...left.map(({ tests }) => tests)],
     // Threads start faster than processes; two of them suit the smallest machine the tests are meant for.
     pool: "threads",

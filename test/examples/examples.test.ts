@@ -1,0 +1,81 @@
+/** The examples that are programs, run as a user would run them. `examples/test-clock` is a test itself. */
+import { readdirSync, readFileSync } from "node:fs"
+import { createServer } from "node:http"
+import { join } from "node:path"
+import { NodeHttpServer } from "@effect/platform-node"
+import { assert, describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer, Logger } from "effect"
+import { HttpServer } from "effect/http"
+import { NetAddress } from "effect/net"
+import { TestClock } from "effect/testing"
+import { Server } from "../../examples/admin-routes/Server.ts"
+import * as OwnerOf from "../../examples/hash-ring/OwnerOf.ts"
+import { Cluster } from "../../src/index.ts"
+import { VirtualNetwork } from "../../src/testing.ts"
+import { ask } from "../admin/AdminNode.ts"
+
+const root = join(import.meta.dirname, "../../examples")
+
+describe("every example", () => {
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+
+  it.each(files)("%s has fewer than forty lines and imports nothing of this package but its entries", (file) => {
+    const text = readFileSync(join(root, file), "utf8")
+    expect(text.trimEnd().split("\n").length).toBeLessThan(40)
+    const imports = [...text.matchAll(/from "([^"]+)"/g)].map(([, from]) => from ?? "")
+    expect(imports.filter((from) => from.startsWith("..") || from.includes("/src/"))).toEqual([])
+  })
+})
+
+describe("hash-ring", () => {
+  it.effect("gives a key one owner, and another when that one fails", () =>
+    Effect.gen(function* () {
+      const network = yield* VirtualNetwork.make()
+      const host = (address: string) => network.host(address, [address])
+      const node = (address: string) =>
+        Cluster.layerOptions({ bind: `${address}:7946`, peers: ["10.0.0.1:7946"] }).pipe(
+          Layer.provide(host(address).layer)
+        )
+      const first = yield* Layer.build(Layer.provide(OwnerOf.layer, node("10.0.0.1")))
+      const ownerOf = Context.get(first, OwnerOf.OwnerOf)
+      yield* Layer.build(node("10.0.0.2"))
+      yield* Layer.build(node("10.0.0.3"))
+      yield* TestClock.adjust("5 seconds")
+
+      const keys = Array.from({ length: 300 }, (_, i) => `key ${i}`)
+      const owners = Effect.forEach(keys, (key) =>
+        Effect.map(ownerOf(key), (member) => (member === undefined ? "" : NetAddress.formatInet(member.address)))
+      )
+      const before = yield* owners
+      expect([...new Set(before)].toSorted()).toEqual(["10.0.0.1:7946", "10.0.0.2:7946", "10.0.0.3:7946"])
+
+      host("10.0.0.3").detach()
+      yield* TestClock.adjust("20 seconds")
+      const after = yield* owners
+      expect([...new Set(after)].toSorted()).toEqual(["10.0.0.1:7946", "10.0.0.2:7946"])
+      for (const [i, owner] of before.entries()) if (owner !== "10.0.0.3:7946") assert.strictEqual(after[i], owner)
+    })
+  )
+})
+
+describe("admin-routes", () => {
+  it.live("serves the node under /gossip, beside the program's own routes", () =>
+    Effect.gen(function* () {
+      const services = yield* Layer.build(
+        Layer.provideMerge(Server, NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))
+      )
+      const { address } = Context.get(services, HttpServer.HttpServer)
+      assert.isTrue(NetAddress.isInetAddress(address))
+      if (!NetAddress.isInetAddress(address)) return
+      const url = `http://${NetAddress.formatInet(address)}`
+      expect((yield* ask(url, "/hello")).text).toBe("hello from one of 1 members")
+      expect((yield* ask(url, "/gossip/readyz")).json).toMatchObject({ status: "ready", alive_nodes: 1 })
+      expect((yield* ask(url, "/gossip/metrics")).text).toContain("swim_members_alive 1")
+      expect((yield* ask(url, "/gossip/leave", { method: "POST" })).status).toBe(401)
+      const bearer = { authorization: "Bearer correct-horse-battery-staple" }
+      const left = yield* ask(url, "/gossip/leave", { method: "POST", headers: bearer })
+      expect([left.status, left.json]).toEqual([200, { status: "left" }])
+      expect((yield* ask(url, "/readyz")).status).toBe(404)
+    }).pipe(Effect.provide(Logger.layer([])))
+  )
+})
