@@ -4,7 +4,7 @@ import { join, posix, sep } from "node:path"
 import { describe, expect, it } from "vitest"
 import { parseAst } from "vitest/node"
 
-// What each folder of src may import beside itself and `effect`. Dependencies run one way: down this table.
+// What each folder of src may import besides itself and `effect`. Imports run one way: down this table.
 const layers = new Map<string, ReadonlyArray<string>>()
 const layer = (folders: ReadonlyArray<string>, below: ReadonlyArray<string>) => {
   for (const folder of folders) layers.set(folder, below)
@@ -28,7 +28,7 @@ const entries: ReadonlyArray<string> = ["src/index.ts", "src/testing.ts"]
 const isEntry = (file: string): boolean => entries.includes(file)
 const entry = "src/node/main.ts"
 
-// Packages that only some folders may import; `effect` is for all, and everything else for none.
+// Packages that only some folders may import. All may import `effect`, and none may import another package.
 const packages = new Map<string, ReadonlyArray<string>>([
   ["@effect/platform-node", ["node", "cli"]],
   ["@noble/ciphers", ["crypto"]]
@@ -36,13 +36,13 @@ const packages = new Map<string, ReadonlyArray<string>>([
 
 const forbiddenNames = /^(utils?|helpers?|common|types)$/i
 
-// A file that imports one of these at runtime is a shell ("*" is the whole of effect), and so is one that takes more
-// from `Effect` than a value to hold, which is what a schema's transformation answers with. Every other file is a core:
-// plain data and functions.
+// A file that imports one of these at run time is a shell ("*" is the whole of effect), and so is a file that uses more
+// of `Effect` than constructors of values, which the transformations of a schema need. Every other file is a core: plain
+// data and functions.
 const shellModules = new Set(["Layer", "Stream", "Scope", "Fiber", "Context", "Clock", "Random", "*"])
 const plainValues = new Set(["succeed", "fail", "fromResult", "fromOption"])
-// Here files only put shells together, and need not name any of these modules to do so.
-const composition = /^src\/(index\.ts|testing\.ts|node\/|cli\/)/
+// These files put shells together, and need none of these modules to do so.
+const composition = /^src\/(index\.ts|testing\.ts|admin\/index\.ts|node\/|cli\/)/
 
 const leavesTheRuntime = new Set([
   "promise",
@@ -54,8 +54,8 @@ const leavesTheRuntime = new Set([
   "runSyncExit"
 ])
 
-// Properties of globals that reach round Effect's services; "*" is every property.
-const aroundTheServices = new Map<string, ReadonlyArray<string>>([
+// Properties of globals that bypass the services of Effect. "*" is every property.
+const bypasses = new Map<string, ReadonlyArray<string>>([
   ["Date", ["now"]],
   ["Math", ["random"]],
   ["console", ["*"]],
@@ -128,13 +128,13 @@ const importsIn = (nodes: ReadonlyArray<Node>): ReadonlyArray<Import> =>
         typeOnly: textAt(name, "importKind") === "type" || textAt(name, "exportKind") === "type"
       }
     })
-    // An import of nothing but inline `type` names still loads the module: only `import type` does not.
+    // An import of inline `type` names only still loads the module. Only `import type` does not.
     const typeOnly =
       node.type === "TSImportType" || textAt(node, "importKind") === "type" || textAt(node, "exportKind") === "type"
     return [{ node, specifier, typeOnly, names }]
   })
 
-// The modules of effect that an import loads: `name` is what is taken from one ("*" is the module itself) as `local`.
+// The modules of effect that an import loads, with the name that is imported ("*" is the module itself) and the local name.
 const effectModules = (
   found: Import
 ): ReadonlyArray<{ readonly module: string; readonly name: string; readonly local: string }> => {
@@ -146,7 +146,7 @@ const effectModules = (
   return names.map(({ imported, local }) => ({ module, name: imported, local }))
 }
 
-// What a file takes from `Effect`, whatever it calls it there.
+// What a file uses of `Effect`, under any local name.
 const takenFromEffect = (
   nodes: ReadonlyArray<Node>,
   imports: ReadonlyArray<Import>
@@ -167,7 +167,7 @@ const takenFromEffect = (
   return taken
 }
 
-// The property a member expression names; "*" if it is computed.
+// The property that a member expression names, or "*" if it is computed.
 const propertyOf = (node: Node): string => {
   const key = nodeAt(node, "property")
   return (node["computed"] === true ? textAt(key, "value") : textAt(key, "name")) ?? "*"
@@ -195,12 +195,12 @@ const brokenByPath = (file: string): ReadonlyArray<string> => {
     .map((name) => name.replace(/\..*$/, ""))
     .filter((name) => forbiddenNames.test(name))
   if (forbidden.length > 0) {
-    return forbidden.map((name) => `nothing is called "${name}": a name says what a thing is`)
+    return forbidden.map((name) => `no file or folder is called "${name}": a name says what is in it`)
   }
   if (folder === undefined) {
-    return isEntry(file) ? [] : [`only ${entries.join(" and ")} lie outside the component folders`]
+    return isEntry(file) ? [] : [`only ${entries.join(" and ")} are outside of the component folders`]
   }
-  return layers.has(folder) ? [] : [`folder "${folder}" has no place in the layers`]
+  return layers.has(folder) ? [] : [`folder "${folder}" is not in the table of folders`]
 }
 
 const brokenByImport = (
@@ -234,7 +234,7 @@ const brokenByImport = (
     (folder !== undefined && layers.get(folder)?.includes(targetFolder) === true)
   if (!allowed) broken.push(`${folder ?? file} does not import ${targetFolder}`)
   if (core && !found.typeOnly && shells.has(target)) {
-    broken.push(`a core imports no shell: ${target} is one, take its types by "import type"`)
+    broken.push(`a core imports no shell: ${target} is one, use "import type" for its types`)
   }
   return broken
 }
@@ -246,20 +246,20 @@ const brokenByCode = (file: string, node: Node): ReadonlyArray<string> => {
       const object = textAt(nodeAt(node, "object"), "name")
       const property = propertyOf(node)
       if (object === undefined) return []
-      const banned = aroundTheServices.get(object)
+      const banned = bypasses.get(object)
       if (atTheEdge || banned === undefined) return []
       return banned.includes("*") || banned.includes(property)
-        ? [`${object}.${property} reaches round Effect's services`]
+        ? [`${object}.${property} bypasses the services of Effect`]
         : []
     }
     case "NewExpression":
     case "CallExpression": {
       const callee = textAt(nodeAt(node, "callee"), "name")
       if (atTheEdge || callee === undefined) return []
-      if (timersAndQueues.has(callee)) return [`${callee} reaches round Effect's services`]
+      if (timersAndQueues.has(callee)) return [`${callee} bypasses the services of Effect`]
       const readsTheClock =
         callee === "Date" && (node.type === "CallExpression" || nodesAt(node, "arguments").length === 0)
-      return readsTheClock ? ["Date without an argument reaches round Effect's Clock"] : []
+      return readsTheClock ? ["Date without an argument bypasses Effect's Clock"] : []
     }
     case "TSAsExpression": {
       const inner = nodeAt(node, "expression")
@@ -272,7 +272,7 @@ const brokenByCode = (file: string, node: Node): ReadonlyArray<string> => {
   }
 }
 
-/** Every place where the files, given by path, break a rule: `file:line rule`. */
+/** Every place where a file breaks a rule, as `file:line rule`. Takes the text of each file by path. */
 const violations = (files: ReadonlyMap<string, string>): ReadonlyArray<string> => {
   const broken: Array<string> = []
   const parsed = new Map<string, Parsed>()
@@ -318,7 +318,7 @@ describe("architecture", () => {
     expect(violations(sources()).join("\n")).toBe("")
   })
 
-  it("no layer is below itself", () => {
+  it("no folder is below itself in the table", () => {
     for (const [folder, below] of layers) {
       expect(below).not.toContain(folder)
       for (const lower of below) expect(layers.get(lower), `${folder} over ${lower}`).not.toContain(folder)
@@ -347,10 +347,10 @@ describe("architecture", () => {
     ["src/wire/Codec.ts", `import fc from "fast-check"`, 1, /the package fast-check/],
     ["src/wire/Codec.ts", `import { run } from "./Shell.ts"`, 1, /a core imports no shell/],
     ["src/wire/Codec.ts", `import { type Run } from "./Shell.ts"`, 1, /a core imports no shell/],
-    ["src/wire/utils.ts", ``, 1, /nothing is called "utils"/],
-    ["src/common/Id.ts", ``, 1, /nothing is called "common"/],
-    ["src/storage/Disk.ts", ``, 1, /no place in the layers/],
-    ["src/Membership.ts", ``, 1, /outside the component folders/],
+    ["src/wire/utils.ts", ``, 1, /no file or folder is called "utils"/],
+    ["src/common/Id.ts", ``, 1, /no file or folder is called "common"/],
+    ["src/storage/Disk.ts", ``, 1, /not in the table of folders/],
+    ["src/Membership.ts", ``, 1, /outside of the component folders/],
     ["src/wire/Codec.ts", `\n\nexport const t = Date.now()`, 3, /Date.now/],
     ["src/wire/Codec.ts", `export const t = new Date()`, 1, /Date without an argument/],
     ["src/wire/Codec.ts", `export const t = Math["random"]()`, 1, /Math.random/],
