@@ -56,6 +56,19 @@ export interface JoinCounters {
  * no peer but the node itself. `JoinState` tells others about it. All work ends when
  * the scope of `Activity` closes.
  *
+ * @example
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Join } from "effect-gossip"
+ *
+ * // Peers that were found at run time, for example in the API of a cloud provider.
+ * const program = Effect.gen(function* () {
+ *   const join = yield* Join.Join
+ *   yield* join.contact(["10.0.0.5:7946", "seed.example:7946"])
+ * })
+ * ```
+ *
  * @category services
  * @since 0.2.0
  */

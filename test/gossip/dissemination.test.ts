@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { claim, countsOf, entriesOf, Lab, type LabNode, parts, sender } from "../cluster/Lab.ts"
 
-/** Changes only: no heartbeats, no snapshots, and probes that come too late to matter. */
+/** Only changes are sent: no heartbeats, no snapshots, and no probe during the test. */
 const changesOnly = {
   probes: { interval: 600_000, timeout: 300_000, suspectTimeout: 600_000 },
   gossip: { antiEntropyInterval: 0, piggybackMax: 0 }
@@ -20,7 +20,7 @@ const cluster = (lab: Lab, size: number, options: Parameters<Lab["start"]>[1] = 
     return nodes
   })
 
-/** How many messages of a node name a subject. */
+/** How many messages of a node contain an entry of another. */
 const namings = (lab: Lab, by: string, id: number, from: number) =>
   lab.sent((seen) => seen.from === by && entriesOf(seen.message).some(({ nodeId }) => nodeId === BigInt(id)), from)
     .length
@@ -44,7 +44,7 @@ describe("dissemination", () => {
       })
   )
 
-  it.effect("each node sends a change retransmit_multiplier x ceil(log2(n + 1)) times, and then nothing more", () =>
+  it.effect("each node sends a change retransmit_multiplier x ceil(log2(n + 1)) times, and not once more", () =>
     Effect.gen(function* () {
       for (const [size, retransmitMultiplier] of [
         [2, 4],
@@ -61,7 +61,7 @@ describe("dissemination", () => {
         assert.deepStrictEqual(gossips(lab, from - 10_000), [])
         yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 77, "10.0.0.77:1")] }, nodes[0]!)
         yield* TestClock.adjust(60_000)
-        // One more is alive now than there are nodes.
+        // The node that was announced counts as live too.
         const times = retransmitMultiplier * Math.ceil(Math.log2(size + 2))
         for (const node of nodes) {
           assert.strictEqual(yield* lab.status(node, 77n), "alive")
@@ -74,36 +74,38 @@ describe("dissemination", () => {
     })
   )
 
-  it.effect("a round goes to max_sends members, times ceil(log2 n) if that is to grow, at every gossip interval", () =>
-    Effect.gen(function* () {
-      for (const [maxSends, adaptiveTargets, expected] of [
-        [1, false, 1],
-        [3, false, 3],
-        [1, true, 4],
-        [2, true, 8]
-      ] as const) {
-        const lab = yield* Lab.make()
-        const gossip = { ...changesOnly.gossip, maxSends, adaptiveTargets, retransmitMultiplier: 10 }
-        const [first] = yield* cluster(lab, 8, { ...changesOnly, gossip })
-        const teller = yield* lab.puppet(99)
-        const from = lab.now
-        yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 77, "10.0.0.77:1")] }, first!)
-        yield* TestClock.adjust(550)
-        const rounds = new Map<number, Array<string>>()
-        for (const { at, to } of gossips(lab, from).filter(({ from, to }) => from === "n1" && to !== "n99")) {
-          rounds.set(at - from, [...(rounds.get(at - from) ?? []), to])
+  it.effect(
+    "a round goes to max_sends members, times ceil(log2 n) with adaptive targets, at every gossip interval",
+    () =>
+      Effect.gen(function* () {
+        for (const [maxSends, adaptiveTargets, expected] of [
+          [1, false, 1],
+          [3, false, 3],
+          [1, true, 4],
+          [2, true, 8]
+        ] as const) {
+          const lab = yield* Lab.make()
+          const gossip = { ...changesOnly.gossip, maxSends, adaptiveTargets, retransmitMultiplier: 10 }
+          const [first] = yield* cluster(lab, 8, { ...changesOnly, gossip })
+          const teller = yield* lab.puppet(99)
+          const from = lab.now
+          yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 77, "10.0.0.77:1")] }, first!)
+          yield* TestClock.adjust(550)
+          const rounds = new Map<number, Array<string>>()
+          for (const { at, to } of gossips(lab, from).filter(({ from, to }) => from === "n1" && to !== "n99")) {
+            rounds.set(at - from, [...(rounds.get(at - from) ?? []), to])
+          }
+          assert.deepStrictEqual([...rounds.keys()], [100, 300, 500])
+          for (const targets of rounds.values()) {
+            // Eight of nine live members are others.
+            assert.strictEqual(targets.length, Math.min(expected, 8))
+            assert.strictEqual(new Set(targets).size, targets.length)
+          }
         }
-        assert.deepStrictEqual([...rounds.keys()], [100, 300, 500])
-        for (const targets of rounds.values()) {
-          // Of nine members eight are others.
-          assert.strictEqual(targets.length, Math.min(expected, 8))
-          assert.strictEqual(new Set(targets).size, targets.length)
-        }
-      }
-    })
+      })
   )
 
-  it.effect("a claim that wins over a queued one starts the count anew only with another status or incarnation", () =>
+  it.effect("a claim that wins over a queued one starts its count again only with another status or incarnation", () =>
     Effect.gen(function* () {
       const address = "10.0.0.77:1"
       for (const [next, renews] of [
@@ -130,7 +132,7 @@ describe("dissemination", () => {
     })
   )
 
-  it.effect("what goes out is the claim that is held by then", () =>
+  it.effect("a message carries the claim that is held when it is sent", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [first] = yield* cluster(lab, 2, changesOnly)
@@ -158,7 +160,7 @@ describe("dissemination", () => {
     })
   )
 
-  it.effect("our own new incarnation goes out first, after what the receiver is told", () =>
+  it.effect("our own new incarnation comes first in a message, after what the receiver is told about itself", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [first] = yield* cluster(lab, 3, { gossip: { antiEntropyInterval: 0 } })

@@ -44,7 +44,7 @@ describe("bootstrap peers", () => {
     assert.deepStrictEqual([BackoffFirst, BackoffLast], [500, 10_000])
   })
 
-  it("are each one, however often named, and never ourselves", () => {
+  it("are contacted once, however often they are given, and the own address never", () => {
     const peers = new BootstrapPeers([addressOf(1), inet("[::ffff:10.0.0.1]:7946"), self, addressOf(1)], self, 0)
     assert.strictEqual(peers.waiting, 1)
     assert.deepStrictEqual(contacted(peers, 0), ["10.0.0.1:7946"])
@@ -52,7 +52,7 @@ describe("bootstrap peers", () => {
     assert.deepStrictEqual([none.waiting, none.nextContact()], [0, Infinity])
   })
 
-  it("that are ourselves after all are struck out", () => {
+  it("that turn out to be this node are dropped", () => {
     const peers = new BootstrapPeers([addressOf(1), addressOf(2)], self, 0)
     peers.foundSelf(PackedAddress.pack(addressOf(1)))
     peers.foundSelf(PackedAddress.pack(addressOf(77)))
@@ -71,7 +71,7 @@ describe("bootstrap peers", () => {
     assert.isFalse(peers.onlySelf)
   })
 
-  it("that are added later are due at once, and again with the shortest wait when they are added once more", () => {
+  it("that are added are due at once, and peers that are added again start with the shortest wait", () => {
     const peers = new BootstrapPeers([addressOf(1), addressOf(2)], self, 0)
     peers.answered(PackedAddress.pack(addressOf(1)), 0, 1)
     for (const now of [0, 500, 1500]) assert.deepStrictEqual(contacted(peers, now), ["10.0.0.2:7946"])
@@ -85,10 +85,10 @@ describe("bootstrap peers", () => {
     assert.strictEqual(peers.waiting, 2)
   })
 
-  it("that answered are absent when no live member is at their address, nor whoever answered live elsewhere", () => {
+  it("that answered are absent when no live member is at their address and the node that answered is not live elsewhere", () => {
     const peers = new BootstrapPeers([addressOf(1), addressOf(2)], self, 0)
     const absent = (table: MemberTable) => peers.absent(table).map(text)
-    // Before it answered it is contacted anyway.
+    // A peer that has not answered is contacted anyway.
     assert.deepStrictEqual(absent(new MemberTable(1)), [])
     assert.isTrue(peers.answered(PackedAddress.pack(addressOf(1)), 0, 7))
     assert.isFalse(peers.answered(PackedAddress.pack(addressOf(1)), 0, 8))
@@ -101,7 +101,7 @@ describe("bootstrap peers", () => {
     assert.deepStrictEqual(absent(tableOf(8, addressOf(99), Claim.Alive)), ["10.0.0.1:7946"])
   })
 
-  it("that wait are exactly those that did not answer, whatever happens when", () => {
+  it("wait until they answer, in every order of events", () => {
     const event = fc.record({ wait: fc.nat(4000), answers: fc.option(fc.integer({ min: 1, max: 6 })) })
     fc.assert(
       fc.property(fc.array(event, { maxLength: 60 }), (events) => {
@@ -152,7 +152,7 @@ describe("peers by name", () => {
       assert.deepStrictEqual(peers.lookupsDue(at - 1), [])
       assert.deepStrictEqual(peers.lookupsDue(at), [seed])
       times.push(at)
-      // Not again while it takes.
+      // No second lookup starts while one is in progress.
       assert.deepStrictEqual([peers.nextContact(), peers.lookupsDue(at + 60_000)], [Infinity, []])
       if (i % 2 === 0) peers.notFound(seed, at + 1000)
       else assert.deepStrictEqual(found(peers, [i], at + 1000), [`10.0.0.${i}:7946`])
@@ -160,7 +160,7 @@ describe("peers by name", () => {
     assert.deepStrictEqual(times, [0, 1500, 3500, 6500, 11_500, 20_500, 31_500, 42_500])
   })
 
-  it("are each one, beside addresses, and looked up each by itself", () => {
+  it("are one peer each, next to addresses, and each is looked up by itself", () => {
     const again = new Peer.Name({ host: seed.host, port: seed.port })
     const peers = new BootstrapPeers([addressOf(1), again, service, seed], self, 0)
     assert.strictEqual(peers.waiting, 3)
@@ -170,7 +170,7 @@ describe("peers by name", () => {
     assert.deepStrictEqual(peers.lookupsDue(500), [service])
   })
 
-  it("stand for each of their addresses once, in order, and not for ours or one that nobody can have", () => {
+  it("stand for each of their addresses once, in order, without our own and unusable ones", () => {
     const peers = new BootstrapPeers([seed], self, 0)
     const all = [
       addressOf(3),
@@ -181,12 +181,12 @@ describe("peers by name", () => {
       inet("10.0.0.2:0")
     ]
     assert.deepStrictEqual(peers.found(seed, all, nobody, 0).map(text), ["10.0.0.3:7946", "10.0.0.1:7946"])
-    // Nothing but ourselves: we are the first of what the name stands for.
+    // Only our own address: this node is the first of the name.
     assert.deepStrictEqual(found(peers, [250], 0), [])
     assert.strictEqual(peers.waiting, 1)
   })
 
-  it("stand for 256 addresses and no more", () => {
+  it("stand for at most 256 addresses", () => {
     const peers = new BootstrapPeers([seed], self, 0)
     const many = Array.from({ length: 300 }, (_, i) => inet(`10.1.${i >> 8}.${i & 255}:1`))
     const all = peers.found(seed, [...many, ...many], nobody, 0).map(text)
@@ -194,7 +194,7 @@ describe("peers by name", () => {
     assert.deepStrictEqual(all, many.slice(0, 256).map(NetAddress.formatInet))
   })
 
-  it("have answered when somebody at one of their last addresses has", () => {
+  it("have answered when a node at one of their last addresses has answered", () => {
     const peers = new BootstrapPeers([seed, addressOf(2)], self, 0)
     peers.lookupsDue(0)
     assert.isFalse(spoke(peers, 1))
@@ -202,13 +202,13 @@ describe("peers by name", () => {
     found(peers, [2, 3], 0)
     assert.isFalse(spoke(peers, 1))
     assert.strictEqual(peers.waiting, 2)
-    // Address and name at once.
+    // One message answers for the address and for the name.
     assert.isTrue(spoke(peers, 2))
     assert.deepStrictEqual([peers.waiting, peers.nextContact(), peers.lookupsDue(60_000)], [0, Infinity, []])
     assert.isFalse(spoke(peers, 3))
   })
 
-  it("wait for an answer again, from the shortest wait on, when we are alone", () => {
+  it("wait for an answer again, with the shortest wait first, when no other member is alive", () => {
     const peers = new BootstrapPeers([seed, addressOf(9)], self, 0)
     peers.alone(0)
     assert.strictEqual(peers.waiting, 2)
@@ -220,7 +220,7 @@ describe("peers by name", () => {
     spoke(peers, 9)
     assert.strictEqual(peers.waiting, 0)
     peers.alone(70_000)
-    // Who was given by address is a matter of healing.
+    // Peers by address are left to healing.
     assert.deepStrictEqual([peers.waiting, peers.nextContact()], [1, 70_000])
     assert.deepStrictEqual(peers.absentNames(nobody), [])
     assert.deepStrictEqual(peers.lookupsDue(70_000), [seed])
@@ -244,7 +244,7 @@ describe("peers by name", () => {
       assert.deepStrictEqual(peers.absentNames(tableOf(n, addressOf(at), status)), [])
     }
     assert.deepStrictEqual(peers.absentNames(tableOf(1, addressOf(1), Claim.Dead)), [seed])
-    // While it is looked up it is no candidate, and then it may be somewhere else, where a member is.
+    // It is no candidate during a lookup, which may find an address where a member is.
     peers.lookUp(seed)
     assert.deepStrictEqual(peers.absentNames(nobody), [])
     assert.deepStrictEqual(found(peers, [5, 6], 10, tableOf(7, addressOf(6), Claim.Alive)), [])
@@ -286,7 +286,7 @@ describe("peers by name", () => {
     assert.deepStrictEqual([peers.waiting, peers.lookupsDue(100)], [1, [seed]])
   })
 
-  it("lose an address at which we found ourselves for good, and go on waiting", () => {
+  it("never contact an address of this node again, and go on waiting", () => {
     const peers = new BootstrapPeers([seed], self, 0)
     assert.deepStrictEqual(found(peers, [1, 2], 0), ["10.0.0.1:7946", "10.0.0.2:7946"])
     peers.foundSelf(PackedAddress.pack(addressOf(1)))

@@ -28,7 +28,7 @@ const command = fc.oneof(
 )
 
 describe("the heal list", () => {
-  it("holds who died last, until it is removed, is too old or its address is taken", () => {
+  it("holds each dead member until it is removed, is too old, or its address is taken", () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 100 }), fc.integer({ min: 1, max: 300 }), (commands, timeout) => {
         const list = new HealList(timeout)
@@ -59,7 +59,7 @@ describe("the heal list", () => {
                 assert.strictEqual(model.get(picked.idHi)?.claim, picked)
                 assert.isTrue(fit.some(([n]) => n === picked.idHi))
               }
-              // What it fell over on the way is gone, and nothing else.
+              // Candidates that must not be tried any more may be gone, and no others.
               for (const n of model.keys()) {
                 if (list.has(id(n))) continue
                 assert.isFalse(fit.some(([other]) => other === n))
@@ -79,14 +79,14 @@ describe("the heal list", () => {
     )
   })
 
-  it("all candidates are equally likely", () => {
+  it("picks all candidates with the same probability", () => {
     const list = new HealList(1000)
     for (let i = 0; i < 4; i++) list.add(id(i), claim(i), 0, true)
     const picked = [0, 0.24, 0.25, 0.49, 0.5, 0.74, 0.75, 0.999].map((draw) => list.pick(() => draw, 0, free)?.idHi)
     assert.deepStrictEqual(picked, [0, 0, 1, 1, 2, 2, 3, 3])
   })
 
-  it("is tried until the timeout, and not at it; a timeout of 0 is never", () => {
+  it("tries a candidate before the timeout and not at it, and never with a timeout of 0", () => {
     const list = new HealList(1000)
     list.add(id(1), claim(1), 500, true)
     assert.strictEqual(list.pick(() => 0, 1499, free)?.idHi, 1)
@@ -97,9 +97,9 @@ describe("the heal list", () => {
     assert.isUndefined(never.pick(() => 0, 0, free))
   })
 
-  it("holds 1024, and the oldest death makes room", () => {
+  it("holds 1024 candidates, and drops the oldest death for a new one", () => {
     const list = new HealList(Infinity)
-    // Not in the order of their deaths.
+    // Added in another order than that of their deaths.
     for (let i = 0; i < MaxCandidates; i++) list.add(id(i), claim(i), 10_000 - ((i * 7) % MaxCandidates), true)
     const oldest = Array.from({ length: MaxCandidates }, (_, i) => i).find((i) => (i * 7) % MaxCandidates === 1023)!
     assert.isTrue(list.has(id(oldest)))
@@ -107,13 +107,13 @@ describe("the heal list", () => {
     assert.strictEqual(list.size, MaxCandidates)
     assert.isFalse(list.has(id(oldest)))
     assert.isTrue(list.has(id(5000)))
-    // One that dies again is no newcomer.
+    // A candidate that dies again replaces itself.
     list.add(id(5000), claim(5000), 20_001, true)
     assert.strictEqual(list.size, MaxCandidates)
     assert.strictEqual(idsOf(list, MaxCandidates).length, MaxCandidates - 1)
   })
 
-  it("tries one that never answered a few times and no more, and one that did for ever", () => {
+  it("tries a candidate that never answered ten times, and one that did without end", () => {
     const list = new HealList(Infinity)
     list.add(id(1), claim(1), 0, false)
     for (let i = 0; i < UnprovedTries; i++)
@@ -143,7 +143,7 @@ describe("the heal list", () => {
       ).toBeDefined()
   })
 
-  it("gives up those that never answered before any that did, however old", () => {
+  it("drops candidates that never answered before all that did, whatever their age", () => {
     const list = new HealList(Infinity)
     list.add(id(1), claim(1), 0, true)
     list.add(id(2), claim(2), 100, false)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
 
-/** The queue as a list: slots with how often each was sent, those that came to a count later behind. */
+/** The queue as a list of slots with times sent. Among equals, the one that reached its count first comes first. */
 class Model {
   entries: Array<{ readonly slot: number; readonly sent: number }> = []
 
@@ -27,7 +27,7 @@ class Model {
     if (entry.sent + 1 < limit) this.entries.push({ slot, sent: entry.sent + 1 })
   }
 
-  /** A stable sort: among equals, the order of coming. */
+  /** The sort is stable, so equals keep their order. */
   order() {
     return this.entries.toSorted((a, b) => a.sent - b.sent).map(({ slot }) => slot)
   }
@@ -49,8 +49,8 @@ const command = fc.oneof(
   fc.record({ kind: fc.constant("countSent" as const), slot, limit: fc.integer({ min: 1, max: 6 }) })
 )
 
-describe("the queue of changes", () => {
-  it("is a list of slots, least-sent first, each until it was sent often enough", () => {
+describe("ChangeQueue", () => {
+  it("lists slots by times sent, each until it was sent often enough", () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 200 }), (commands) => {
         const queue = new ChangeQueue()
@@ -79,7 +79,7 @@ describe("the queue of changes", () => {
     )
   })
 
-  it("a visit ends when it says so", () => {
+  it("ends a visit when the visitor returns false", () => {
     const queue = new ChangeQueue()
     for (const slot of [4, 2, 7]) queue.add(slot, true)
     const seen: Array<number> = []
@@ -90,7 +90,7 @@ describe("the queue of changes", () => {
     assert.deepStrictEqual(seen, [4, 2])
   })
 
-  it("a slot far beyond the others makes room for itself", () => {
+  it("takes a slot far beyond the others", () => {
     const queue = new ChangeQueue()
     queue.add(1, true)
     queue.add(100_000, true)

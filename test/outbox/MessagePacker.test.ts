@@ -31,7 +31,7 @@ const addressOf = (n: number, family: Family) =>
       : `[fd00::${(n & 0xffff).toString(16)}]:7946`
   )
 
-/** Numbers in [0, 1), always the same. */
+/** Pseudo-random numbers in [0, 1), the same in each run. */
 const chance = (seed = 1) => {
   let state = seed
   return () => {
@@ -144,10 +144,10 @@ const everyKind = ({ packer, table }: Rig, target: number, family: Family): Reco
   }
 }
 
-describe("packing", () => {
+describe("MessagePacker", () => {
   for (const family of families) {
     for (const n of sizes) {
-      it(`${n} members with ${family}: every message fits, and names nobody twice`, () => {
+      it(`${n} members with ${family}: every message fits, and contains no node twice`, () => {
         for (const queued of [true, false]) {
           const rig = cluster(n, family)
           if (!queued) for (let slot = 0; slot < rig.table.top; slot++) rig.queue.remove(slot)
@@ -161,7 +161,7 @@ describe("packing", () => {
             const ids = idsOf(bytes)
             assert.strictEqual(new Set(ids).size, ids.length)
             assert.isAtMost(ids.length, limit)
-            // What it is about and our own entry stand first, and ours is always there.
+            // The entry that it is about and our own come first, and our own is always there.
             if (read(bytes)._tag !== "PingReq" && read(bytes)._tag !== "Leave") {
               assert.include(ids.slice(0, 2), Self)
             }
@@ -170,9 +170,9 @@ describe("packing", () => {
         }
       })
 
-      it(`${n} members with ${family}: snapshot chunks cover the table once and say how many they are`, () => {
+      it(`${n} members with ${family}: the chunks of a snapshot cover the table once and say how many there are`, () => {
         const rig = cluster(n, family)
-        // The dead belong to it, tombstones do not.
+        // Dead members belong to a snapshot, tombstones do not.
         if (n > 2) {
           rig.say(1, [
             [2, "Suspect", 2],
@@ -195,7 +195,7 @@ describe("packing", () => {
             named.toSorted((a, b) => a - b),
             [...Array.from({ length: n - 1 }, (_, i) => i + 1), Self]
           )
-          // None could take the first entry of the next.
+          // No chunk has room for the first entry of the next.
           const room = MaxChunk - HeaderLength - 12
           if (family === "IPv4") assert.strictEqual(chunks.length, Math.ceil(n / Math.floor(room / 24)))
           if (family === "IPv6") assert.strictEqual(chunks.length, Math.ceil(n / Math.floor(room / 36)))
@@ -206,7 +206,7 @@ describe("packing", () => {
     }
   }
 
-  it("58 entries with IPv4 fill a message, and 38 with IPv6", () => {
+  it("fills a message with 58 entries with IPv4, and with 38 with IPv6", () => {
     for (const [family, entries] of [
       ["IPv4", 58],
       ["IPv6", 38]
@@ -218,7 +218,7 @@ describe("packing", () => {
     }
   })
 
-  it("a message has at most `fanout` entries, times ceil(log2 n) if that is to grow", () => {
+  it("puts at most `fanout` entries into a message, times ceil(log2 n) with adaptive fanout", () => {
     for (const [fanout, adaptiveFanout, n, expected] of [
       [10, false, 1000, 10],
       [3, true, 9, 9],
@@ -235,27 +235,27 @@ describe("packing", () => {
     }
   })
 
-  it("the order is: what it is about, our own, changes by how often they were sent, heartbeats", () => {
+  it("writes first the entry that the message is about, then our own, changes by times sent, and heartbeats", () => {
     const { packer, queue, slotOf } = cluster(12, "IPv4", { retransmitMultiplier: 100 })
     for (let n = 1; n < 12; n++) queue.remove(slotOf(n))
     for (const n of [5, 3, 8]) queue.add(slotOf(n), true)
     assert.deepStrictEqual(idsOf(packer.gossip()), [Self, 5, 3, 8])
     queue.add(slotOf(9), true)
     assert.deepStrictEqual(idsOf(packer.gossip()), [Self, 9, 5, 3, 8])
-    // The last was sent once, the others twice by now.
+    // 9 was sent once, the others twice.
     queue.add(slotOf(3), true)
     assert.deepStrictEqual(idsOf(packer.gossip()), [Self, 3, 9, 5, 8])
     const ping = idsOf(packer.ping(slotOf(7), true))
     assert.deepStrictEqual(ping.slice(0, 2), [7, Self])
     assert.deepStrictEqual(ping.slice(2, 6).toSorted(), [3, 5, 8, 9])
-    // What follows are heartbeats: of members that are no change.
+    // Then come heartbeats, of members without a change.
     assert.isAtMost(ping.length, 6 + 6)
     for (const n of ping.slice(6)) assert.isFalse([3, 5, 7, 8, 9].includes(n))
-    // A change that stands first anyway is not said again, and is counted.
+    // A change that comes first anyway is not written again.
     assert.deepStrictEqual(idsOf(packer.ack(slotOf(9), true, MaxMessage)).slice(0, 2), [9, Self])
   })
 
-  it("heartbeats are at most `piggyback_max`, in PING and ACK only, and come after every change", () => {
+  it("writes at most `piggyback_max` heartbeats, in PING and ACK only, after all changes", () => {
     for (const piggybackMax of [0, 1, 6]) {
       const { packer, queue, table } = cluster(100, "IPv4", { piggybackMax })
       for (let slot = 0; slot < table.top; slot++) queue.remove(slot)
@@ -271,7 +271,7 @@ describe("packing", () => {
     }
   })
 
-  it("an indirect ACK begins with the target as its own ACK's header has it, at the address that we hold", () => {
+  it("begins an indirect ACK with the numbers of the target's own ACK, at the address that we hold", () => {
     const { packer, slotOf } = cluster(5, "IPv4")
     const ack = load({ _tag: "Ack", ...header(3), incarnation: 9, heartbeat: 77, entries: [] }, addressOf(60, "IPv4"))
     const message = read(packer.indirectAck(slotOf(3), ack, MaxMessage))
@@ -287,7 +287,7 @@ describe("packing", () => {
     assert.strictEqual(message.entries.filter(({ nodeId }) => nodeId === 3n).length, 1)
   })
 
-  it("a PING with a claim says Dead of its receiver, and not what we hold besides", () => {
+  it("begins a PING with a claim with the receiver as Dead, and leaves out the entry that we hold", () => {
     const { packer } = cluster(5, "IPv4")
     const message = read(packer.pingWithClaim(claimOf(3, "IPv4")))
     if (message._tag !== "Ping") return assert.fail(message._tag)
@@ -301,7 +301,7 @@ describe("packing", () => {
     assert.strictEqual(message.entries.filter(({ nodeId }) => nodeId === 3n).length, 1)
   })
 
-  it("a stranger is answered within its limit, and with no more than what is to be told and our own entry", () => {
+  it("answers a stranger within its limit, with the entry to tell and our own only", () => {
     const { packer, slotOf } = cluster(100, "IPv4")
     const about = slotOf(7)
     for (const [limit, expected] of [
@@ -320,9 +320,9 @@ describe("packing", () => {
     assert.deepStrictEqual(idsOf(packer.ack(-1, true, 144)), [Self])
   })
 
-  it("a member known only by where it spoke from is never passed on", () => {
+  it("never passes on a member whose address is only where it spoke from", () => {
     const { packer, say, table, view } = cluster(5, "IPv4")
-    // Messages without an own entry.
+    // Messages without the entry of their sender.
     for (let n = 100; n < 120; n++) say(n, [])
     assert.strictEqual(table.live, 25)
     const said = [
@@ -332,13 +332,13 @@ describe("packing", () => {
       ...packer.entries(Array.from({ length: table.top }, (_, slot) => slot))
     ]
     assert.isTrue(said.flatMap(idsOf).every((id) => id === Self || id < 100))
-    // Its own entry makes it known.
+    // Its own entry gives it an address to pass on.
     say(100, [[100, "Alive", 1]])
     assert.include(packer.snapshot().flatMap(idsOf), 100)
     assert.isAtLeast(view.slotOf(NodeId.fromWords(0, 100)), 0)
   })
 
-  it("every change goes out retransmit_multiplier x ceil(log2(n + 1)) times, and then none does", () => {
+  it("sends every change retransmit_multiplier x ceil(log2(n + 1)) times, and not once more", () => {
     fc.assert(
       fc.property(
         fc.record({
