@@ -14,7 +14,8 @@ import * as ChangeFeed from "../../src/membership/ChangeFeed.ts"
 import * as LocalView from "../../src/membership/LocalView.ts"
 import * as Outbox from "../../src/outbox/Outbox.ts"
 import * as Transport from "../../src/transport/Transport.ts"
-import { countsOf, Lab, parts } from "../cluster/Lab.ts"
+import type * as Message from "../../src/wire/Message.ts"
+import { claim, countsOf, Lab, parts, sender } from "../cluster/Lab.ts"
 
 /** A node at 10.0.0.1 that compares its table with nobody. */
 const start = (lab: Lab) => {
@@ -41,6 +42,95 @@ const start = (lab: Lab) => {
   )
   return Effect.map(Layer.build(Layer.fresh(node)), Context.get(AntiEntropy.AntiEntropy)).pipe(Random.withSeed("n1"))
 }
+
+/** A node that does nothing on its own, a member of it, and a puppet that has not proved its address. */
+const withPuppet = Effect.fnUntraced(function* (probes: ClusterConfig.ClusterOptions["probes"] = {}) {
+  const lab = yield* Lab.make()
+  const options = {
+    gossip: { antiEntropyInterval: 0, interval: 6_000_000 },
+    probes: { interval: 6_000_000, timeout: 3_000_000, ...probes }
+  }
+  const node = yield* lab.start(1, options)
+  yield* lab.start(2, { ...options, peers: [node.address] })
+  yield* TestClock.adjust(100)
+  const puppet = yield* lab.puppet(50)
+  const own = claim("Alive", 50, "10.0.0.50:7946")
+  let version = 0
+  const sendSnapshot = (...entries: ReadonlyArray<Message.MessageEntry>) =>
+    puppet.send(
+      {
+        _tag: "AntiEntropy",
+        ...sender(50, 0, ++version),
+        tableVersion: BigInt(version),
+        chunkIndex: 0,
+        totalChunks: 1,
+        entries: [own, ...entries]
+      },
+      node
+    )
+  const prove = puppet.send({ _tag: "Ack", ...sender(50, 0, 2), entries: [own] }, node)
+  return { lab, node, puppet, prove, sendSnapshot, counters: parts(node).antiEntropy.counters }
+})
+
+describe("AntiEntropy", () => {
+  it.effect("answers the snapshots of a member at most once a second", () =>
+    Effect.gen(function* () {
+      const { counters, node, prove, sendSnapshot } = yield* withPuppet()
+      yield* sendSnapshot()
+      yield* TestClock.adjust(10)
+      yield* prove
+      yield* TestClock.adjust(2000)
+      const answers: Array<number> = []
+      for (const wait of [1, 998, 1, 1000]) {
+        // It lacks node 2.
+        yield* sendSnapshot(claim("Alive", 1, node.address))
+        yield* TestClock.adjust(wait)
+        answers.push(counters.answersSent)
+      }
+      // They arrive 1, 2, 1000 and 1001 ms after the first was sent.
+      assert.deepStrictEqual(answers, [1, 1, 1, 2])
+    })
+  )
+
+  it.effect("sends no table to a newcomer that proves its address while the node leaves", () =>
+    Effect.gen(function* () {
+      for (const leaves of [false, true]) {
+        const { counters, lab, node, prove, sendSnapshot } = yield* withPuppet()
+        yield* sendSnapshot()
+        yield* TestClock.adjust(10)
+        assert.strictEqual(counters.chunksSent, 0)
+        // The puppet does not acknowledge the LEAVE, so the node is leaving for a while.
+        if (leaves) yield* lab.stop(node)
+        yield* prove
+        yield* TestClock.adjust(10)
+        assert.strictEqual(counters.chunksSent, leaves ? 0 : 1)
+      }
+    })
+  )
+
+  it.effect("stops a long answer when its receiver is no member any more", () =>
+    Effect.gen(function* () {
+      for (const leaves of [false, true]) {
+        const { lab, node, prove, puppet, sendSnapshot } = yield* withPuppet({ deadRetention: 1 })
+        yield* sendSnapshot()
+        yield* TestClock.adjust(10)
+        yield* prove
+        for (let at = 0; at < 1000; at += 50) {
+          const entries = Array.from({ length: 50 }, (_, i) => claim("Alive", 1000 + at + i, `10.1.${at / 50}.${i}:1`))
+          yield* puppet.send({ _tag: "Gossip", ...sender(2), entries }, node)
+        }
+        yield* TestClock.adjust(2000)
+        const from = lab.now
+        yield* sendSnapshot(claim("Alive", 1, node.address))
+        yield* TestClock.adjust(5)
+        if (leaves) yield* puppet.send({ _tag: "Leave", ...sender(50, 0, 9) }, node)
+        yield* TestClock.adjust(500)
+        const answers = lab.sent(({ message, to }) => to === "n50" && message._tag === "Gossip", from)
+        assert.lengthOf(answers, leaves ? 8 : 18)
+      }
+    })
+  )
+})
 
 describe("AntiEntropy.layerNone", () => {
   it.effect("starts no rounds, answers the snapshots of others, and gives newcomers the table", () =>

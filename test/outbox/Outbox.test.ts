@@ -66,6 +66,29 @@ describe("Outbox", () => {
     )
   }
 
+  it.effect("counts a PING on the budget twice when it goes out sealed and in the clear", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      lab.rings.push(yield* Lab.ring([keyOf(1)]))
+      const node = yield* lab.start(1, { ...silent, encryption: "accept", clusterKey: keyOf(1) })
+      lab.network.host("stranger", ["10.0.0.50"])
+      // A member at the same address that has not spoken, so that nobody knows which form it reads.
+      const silentMember = claim("Alive", 51, strangerAddress)
+      yield* amplification(lab, node, {
+        _tag: "Gossip",
+        ...sender(Stranger, 0, 1),
+        entries: [own(1), silentMember]
+      })
+      const ratio = yield* amplification(lab, node, {
+        _tag: "PingReq",
+        ...sender(Stranger, 0, 5),
+        targetId: silentMember.nodeId,
+        targetAddress: silentMember.address
+      })
+      assert.isAtMost(ratio, 3)
+    })
+  )
+
   it.effect("queues the changes that the view reports, and not the members that others cannot reach", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
