@@ -1,6 +1,6 @@
 /** Explains why a member has its status, in sentences. */
 import { Console, Effect } from "effect"
-import { show } from "../config/ConfigResolution.ts"
+import { show } from "../config/ConfigProblem.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type { Input } from "./explain.ts"

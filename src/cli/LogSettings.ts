@@ -3,7 +3,7 @@
  */
 import { Effect, Layer, Logger, type LogLevel, Option, References, Schema } from "effect"
 import { GlobalFlag } from "effect/cli"
-import { show } from "../config/ConfigResolution.ts"
+import { show } from "../config/ConfigProblem.ts"
 import { Host } from "./Host.ts"
 import * as HumanLog from "./HumanLog.ts"
 import * as JsonLog from "./JsonLog.ts"

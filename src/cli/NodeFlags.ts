@@ -1,12 +1,13 @@
 /**
  * The flags that configure a node, and the configuration that they make together with environment and file.
  */
-import { Effect, Option } from "effect"
+import { Effect, Option, Predicate, Redacted } from "effect"
 import { type Command, Flag } from "effect/cli"
 import type { ConfigFileError } from "../config/ConfigFile.ts"
-import type { ClusterConfigError } from "../config/ConfigResolution.ts"
+import type { ClusterConfigError } from "../config/ConfigProblem.ts"
 import * as ConfigSources from "../config/ConfigSources.ts"
-import { encryptionModes, keys } from "../config/ConfigTable.ts"
+import { type Entry, entries } from "../config/ConfigTable.ts"
+import type { UnknownVariable } from "../config/ConfigVariables.ts"
 import type { StartError } from "../node/NodeCluster.ts"
 import * as TextFile from "../node/TextFile.ts"
 import { Host } from "./Host.ts"
@@ -22,50 +23,51 @@ export const config = Flag.Path("config").pipe(
   Flag.optional
 )
 
-/**
- * Every flag that configures a node.
- */
+/** The flags that the help lists: what they take, and what for. Every other key has a flag that the help only mentions. */
+const listed: Readonly<Record<string, readonly [metavar: string, description: string]>> = {
+  profile: ["PROFILE", "The network that the times are made for; lan if not given."],
+  "network.bind": ["ADDR", "Address and port to listen on; port 0 lets the system choose."],
+  "network.advertise": ["ADDR", "Address at which other nodes reach this one, where it is not the bound one."],
+  "network.peers": ["ADDR,ADDR", "Nodes to contact at the start; one that answers is enough to join."],
+  "network.node_id": ["ID", "Identity of this node; drawn at random at each start if not given."],
+  "network.cluster": ["NAME", "Name of the cluster; nodes of different names do not join each other."],
+  "network.allow": ["CIDR,CIDR", "Networks that may send to this node; all if none is given."],
+  "network.encryption": ["MODE", "Whether datagrams are sealed; required if a key is given."],
+  "network.cluster_key": [
+    "HEX",
+    "Key of the cluster. Others on this machine see it in the process list; a file is safer."
+  ],
+  "network.cluster_key_file": [
+    "FILE",
+    "File with the keys of the cluster, one a line; the first seals. SIGHUP reads it again."
+  ]
+}
+
+/** The texts that a flag gives: several for a list, at most one for another key. */
+const textsOf = ({ flag, key }: Entry): Flag.Flag<ReadonlyArray<string>> => {
+  const name = flag.slice(2)
+  if (key.list === true) return Flag.atLeast(Flag.String(name), 0)
+  const one = (flag: Flag.Flag<string>) => Flag.map(Flag.optional(flag), Option.toArray)
+  if (key.secret === true) return one(Flag.map(Flag.Redacted(name), Redacted.value))
+  if (Predicate.isBoolean(key.default)) return one(Flag.map(Flag.Boolean(name), String))
+  return one(key.choices === undefined ? Flag.String(name) : Flag.Literals(name, key.choices))
+}
+
+const flagOf = (entry: Entry): Flag.Flag<ReadonlyArray<string>> => {
+  const [metavar, description] = listed[entry.path] ?? []
+  return metavar === undefined || description === undefined
+    ? Flag.withHidden(textsOf(entry))
+    : textsOf(entry).pipe(Flag.withMetavar(metavar), Flag.withDescription(description))
+}
+
+/** Every flag that configures a node: one for each key, by the key's path in files, and the file. */
 export const flags = {
-  bind: Flag.String("bind").pipe(Flag.withMetavar("ADDR"), Flag.withDescription(keys.network.bind.doc), Flag.optional),
-  peers: Flag.String("peers").pipe(
-    Flag.withMetavar("ADDR,ADDR"),
-    Flag.withDescription(keys.network.peers.doc),
-    Flag.atLeast(0)
-  ),
-  advertise: Flag.String("advertise").pipe(
-    Flag.withMetavar("ADDR"),
-    Flag.withDescription(keys.network.advertise.doc),
+  values: Object.fromEntries(entries.map((entry) => [entry.path, flagOf(entry)])),
+  // The older implementation's name for --metrics-server-port.
+  metricsPort: Flag.String("metrics-port").pipe(
+    Flag.withMetavar("PORT"),
+    Flag.withDescription("Port at which metrics and health are served over HTTP; 0 serves nothing."),
     Flag.optional
-  ),
-  nodeId: Flag.String("node-id").pipe(
-    Flag.withMetavar("ID"),
-    Flag.withDescription(keys.network.nodeId.doc),
-    Flag.optional
-  ),
-  cluster: Flag.String("cluster").pipe(
-    Flag.withMetavar("NAME"),
-    Flag.withDescription(keys.network.cluster.doc),
-    Flag.optional
-  ),
-  encryption: Flag.Literals("encryption", encryptionModes).pipe(
-    Flag.withMetavar("MODE"),
-    Flag.withDescription(keys.network.encryption.doc),
-    Flag.optional
-  ),
-  clusterKeyFile: Flag.String("cluster-key-file").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("File with the keys of the cluster, one a line; the first one seals. SIGHUP reads it again."),
-    Flag.optional
-  ),
-  clusterKey: Flag.Redacted("cluster-key").pipe(
-    Flag.withMetavar("HEX"),
-    Flag.withDescription("Key of the cluster. Others on this machine can see it in the process list; a file is safer."),
-    Flag.optional
-  ),
-  allow: Flag.String("allow").pipe(
-    Flag.withMetavar("CIDR,CIDR"),
-    Flag.withDescription(keys.network.allow.doc),
-    Flag.atLeast(0)
   ),
   config
 }
@@ -78,18 +80,7 @@ export type Flags = Command.Command.Config.Infer<typeof flags>
 /**
  * What the flags give when there are none but perhaps the file.
  */
-export const onlyFile = (config: Flags["config"]): Flags => ({
-  bind: Option.none(),
-  peers: [],
-  advertise: Option.none(),
-  nodeId: Option.none(),
-  cluster: Option.none(),
-  encryption: Option.none(),
-  clusterKeyFile: Option.none(),
-  clusterKey: Option.none(),
-  allow: [],
-  config
-})
+export const onlyFile = (config: Flags["config"]): Flags => ({ values: {}, metricsPort: Option.none(), config })
 
 /**
  * Why there is no configuration.
@@ -101,21 +92,13 @@ export type LoadError = ClusterConfigError | ConfigFileError | TextFile.Unreadab
  */
 export const load = Effect.fnUntraced(function* (flags: Flags) {
   const { env } = yield* Host
-  const file = yield* Effect.transposeOption(Option.map(flags.config, readFile))
+  const file = Option.isNone(flags.config) ? undefined : yield* readFile(flags.config.value)
+  const values = { ...flags.values }
+  if (Option.isSome(flags.metricsPort)) values["metrics.server_port"] = [flags.metricsPort.value]
+  const texts = Object.entries(values).filter(([, texts]) => texts.length > 0)
+  // A list that is given without a value is empty, and goes before the list in the environment or the file.
   const loaded = yield* ConfigSources.load({
-    flags: {
-      bind: Option.getOrUndefined(flags.bind),
-      // Given without a value it means nobody, and overrides what file and environment name.
-      peers: flags.peers.length === 0 ? undefined : flags.peers.flatMap(itemsIn),
-      advertise: Option.getOrUndefined(flags.advertise),
-      nodeId: Option.getOrUndefined(flags.nodeId),
-      cluster: Option.getOrUndefined(flags.cluster),
-      encryption: Option.getOrUndefined(flags.encryption),
-      clusterKeyFile: Option.getOrUndefined(flags.clusterKeyFile),
-      clusterKey: Option.getOrUndefined(flags.clusterKey),
-      // Given without a value it means everybody.
-      allow: flags.allow.length === 0 ? undefined : flags.allow.flatMap(itemsIn)
-    },
+    flags: Object.fromEntries(texts.map(([path, texts]) => [path, texts.join(",")])),
     env,
     file
   })
@@ -127,12 +110,6 @@ export const load = Effect.fnUntraced(function* (flags: Flags) {
  */
 export const readFile = (path: string) => Effect.map(TextFile.read(path), (text) => ({ path, text }))
 
-const itemsIn = (list: string): ReadonlyArray<string> =>
-  list
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "")
-
 /**
  * What is wrong, one line for each thing that is.
  */
@@ -142,5 +119,5 @@ export const errorText = (error: LoadError | StartError | LogSettingError): stri
 /**
  * That a variable has no effect, and which one may be meant.
  */
-export const unknownVariableText = ({ name, suggestion }: ConfigSources.UnknownVariable): string =>
+export const unknownVariableText = ({ name, suggestion }: UnknownVariable): string =>
   `unknown environment variable ${name} has no effect${suggestion === undefined ? "" : `; did you mean ${suggestion}?`}`

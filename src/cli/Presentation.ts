@@ -5,8 +5,9 @@
 import { Console, Effect, Layer, Option } from "effect"
 import type { CliError, HelpDoc } from "effect/cli"
 import { CliOutput, TerminalCapabilities } from "effect/cli"
-import { show, withoutSecrets } from "../config/ConfigResolution.ts"
+import { show, withoutSecrets } from "../config/ConfigProblem.ts"
 import { entries } from "../config/ConfigTable.ts"
+import { type Alias, suggestion } from "../config/Suggestion.ts"
 
 const program = "gossip"
 
@@ -24,11 +25,14 @@ const orHelp = (suggestions: ReadonlyArray<string>, path: ReadonlyArray<string> 
     ? `; see ${[...(path ?? [program]), "--help"].join(" ")}`
     : `; did you mean ${suggestions.join(" or ")}?`
 
-// Every key of the configuration has the name of a flag, but only some of them are flags. The error for another one says
-// where to set it.
-const elsewhere = (flag: string): string | undefined => {
-  const entry = entries.find((entry) => entry.flag === flag)
-  return entry && `${flag} is not a flag; set ${entry.variable}, or \`${entry.path}\` in the file that --config names`
+// The help lists the flags of few keys, and suggestions know only what it lists.
+const flagOfKey = (flag: string): string | undefined => {
+  if (entries.some((entry) => entry.flag === flag)) return `${flag} is a flag of gossip run and gossip config print`
+  const found = suggestion(
+    flag,
+    entries.map((entry): Alias => [entry.flag, entry.flag])
+  )
+  return found === "" ? undefined : `unknown flag ${withoutSecrets(flag)}${found}`
 }
 
 const invalidValue = ({ expected, option, value }: CliError.InvalidValue): string => {
@@ -42,7 +46,7 @@ const sentence = (error: CliError.CliError): string => {
   switch (error._tag) {
     case "UnrecognizedOption":
       return (
-        elsewhere(error.option) ??
+        (error.suggestions.length === 0 ? flagOfKey(error.option) : undefined) ??
         `unknown flag ${withoutSecrets(error.option)}${orHelp(error.suggestions, error.command)}`
       )
     case "UnknownSubcommand":

@@ -1,7 +1,9 @@
 /** The plan that the flags of `gossip sim` stand for, with the files that they name. */
 import { Duration, Effect, type FileSystem, Option, Result, Schema } from "effect"
 import * as ConfigFile from "../config/ConfigFile.ts"
-import { ClusterConfigError, type Problem, resolve, show } from "../config/ConfigResolution.ts"
+import { type Problem, show } from "../config/ConfigProblem.ts"
+import { encode, type Given, resolve } from "../config/ConfigResolution.ts"
+import { entries, type Entry, valueAt } from "../config/ConfigTable.ts"
 import * as TextFile from "../node/TextFile.ts"
 import * as Plan from "../simulation/plan/Plan.ts"
 import * as PlanFile from "../simulation/plan/PlanFile.ts"
@@ -80,24 +82,32 @@ type Sections = Plan.Plan["config"]
 
 const isFileValue = Schema.is(Plan.FileValue)
 
-/** What a configuration file of a node gives all nodes. What belongs to one node is refused. */
+/** What a configuration file of a node gives all nodes, with the times of its profile. What belongs to one node is refused. */
 const nodeConfig = Effect.fnUntraced(function* (path: string) {
   const { given, problems: unknown } = yield* Effect.fromResult(ConfigFile.parse(yield* readFile(path)))
   const problems: Array<Problem> = [...unknown]
-  for (const { entry, name } of given) {
+  const isProfile = ({ entry }: Given) => entry.path === "profile"
+  for (const { entry, name } of given.filter((item) => !isProfile(item))) {
     const reason = Plan.refusal(entry)
     if (reason !== undefined) problems.push({ key: entry.path, message: `${name} is not for a simulation: ${reason}` })
   }
   const fit = given.filter(({ entry }) => Plan.refusal(entry) === undefined)
   // Encryption wants a key, which a plan draws; the plan is judged with it.
-  const judged = resolve(
-    fit.filter(({ entry }) => entry.path !== "network.encryption"),
-    problems,
-    ({ path }) => path
+  const judged = yield* Effect.fromResult(
+    resolve(
+      [...given.filter(isProfile), ...fit.filter(({ entry }) => entry.path !== "network.encryption")],
+      problems,
+      ({ path }) => path
+    )
   )
-  if (Result.isFailure(judged)) return yield* new ClusterConfigError({ problems: judged.failure.problems })
   const sections: Record<string, Record<string, typeof Plan.FileValue.Type>> = {}
-  for (const { entry, raw } of fit) if (isFileValue(raw)) (sections[entry.section] ??= {})[entry.name] = raw
+  const take = (entry: Entry, raw: unknown): void => {
+    if (isFileValue(raw)) (sections[entry.section] ??= {})[entry.name] = raw
+  }
+  for (const { entry, raw } of fit) take(entry, raw)
+  for (const entry of entries) {
+    if (judged.origins.get(entry.path) === "profile") take(entry, encode(entry.key, valueAt(judged.config, entry)))
+  }
   return sections
 })
 

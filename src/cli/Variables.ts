@@ -1,7 +1,7 @@
 /**
  * Environment variables of the command line, beside those of the configuration's keys.
  */
-import type { UnknownVariable } from "../config/ConfigSources.ts"
+import type { UnknownVariable } from "../config/ConfigVariables.ts"
 import { nearest } from "../config/Suggestion.ts"
 
 /**

@@ -1,16 +1,17 @@
 /**
  * `gossip config`: looks at a configuration without running a node.
  */
-import { Array as Arr, Console, Effect, Option } from "effect"
+import { Console, Effect, Option } from "effect"
 import { Argument, CliError, Command } from "effect/cli"
 import { NetAddress } from "effect/net"
-import { encode, type FileValue } from "../config/ConfigKey.ts"
 import * as ConfigFile from "../config/ConfigFile.ts"
+import { encode } from "../config/ConfigResolution.ts"
 import type { Loaded } from "../config/ConfigSources.ts"
 import type { Entry } from "../config/ConfigTable.ts"
-import { entries, sections } from "../config/ConfigTable.ts"
+import { entries, sections, valueAt } from "../config/ConfigTable.ts"
 import * as AdminTokenFile from "../node/AdminTokenFile.ts"
 import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
+import { noLimitWarning } from "../transport/RateLimiter.ts"
 import { Host } from "./Host.ts"
 import * as NodeFlags from "./NodeFlags.ts"
 import * as Variables from "./Variables.ts"
@@ -19,7 +20,8 @@ import * as Warnings from "./Warnings.ts"
 type Env = Readonly<Record<string, string | undefined>>
 
 /**
- * Where the value of a key came from: `from gossip.toml`, `from GOSSIP_NETWORK_BIND`, `from --bind`, or `default`.
+ * Where the value of a key comes from: `from gossip.toml`, `from GOSSIP_NETWORK_BIND`, `from --bind`, `from the profile
+ * "wan"`, or `default`.
  */
 export const originText = (
   { config, origins }: Loaded,
@@ -34,6 +36,10 @@ export const originText = (
       return `from ${variableOf(entry, env)}`
     case "flag":
       return `from ${entry.flag}`
+    case "profile":
+      return `from the profile "${config.profile}"`
+    case "option":
+      return "from the program"
     case "default":
       return entry.path === "network.encryption" && config.network.encryption !== "off"
         ? "default, as a key is given"
@@ -50,31 +56,25 @@ const variableOf = ({ shortVariable, variable }: Entry, env: Env): string =>
 // Where the comments stand, if the values leave room.
 const CommentColumn = 40
 
-const literal = (value: FileValue): string =>
-  Arr.isArray(value) ? `[${value.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(value)
-
 const line = ({ key, name }: Entry, value: unknown): string => {
   if (value === undefined) return `# ${name} =`
-  const encoded = key.secret ? undefined : encode(key, value)
-  return encoded === undefined ? `# ${name} = "<redacted>"` : `${name} = ${literal(encoded)}`
+  return key.secret === true ? `# ${name} = "<redacted>"` : `${name} = ${JSON.stringify(encode(key, value))}`
 }
 
 /**
- * The configuration as the text of a file, with where each value came from. No secret is in it.
+ * The configuration as the text of a file, with where each value comes from. No secret is in it.
  */
 export const text = (loaded: Loaded, file: Option.Option<string>, env: Env): string =>
-  sections
-    .map((section) =>
-      [
-        `[${section}]`,
-        ...entries
-          .filter((entry) => entry.section === section)
-          .map((entry) => {
-            const value = line(entry, ConfigFile.valueOf(loaded.config, entry))
-            return `${value.padEnd(CommentColumn)}  # ${originText(loaded, entry, file, env)}`
-          })
-      ].join("\n")
-    )
+  ["", ...sections]
+    .map((section) => {
+      const lines = entries
+        .filter((entry) => entry.section === section)
+        .map((entry) => {
+          const value = line(entry, valueAt(loaded.config, entry))
+          return `${value.padEnd(CommentColumn)}  # ${originText(loaded, entry, file, env)}`
+        })
+      return (section === "" ? lines : [`[${section}]`, ...lines]).join("\n")
+    })
     .join("\n\n")
 
 /**
@@ -96,7 +96,14 @@ export const warnings = (loaded: Loaded, inFile: ReadonlySet<Entry>, env: Env): 
     encryption === "accept"
       ? ['`network.encryption` is "accept", which protects from nothing: set "required" once all nodes have the key']
       : []
-  return [...loaded.unknownVariables.map(NodeFlags.unknownVariableText), ...overridden, ...open, ...halfOpen]
+  const unlimited = loaded.config.network.maxInboundRate === 0 ? [noLimitWarning] : []
+  return [
+    ...loaded.unknownVariables.map(NodeFlags.unknownVariableText),
+    ...overridden,
+    ...unlimited,
+    ...open,
+    ...halfOpen
+  ]
 }
 
 // That a file with secrets is not here, or not yet, is no mistake of the file that names it.

@@ -1,106 +1,164 @@
 /**
- * The configuration of a node: what a program passes, and what comes of it.
+ * The configuration of a node: what a program passes, and the checked values that follow from it.
+ *
+ * @since 0.2.0
  */
-import type { Duration, Redacted } from "effect"
-import { Predicate, Result } from "effect"
-import type { IpNetwork, NetAddress } from "effect/net"
+import { Config, ConfigProvider, Effect, Predicate, type Redacted, Result, Schema, SchemaIssue } from "effect"
 import type { ClusterKey } from "../crypto/ClusterKey.ts"
-import type { NodeId } from "../domain/NodeId.ts"
-import type { Peer } from "../domain/Peer.ts"
-import type { ClusterConfig, Given, Problem } from "./ConfigResolution.ts"
-import { ClusterConfigError, noKey, resolve, show } from "./ConfigResolution.ts"
-import type { Entry } from "./ConfigTable.ts"
-import { entries, sections } from "./ConfigTable.ts"
-import type { Alias } from "./Suggestion.ts"
-import { suggestion } from "./Suggestion.ts"
+import { noKey } from "./ConfigConflicts.ts"
+import { type ConfigFileError, type File, parse, tables } from "./ConfigFile.ts"
+import { ClusterConfigError, type Problem, show } from "./ConfigProblem.ts"
+import { type Given, resolve } from "./ConfigResolution.ts"
+import { type ClusterConfig, type ClusterOptions, type Entry, entries, sections } from "./ConfigTable.ts"
+import { variables } from "./ConfigVariables.ts"
+import { type Alias, suggestion } from "./Suggestion.ts"
 
-export type { ClusterConfig, Origin } from "./ConfigResolution.ts"
-export { ClusterConfigError, Problem } from "./ConfigResolution.ts"
+export { ConfigFileError } from "./ConfigFile.ts"
+export { ClusterConfigError, Problem } from "./ConfigProblem.ts"
+export type { ClusterConfig, ClusterOptions } from "./ConfigTable.ts"
 
-type OptionOf<A> = A extends Duration.Duration
-  ? Duration.Input
-  : A extends NetAddress.InetAddress
-    ? string | NetAddress.InetAddress
-    : A extends NetAddress.IpAddress
-      ? string | NetAddress.IpAddress
-      : A extends ReadonlyArray<Peer>
-        ? ReadonlyArray<string | Peer>
-        : A extends ReadonlyArray<IpNetwork.IpNetwork>
-          ? ReadonlyArray<string | IpNetwork.IpNetwork>
-          : A extends Redacted.Redacted<ClusterKey>
-            ? string | Redacted.Redacted<string> | Redacted.Redacted<ClusterKey>
-            : A extends Redacted.Redacted<string>
-              ? string | Redacted.Redacted<string>
-              : A extends NodeId
-                ? NodeId | string
-                : A
-
-type SectionOptions<C> = { readonly [K in keyof C]?: OptionOf<C[K]> | undefined }
-
-type NetworkOptions = SectionOptions<Omit<ClusterConfig["network"], "keys">>
-
-type OtherOptions = {
-  readonly [S in Exclude<keyof ClusterConfig, "network">]?: SectionOptions<ClusterConfig[S]> | undefined
+/**
+ * Checks options and fills in the defaults.
+ *
+ * **Details**
+ *
+ * Fails with everything that is wrong with the options: values out of bounds, options that do not exist, and values that
+ * do not work together.
+ *
+ * @example
+ * ```ts
+ * import { ClusterConfig } from "effect-gossip"
+ * import { Result } from "effect"
+ *
+ * const config = ClusterConfig.make({ bind: "127.0.0.1:7946", profile: "local", gossip: { maxSends: 2 } })
+ *
+ * console.log(Result.map(config, ({ probes }) => probes.interval))
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const make = (options: ClusterOptions): Result.Result<ClusterConfig, ClusterConfigError> => {
+  const { given, problems } = fromOptions(options)
+  return Result.map(resolve(given, problems, optionOf), ({ config }) => config)
 }
 
-/**
- * What a program may pass: any part of a configuration. The keys of `network` stand at the top, the others in their
- * sections. Addresses, peers, networks and the cluster key may be texts, times any `Duration.Input` (a bare number is
- * milliseconds), and a node id the text of one. What is left out or `undefined` takes its default.
- */
-export interface ClusterOptions extends NetworkOptions, OtherOptions {}
+const optionOf = ({ option }: Entry): string => option
 
-/**
- * Brings options into the form that `resolve` takes. `nameOf` names key and source in messages.
- */
-export const fromOptions = (
-  options: ClusterOptions,
-  nameOf: (entry: Entry) => string
-): { readonly given: ReadonlyArray<Given>; readonly problems: ReadonlyArray<Problem> } => {
+const byOption = new Map(entries.map((entry) => [entry.option, entry]))
+const aliases = entries.map(({ option }): Alias => [option, `\`${option}\``])
+
+const fromOptions = (options: ClusterOptions) => {
   const given: Array<Given> = []
   const problems: Array<Problem> = []
-  const tables = new Map<string, Readonly<Record<string, unknown>>>()
-  const top = Object.entries(options).filter(([, value]) => value !== undefined)
-  const others = new Set(sections.filter((section) => section !== "network"))
-  tables.set("network", Object.fromEntries(top.filter(([name]) => !others.has(name))))
-  for (const [name, value] of top) {
-    if (!others.has(name)) continue
-    if (Predicate.isObject(value)) tables.set(name, Object.fromEntries(Object.entries(value)))
-    else problems.push({ key: name, message: `\`${name}\` is ${show(value)}; expected an object of options` })
+  const take = (option: string, raw: unknown): void => {
+    const entry = byOption.get(option)
+    if (entry !== undefined) given.push({ entry, origin: "option", raw, shown: raw, name: `\`${option}\`` })
+    else problems.push({ key: option, message: `\`${option}\` is not an option${suggestion(option, aliases)}` })
   }
-  for (const [section, table] of tables) {
-    for (const [property, value] of Object.entries(table)) {
-      if (value === undefined) continue
-      const entry = entries.find((entry) => entry.section === section && entry.property === property)
-      if (entry === undefined) {
-        const name = section === "network" ? property : `${section}.${property}`
-        const aliases = entries.map((entry): Alias => [entry.option, `\`${entry.option}\``])
-        problems.push({ key: name, message: `\`${name}\` is not an option${suggestion(name, aliases)}` })
-      } else {
-        const raw = entry.key.fromOption(value)
-        given.push({ entry, origin: "flag", raw, shown: value, name: nameOf(entry) })
-      }
-    }
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    if (name === "network" || !sections.includes(name)) take(name, value)
+    else if (Predicate.isObject(value)) {
+      for (const [property, raw] of Object.entries(value)) if (raw !== undefined) take(`${name}.${property}`, raw)
+    } else problems.push({ key: name, message: `\`${name}\` is ${show(value)}; expected an object of options` })
   }
   return { given, problems }
 }
 
 /**
- * Checks options and fills in the defaults. Fails with everything that is wrong with them.
+ * The configuration of a node that is given nothing: alone, on a port of 127.0.0.1 that the system chooses.
+ *
+ * @category constructors
+ * @since 0.2.0
  */
-export const make = (options: ClusterOptions): Result.Result<ClusterConfig, ClusterConfigError> => {
-  const { given, problems } = fromOptions(options, (entry) => `\`${entry.option}\``)
-  return Result.map(
-    resolve(given, problems, (entry) => entry.option),
-    (resolution) => resolution.config
-  )
-}
+export const defaults: ClusterConfig = Result.getOrThrow(make({}))
 
 /**
- * The configuration with these keys, the first of which seals: for keys that were read from the file that
- * `network.clusterKeyFile` names. `network.encryption` stays as it is.
+ * The configuration that environment variables give, or whatever `ConfigProvider` is installed.
  *
- * Fails when there is no key and encryption needs one.
+ * **When to use**
+ *
+ * Use to configure a node from outside, as the command line does, in a program of your own.
+ *
+ * **Details**
+ *
+ * The variables are `GOSSIP_<SECTION>_<KEY>`, such as `GOSSIP_PROBES_INTERVAL_MS`, with the names and units of
+ * `gossip.example.toml`; `GOSSIP_PROFILE` has no section. A provider of nested values has the same names in lower case
+ * under `gossip`. What is not given takes its default. Use {@link providerToml} to read a file too.
+ *
+ * Fails with one `ConfigError` that tells everything that is wrong.
+ *
+ * @example
+ * ```ts
+ * import { ClusterConfig } from "effect-gossip"
+ * import { NodeCluster } from "effect-gossip/node"
+ * import { Effect, Layer } from "effect"
+ *
+ * // GOSSIP_NETWORK_BIND=0.0.0.0:7946 GOSSIP_NETWORK_PEERS=10.0.0.1:7946 node program.js
+ * const Node = Layer.unwrap(Effect.map(ClusterConfig.config, (config) => NodeCluster.layerResolved(config)))
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const config: Config.Config<ClusterConfig> = Config.mapEffect(variables, ({ given, problems }) =>
+  Effect.fromResult(
+    Result.mapBoth(
+      resolve(given, problems, ({ path }) => path),
+      {
+        onFailure: ({ message }) =>
+          new Config.ConfigError(new Schema.SchemaError(new SchemaIssue.InvalidValue({ message }))),
+        onSuccess: ({ config }) => config
+      }
+    )
+  )
+)
+
+/**
+ * A provider of the values in a TOML file, for {@link config}.
+ *
+ * **Details**
+ *
+ * Fails when the text is not TOML, and with all keys in it that do not exist. `path` only names the file in messages.
+ *
+ * @example
+ * ```ts
+ * import { ClusterConfig } from "effect-gossip"
+ * import { ConfigProvider, Effect, FileSystem, Layer } from "effect"
+ *
+ * // Variables go before the file.
+ * const File = ConfigProvider.layerAdd(
+ *   Effect.gen(function* () {
+ *     const fs = yield* FileSystem.FileSystem
+ *     const path = "/etc/gossip.toml"
+ *     return yield* Effect.fromResult(ClusterConfig.providerToml({ path, text: yield* fs.readFileString(path) }))
+ *   })
+ * )
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const providerToml = (
+  file: File
+): Result.Result<ConfigProvider.ConfigProvider, ConfigFileError | ClusterConfigError> =>
+  Result.gen(function* () {
+    const { problems } = yield* parse(file)
+    if (problems.length > 0) return yield* Result.fail(new ClusterConfigError({ problems }))
+    return ConfigProvider.fromUnknown({ gossip: yield* tables(file) })
+  })
+
+/**
+ * The configuration with these keys, for keys that were read from the file that `network.clusterKeyFile` names.
+ *
+ * **Details**
+ *
+ * The first key seals, all of them open. `network.encryption` stays as it is. Fails when there is no key and encryption
+ * needs one.
+ *
+ * @category combinators
+ * @since 0.2.0
  */
 export const withKeys = (
   config: ClusterConfig,
@@ -113,8 +171,3 @@ export const withKeys = (
   }
   return Result.succeed({ ...config, network: { ...network, keys } })
 }
-
-/**
- * The configuration of a node that is given nothing: alone, on a port of 127.0.0.1 that the system chooses.
- */
-export const defaults: ClusterConfig = Result.getOrThrow(make({}))

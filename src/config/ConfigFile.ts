@@ -3,23 +3,38 @@
  */
 import { Predicate, Result, Schema } from "effect"
 import { Toml } from "effect/encoding"
-import type { FileValue } from "./ConfigKey.ts"
-import { encode } from "./ConfigKey.ts"
-import type { ClusterConfig, Given, Problem } from "./ConfigResolution.ts"
-import { show } from "./ConfigResolution.ts"
-import type { Entry } from "./ConfigTable.ts"
-import { entries, sections } from "./ConfigTable.ts"
-import type { Alias } from "./Suggestion.ts"
-import { nearest } from "./Suggestion.ts"
+import type { Problem } from "./ConfigProblem.ts"
+import { show } from "./ConfigProblem.ts"
+import type { Given } from "./ConfigResolution.ts"
+import { entries, entryAt, sections } from "./ConfigTable.ts"
+import { type Alias, suggestion } from "./Suggestion.ts"
 
 /**
- * A file is not TOML. `message` names the file, line and column, and never repeats a value from it: values may be
- * secrets.
+ * A file is not TOML.
+ *
+ * **Details**
+ *
+ * `message` names the file, line and column, and never repeats a value from it: values may be secrets.
+ *
+ * @category errors
+ * @since 0.2.0
  */
 export class ConfigFileError extends Schema.TaggedError<ConfigFileError>()("ConfigFileError", {
   path: Schema.String,
   message: Schema.String
 }) {}
+
+/** A file with its path, which messages name. */
+export interface File {
+  readonly path: string
+  readonly text: string
+}
+
+/** What a source gives, and what is wrong with it before any value is judged. */
+export interface Read {
+  readonly given: ReadonlyArray<Given>
+  readonly problems: ReadonlyArray<Problem>
+}
 
 // The parser's error carries the whole file, and some of its messages quote the text where a value should stand, which
 // may be a secret without its quotes. Only messages known to quote a key or a delimiter are kept whole.
@@ -30,101 +45,63 @@ const withoutValues = (message: string): string =>
         .replace(/ '.*'(?= at line \d+, column \d+$)/s, "")
         .replace(/^Invalid value(?= at )/, "Invalid value (texts must stand in quotes)")
 
-/**
- * Reads a file's text into the values it gives. What it gives to keys that do not exist is returned as problems; the
- * values are not judged yet. Fails when the text is not TOML.
- */
-export const parse = (file: {
-  readonly path: string
-  readonly text: string
-}): Result.Result<
-  { readonly given: ReadonlyArray<Given>; readonly problems: ReadonlyArray<Problem> },
-  ConfigFileError
-> =>
-  Result.mapBoth(Toml.parse(file.text), {
-    onFailure: (error) =>
-      new ConfigFileError({ path: file.path, message: `${file.path}: ${withoutValues(error.message)}` }),
-    onSuccess: (root) => {
-      const given: Array<Given> = []
-      const problems: Array<Problem> = []
-      const refuse = (key: string, message: string) => problems.push({ key, message: `${message} (${file.path})` })
+/** The tables and values of a file. */
+export const tables = ({ path, text }: File): Result.Result<Readonly<Record<string, unknown>>, ConfigFileError> =>
+  Result.mapError(
+    Toml.parse(text),
+    ({ message }) => new ConfigFileError({ path, message: `${path}: ${withoutValues(message)}` })
+  )
 
-      for (const [section, table] of Object.entries(root)) {
-        if (!sections.includes(section)) {
-          const kind = Predicate.isObject(table) ? "section" : "key"
-          refuse(section, `unknown ${kind} \`${section}\`${kind === "key" ? hint(section) : sectionHint(section)}`)
-          continue
-        }
+/** Reads what a file gives. Keys that do not exist are problems; values are not judged yet. */
+export const parse = (file: File): Result.Result<Read, ConfigFileError> =>
+  Result.map(tables(file), (root) => {
+    const given: Array<Given> = []
+    const problems: Array<Problem> = []
+    const refuse = (key: string, message: string) => problems.push({ key, message: `${message} (${file.path})` })
+    const take = (path: string, raw: unknown): boolean => {
+      const entry = entryAt(path)
+      if (entry === undefined) return false
+      given.push({ entry, origin: "file", raw, shown: raw, name: `\`${path}\` in ${file.path}` })
+      return true
+    }
+    for (const [section, table] of Object.entries(root)) {
+      if (sections.includes(section)) {
         if (!Predicate.isObject(table)) {
           refuse(section, `\`${section}\` is ${show(table)}; expected a section, \`[${section}]\``)
           continue
         }
         for (const [name, raw] of Object.entries(table)) {
           const path = `${section}.${name}`
-          const entry = entries.find((entry) => entry.path === path)
-          if (entry === undefined) refuse(path, `unknown key \`${path}\`${hint(path)}`)
-          else given.push({ entry, origin: "file", raw, shown: raw, name: `\`${path}\` in ${file.path}` })
+          if (!take(path, raw)) refuse(path, `unknown key \`${path}\`${hint(path)}`)
         }
+      } else if (!take(section, table)) {
+        const isTable = Predicate.isObject(table)
+        refuse(
+          section,
+          `unknown ${isTable ? "section" : "key"} \`${section}\`${isTable ? sectionHint(section) : hint(section)}`
+        )
       }
-      return { given, problems }
     }
+    return { given, problems }
   })
 
 const quoted = (names: ReadonlyArray<string>): string => names.map((name) => `\`${name}\``).join(", ")
 
-const sectionHint = (section: string): string => {
-  const found = nearest(
+const theSections = `; the sections are ${quoted(sections)}`
+
+const sectionHint = (section: string): string =>
+  suggestion(
     section,
-    sections.map((name): Alias => [name, `\`${name}\``])
+    sections.map((name): Alias => [name, `\`${name}\``]),
+    theSections
   )
-  return found === undefined ? `; the sections are ${quoted(sections)}` : `; did you mean ${found}?`
-}
 
 // A key may be misspelt in its own section, stand in another's, or stand before all sections.
 const hint = (path: string): string => {
   const [section = "", name = section] = path.split(".", 2)
-  const alias = (entry: Entry): Alias => [entry.name, `\`${entry.path}\``]
   const own = entries.filter((entry) => entry.section === section)
-  const found = nearest(name, own.map(alias)) ?? nearest(name, entries.map(alias))
-  if (found !== undefined) return `; did you mean ${found}?`
-  return own.length === 0
-    ? `; the sections are ${quoted(sections)}`
-    : `; the keys of \`${section}\` are ${quoted(own.map((entry) => entry.name))}`
-}
-
-const literal = (value: FileValue): string =>
-  typeof value === "object" ? `[${value.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(value)
-
-const line = ({ key, name }: Entry, value: unknown): string => {
-  if (key.secret) return `# ${name} =${value === undefined ? "" : ' "<redacted>"'}`
-  const encoded = encode(key, value)
-  return encoded === undefined ? `# ${name} =` : `${name} = ${literal(encoded)}`
-}
-
-/**
- * A configuration as the text of a file that loads back to the same configuration, once secrets are added: a secret is
- * not in it. Every key is, with its purpose as a comment; one that is not given stands in a comment itself. `annotate` may add a remark to a key's
- * comment, by its path in files.
- */
-export const format = (config: ClusterConfig, annotate?: (path: string) => string | undefined): string =>
-  sections
-    .map((section) => {
-      const lines = entries
-        .filter((entry) => entry.section === section)
-        .map((entry) => {
-          const value = valueOf(config, entry)
-          const remark = annotate?.(entry.path)
-          const comment = `# ${entry.key.doc}${remark === undefined ? "" : ` (${remark})`}`
-          return `${comment}\n${line(entry, value)}\n`
-        })
-      return `[${section}]\n${lines.join("")}`
-    })
-    .join("\n")
-
-/**
- * The value that a configuration has for a key.
- */
-export const valueOf = (config: ClusterConfig, { property, section }: Entry): unknown => {
-  const tables: Readonly<Record<string, Readonly<Record<string, unknown>>>> = { ...config }
-  return tables[section]?.[property]
+  const aliases = [own, entries].map((some) => some.map(({ name, path }): Alias => [name, `\`${path}\``]))
+  const names = quoted(own.map((entry) => entry.name))
+  const otherwise = own.length === 0 ? theSections : `; the keys of \`${section}\` are ${names}`
+  return aliases.map((some) => suggestion(name, some)).find((text) => text !== "") ?? otherwise
 }

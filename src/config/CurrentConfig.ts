@@ -1,8 +1,17 @@
-/** The configuration of the node that a layer belongs to. */
+/**
+ * The configuration of the node that a layer belongs to.
+ *
+ * @since 0.2.0
+ */
 import { Context } from "effect"
-import type { ClusterConfig } from "./ClusterConfig.ts"
+import type { ClusterConfig } from "./ConfigTable.ts"
 
-/** One node's resolved configuration. */
+/**
+ * The checked configuration of one node, which its components read.
+ *
+ * @category services
+ * @since 0.2.0
+ */
 export class CurrentConfig extends Context.Service<CurrentConfig, ClusterConfig>()(
   "effect-gossip/config/CurrentConfig"
 ) {}

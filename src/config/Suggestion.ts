@@ -2,24 +2,17 @@
  * "Did you mean ...?" for names that are not known.
  */
 
-/**
- * A spelling that a known name goes by, and the name to suggest for it.
- */
+/** A spelling of a known name, and the name to suggest for it. */
 export type Alias = readonly [spelling: string, suggest: string]
 
-// Case, separators and the unit at the end are what people leave out or add; none of it should count as a mistake.
+// Case, separators and the unit at the end are what people leave out or add; none of it counts as a mistake.
 const normalize = (name: string): string =>
   name
     .toLowerCase()
     .replace(/_ms$/, "")
     .replace(/[^a-z0-9.]/g, "")
 
-// Beyond this no known name can be near, and the distance costs the product of the lengths.
-const longest = 64
-
-/**
- * The number of letters to insert, delete or replace to make one text of the other (Levenshtein).
- */
+/** The number of letters to insert, delete or replace to make one text of the other (Levenshtein). */
 export const distance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
@@ -35,10 +28,10 @@ export const distance = (a: string, b: string): number => {
 
 /**
  * The suggestion of the spelling nearest to `name`, or `undefined` when none is near: at most one letter in three may
- * differ. Of spellings equally near the first counts.
+ * differ, and no known name is near a longer one than 64. Of spellings equally near the first counts.
  */
 export const nearest = (name: string, aliases: ReadonlyArray<Alias>): string | undefined => {
-  if (name.length > longest) return undefined
+  if (name.length > 64) return undefined
   const wanted = normalize(name)
   let best: string | undefined
   let least = Math.max(1, Math.floor(wanted.length / 3)) + 1
@@ -52,9 +45,7 @@ export const nearest = (name: string, aliases: ReadonlyArray<Alias>): string | u
   return best
 }
 
-/**
- * The end of a sentence about an unknown name: the nearest known one, or `otherwise`.
- */
+/** The end of a sentence about an unknown name: the nearest known one, or `otherwise`. */
 export const suggestion = (name: string, aliases: ReadonlyArray<Alias>, otherwise = ""): string => {
   const found = nearest(name, aliases)
   return found === undefined ? otherwise : `; did you mean ${found}?`

@@ -2,7 +2,7 @@
 import { Effect, FiberSet, Result, type Scope } from "effect"
 import { Dns, IpNetwork, NetAddress } from "effect/net"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
-import { canExchange } from "../config/ConfigResolution.ts"
+import { canExchange } from "../config/ConfigConflicts.ts"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import type * as Peer from "../domain/Peer.ts"
 import * as PeerLookup from "../transport/PeerLookup.ts"

@@ -1,6 +1,6 @@
 /** Text files, with errors that a user can act on. */
 import { Effect, FileSystem, type PlatformError, Schema } from "effect"
-import { withoutSecrets } from "../config/ConfigResolution.ts"
+import { withoutSecrets } from "../config/ConfigProblem.ts"
 
 /** A file cannot be read. `message` is one line, without anything from the file. */
 export class UnreadableFile extends Schema.TaggedError<UnreadableFile>()("UnreadableFile", {

@@ -1,40 +1,32 @@
 /**
- * How many datagrams are let in: token buckets, one for all and one per source. It comes before decryption and decoding,
- * so that a flood costs no more than this.
+ * How many datagrams are let in: token buckets, one for all sources and one for each. Datagrams are counted before they
+ * are opened and decoded, so that a flood costs no more than this.
  */
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { readU16, readU32 } from "../wire/Bytes.ts"
 
-/** Datagrams that may come at once when nothing came before, from all sources; the buckets refill half of it a second. */
-export const DefaultMaxInboundRate = 1000
-/** Datagrams that may come at once from one source. */
-export const DefaultSourceCapacity = 100
-/** Datagrams a second from one source. */
-export const DefaultSourceRefill = 50
-/** Sources remembered of each kind, members and strangers. */
-export const DefaultMaxSources = 4096
-
+/** The figures of the buckets. The configuration has a key for each but the seed. */
 export interface RateLimiterOptions {
   /**
-   * Sets both figures of the bucket for all sources: it holds this many tokens and gets half as many a second. At least
-   * 2. Half of what it holds only members can take.
+   * Tokens a second of the bucket of all sources, and the most that it holds; 0 sets no limit for all. Members alone take
+   * its lower half.
    */
-  readonly maxInboundRate?: number
+  readonly maxInboundRate: number
   /** Tokens that the bucket of one source holds, at least 1. */
-  readonly sourceCapacity?: number
+  readonly sourceCapacity: number
   /** Tokens that it gets a second, more than 0. */
-  readonly sourceRefill?: number
+  readonly sourceRefill: number
   /**
    * Most sources remembered, of members and of strangers each; beyond, the one that was quiet for longest is forgotten.
-   * With at least `maxInboundRate x (1 + sourceCapacity / sourceRefill)` (3000 by default), whichever is forgotten has a
-   * full bucket again, so that nothing is gained by being forgotten: only as many sources are let in meanwhile.
+   * With at least `maxInboundRate x (1 + sourceCapacity / sourceRefill)` the forgotten one has a full bucket again, so
+   * nobody gains by being forgotten: no more sources are let in meanwhile.
    */
-  readonly maxSources?: number
+  readonly maxSources: number
   /** A random number that keeps strangers from choosing addresses that collide. */
   readonly seed: number
 }
 
-/** What becomes of a datagram. */
+/** What to do with a datagram. */
 export const Verdict = {
   Admitted: 0,
   /** All sources together sent too much, or strangers did and this is one. */
@@ -46,30 +38,35 @@ export const Verdict = {
 /** One of the `Verdict` codes. */
 export type VerdictCode = (typeof Verdict)[keyof typeof Verdict]
 
+/** What to warn of when `maxInboundRate` is 0. */
+export const noLimitWarning =
+  "`network.max_inbound_rate` is 0, so a flood of datagrams can take all time of this node: set it to 1 or more"
+
 // Buckets count thousandths: in whole milliseconds and whole tokens a second they then stay exact.
 const Token = 1000
 
-// Tokens and times lie in arrays: in a field, a number that is not a small integer may be allocated at every change.
+// Tokens and times are in typed arrays: a field that holds no small integer may allocate at every change.
 const refilled = (level: number, since: number, now: number, refill: number, capacity: number): number =>
   now <= since ? level : Math.min(capacity, level + (now - since) * refill)
 
 /**
- * Admits datagrams by the buckets. `now` is always given, in ms, of a clock that never goes back.
+ * Lets datagrams in by the buckets. `now` is always given, in ms, of a clock that never goes back.
  *
- * One bucket is for all; from its lower half only members take. So strangers, however many, leave half of what may come
- * at once to the members, and all of what is refilled as long as members want it. A member is one address and port; of
- * strangers, whose ports cost nothing, all of one address are one source.
+ * One bucket is for all sources; only members take from its lower half. So strangers, however many, leave half of what
+ * may come at once to the members, and all of what is refilled as long as members want it. A source is the address and
+ * port of a member. Ports cost a stranger nothing, so its source is the address alone, except on the loopback: nobody
+ * sends from there but this machine, where many nodes share one address.
  *
- * A healthy cluster of 1000 with default settings stays below all of this. At one node: 2.1 messages a second in
- * (one PING, one ACK, and some); while a change spreads, each of 1000 nodes sends 10 GOSSIPs in each round of 200 ms to
- * random members, which makes 50 a second in; of 500. Bursts: everybody pings one node at once, 999 of 1000 that may
- * come at once; a table for a newcomer, 1000 entries of 24 bytes in 21 chunks of at most 1200, is 21 of 100 from one
- * source, sent in bursts of 8; anti-entropy brings one such table in 10 s on average, and ten in the same second,
- * which does not happen, would be 210.
+ * A healthy cluster of 1000 stays far below the defaults of 5000 a second for all, and 1000 at once and 200 a second for
+ * one source. In: 2.1 messages a second (one PING, one ACK, and some); while a change spreads, 50 a second (each of 1000
+ * nodes sends 10 GOSSIPs in each round of 200 ms to random members). Bursts: 1000 nodes that join through this one at
+ * once are some 3000 datagrams, of which the first 1000 are from strangers, who have 2500; a table of 1000 entries is 21
+ * datagrams from one source. A table of 65536 entries, sent 8 datagrams each 20 ms, is 1366 datagrams in 3.4 s, and one
+ * source may send 1683 in that time.
  *
  * @example
  * ```ts
- * const limiter = new RateLimiter({ seed })
+ * const limiter = new RateLimiter({ maxInboundRate: 5000, sourceCapacity: 1000, sourceRefill: 200, maxSources: 32768, seed })
  * if (limiter.admit(inbound.source, 0, isMember, now) !== Verdict.Admitted) return
  * ```
  */
@@ -83,21 +80,20 @@ export class RateLimiter {
   readonly #strangers: Sources
 
   /** Throws a `RangeError` for options out of their bounds, under which some bucket would let nothing or all through. */
-  constructor(options: RateLimiterOptions) {
-    const rate = options.maxInboundRate ?? DefaultMaxInboundRate
-    const sourceCapacity = options.sourceCapacity ?? DefaultSourceCapacity
-    const sourceRefill = options.sourceRefill ?? DefaultSourceRefill
-    const maxSources = options.maxSources ?? DefaultMaxSources
-    if (!(rate >= 2 && sourceCapacity >= 1 && sourceRefill > 0 && maxSources >= 1)) {
+  constructor({ maxInboundRate, maxSources, seed, sourceCapacity, sourceRefill }: RateLimiterOptions) {
+    if (!(maxInboundRate >= 0 && sourceCapacity >= 1 && sourceRefill > 0 && maxSources >= 1)) {
       throw new RangeError("a rate limit is out of its bounds")
     }
+    // A bucket without a limit holds an infinite number of tokens.
+    const rate = maxInboundRate === 0 ? Infinity : Math.max(1, maxInboundRate)
     this.#capacity = rate * Token
-    this.#refill = rate / 2
-    this.#reserve = (rate / 2) * Token
+    this.#refill = rate
+    // A stranger needs a whole token above the half of the members.
+    this.#reserve = rate === Infinity ? 0 : Math.min(rate / 2, rate - 1) * Token
     this.#all[0] = this.#capacity
     this.#all[1] = -Infinity
-    this.#members = new Sources(sourceCapacity * Token, sourceRefill, maxSources, options.seed)
-    this.#strangers = new Sources(sourceCapacity * Token, sourceRefill, maxSources, options.seed)
+    this.#members = new Sources(sourceCapacity * Token, sourceRefill, maxSources, seed)
+    this.#strangers = new Sources(sourceCapacity * Token, sourceRefill, maxSources, seed)
   }
 
   /** Members' addresses that have a bucket. */
@@ -112,8 +108,8 @@ export class RateLimiter {
 
   /**
    * Judges a datagram from the packed address, in canonical form, at `at`. `member`: whether it is the address of a known
-   * member. A datagram that its source's bucket refuses takes nothing from the bucket for all, and one that the bucket for
-   * all refuses leaves no trace.
+   * member. A datagram that the bucket of its source refuses takes nothing from the bucket of all, and one that the
+   * bucket of all refuses leaves no trace.
    */
   admit(source: Uint8Array, at: number, member: boolean, now: number): VerdictCode {
     const all = this.#all
@@ -121,18 +117,28 @@ export class RateLimiter {
     all[0] = level
     all[1] = Math.max(all[1]!, now)
     if (level < (member ? Token : Token + this.#reserve)) return Verdict.GlobalLimit
-    if (!(member ? this.#members : this.#strangers).take(source, at, member, now)) return Verdict.SourceLimit
+    const sources = member ? this.#members : this.#strangers
+    if (!sources.take(source, at, member || isLoopback(source, at), now)) return Verdict.SourceLimit
     all[0] = level - Token
     return Verdict.Admitted
   }
 }
+
+/** Whether a packed address is in 127.0.0.0/8, or is ::1. */
+const isLoopback = (source: Uint8Array, at: number): boolean =>
+  source[at] === 4
+    ? source[at + 1] === 127
+    : readU32(source, at + 1) === 0 &&
+      readU32(source, at + 5) === 0 &&
+      readU32(source, at + 9) === 0 &&
+      readU32(source, at + 13) === 1
 
 const none = -1
 /** Words of a key: 4 of the address, one of family and port. */
 const KeyWords = 5
 const InitialSlots = 64
 
-/** Buckets by source: a hash table with chains, and a list from the source last heard to the one quiet for longest. */
+/** Buckets by source: a hash table with chains, and a list from the most recent source to the one quiet for longest. */
 class Sources {
   readonly #capacity: number
   readonly #refill: number
@@ -227,7 +233,7 @@ class Sources {
     return none
   }
 
-  /** A full bucket for the key, as the newest; in place of the oldest when there is no room. */
+  /** Adds a full bucket for the key, as the newest; it replaces the oldest when there is no room. */
   #add(now: number): number {
     let slot: number
     if (this.#size < this.#maximum) {
@@ -285,7 +291,7 @@ class Sources {
     this.#chain[at] = this.#chain[slot]!
   }
 
-  // Twice the room. A node of a small cluster keeps a small table, and so does each of a thousand simulated ones.
+  // Tables begin small and double, since a simulation has a thousand nodes in one process.
   #grow(): void {
     const slots = Math.min(2 * this.#tokens.length, this.#maximum)
     const i32 = (old: Int32Array) => {
@@ -311,5 +317,5 @@ class Sources {
   }
 }
 
-/** A power of two of at least as many. */
+/** The number of chains: the next power of two. */
 const headsFor = (slots: number): number => 2 ** Math.ceil(Math.log2(slots))

@@ -18,7 +18,7 @@ import { AllowList } from "./AllowList.ts"
 import type { KeyRing } from "../crypto/KeyRing.ts"
 import { Keys } from "./Keys.ts"
 import { Network } from "./Network.ts"
-import { RateLimiter, Verdict } from "./RateLimiter.ts"
+import { noLimitWarning, RateLimiter, Verdict } from "./RateLimiter.ts"
 import { type RejectionReason, Rejections } from "./Rejections.ts"
 import { SendQueue } from "./SendQueue.ts"
 import * as SealedDatagram from "../crypto/SealedDatagram.ts"
@@ -338,6 +338,7 @@ const make = Effect.gen(function* () {
   const inbound = new Inbound()
   const { source } = inbound
   const allowed = new AllowList(options.allow)
+  if (options.maxInboundRate === 0) yield* Effect.logWarning(noLimitWarning)
   const limiter = new RateLimiter({
     maxInboundRate: options.maxInboundRate,
     sourceCapacity: options.inboundPeerCapacity,

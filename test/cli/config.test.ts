@@ -28,16 +28,17 @@ describe("gossip config check", () => {
     () =>
       Effect.gen(function* () {
         const path = yield* file(
-          `[network]\nbind = "0.0.0.0:7946"\ncluster_key_file = "/no/such.key"\nencryption = "accept"\n[admin]\ntoken_file = "/no/such.token"\n[gossip]\nfanout = 9\n`
+          `[network]\nbind = "0.0.0.0:7946"\ncluster_key_file = "/no/such.key"\nencryption = "accept"\nmax_inbound_rate = 0\n[admin]\ntoken_file = "/no/such.token"\n[gossip]\nfanout = 9\n`
         )
         const { end, stderr, stdout } = yield* outcome(["config", "check", path], {
           env: { GOSSIP_GOSSIP_FANOUT: "8", GOSSIP_GOSSIP_FANUOT: "8", GOSSIP_LOG_LEVEL: "info" }
         })
         assert.strictEqual(end, 0)
         assert.strictEqual(stdout, `${path} is valid\n`)
-        const [unknown, overridden, accept, key, token, ...more] = stderr.trimEnd().split("\n")
+        const [unknown, overridden, unlimited, accept, key, token, ...more] = stderr.trimEnd().split("\n")
         assert.match(unknown ?? "", /^gossip: warning: .*GOSSIP_GOSSIP_FANUOT .*did you mean GOSSIP_GOSSIP_FANOUT\?$/)
         assert.match(overridden ?? "", /^gossip: warning: `gossip\.fanout` has no effect, as GOSSIP_GOSSIP_FANOUT over/)
+        assert.match(unlimited ?? "", /^gossip: warning: `network\.max_inbound_rate` is 0, so a flood /)
         assert.match(accept ?? "", /^gossip: warning: `network\.encryption` is "accept", which protects from nothing/)
         assert.match(
           key ?? "",
@@ -130,16 +131,42 @@ describe("gossip config print", () => {
   )
 
   it.live(
+    "tells values of the profile from those that are given",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* file(`profile = "wan"\n[probes]\ntimeout_ms = 700\n`)
+        const args = ["--config", path, "--probes-interval-ms", "1500", "--no-extensions-digest", "--metrics-port", "9"]
+        const { end, stderr, stdout } = yield* outcome(["config", "print", ...args])
+        assert.deepStrictEqual([end, stderr], [0, ""])
+        const lines = stdout.split("\n").map((line) => line.replace(/ +# /, "  # "))
+        assert.include(lines, `profile = "wan"  # from ${path}`)
+        assert.include(lines, `interval_ms = 500  # from the profile "wan"`)
+        assert.include(lines, "interval_ms = 1500  # from --probes-interval-ms")
+        assert.include(lines, `timeout_ms = 700  # from ${path}`)
+        assert.include(lines, `suspect_timeout_ms = 8000  # from the profile "wan"`)
+        assert.include(lines, "digest = false  # from --extensions-digest")
+        assert.include(lines, "server_port = 9  # from --metrics-server-port")
+        assert.include(lines, "witnesses = 6  # default")
+      }),
+    timeout
+  )
+
+  it.live(
     "prints what is itself a file, with the same values",
     () =>
       Effect.gen(function* () {
         const example = new URL("../../gossip.example.toml", import.meta.url)
         const { stdout } = yield* outcome(["config", "print"])
-        const { network, ...others } = yield* Effect.fromResult(Toml.parse(readFileSync(example, "utf8")))
+        // The example leaves out what follows from other keys: encryption, and the times of the profile.
+        const { gossip, network, probes, ...others } = yield* Effect.fromResult(
+          Toml.parse(readFileSync(example, "utf8"))
+        )
+        const times = { interval_ms: 1000, timeout_ms: 500, suspect_timeout_ms: 3000, suspect_jitter_ms: 1000 }
         assert.deepStrictEqual(yield* Effect.fromResult(Toml.parse(stdout)), {
           ...others,
-          // Which follows from others, so that the example leaves it out.
-          network: { ...Object(network), encryption: "off" }
+          network: { ...Object(network), encryption: "off" },
+          gossip: { ...Object(gossip), interval_ms: 200 },
+          probes: { ...Object(probes), ...times }
         })
         const again = yield* outcome(["config", "print", "--config", yield* file(stdout)])
         assert.strictEqual(again.end, 0)

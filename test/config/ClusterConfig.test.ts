@@ -6,7 +6,6 @@ import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import type { ClusterOptions } from "../../src/config/ClusterConfig.ts"
 import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 import * as Peer from "../../src/domain/Peer.ts"
-import { distance, nearest } from "../../src/config/Suggestion.ts"
 
 const made = (options: ClusterOptions) => Result.getOrThrow(ClusterConfig.make(options))
 
@@ -24,9 +23,10 @@ const inet = NetAddress.inetAddressFromStringUnsafe
 const untyped = (json: string): ClusterOptions => JSON.parse(json)
 
 describe("defaults", () => {
-  it("are those of the protocol", () => {
+  it("are those that the documentation names", () => {
     assert.isTrue(
       Equal.equals(ClusterConfig.defaults, {
+        profile: "lan",
         network: {
           bind: inet("127.0.0.1:0"),
           advertise: undefined,
@@ -36,9 +36,9 @@ describe("defaults", () => {
           reliableMaxRetries: 3,
           cluster: "",
           allow: [],
-          maxInboundRate: 1000,
-          inboundPeerCapacity: 100,
-          inboundPeerRefillRate: 50,
+          maxInboundRate: 5000,
+          inboundPeerCapacity: 1000,
+          inboundPeerRefillRate: 200,
           maxDatagram: 1232,
           encryption: "off",
           clusterKey: undefined,
@@ -90,7 +90,7 @@ describe("defaults", () => {
           unlistedTombstones: 1024,
           assemblies: 64,
           relays: 256,
-          sources: 4096,
+          sources: 32_768,
           bootstrapPeers: 256,
           eventBuffer: 1024
         },
@@ -110,7 +110,7 @@ describe("defaults", () => {
 })
 
 describe("make", () => {
-  it("takes texts and values alike", () => {
+  it("accepts texts and values for the same options", () => {
     const texts = made({
       bind: "10.0.0.5:7946",
       advertise: "192.0.2.1:7000",
@@ -136,7 +136,7 @@ describe("make", () => {
     expect(Duration.isZero(texts.gossip.antiEntropyInterval)).toBe(true)
   })
 
-  it("takes undefined for what is not given", () => {
+  it("treats undefined as not given", () => {
     assert.isTrue(
       Equal.equals(
         made({ bind: undefined, peers: undefined, gossip: undefined, probes: { interval: undefined } }),
@@ -145,7 +145,7 @@ describe("make", () => {
     )
   })
 
-  it("takes peers by name and by service, and says nothing of where they are", () => {
+  it("accepts peers by name and by service, whose addresses are not checked yet", () => {
     const peers = [
       "10.0.0.1:1",
       "Seed.Example:7946",
@@ -166,7 +166,7 @@ describe("make", () => {
     )
   })
 
-  it("makes mapped IPv4 addresses plain, and names each peer once", () => {
+  it("turns IPv4-mapped addresses into IPv4, and keeps each peer once", () => {
     const { network } = made({
       bind: "[::]:7946",
       advertise: "[::ffff:192.0.2.1]:7946",
@@ -257,7 +257,7 @@ describe("make", () => {
     expect(problems({ bind })).toMatchObject([{ key: "bind" }])
   })
 
-  it("refuses times that are zero, negative, endless or beyond a timer", () => {
+  it("refuses times that are zero, negative, infinite or longer than a timer can wait", () => {
     const wrong = [
       0,
       -1,
@@ -283,7 +283,7 @@ describe("make", () => {
     }
   })
 
-  it("takes zero where it means something, and nothing else that is not a time", () => {
+  it("accepts zero where it has a meaning, and nothing else that is no time", () => {
     const zero = { gossip: { antiEntropyInterval: 0, healTimeout: 0 }, probes: { suspectJitter: 0 } }
     expect(problems(zero)).toEqual([])
     for (const value of [NaN, -1, Infinity, [NaN, 0], { seconds: NaN }] as const) {
@@ -313,7 +313,7 @@ describe("make", () => {
     ["probes.deadRetention", { probes: { deadRetention: 0 } }],
     ["probes.interval", { probes: { interval: "3 days" } }],
     ["reliableMaxRetries", { reliableMaxRetries: -1 }],
-    ["maxInboundRate", { maxInboundRate: 1 }],
+    ["maxInboundRate", { maxInboundRate: -1 }],
     ["maxInboundRate", { maxInboundRate: 1_000_001 }],
     ["cluster", { cluster: "x".repeat(256) }],
     ["limits.members", { limits: { members: 0 } }],
@@ -330,16 +330,16 @@ describe("make", () => {
     expect(found[0]?.message).toMatch(new RegExp(`^\`${key}\` is .*; expected `))
   })
 
-  it("makes minus zero plain, which no file could hold", () => {
+  it("turns minus zero into zero", () => {
     expect(made({ probes: { suspectMultiplier: -0 } }).probes.suspectMultiplier).toBe(0)
   })
 
-  it("takes each bound itself", () => {
+  it("accepts the bounds themselves", () => {
     expect(
       problems({
         reliableMaxRetries: 0,
         cluster: "x".repeat(255),
-        maxInboundRate: 2,
+        maxInboundRate: 0,
         limits: { members: 2 ** 20, tombstones: 1, assemblies: 2 ** 16 },
         gossip: { fanout: 1, maxSends: 1, piggybackMax: 0, retransmitMultiplier: 1 },
         probes: { indirectK: 0, suspectMultiplier: 0, suspectJitter: 0 }
@@ -347,7 +347,7 @@ describe("make", () => {
     ).toEqual([])
   })
 
-  it("takes an IP address of this machine to serve at, and says what else it is", () => {
+  it("accepts an IP address to serve metrics at, and says what is wrong with anything else", () => {
     for (const serverHost of ["::1", "::ffff:10.0.0.1", NetAddress.ipFromStringUnsafe("0.0.0.0")]) {
       expect(problems({ metrics: { serverHost } })).toEqual([])
     }
@@ -358,9 +358,9 @@ describe("make", () => {
     const refused = (serverHost: string | NetAddress.IpAddress) =>
       problems({ metrics: { serverHost } }).map(({ message }) => message)
     expect(refused("localhost")).toEqual([
-      `\`metrics.serverHost\` is "localhost"; ${expected}; host names are not looked up`
+      `\`metrics.serverHost\` is "localhost"; ${expected}; "localhost" is not an IP address, and host names are not looked up`
     ])
-    expect(refused("127.0.0.1:9090")).toEqual([`\`metrics.serverHost\` is "127.0.0.1:9090"; ${expected}`])
+    expect(refused("127.0.0.1:9090")[0]).toContain(`\`metrics.serverHost\` is "127.0.0.1:9090"; ${expected}; `)
     expect(refused(NetAddress.ipFromStringUnsafe("224.0.0.1"))).toEqual([
       `\`metrics.serverHost\` is "224.0.0.1"; ${expected}; "224.0.0.1" is a multicast address, give the address of one host`
     ])
@@ -406,11 +406,11 @@ describe("make", () => {
     { bind: "10.0.0.1:0", advertise: "192.0.2.1:5", peers: ["10.0.0.1:1", "127.0.0.1:1"] },
     { bind: "[::1]:0", peers: ["[::1]:1"] },
     { bind: "[::ffff:127.0.0.1]:0", peers: ["127.0.0.1:1"] }
-  ])("takes addresses that do: %j", (options) => {
+  ])("accepts addresses that can: %j", (options) => {
     expect(problems(options)).toEqual([])
   })
 
-  it("takes networks as texts and values, mapped ones as what they stand for, and each once", () => {
+  it("accepts networks as texts and values, turns IPv4-mapped ones into IPv4, and keeps each once", () => {
     const { network } = made({
       allow: [
         "10.0.0.0/8",
@@ -437,7 +437,7 @@ describe("make", () => {
     expect(found[0]?.message).toContain(JSON.stringify(network))
   })
 
-  it("refuses to advertise an address, or to join through peers, outside the networks that are allowed", () => {
+  it("refuses an advertised address or peers outside the allowed networks", () => {
     const allow = ["10.0.0.0/8", "fd00::/8"]
     const found = problems({ bind: "[::]:0", advertise: "192.0.2.1", peers: ["10.0.0.1:1", "[fc00::1]:1"], allow })
     expect(found).toMatchObject([{ key: "advertise" }, { key: "peers" }])
@@ -449,7 +449,7 @@ describe("make", () => {
     expect(problems({ ...mapped, allow: ["::/0"] })).toHaveLength(2)
   })
 
-  it("refuses more peers than there may be", () => {
+  it("refuses more peers than the limit", () => {
     const peers = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]
     const found = problems({ peers, limits: { bootstrapPeers: 2 } })
     expect(found).toMatchObject([{ key: "peers" }])
@@ -459,12 +459,12 @@ describe("make", () => {
     expect(problems({ peers: many })[0]?.message).toContain("`limits.bootstrapPeers` is 256 by default")
   })
 
-  it("takes names that look alike for the same", () => {
+  it("treats cluster names that look alike as the same", () => {
     expect(made({ cluster: "Zu\u0308rich" }).network.cluster).toBe("Z\u00fcrich")
     expect(made({ cluster: "e\u0301".repeat(127) }).network.cluster).toHaveLength(127)
   })
 
-  it("encrypts when there is a key, unless it is told otherwise", () => {
+  it("requires encryption when there is a key, unless a mode is given", () => {
     expect(made({}).network).toMatchObject({ encryption: "off", keys: [] })
     expect(made({ clusterKey: hex }).network).toMatchObject({ encryption: "required", clusterKeyFile: undefined })
     expect(made({ clusterKeyFile: "f" }).network).toMatchObject({ encryption: "required", keys: [] })
@@ -476,7 +476,13 @@ describe("make", () => {
     expect(problems({ clusterKey: hex, clusterKeyFile: "f" })).toMatchObject([{ key: "clusterKey" }])
   })
 
-  it("takes a key in each form, and shows it in none", () => {
+  it("accepts true and false in place of a mode of encryption", () => {
+    expect(made({ clusterKey: hex, encryption: true }).network.encryption).toBe("required")
+    expect(made({ clusterKey: hex, encryption: false }).network.encryption).toBe("off")
+    expect(problems({ encryption: true })).toMatchObject([{ key: "encryption" }])
+  })
+
+  it("accepts a key in each form, and never shows it", () => {
     const key = Result.getOrThrow(ClusterKey.fromText(hex))
     for (const clusterKey of [hex, ` ${hex.toUpperCase()}\n`, Redacted.make(hex), key]) {
       const config = made({ clusterKey })
@@ -495,7 +501,7 @@ describe("make", () => {
     expect(JSON.stringify(strange)).not.toContain("abab")
   })
 
-  it("reports everything at once, a line each", () => {
+  it("reports every problem at once, one line each", () => {
     const result = ClusterConfig.make({
       bind: "nowhere",
       nodeId: "x",
@@ -518,7 +524,7 @@ describe("make", () => {
     ])
   })
 
-  it("does not hold a default against the value that it stands in for", () => {
+  it("reports no conflict with the default of a key whose value is refused", () => {
     expect(problems({ probes: { interval: -1, timeout: 900 } })).toMatchObject([{ key: "probes.interval" }])
     expect(problems({ bind: "nowhere", peers: ["10.0.0.1:1"] })).toMatchObject([{ key: "bind" }])
   })
@@ -527,20 +533,54 @@ describe("make", () => {
     expect(
       problems(untyped(`{ "bnd": "x", "gossip": { "fanot": 1, "interval_ms": 2 }, "probes": 3, "zzzzzz": 1 }`))
     ).toMatchObject([
-      { key: "probes", message: "`probes` is 3; expected an object of options" },
       { key: "bnd", message: "`bnd` is not an option; did you mean `bind`?" },
-      { key: "zzzzzz", message: "`zzzzzz` is not an option" },
       { key: "gossip.fanot", message: "`gossip.fanot` is not an option; did you mean `gossip.fanout`?" },
-      { key: "gossip.interval_ms", message: "`gossip.interval_ms` is not an option; did you mean `gossip.interval`?" }
+      { key: "gossip.interval_ms", message: "`gossip.interval_ms` is not an option; did you mean `gossip.interval`?" },
+      { key: "probes", message: "`probes` is 3; expected an object of options" },
+      { key: "zzzzzz", message: "`zzzzzz` is not an option" }
     ])
     expect(problems(untyped(`{ "gossip": [], "probes": null }`))).toHaveLength(2)
+  })
+})
+
+describe("a profile", () => {
+  const times = (options: ClusterOptions) => {
+    const { gossip, probes } = made(options)
+    return [gossip.interval, probes.interval, probes.timeout, probes.suspectTimeout, probes.suspectJitter].map(
+      Duration.toMillis
+    )
+  }
+
+  it("sets the times of probes, suspicions and gossip", () => {
+    expect(times({})).toEqual([200, 1000, 500, 3000, 1000])
+    expect(times({ profile: "lan" })).toEqual([200, 1000, 500, 3000, 1000])
+    expect(times({ profile: "local" })).toEqual([100, 500, 200, 1500, 300])
+    expect(times({ profile: "wan" })).toEqual([500, 2000, 1500, 8000, 1000])
+    expect(made({ profile: "wan" }).profile).toBe("wan")
+  })
+
+  it("sets nothing that is given", () => {
+    expect(times({ profile: "local", probes: { interval: "2 seconds" } })).toEqual([100, 2000, 200, 1500, 300])
+  })
+
+  it("is named where its times conflict with a value that is given", () => {
+    expect(problems({ profile: "local", probes: { timeout: 700 } }).map(({ message }) => message)).toEqual([
+      '`probes.timeout` is 700 ms and `probes.interval` of the profile "local" is 500 ms; the timeout must be less than ' +
+        "the interval, which leaves the rest of it for indirect probes: lower the timeout or raise the interval"
+    ])
+  })
+
+  it("has a known name", () => {
+    expect(problems(untyped(`{ "profile": "lam" }`))).toEqual([
+      { key: "profile", message: '`profile` is "lam"; expected one of "lan", "local", "wan"' }
+    ])
   })
 })
 
 describe("withKeys", () => {
   const key = (byte: number) => ClusterKey.fromBytes(new Uint8Array(32).fill(byte))
 
-  it("puts keys where the file named them", () => {
+  it("adds the keys of a file", () => {
     const config = made({ clusterKeyFile: "f", cluster: "prod" })
     const loaded = Result.getOrThrow(ClusterConfig.withKeys(config, [key(1), key(2)]))
     assert.isTrue(Equal.equals(loaded.network.keys, [key(1), key(2)]))
@@ -548,27 +588,9 @@ describe("withKeys", () => {
     expect(config.network.keys).toEqual([])
   })
 
-  it("refuses none where encryption needs one", () => {
+  it("refuses no keys where encryption needs one", () => {
     const error = Result.getOrThrow(Result.flip(ClusterConfig.withKeys(made({ clusterKeyFile: "f" }), [])))
     expect(error.problems).toMatchObject([{ key: "encryption", message: expect.stringContaining("gossip keygen") }])
     expect(Result.isSuccess(ClusterConfig.withKeys(ClusterConfig.defaults, []))).toBe(true)
-  })
-})
-
-describe("suggestions", () => {
-  it("measures the distance between words", () => {
-    expect(distance("", "")).toBe(0)
-    expect(distance("", "abc")).toBe(3)
-    expect(distance("kitten", "sitting")).toBe(3)
-    expect(distance("flaw", "lawn")).toBe(2)
-  })
-
-  it("takes the nearest of those that are near", () => {
-    const names = ["fanout", "max_sends", "interval_ms"].map((name) => [name, name] as const)
-    expect(nearest("fanot", names)).toBe("fanout")
-    expect(nearest("maxSends", names)).toBe("max_sends")
-    expect(nearest("interval", names)).toBe("interval_ms")
-    expect(nearest("colour", names)).toBeUndefined()
-    expect(nearest("fanout".repeat(20), names)).toBeUndefined()
   })
 })

@@ -23,7 +23,8 @@
  */
 import { Duration, Effect, Result, Schema, SchemaTransformation, Struct } from "effect"
 import type { ClusterConfig, ClusterOptions } from "../../config/ClusterConfig.ts"
-import { type Given, Problem, resolve } from "../../config/ConfigResolution.ts"
+import { Problem } from "../../config/ConfigProblem.ts"
+import { type Given, resolve } from "../../config/ConfigResolution.ts"
 import { type Entry, entries, sections } from "../../config/ConfigTable.ts"
 import { type Alias, nearest } from "../../config/Suggestion.ts"
 import type { Conditions } from "../network/Conditions.ts"
@@ -439,6 +440,8 @@ const secret = "a plan holds no secrets: `encrypt = true` encrypts with a key th
 /** Why a key cannot be the same for all nodes of a simulation. */
 export const refusal = ({ path, section }: Entry): string | undefined => {
   switch (path) {
+    case "profile":
+      return "a plan gives the times themselves"
     case "network.bind":
     case "network.advertise":
     case "network.node_id":
