@@ -82,11 +82,11 @@ export const keys = {
     maxInboundRate: count({ default: 5000, minimum: 0, maximum: 1_000_000 }),
     /**
      * Datagrams that one source may send at once, 1 to 1000000: the address and port of a member, or the address of a
-     * stranger. The default lets the table of a cluster of 65536 members through. Defaults to 1000.
+     * stranger. The default lets the table of a cluster of 50000 members through. Defaults to 1000.
      */
     inboundPeerCapacity: count({ default: 1000, minimum: 1, maximum: 1_000_000 }),
-    /** Datagrams a second that one source may send after that, 0.1 to 1000000. Defaults to 200. */
-    inboundPeerRefillRate: factor({ default: 200, minimum: 0.1, maximum: 1_000_000 }),
+    /** Datagrams a second that one source may send after that, 0.1 to 1000000. Defaults to 50. */
+    inboundPeerRefillRate: factor({ default: 50, minimum: 0.1, maximum: 1_000_000 }),
     /**
      * The most bytes of a datagram, seal included, 576 to 1460. Every path of IPv6 carries the default, tunnels and
      * overlay networks too. More need fewer datagrams for a large table. Defaults to 1232.
@@ -239,11 +239,10 @@ export const keys = {
     /** Most probes relayed for others at the same time, 1 to 65536. Defaults to 256. */
     relays: count({ default: 256, ...atOnce }),
     /**
-     * Most sources whose datagrams are counted one by one, of members and of strangers each, 1 to 1048576, some fifty
-     * bytes each; beyond, the one that was quiet for longest is forgotten. Nobody gains by that with at least
-     * `maxInboundRate` x (1 + `inboundPeerCapacity` / `inboundPeerRefillRate`). Defaults to 32768.
+     * Most sources whose datagrams are counted one by one, of members and of strangers each, 1 to 1048576; beyond, the
+     * one that was quiet for longest is forgotten. Each takes some fifty bytes. Defaults to 4096.
      */
-    sources: count({ default: 32_768, ...records }),
+    sources: count({ default: 4096, ...records }),
     /** Most peers to contact at the start, 1 to 65536; more than that in `peers` are refused. Defaults to 256. */
     bootstrapPeers: count({ default: 256, ...atOnce }),
     /** Most changes that wait for one slow subscriber, 1 to 1048576; beyond, it misses some. Defaults to 1024. */

@@ -57,16 +57,16 @@ const refilled = (level: number, since: number, now: number, refill: number, cap
  * port of a member. Ports cost a stranger nothing, so its source is the address alone, except on the loopback: nobody
  * sends from there but this machine, where many nodes share one address.
  *
- * A healthy cluster of 1000 stays far below the defaults of 5000 a second for all, and 1000 at once and 200 a second for
+ * A healthy cluster of 1000 stays far below the defaults of 5000 a second for all, and 1000 at once and 50 a second for
  * one source. In: 2.1 messages a second (one PING, one ACK, and some); while a change spreads, 50 a second (each of 1000
  * nodes sends 10 GOSSIPs in each round of 200 ms to random members). Bursts: 1000 nodes that join through this one at
  * once are some 3000 datagrams, of which the first 1000 are from strangers, who have 2500; a table of 1000 entries is 21
- * datagrams from one source. A table of 65536 entries, sent 8 datagrams each 20 ms, is 1366 datagrams in 3.4 s, and one
- * source may send 1683 in that time.
+ * datagrams from one source. A table of 50000 entries, sent 8 datagrams each 20 ms, is 1042 datagrams in 2.6 s, and one
+ * source may send 1130 in that time.
  *
  * @example
  * ```ts
- * const limiter = new RateLimiter({ maxInboundRate: 5000, sourceCapacity: 1000, sourceRefill: 200, maxSources: 32768, seed })
+ * const limiter = new RateLimiter({ maxInboundRate: 5000, sourceCapacity: 1000, sourceRefill: 50, maxSources: 4096, seed })
  * if (limiter.admit(inbound.source, 0, isMember, now) !== Verdict.Admitted) return
  * ```
  */

@@ -144,8 +144,16 @@ describe("a mistake of the user is one line on standard error, and exit code 1:"
       ["members", "--gossip-fanout", "9"],
       /^gossip: --gossip-fanout is a flag of gossip run and gossip config print$/
     ],
-    ["a misspelt key", ["run", "--gossip-fanot", "9"], /^gossip: unknown flag --gossip-fanot; did you mean --gossip-fanout/],
-    ["a bad value of a key", ["run", "--gossip-fanout", "0"], /^gossip: --gossip-fanout .*whole number from 1 to 65535$/],
+    [
+      "a misspelt key",
+      ["run", "--gossip-fanot", "9"],
+      /^gossip: unknown flag --gossip-fanot; did you mean --gossip-fanout/
+    ],
+    [
+      "a bad value of a key",
+      ["run", "--gossip-fanout", "0"],
+      /^gossip: --gossip-fanout .*whole number from 1 to 65535$/
+    ],
     ["a flag without its value", ["run", "--bind"], /^gossip: --bind needs a value/],
     ["a flag given twice", ["run", "--bind", "a", "--bind", "b"], /^gossip: --bind may be given once$/],
     ["a wrong log level", ["run", "--log-level", "loud"], /^gossip: --log-level is "loud"; expected all \| trace/],

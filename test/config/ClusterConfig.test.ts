@@ -38,7 +38,7 @@ describe("defaults", () => {
           allow: [],
           maxInboundRate: 5000,
           inboundPeerCapacity: 1000,
-          inboundPeerRefillRate: 200,
+          inboundPeerRefillRate: 50,
           maxDatagram: 1232,
           encryption: "off",
           clusterKey: undefined,
@@ -90,7 +90,7 @@ describe("defaults", () => {
           unlistedTombstones: 1024,
           assemblies: 64,
           relays: 256,
-          sources: 32_768,
+          sources: 4096,
           bootstrapPeers: 256,
           eventBuffer: 1024
         },

@@ -13,7 +13,7 @@ const text = readFileSync(new URL("older.example.toml", import.meta.url), "utf8"
 const load = (text: string) => ConfigSources.load({ file: { path: "older.toml", text } })
 
 /** The older defaults that are others here: the limits of rates have to let large clusters through. */
-const different = ["network.max_inbound_rate", "network.inbound_peer_capacity", "network.inbound_peer_refill_rate"]
+const different = ["network.max_inbound_rate", "network.inbound_peer_capacity"]
 
 describe("a file of the older implementation", () => {
   it.effect("is accepted with all its keys, and every value is the one in the file", () =>

@@ -281,7 +281,7 @@ describe("the configuration in a plan", () => {
       '`config.network.encryption` is "off", and `encrypt` is true; leave one of them out'
     ])
     expect(wrong({ ...ten, config: { network: { encryption: "on" } } })).toEqual([
-      '`config.network.encryption` is "on"; expected one of "off", "accept", "required"'
+      '`config.network.encryption` is "on"; expected one of "off", "accept", "required", or true or false'
     ])
   })
 })
