@@ -27,7 +27,7 @@ const entries = {
   "effect-gossip": "src/index.ts",
   "effect-gossip/testing": "src/testing.ts",
   "effect-gossip/node": "src/node/index.ts",
-  "effect-gossip/node/admin": "src/node/NodeAdmin.ts",
+  "effect-gossip/node/NodeAdmin": "src/node/NodeAdmin.ts",
   "effect-gossip/admin": "src/admin/index.ts"
 }
 

@@ -4,13 +4,14 @@ import { createServer } from "node:http"
 import { join } from "node:path"
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Logger } from "effect"
+import { Context, Effect, Layer, Logger, Option, Queue, Stream } from "effect"
 import { HttpServer } from "effect/http"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import { Server } from "../../examples/admin-routes/Server.ts"
+import * as CustomNode from "../../examples/custom-failure-detector/Node.ts"
 import * as OwnerOf from "../../examples/hash-ring/OwnerOf.ts"
-import { Cluster } from "../../src/index.ts"
+import { Cluster, ClusterConfig, Membership, type NodeId } from "../../src/index.ts"
 import { VirtualNetwork } from "../../src/testing.ts"
 import { ask } from "../admin/AdminNode.ts"
 
@@ -25,6 +26,45 @@ describe("every example", () => {
     const imports = [...text.matchAll(/from "([^"]+)"/g)].map(([, from]) => from ?? "")
     expect(imports.filter((from) => from.startsWith("..") || from.includes("/src/"))).toEqual([])
   })
+})
+
+describe("custom-failure-detector", () => {
+  it.effect("is a node that believes the orchestrator, unless the member refutes", () =>
+    Effect.gen(function* () {
+      const network = yield* VirtualNetwork.make()
+      const host = (address: string) => network.host(address, [address])
+      const configOf = (address: string) =>
+        Effect.fromResult(ClusterConfig.make({ bind: `${address}:7946`, peers: ["10.0.0.1:7946"] }))
+      const gone = yield* Queue.unbounded<NodeId.NodeId>()
+      const custom = yield* Layer.build(
+        CustomNode.layer(yield* configOf("10.0.0.1")).pipe(
+          Layer.provide([host("10.0.0.1").layer, Layer.succeed(CustomNode.Gone, Stream.fromQueue(gone))])
+        )
+      )
+      const other = yield* Layer.build(
+        Layer.provide(Cluster.layer(yield* configOf("10.0.0.2")), host("10.0.0.2").layer)
+      )
+      const { id } = Context.get(other, Cluster.Cluster)
+      const { get } = Context.get(custom, Membership.Membership)
+      const status = Effect.map(get(id), Option.match({ onNone: () => "unknown", onSome: ({ status }) => status }))
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* status).toBe("alive")
+
+      yield* Queue.offer(gone, id)
+      yield* TestClock.adjust(1)
+      expect(yield* status).toBe("suspect")
+      yield* TestClock.adjust("30 seconds")
+      expect(yield* status).toBe("alive")
+
+      host("10.0.0.2").detach()
+      yield* TestClock.adjust("1 minute")
+      // Nobody probes it.
+      expect(yield* status).toBe("alive")
+      yield* Queue.offer(gone, id)
+      yield* TestClock.adjust("15 seconds")
+      expect(yield* status).toBe("dead")
+    })
+  )
 })
 
 describe("hash-ring", () => {

@@ -24,6 +24,8 @@ describe("package.json", () => {
       ...namespacesOf("src/index.ts", "."),
       ...namespacesOf("src/testing.ts", "./testing"),
       ...namespacesOf("src/node/index.ts", "./node"),
+      // Not in the index, which would load an HTTP server with every node.
+      ["./node/NodeAdmin", "./dist/node/NodeAdmin.js"] as const,
       ...namespacesOf("src/admin/index.ts", "./admin")
     ]
     const entries = [".", "./testing", "./node", "./admin", "./package.json"]
