@@ -420,7 +420,7 @@ layer(Layer.effect(Shown, shown), { excludeTestServices: true, timeout })("the p
       const members = report.nodes[6]?.members[report.samples.times.indexOf(4000)]
       assert.deepStrictEqual(tip?.split("\n"), [
         "n7 at 4 s",
-        "all hold it alive",
+        "all see it alive",
         `sees ${members} alive, itself included`
       ])
     })
@@ -482,12 +482,12 @@ layer(Layer.effect(Shown, shown), { excludeTestServices: true, timeout })("the p
     Effect.gen(function* () {
       const { page, report } = yield* Shown
       const before = yield* page.texts(cellColours(1, report.samples.times))
-      yield* page.value(input("troubled", "input.checked = true", "change"))
+      yield* page.value(input("worst-first", "input.checked = true", "change"))
       const first = yield* page.texts(cellColours(1, report.samples.times))
       const bad = (colours: ReadonlyArray<string>) =>
         colours.filter((colour) => shades.some(({ code, light }) => light === colour && "sdD".includes(code))).length
       assert.isAbove(bad(first), bad(before))
-      yield* page.value(input("troubled", "input.checked = false", "change"))
+      yield* page.value(input("worst-first", "input.checked = false", "change"))
       assert.deepStrictEqual(yield* page.texts(cellColours(1, report.samples.times)), before)
     })
   )

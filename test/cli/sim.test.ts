@@ -203,7 +203,7 @@ describe("gossip sim refuses", () => {
     Effect.gen(function* () {
       expect(yield* wrong(["--kill", "n11", "--stop", "1@60s"])).toEqual([
         "`nodes` of --kill n11 names n11, and there are only the nodes n1 to n10; name one of them, or raise `nodes`",
-        "`at_ms` of --stop 1@60s is 60000, and all is over at 60000 ms; let it happen before, or raise `duration_ms`"
+        "`at_ms` of --stop 1@60s is 60000, and the plan ends at 60000 ms; choose an earlier time, or raise `duration_ms`"
       ])
     })
   )
@@ -230,9 +230,9 @@ describe("gossip sim refuses", () => {
         '[network]\nbind = "0.0.0.0:7946"\ncluster_key_file = "k"\n[admin]\nsocket = "s"'
       )
       expect(yield* wrong(["--config", own])).toEqual([
-        `\`network.bind\` in ${own} is not for a simulation: each node has its own, which the simulation gives it`,
-        `\`network.cluster_key_file\` in ${own} is not for a simulation: a plan holds no secrets: \`encrypt = true\` encrypts with a key that is drawn by the seed`,
-        `\`admin.socket\` in ${own} is not for a simulation: nobody operates a simulated node`
+        `\`network.bind\` in ${own} is not for a simulation: the simulation gives each node its own`,
+        `\`network.cluster_key_file\` in ${own} is not for a simulation: a plan holds no secrets; \`encrypt = true\` encrypts with a key that the seed draws`,
+        `\`admin.socket\` in ${own} is not for a simulation: a simulated node has no admin interface`
       ])
       const bad = yield* file("node.toml", "[gossip]\nfanuot = 3\ninterval_ms = 0")
       expect(yield* wrong(["--config", bad])).toEqual([
@@ -241,7 +241,7 @@ describe("gossip sim refuses", () => {
       ])
       const closed = yield* file("node.toml", '[network]\nencryption = "required"')
       expect(yield* wrong(["--config", closed])).toEqual([
-        '`config.network.encryption` is "required", and there is no key; set `encrypt = true`, which draws one by the seed'
+        '`config.network.encryption` is "required", and there is no key; set `encrypt = true`, so that the seed draws one'
       ])
       expect(yield* planOf(["--config", closed, "--encrypt"])).toMatchObject({
         config: { network: { encryption: "required" } }
@@ -258,7 +258,7 @@ describe("gossip sim refuses", () => {
       ])
       const none = yield* file("r.json", "[]")
       expect(yield* wrong(["--replay", none])).toEqual([
-        `${none} is no recording of a simulation; expected a JSON object with \`plan\`, and \`broken\` with \`invariant\`, \`node\` and \`event\` if something broke`
+        `${none} is no recorded plan; expected a JSON object with \`plan\`, and \`broken\` with \`invariant\`, \`node\` and \`event\` if something broke`
       ])
     }).pipe(Effect.scoped)
   )

@@ -1,9 +1,9 @@
 /**
- * What a plan promises: which rules a cluster must keep that it befalls, and by when. All of it follows from the plan
- * alone, so a plan that was made smaller, or read from a file, is held to what is still true of it.
+ * The expectations of a plan: the properties that its cluster must have, and from when on. They follow from the plan
+ * alone, so they also hold for a plan that was made smaller or read from a file.
  *
- * Times are in ms. Bounds are what must hold in every history, or in all but one of a million where a rule of the
- * protocol draws lots; they are not what is usual, which is several times less.
+ * Times are in ms. They are upper bounds for every history, or for all but one in a million where the protocol makes
+ * random choices. Usual times are several times shorter.
  */
 import { Duration, Result } from "effect"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
@@ -14,70 +14,72 @@ import * as Plan from "../../src/simulation/plan/Plan.ts"
 
 const ms = Duration.toMillis
 
-/** The rules that a plan is held to besides the invariants. */
+/** The properties that are checked besides the invariants. */
 export const properties = {
-  agreement: "when all faults are over, in a while all nodes that are up are of one mind, and stay so",
-  detection: "a node that is killed in a quiet cluster is held dead by all in the time that their own probes take",
-  "false-suspicion": "where the protocol promises to bear what happens, nobody suspects a node that is up",
-  "false-death": "where the protocol promises to bear what happens, nobody removes a node that is up",
-  repeatable: "a plan gives the same history again",
-  defect: "a simulation ends, and not by an exception"
+  agreement: "some time after the last fault, all nodes that are up agree on the members, and continue to",
+  detection:
+    "all nodes see a node dead that is killed or crashes in a quiet cluster, within the time that their probes take",
+  "false-suspicion": "nobody suspects a node that is up, under faults that the protocol tolerates",
+  "false-death": "nobody removes a node that is up, under faults that the protocol tolerates",
+  repeatable: "a plan has the same history every time",
+  defect: "a simulation ends, and without an exception"
 } as const
 
 export type PropertyName = keyof typeof properties
 
-/** What a plan is held to. */
+/** The properties that a plan is checked for. */
 export interface Expectations {
-  /** From this time on all agree. */
+  /** The time from which on all nodes agree; `undefined` if they need not. */
   readonly agreement: number | undefined
-  /** Whether that rules out suspicions of nodes that are up, which they refute. */
+  /** Whether agreement excludes suspicions of nodes that are up, which these refute. */
   readonly strict: boolean
-  /** Whether `agreement` needs one of the bootstrap peers to be up then: somebody may know nobody else. */
+  /** Whether agreement needs a bootstrap peer that is up, because a node may know nobody else. */
   readonly needsPeer: boolean
-  /** How long after its kill a node is held dead by all, if they agreed before. */
+  /** How long after its end a node is dead in all views, if the nodes agreed before. */
   readonly detection: number | undefined
-  /** Whether nobody may be suspected, and nobody removed, who is up. */
+  /** Whether no node that is up may be suspected. */
   readonly unsuspected: boolean
+  /** Whether no node that is up may be removed. */
   readonly unremoved: boolean
 }
 
-/** Chance that a bound fails that hangs on lots. */
+/** The probability that a bound fails that depends on random choices. */
 const Negligible = 1e-6
-/** What is on its way, timers that fire a little off their time, and answers that wait for their turn. */
+/** For datagrams in flight, timers that fire slightly late, and replies that wait for their turn. */
 const Slack = 1000
-/** A node that is told by itself what others hold of it is told at most so often. */
+/** The least time between two messages that tell a node how it is seen. */
 const TellInterval = 1000
-/** Death claims are checked for so long. */
+/** The time that the check of a death claim takes. */
 const DeathCheck = 1500
-/** Beyond these times of a cluster's first words, newcomers know everybody unless datagrams were lost. */
+/** The time after which nodes that joined know all others, unless datagrams were lost. */
 const Introduction = 5000
-/** Tombstones outlive the listing of the dead this many times. */
+/** The lifetime of a tombstone, as a multiple of the retention of the dead. */
 const TombstoneFactor = 10
 
-/** The parts of a plan that its expectations hang on. */
+/** What the expectations depend on. */
 interface Facts {
   readonly plan: Plan.Plan
   readonly config: ClusterConfig.ClusterConfig
-  /** Machines, those that start later included. */
+  /** The number of machines, with those that start later. */
   readonly machines: number
-  /** Ids that there ever are, those of strangers included. */
+  /** The number of ids that ever exist, with those of strangers. */
   readonly ids: number
-  /** Ids that may be dead or silent in the end. */
+  /** The number of ids that may be dead or silent at the end. */
   readonly gone: number
   /** When the last fault ends; Infinity if one never does. */
   readonly calm: number
-  /** The longest that a datagram takes, as long as only lasting conditions hold. */
+  /** The longest delay of a datagram while only permanent conditions apply. */
   readonly leg: number
-  /** The same while every `slow` and `network` step holds. */
+  /** The same while every `slow` and `network` step applies. */
   readonly worstLeg: number
-  /** Rates of the slowest and the fastest clock that stays so. */
+  /** The rates of the slowest and the fastest clock that are permanent. */
   readonly slowest: number
   readonly fastest: number
-  /** Rate of the fastest clock that there ever is. */
+  /** The rate of the fastest clock at any time. */
   readonly everFastest: number
 }
 
-const sizeOf = (who: Plan.NodeSelection): number => (typeof who === "number" ? who : who.length)
+const sizeOf = (selection: Plan.NodeSelection): number => (typeof selection === "number" ? selection : selection.length)
 
 type StepOf<Kind extends Plan.Step["do"]> = Extract<Plan.Step, { readonly do: Kind }>
 
@@ -87,29 +89,30 @@ const stepsOf = <Kind extends Plan.Step["do"]>({ steps }: Plan.Plan, kind: Kind)
 const endOf = (step: Plan.Step): number =>
   "for" in step && step.for !== undefined ? ms(step.at) + ms(step.for) : Infinity
 
-/** How long datagrams can take under given conditions. */
+/** The longest delay of a datagram under these conditions. */
 const delayOf = ({ jitter = Duration.zero, latency, reorder = 0, reorderBy }: Plan.NetworkConditions): number =>
   (latency === undefined ? 1 : ms(latency)) +
   ms(jitter) +
-  // As `Conditions.neutral` has it.
+  // The default in `Conditions.neutral`.
   (reorder > 0 ? (reorderBy === undefined ? 10 : ms(reorderBy)) : 0)
 
-/** Whether every datagram arrives, whole. */
-const isLossless = ({ bandwidth, corrupt = 0, loss = 0, mtu, queue }: Plan.NetworkConditions): boolean =>
-  loss === 0 && corrupt === 0 && bandwidth === undefined && mtu === undefined && queue === undefined
+/** Whether every datagram arrives undamaged. */
+const isLossless = ({ bandwidth, corrupt = 0, loss = 0, mtu, queue, reject = 0 }: Plan.NetworkConditions): boolean =>
+  loss === 0 && corrupt === 0 && reject === 0 && bandwidth === undefined && mtu === undefined && queue === undefined
 
-/** The largest two of some delays: a datagram passes one host that sends and one that receives. */
+/** The sum of the two largest delays: a datagram passes a sending and a receiving host. */
 const twoLargest = (delays: ReadonlyArray<number>): number => {
   const [first = 0, second = 0] = delays.toSorted((a, b) => b - a)
   return first + second
 }
 
-/** When a fault is over for good; a node may take a while to say goodbye. */
+/** When a fault is over. A node that leaves takes some time. */
 const overAt = (facts: Pick<Facts, "plan" | "config">, step: Plan.Step): number => {
   const { config, plan } = facts
   const at = ms(step.at)
   switch (step.do) {
     case "kill":
+    case "crash":
     case "restart":
     case "heal":
     case "start":
@@ -118,14 +121,14 @@ const overAt = (facts: Pick<Facts, "plan" | "config">, step: Plan.Step): number 
     case "stop":
       return at + ms(config.network.reliableAckTimeout) * (config.network.reliableMaxRetries + 1) + 500
     case "freeze":
-      // One that never thaws is as good as dead.
+      // A node that never thaws is like a dead one.
       return step.for === undefined ? at : endOf(step)
     case "partition":
     case "cut":
       return Math.min(endOf(step), ...stepsOf(plan, "heal").flatMap((heal) => (ms(heal.at) > at ? [ms(heal.at)] : [])))
     case "slow":
     case "skew":
-      // A lasting one counts for `leg` and for the rates instead.
+      // A permanent one is part of `leg` or of the rates instead.
       return step.for === undefined ? at : endOf(step)
     case "network":
       return step.for === undefined && isLossless(step) ? at : endOf(step)
@@ -136,10 +139,10 @@ const overAt = (facts: Pick<Facts, "plan" | "config">, step: Plan.Step): number 
   }
 }
 
-/** Members that damaged datagrams invent: those that UDP's checksum would have caught are not sent damaged. */
+/** The number of members that exist only because damaged datagrams name them. */
 const inventedBy = ({ plan }: Pick<Facts, "plan">): number => {
   if (plan.encrypt) return 0
-  // Of the datagrams that are damaged so that the message's own checksum does not see it, one in ten has a new id.
+  // The share of damaged datagrams that pass the checksum of the message and have a changed id.
   const perNodeSecond = 8
   const undetected = 0.05
   let invented = 0
@@ -161,7 +164,7 @@ const factsOf = (plan: Plan.Plan, config: ClusterConfig.ClusterConfig): Facts =>
   const invented = inventedBy({ plan })
   const ended = plan.steps.reduce((sum, step) => {
     const stays = step.do === "freeze" && step.for === undefined
-    return step.do === "kill" || step.do === "stop" || stays ? sum + sizeOf(step.nodes) : sum
+    return step.do === "kill" || step.do === "crash" || step.do === "stop" || stays ? sum + sizeOf(step.nodes) : sum
   }, 0)
   const slows = stepsOf(plan, "slow")
   const changes = stepsOf(plan, "network")
@@ -170,7 +173,7 @@ const factsOf = (plan: Plan.Plan, config: ClusterConfig.ClusterConfig): Facts =>
     .filter(lasting)
     .map(({ rate }) => rate)
   const base = delayOf(network)
-  // Conditions of several places add up, at the ends of one way and on it.
+  // Delays of several places on one path add up.
   const added = changes.map((step) => delayOf(step))
   return {
     plan,
@@ -190,11 +193,11 @@ const factsOf = (plan: Plan.Plan, config: ClusterConfig.ClusterConfig): Facts =>
   }
 }
 
-/** Whether a probe is answered in time, directly and, if `relays`, through others, on the clocks of all nodes. */
+/** Whether probes are answered in time on the clocks of all nodes: direct ones, and with `relays` indirect ones too. */
 const isPrompt = ({ config }: Facts, leg: number, fastest: number, relays = false): boolean => {
   const timeout = ms(config.probes.timeout)
   const rest = ms(config.probes.interval) - timeout
-  // Timers are up to 1 ms off, and a tenth is kept for them and for what is queued.
+  // A tenth of the time, and the 1 ms that timers may be late, is for queues.
   return 2 * leg * fastest < 0.9 * timeout - 2 && (!relays || 4 * leg * fastest < 0.9 * rest - 2)
 }
 
@@ -207,9 +210,9 @@ const suspicion = ({ config }: Facts, n: number): number =>
 const longestSuspicion = (facts: Facts): number => suspicion(facts, facts.ids) + ms(facts.config.probes.suspectJitter)
 
 /**
- * How long a node takes to probe everybody once, in the worst case: 2n - 1 probes (the ring is reshuffled in between),
- * each stretched by its local health, which may be at its worst (8) when this begins, and falls by one with each probe
- * that succeeds. Probes of the `gone` fail, each twice at most.
+ * The longest time that a node takes to probe every other once: 2n - 1 probes, because the ring is reshuffled in between.
+ * Local health stretches each. Its score is at most 8 at the beginning and falls by one with each probe that succeeds.
+ * Probes of the `gone` fail, at most twice each.
  */
 const ringPass = ({ config, gone, ids }: Facts): number => {
   const probes = 2 * ids
@@ -219,29 +222,29 @@ const ringPass = ({ config, gone, ids }: Facts): number => {
 }
 
 /**
- * How long news takes to be everywhere: gossip brings it in a second or two, but only anti-entropy is certain to. It
- * halves the number of those who do not know in each interval, at least, and who asks the others is told.
+ * The longest time until a change is known everywhere. Gossip takes a second or two, but only anti-entropy is certain. It
+ * at least halves the number of nodes that lack the change in each interval.
  */
 const spread = ({ config, machines }: Facts): number =>
   ms(config.gossip.antiEntropyInterval) * (Math.ceil(Math.log2(machines + 1)) + 2)
 
 /**
- * How long until nodes that lost each other have met again. In every heal interval (and a quarter) each node tries one
- * of those that it lost. Tries of the living at least halve the number of parts; those of the gone are wasted, and each
- * of them may stand there twice, as a member that died and as a peer.
+ * The longest time until the parts of a cluster have found each other. In every heal interval, with a jitter of a quarter,
+ * each node contacts one of the nodes that it lost. A contact with a live node at least halves the number of parts.
+ * Contacts with the `gone` are wasted; each may be a candidate twice, as a dead member and as a bootstrap peer.
  */
 const healing = ({ config, gone, machines, plan }: Facts): number => {
   const rounds = Math.ceil(Math.log2(machines + 1))
   const absentPeers = Math.min(gone, plan.peers)
   const wasted = (gone + absentPeers) / (gone + absentPeers + 1)
-  // Both sides try.
+  // Both sides make contacts.
   const unlucky = wasted === 0 ? 0 : Math.ceil(Math.log(Negligible) / (2 * Math.log(wasted)))
   return 1.25 * ms(config.gossip.healInterval) * (rounds + unlucky) + BackoffLast
 }
 
 /**
- * From the end of the last fault to agreement: suspicions that are still open end one way or the other; who was buried
- * alive is found, and all hear of it; who is dead and was not missed yet is probed, and its suspicion ends.
+ * The longest time from the last fault to agreement: open suspicions end; live nodes that were declared dead are
+ * contacted, and all nodes learn of it; dead nodes that nobody has noticed are probed, and their suspicions end.
  */
 const settling = (facts: Facts): number =>
   (longestSuspicion(facts) +
@@ -254,13 +257,13 @@ const settling = (facts: Facts): number =>
     Slack) /
   facts.slowest
 
-/** How long a plan has to be quiet after its last fault so that it can be held to agreement. */
+/** How long a plan must go on after its last fault so that agreement can be checked. */
 export const quietTime = (plan: Plan.Plan): number => {
   const facts = read(plan)
   return facts === undefined ? 0 : settling(facts)
 }
 
-/** When the last fault of a plan is over; Infinity if one never is. */
+/** When the last fault of a plan ends; Infinity if one never does. */
 export const calmAt = (plan: Plan.Plan): number => read(plan)?.calm ?? Infinity
 
 const read = (plan: Plan.Plan): Facts | undefined => {
@@ -270,64 +273,64 @@ const read = (plan: Plan.Plan): Facts | undefined => {
   return Result.isFailure(config) ? undefined : factsOf(plan, config.success)
 }
 
-/** Whether everybody finds a place, and is listened to: a node that refuses most of what it gets is as good as cut off. */
-const hearsAll = ({ config: { limits, network }, ids }: Facts): boolean =>
+/** Whether every member fits in the tables, and the rate limit lets enough datagrams in. */
+const hasRoomForAll = ({ config: { limits, network }, ids }: Facts): boolean =>
   limits.members > 2 * ids && limits.sources > 2 * ids && network.maxInboundRate >= 500
 
-/** Whether the configuration leaves the protocol what it needs in order to bring all together again. */
+/** Whether the configuration has what the protocol needs to reach agreement. */
 const isSoundConfig = (facts: Facts): boolean => {
   const { gossip, limits, probes } = facts.config
   const { ids, plan } = facts
   const healTimeout = ms(gossip.healTimeout)
   return (
-    // Without it nothing is certain to come round.
+    // Only anti-entropy is certain to spread a change.
     ms(gossip.antiEntropyInterval) > 0 &&
-    // Who is no longer looked for is lost.
+    // A node that is no longer contacted is never found.
     (healTimeout === 0 || healTimeout > ms(plan.duration)) &&
-    hearsAll(facts) &&
-    // Who forgets the dead while others still hold them alive takes them in again.
+    hasRoomForAll(facts) &&
+    // A node that forgets the dead while others see them alive would list them again.
     limits.tombstones > ids &&
     limits.unlistedTombstones > ids &&
     TombstoneFactor * ms(probes.deadRetention) > longestSuspicion(facts) + ms(gossip.antiEntropyInterval) + Slack
   )
 }
 
-const isLastinglyWell = (facts: Facts): boolean => {
+const isPermanentlyGood = (facts: Facts): boolean => {
   const { calm, fastest, leg, plan } = facts
   return calm < Infinity && isLossless(plan.network) && isPrompt(facts, leg, fastest)
 }
 
 /**
- * Whether enough of the nodes are new. Old ones look for nobody that they lost, and answer a claim that is ahead of them
- * by one step only, be it forged or of a former life: one that is far ahead wins for a long time.
+ * Whether level 0 nodes prevent agreement. They contact no node that they lost. They refute a claim with only the next
+ * incarnation, so a forged claim, or one about a former life, that is far ahead wins for a long time.
  */
-const canMend = ({ plan }: Facts): boolean =>
+const canHeal = ({ plan }: Facts): boolean =>
   plan.oldNodes === 0 ||
   (plan.oldNodes < plan.nodes &&
     stepsOf(plan, "forge").every(({ incarnationAhead = 0 }) => incarnationAhead === 0) &&
     stepsOf(plan, "restart").every(({ clockBehind }) => clockBehind === undefined))
 
-const holdsAgreement = (facts: Facts): boolean => isSoundConfig(facts) && isLastinglyWell(facts) && canMend(facts)
+const holdsAgreement = (facts: Facts): boolean => isSoundConfig(facts) && isPermanentlyGood(facts) && canHeal(facts)
 
-/** Steps after which nobody has to find anybody anew. */
-const loseNobody: ReadonlySet<Plan.Step["do"]> = new Set(["kill", "stop", "heal", "slow", "skew"])
+/** Steps after which no node has to find another one again. */
+const loseNobody: ReadonlySet<Plan.Step["do"]> = new Set(["kill", "crash", "stop", "heal", "slow", "skew"])
 
 /**
- * Only kills, in a network that is well. Each node finds out by itself: its ring comes round in 2n - 1 intervals and the
- * one that runs; of several that are killed each slows down the search for the others by local health.
+ * For plans with kills and crashes only, on a good network. Each node detects the end of a node by itself: its ring takes
+ * 2n - 1 intervals. With several dead nodes, each failed probe slows down the others by local health.
  */
 const detectionOf = (facts: Facts): number | undefined => {
   const { config, plan, slowest } = facts
   if (!isLossless(plan.network) || !isPrompt(facts, facts.leg, facts.fastest)) return undefined
-  if (plan.steps.some((step) => step.do !== "kill")) return undefined
-  const killed = plan.steps.reduce((sum, step) => sum + (step.do === "kill" ? sizeOf(step.nodes) : 0), 0)
-  if (killed === 0) return undefined
-  const stretch = 1 + Math.min(MaxScore, 2 * (killed - 1))
+  const ends = plan.steps.flatMap((step) => (step.do === "kill" || step.do === "crash" ? [sizeOf(step.nodes)] : []))
+  if (ends.length === 0 || ends.length < plan.steps.length) return undefined
+  const dead = ends.reduce((sum, size) => sum + size, 0)
+  const stretch = 1 + Math.min(MaxScore, 2 * (dead - 1))
   const probing = 2 * facts.machines * stretch * ms(config.probes.interval)
   return (probing + suspicion(facts, facts.machines) + ms(config.probes.suspectJitter) + 50) / slowest
 }
 
-/** Steps that the protocol bears without a suspicion, as long as datagrams arrive in time. */
+/** Steps that the protocol tolerates without a suspicion, as long as datagrams arrive in time. */
 const harmless: ReadonlySet<Plan.Step["do"]> = new Set([
   "slow",
   "skew",
@@ -336,18 +339,19 @@ const harmless: ReadonlySet<Plan.Step["do"]> = new Set([
   "heal",
   "start",
   "kill",
+  "crash",
   "stop",
   "restart"
 ])
 
-/** The nodes at the ends of all cuts, if all of them concern one pair. */
+/** The pair of nodes that all cuts are between, if there is only one. */
 const cutPair = (plan: Plan.Plan): ReadonlySet<string> | undefined => {
   const ends = new Set<string>()
   for (const { from, to } of stepsOf(plan, "cut")) for (const name of [...from, ...to]) ends.add(name)
   return ends.size === 2 ? ends : undefined
 }
 
-/** Whether what is cut leaves every pair a relay: one pair of at least four nodes that all stay. */
+/** Whether every pair has a relay in spite of the cuts: one pair of at least four nodes, and no node ends. */
 const leavesRelays = (facts: Facts): boolean => {
   const { config, plan } = facts
   if (stepsOf(plan, "cut").length === 0) return true
@@ -356,18 +360,19 @@ const leavesRelays = (facts: Facts): boolean => {
     cutPair(plan) !== undefined &&
     plan.nodes >= 4 &&
     config.probes.indirectK > 0 &&
-    // A request that comes twice takes two places.
+    // A duplicated request takes two places.
     config.limits.relays >= 4 * plan.nodes &&
-    // An old node does not relay.
+    // A level 0 node does not relay.
     plan.oldNodes === 0 &&
     stepsOf(plan, "kill").length === 0 &&
+    stepsOf(plan, "crash").length === 0 &&
     stepsOf(plan, "start").length === 0 &&
     stepsOf(plan, "cut").every(({ at }) => ms(at) >= joined) &&
     isPrompt(facts, facts.worstLeg, facts.everFastest, true)
   )
 }
 
-/** Loss that goes on for ever and that a suspected node's refutation gets through, in one of many messages. */
+/** Permanent loss at which one of the many messages with a refutation still arrives. */
 const SlightLoss = 0.05
 
 const isSlightlyLossy = (facts: Facts): boolean => {
@@ -388,12 +393,12 @@ const isSlightlyLossy = (facts: Facts): boolean => {
 const isMild = (facts: Facts): boolean => {
   const { plan } = facts
   return (
-    hearsAll(facts) &&
+    hasRoomForAll(facts) &&
     (isLossless(plan.network) || isSlightlyLossy(facts)) &&
     stepsOf(plan, "network").every(isLossless) &&
     isPrompt(facts, facts.worstLeg, facts.everFastest) &&
     leavesRelays(facts) &&
-    // Who comes back with a clock that is behind looks like a replay of itself until it is told so, which old nodes do not.
+    // A node with a clock that is behind looks like a replay until it is told its entry, which level 0 nodes do not do.
     stepsOf(plan, "restart").every(({ clockBehind }) => clockBehind === undefined && plan.oldNodes === 0)
   )
 }
@@ -402,21 +407,20 @@ const keepsOrder = ({ jitter, reorder = 0 }: Plan.NetworkConditions): boolean =>
   reorder === 0 && (jitter === undefined || ms(jitter) === 0)
 
 /**
- * Whether no datagram overtakes another, from the beginning or once it is calm. An ACK that a later message of its
- * sender overtakes, with a higher heartbeat, is taken for a replay and clears no probe; so a suspicion may follow,
- * though all datagrams come in time.
+ * Whether no datagram ever overtakes another. An ACK that is overtaken by a later message of its sender, with a higher
+ * heartbeat, counts as a replay and clears no probe. So a suspicion may follow although all datagrams arrive in time.
  */
 const isInOrder = ({ plan }: Facts): boolean =>
-  isLastinglyInOrder(plan) &&
+  isPermanentlyInOrder(plan) &&
   stepsOf(plan, "network").every((step) => keepsOrder(step) && step.latency === undefined) &&
   stepsOf(plan, "slow").length === 0
 
-const isLastinglyInOrder = (plan: Plan.Plan): boolean =>
+const isPermanentlyInOrder = (plan: Plan.Plan): boolean =>
   keepsOrder(plan.network) && stepsOf(plan, "network").every((step) => step.for !== undefined || keepsOrder(step))
 
 /**
- * Whether freezes are so short that everybody who suspects a frozen node hears its refutation before it buries it. All
- * freezes of a plan count as one, since they may come in a row.
+ * Whether freezes are so short that the refutation of a frozen node arrives before a suspicion of it expires. All freezes
+ * of a plan count as one, because they may follow each other.
  */
 const areShort = (facts: Facts): boolean => {
   const { config, plan } = facts
@@ -432,7 +436,7 @@ const areShort = (facts: Facts): boolean => {
   )
 }
 
-/** What a plan is held to. A plan that cannot be carried out is held to nothing. */
+/** The expectations of a plan. There are none of a plan that cannot be carried out. */
 export const expectationsOf = (plan: Plan.Plan): Expectations => {
   const facts = read(plan)
   if (facts === undefined) {
@@ -449,7 +453,7 @@ export const expectationsOf = (plan: Plan.Plan): Expectations => {
   const kinds = plan.steps.map((step) => step.do)
   return {
     agreement: holdsAgreement(facts) ? facts.calm + settling(facts) : undefined,
-    strict: isLastinglyInOrder(plan),
+    strict: isPermanentlyInOrder(plan),
     needsPeer: kinds.some((kind) => !loseNobody.has(kind)),
     detection: detectionOf(facts),
     unsuspected: mild && isLossless(plan.network) && isInOrder(facts) && kinds.every((kind) => harmless.has(kind)),

@@ -1,40 +1,40 @@
-/** Carries out one random plan after the other until one breaks a rule. */
+/** Carries out random plans, one after the other, until one breaks a rule. */
 import { check } from "./Properties.ts"
 import { planNumber, planOf } from "./Plans.ts"
 import type { Finding } from "./Shrink.ts"
 
-/** What was done so far. */
+/** The work done so far. */
 export interface Tally {
   readonly plans: number
   readonly events: number
-  /** Of virtual time. */
+  /** Hours of virtual time. */
   readonly hours: number
-  /** Of real time. */
+  /** Seconds of real time. */
   readonly seconds: number
-  /** How many plans were held to which promise. */
+  /** The number of plans that were checked for each expectation. */
   readonly held: { readonly agreement: number; readonly detection: number; readonly mild: number }
 }
 
 export interface ExploreOptions {
   readonly seed: number
-  /** The most nodes that start at the beginning. */
+  /** The largest number of nodes at the beginning. */
   readonly most: number
   readonly minutes: number
-  /** The most plans. */
+  /** The largest number of plans. */
   readonly count: number
-  /** The first plan of the seed. */
+  /** The number of the first plan. */
   readonly from?: number
   readonly onProgress?: (tally: Tally) => void
 }
 
 export interface Explored {
   readonly finding: Finding | undefined
-  /** The number of the plan that broke a rule, or of the next. */
+  /** The number of the plan that broke a rule, or of the next one. */
   readonly index: number
   readonly tally: Tally
 }
 
-/** One in so many plans is carried out twice. */
+/** Every 20th plan is carried out twice. */
 const TwiceEvery = 20
 const ProgressEvery = 10_000
 

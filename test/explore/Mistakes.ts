@@ -1,14 +1,11 @@
-/**
- * Mistakes that somebody could make in the rules of the protocol, each as a change of one piece of text, and copies of
- * the project with one of them in it.
- */
+/** Mistakes in the rules of the protocol, each a change to one piece of source text, and copies of the project with one. */
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 
 export interface Mistake {
-  /** Also the name of the plan in `found` that shows it. */
+  /** Also the name of the plan in `found` that reveals it. */
   readonly name: string
   readonly words: string
   readonly file: string
@@ -19,7 +16,7 @@ export interface Mistake {
 export const mistakes: ReadonlyArray<Mistake> = [
   {
     name: "no-tombstones",
-    words: "who is dead is forgotten as soon as it is listed no more",
+    words: "a dead member leaves no tombstone at the end of its retention",
     file: "src/membership/Tombstones.ts",
     right: "if (table.tombstones.length > this.#options.limits.tombstones) this.#forget(table.tombstones.oldest)",
     wrong: "this.#forget(slot)"
@@ -33,14 +30,14 @@ export const mistakes: ReadonlyArray<Mistake> = [
   },
   {
     name: "no-relay",
-    words: "nobody probes for others",
+    words: "nobody answers requests for indirect probes",
     file: "src/cluster/Cluster.ts",
     right: "detector.pingReq(inbound, datagram, at)",
     wrong: ""
   },
   {
     name: "heartbeat-before-dead",
-    words: "a higher heartbeat beats a death of the same incarnation",
+    words: "a higher heartbeat wins over Dead at the same incarnation",
     file: "src/domain/Claim.ts",
     right: `  if (a.status !== b.status) {
     if (a.status === Dead) return 1
@@ -51,7 +48,7 @@ export const mistakes: ReadonlyArray<Mistake> = [
   },
   {
     name: "surviving-deadline",
-    words: "a suspicion that is over still ends in a death",
+    words: "a refuted suspicion still expires",
     file: "src/failure-detector/Suspicions.ts",
     right: "if (this.#running.delete(slot)) this.#deadlines.delete(slot)",
     wrong: ""
@@ -60,17 +57,17 @@ export const mistakes: ReadonlyArray<Mistake> = [
 
 export const root = fileURLToPath(new URL("../../", import.meta.url))
 
-/** The text of a mistake's file with the mistake in it. Throws unless the right text stands there exactly once. */
+/** The text of a file with the mistake in it. Throws unless the right text occurs exactly once. */
 export const mistaken = ({ file, name, right, wrong }: Mistake): string => {
   const text = fs.readFileSync(path.join(root, file), "utf8")
   const parts = text.split(right)
   if (parts.length !== 2) {
-    throw new Error(`${name}: the text to change stands ${parts.length - 1} times in ${file}, and not once`)
+    throw new Error(`${name}: the text to change occurs ${parts.length - 1} times in ${file}; it must occur once`)
   }
   return parts.join(wrong)
 }
 
-/** Makes a copy of the project with a mistake in it, has it used, and removes it. */
+/** Makes a copy of the project with a mistake, calls `use` with its folder, and removes it. */
 export const withMistake = async <A>(mistake: Mistake, use: (folder: string) => Promise<A>): Promise<A> => {
   const text = mistaken(mistake)
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "effect-gossip-"))

@@ -1,9 +1,8 @@
 /**
- * Random plans: clusters, configurations, networks and what befalls them. They are drawn in the form that a file has,
- * with times in ms.
+ * Random plans: clusters, configurations, networks and faults. They are drawn in the form of a file, with times in ms.
  *
- * Draws are not even: faults meet more often than they would by chance, since that is where mistakes hide. In each plan
- * a few nodes are picked on, and steps come in a short time.
+ * The distribution is not uniform. Faults coincide more often than by chance, since that is where mistakes hide: in each
+ * plan most steps select a few nodes, and all steps are within a short time.
  */
 import { Result } from "effect"
 import * as fc from "fast-check"
@@ -11,23 +10,23 @@ import * as Plan from "../../src/simulation/plan/Plan.ts"
 import * as PlanFile from "../../src/simulation/plan/PlanFile.ts"
 import { calmAt, quietTime } from "./Expectations.ts"
 
-/** A plan as a file has it. */
+/** A plan in the form of a file. */
 export type Draft = typeof Plan.Plan.Encoded
 export type DraftStep = NonNullable<Draft["step"]>[number]
 type Config = NonNullable<Draft["config"]>
 type Network = NonNullable<Draft["network"]>
 
-/** The plan that a draft stands for, if it can be carried out. */
+/** The plan of a draft, if it can be carried out. */
 export const planOf = (draft: Draft): Plan.Plan | undefined => Result.getOrElse(PlanFile.decode(draft), () => undefined)
 
-/** How long a plan goes on after its time of settling, in ms: what all agree on is to stay so. */
+/** How long a plan goes on after agreement, in ms, to check that the nodes continue to agree. */
 const Rest = 20_000
-/** How long a plan goes on whose faults never end, in ms. */
+/** How long a plan with permanent faults goes on, in ms. */
 const Endless = 60_000
-/** That times the number of nodes. What takes longer is not waited for: many other plans are tried in that time. */
+/** The longest quiet time, multiplied by the number of nodes. It is better to try other plans than to wait longer. */
 const LongestQuiet = 6_000_000
 
-/** With the duration that lets it be held to agreement, if anything does. */
+/** A draft with a duration after which agreement can be checked, if it can be at all. */
 export const withQuiet = (draft: Draft, rest: number = Rest): Draft => {
   const plan = planOf({ ...draft, duration_ms: Plan.MaxMillis })
   if (plan === undefined) return draft
@@ -42,20 +41,20 @@ export const withQuiet = (draft: Draft, rest: number = Rest): Draft => {
   return { ...draft, duration_ms: Math.ceil(calm + quiet + rest) }
 }
 
-// --- what is drawn from ------------------------------------------------------------
+// --- random choices ----------------------------------------------------------------
 
-/** One who draws: see `fc.gen`. */
+/** Makes random choices: see `fc.gen`. */
 type Draw = fc.GeneratorValue
 
 const oneOf = <A>(draw: Draw, ...values: readonly [A, ...ReadonlyArray<A>]): A =>
   draw(fc.constantFrom<Array<A>>, ...values)
 
-/** `true` once in `n` times. */
+/** `true` with probability 1 / `n`. */
 const oneIn = (draw: Draw, n: number): boolean => draw(fc.integer, { min: 1, max: n }) === 1
 
 const below = (draw: Draw, n: number): number => draw(fc.integer, { min: 0, max: Math.max(0, n - 1) })
 
-/** From `least` to `most`, and as likely below as above their geometric mean. */
+/** From `least` to `most`, with a uniform logarithm. */
 const upTo = (draw: Draw, least: number, most: number): number => {
   const at = draw(fc.integer, { min: 0, max: 1000 }) / 1000
   const value = least * (most / least) ** at
@@ -66,7 +65,7 @@ const percent = (draw: Draw, most: number): number => upTo(draw, 0.002, most)
 
 // --- configurations ------------------------------------------------------------------
 
-/** Each key now and then, the others as by default. `often`: one key in so many. */
+/** A configuration in which one key in `often` differs from its default. */
 const drawConfig = (draw: Draw, often: number): Config => {
   const config: Record<string, Record<string, number | boolean | string>> = {}
   const maybe = (section: string, key: string, value: () => number | boolean): void => {
@@ -91,7 +90,7 @@ const drawConfig = (draw: Draw, often: number): Config => {
   maybe("gossip", "piggyback_max", () => oneOf(draw, 0, 1, 20))
   maybe("gossip", "retransmit_multiplier", () => oneOf(draw, 1, 2, 8))
   maybe("gossip", "anti_entropy_interval_ms", () => (oneIn(draw, 6) ? 0 : oneOf(draw, 1000, 3000, 20_000)))
-  // The default is 10 s, which makes histories long.
+  // The default of 10 s makes histories long.
   if (!oneIn(draw, 4)) {
     config["gossip"] = { ...config["gossip"], heal_interval_ms: oneOf(draw, 500, 1000, 3000) }
   }
@@ -116,7 +115,7 @@ const drawConfig = (draw: Draw, often: number): Config => {
 
 // --- networks ------------------------------------------------------------------------
 
-/** Conditions that a probe of `timeout` ms bears. */
+/** Conditions under which a probe with a timeout of `timeout` ms succeeds. */
 const drawCalmNetwork = (draw: Draw, timeout: number): Network => {
   const leg = 0.4 * timeout
   const network: Record<string, number> = {}
@@ -134,7 +133,7 @@ const drawBadNetwork = (draw: Draw): Network => {
   const network: Record<string, number> = {}
   const kinds = draw(fc.integer, { min: 1, max: 3 })
   for (let i = 0; i < kinds; i++) {
-    switch (below(draw, 9)) {
+    switch (below(draw, 10)) {
       case 0:
       case 1:
         network["loss"] = oneIn(draw, 6) ? 1 : percent(draw, 0.8)
@@ -156,6 +155,9 @@ const drawBadNetwork = (draw: Draw): Network => {
         network["reorder_by_ms"] = upTo(draw, 1, 10_000)
         break
       case 7:
+        network["reject"] = oneIn(draw, 3) ? 1 : percent(draw, 0.8)
+        break
+      case 8:
         network["bandwidth"] = upTo(draw, 200, 100_000)
         network["queue"] = upTo(draw, 1, 100_000)
         break
@@ -168,11 +170,11 @@ const drawBadNetwork = (draw: Draw): Network => {
 
 // --- steps ---------------------------------------------------------------------------
 
-/** Among whom and when steps are drawn. */
-interface Stage {
+/** The nodes and the time of the steps to draw. */
+interface Range {
   readonly draw: Draw
   readonly nodes: number
-  /** Names of nodes that are picked on. */
+  /** Names of the nodes that most steps select. */
   readonly victims: ReadonlyArray<string>
   readonly from: number
   readonly length: number
@@ -180,116 +182,117 @@ interface Stage {
 
 const nameOf = (index: number): string => `n${index + 1}`
 
-const drawName = ({ draw, nodes, victims }: Stage): string =>
+const drawName = ({ draw, nodes, victims }: Range): string =>
   oneIn(draw, 3) ? nameOf(below(draw, nodes)) : victims[below(draw, victims.length)]!
 
-const drawNames = (stage: Stage, most: number): ReadonlyArray<string> => {
-  const { draw } = stage
+const drawNames = (range: Range, most: number): ReadonlyArray<string> => {
+  const { draw } = range
   const count = oneIn(draw, 2) ? 1 : draw(fc.integer, { min: 1, max: Math.max(1, most) })
-  return [...new Set(Array.from({ length: count }, () => drawName(stage)))]
+  return [...new Set(Array.from({ length: count }, () => drawName(range)))]
 }
 
-const drawWho = (stage: Stage): number | ReadonlyArray<string> =>
-  oneIn(stage.draw, 4)
-    ? draw1(stage, Math.ceil(stage.nodes / 2))
-    : oneIn(stage.draw, 12)
-      ? Array.from({ length: stage.nodes }, (_, i) => nameOf(i))
-      : drawNames(stage, Math.ceil(stage.nodes / 2))
+const drawSelection = (range: Range): number | ReadonlyArray<string> =>
+  oneIn(range.draw, 4)
+    ? drawCount(range, Math.ceil(range.nodes / 2))
+    : oneIn(range.draw, 12)
+      ? Array.from({ length: range.nodes }, (_, i) => nameOf(i))
+      : drawNames(range, Math.ceil(range.nodes / 2))
 
-const draw1 = ({ draw }: Stage, most: number): number => draw(fc.integer, { min: 1, max: Math.max(1, most) })
+const drawCount = ({ draw }: Range, most: number): number => draw(fc.integer, { min: 1, max: Math.max(1, most) })
 
-const drawAt = ({ draw, from, length }: Stage): number => from + Math.round(below(draw, 1001) * (length / 1000))
+const drawAt = ({ draw, from, length }: Range): number => from + Math.round(below(draw, 1001) * (length / 1000))
 
-const drawFor = ({ draw }: Stage): number => upTo(draw, 20, 60_000)
+const drawFor = ({ draw }: Range): number => upTo(draw, 20, 60_000)
 
-/** Without its end once in a while. */
-const passing = (stage: Stage): { readonly for_ms?: number } =>
-  oneIn(stage.draw, 25) ? {} : { for_ms: drawFor(stage) }
+/** Rarely without an end. */
+const perhapsEnding = (range: Range): { readonly for_ms?: number } =>
+  oneIn(range.draw, 25) ? {} : { for_ms: drawFor(range) }
 
-const drawGroups = (stage: Stage): ReadonlyArray<ReadonlyArray<string>> => {
-  const { draw, nodes } = stage
+const drawGroups = (range: Range): ReadonlyArray<ReadonlyArray<string>> => {
+  const { draw, nodes } = range
   const parts = draw(fc.integer, { min: 1, max: 3 })
   const groups: Array<Array<string>> = Array.from({ length: parts }, () => [])
   for (let i = 0; i < nodes; i++) groups[below(draw, parts + 1)]?.push(nameOf(i))
   const filled = groups.filter((group) => group.length > 0)
-  return filled.length > 0 ? filled : [[drawName(stage)]]
+  return filled.length > 0 ? filled : [[drawName(range)]]
 }
 
 type StepOf<Kind extends DraftStep["do"]> = Extract<DraftStep, { readonly do: Kind }>
 
-const kinds: { readonly [Kind in DraftStep["do"]]: (stage: Stage) => StepOf<Kind> } = {
-  kill: (stage) => ({ do: "kill", at_ms: drawAt(stage), nodes: drawWho(stage) }),
-  stop: (stage) => ({ do: "stop", at_ms: drawAt(stage), nodes: drawWho(stage) }),
-  restart: (stage) => {
-    const { draw } = stage
+const kinds: { readonly [Kind in DraftStep["do"]]: (range: Range) => StepOf<Kind> } = {
+  kill: (range) => ({ do: "kill", at_ms: drawAt(range), nodes: drawSelection(range) }),
+  crash: (range) => ({ do: "crash", at_ms: drawAt(range), nodes: drawSelection(range) }),
+  stop: (range) => ({ do: "stop", at_ms: drawAt(range), nodes: drawSelection(range) }),
+  restart: (range) => {
+    const { draw } = range
     return {
       do: "restart",
-      at_ms: drawAt(stage),
-      nodes: drawWho(stage),
+      at_ms: drawAt(range),
+      nodes: drawSelection(range),
       ...(oneIn(draw, 3) ? { identity: "new" as const } : {}),
       ...(oneIn(draw, 3) ? { clock_behind_ms: upTo(draw, 1, 2_000_000) } : {})
     }
   },
-  freeze: (stage) => ({ do: "freeze", at_ms: drawAt(stage), nodes: drawWho(stage), ...passing(stage) }),
-  block_io: (stage) => ({ do: "block_io", at_ms: drawAt(stage), nodes: drawWho(stage), ...passing(stage) }),
-  partition: (stage) => ({
+  freeze: (range) => ({ do: "freeze", at_ms: drawAt(range), nodes: drawSelection(range), ...perhapsEnding(range) }),
+  block_io: (range) => ({ do: "block_io", at_ms: drawAt(range), nodes: drawSelection(range), ...perhapsEnding(range) }),
+  partition: (range) => ({
     do: "partition",
-    at_ms: drawAt(stage),
-    ...(oneIn(stage.draw, 3) ? { part: below(stage.draw, 101) / 100 } : { groups: drawGroups(stage) }),
-    ...passing(stage)
+    at_ms: drawAt(range),
+    ...(oneIn(range.draw, 3) ? { part: below(range.draw, 101) / 100 } : { groups: drawGroups(range) }),
+    ...perhapsEnding(range)
   }),
-  cut: (stage) => ({
+  cut: (range) => ({
     do: "cut",
-    at_ms: drawAt(stage),
-    from: drawNames(stage, 3),
-    to: drawNames(stage, 3),
-    ...(oneIn(stage.draw, 2) ? { both_ways: true } : {}),
-    ...passing(stage)
+    at_ms: drawAt(range),
+    from: drawNames(range, 3),
+    to: drawNames(range, 3),
+    ...(oneIn(range.draw, 2) ? { both_ways: true } : {}),
+    ...perhapsEnding(range)
   }),
-  heal: (stage) => ({ do: "heal", at_ms: drawAt(stage) }),
-  slow: (stage) => ({
+  heal: (range) => ({ do: "heal", at_ms: drawAt(range) }),
+  slow: (range) => ({
     do: "slow",
-    at_ms: drawAt(stage),
-    nodes: drawWho(stage),
-    by_ms: upTo(stage.draw, 1, 5000),
-    ...passing(stage)
+    at_ms: drawAt(range),
+    nodes: drawSelection(range),
+    by_ms: upTo(range.draw, 1, 5000),
+    ...perhapsEnding(range)
   }),
-  skew: (stage) => ({
+  skew: (range) => ({
     do: "skew",
-    at_ms: drawAt(stage),
-    nodes: drawWho(stage),
-    rate: oneIn(stage.draw, 3) ? upTo(stage.draw, 0.05, 20) : upTo(stage.draw, 0.9, 1.1),
-    ...passing(stage)
+    at_ms: drawAt(range),
+    nodes: drawSelection(range),
+    rate: oneIn(range.draw, 3) ? upTo(range.draw, 0.05, 20) : upTo(range.draw, 0.9, 1.1),
+    ...perhapsEnding(range)
   }),
-  network: (stage) => {
-    const { draw } = stage
+  network: (range) => {
+    const { draw } = range
     const where = below(draw, 4)
     return {
       do: "network",
-      at_ms: drawAt(stage),
-      ...passing(stage),
+      at_ms: drawAt(range),
+      ...perhapsEnding(range),
       ...drawBadNetwork(draw),
-      ...(where === 1 ? { from: drawNames(stage, 3), to: drawNames(stage, 3) } : {}),
+      ...(where === 1 ? { from: drawNames(range, 3), to: drawNames(range, 3) } : {}),
       ...(where === 1 && oneIn(draw, 2) ? { both_ways: true } : {}),
-      ...(where === 2 ? { inbound: drawWho(stage) } : {}),
-      ...(where === 3 ? { outbound: drawWho(stage) } : {})
+      ...(where === 2 ? { inbound: drawSelection(range) } : {}),
+      ...(where === 3 ? { outbound: drawSelection(range) } : {})
     }
   },
-  start: (stage) => ({ do: "start", at_ms: drawAt(stage), count: draw1(stage, 3) }),
-  replay: (stage) => ({
+  start: (range) => ({ do: "start", at_ms: drawAt(range), count: drawCount(range, 3) }),
+  replay: (range) => ({
     do: "replay",
-    at_ms: drawAt(stage),
-    nodes: drawWho(stage),
-    for_ms: upTo(stage.draw, 20, 20_000),
-    after_ms: upTo(stage.draw, 1, 60_000)
+    at_ms: drawAt(range),
+    nodes: drawSelection(range),
+    for_ms: upTo(range.draw, 20, 20_000),
+    after_ms: upTo(range.draw, 1, 60_000)
   }),
-  forge: (stage) => {
-    const { draw } = stage
+  forge: (range) => {
+    const { draw } = range
     return {
       do: "forge",
-      at_ms: drawAt(stage),
-      nodes: drawWho(stage),
-      about: drawName(stage),
+      at_ms: drawAt(range),
+      nodes: drawSelection(range),
+      about: drawName(range),
       status: oneOf(draw, "alive", "suspect", "dead"),
       incarnation_ahead: oneIn(draw, 3)
         ? 0
@@ -303,17 +306,17 @@ const kinds: { readonly [Kind in DraftStep["do"]]: (stage: Stage) => StepOf<Kind
 const isKind = (kind: string): kind is DraftStep["do"] => kind in kinds
 const allKinds = Object.keys(kinds).filter(isKind)
 
-const drawSteps = (stage: Stage, of: ReadonlyArray<DraftStep["do"]>, most: number): ReadonlyArray<DraftStep> => {
-  const { draw } = stage
+const drawSteps = (range: Range, of: ReadonlyArray<DraftStep["do"]>, most: number): ReadonlyArray<DraftStep> => {
+  const { draw } = range
   const count = draw(fc.integer, { min: 1, max: most })
-  return Array.from({ length: count }, () => kinds[of[below(draw, of.length)]!](stage))
+  return Array.from({ length: count }, () => kinds[of[below(draw, of.length)]!](range))
 }
 
 // --- plans -----------------------------------------------------------------------------
 
 interface Cluster {
   readonly draft: Draft
-  readonly stage: Stage
+  readonly range: Range
 }
 
 const timeoutOf = (config: Config): number => Number(config["probes"]?.["timeout_ms"] ?? 500)
@@ -322,7 +325,7 @@ const drawCluster = (draw: Draw, most: number, often: number, network: (config: 
   const nodes = draw(fc.integer, { min: 2, max: oneIn(draw, 20) ? most : Math.min(most, 12) })
   const encrypt = oneIn(draw, 8)
   const drawn = drawConfig(draw, often)
-  // Half on the way to encryption, where a key alone means that it is required.
+  // With a key alone encryption is required; "accept" is the state during an introduction of encryption.
   const accepts = encrypt && oneIn(draw, 3)
   const config = accepts ? { ...drawn, network: { ...drawn["network"], encryption: "accept" } } : drawn
   const joinOver = oneIn(draw, 3) ? upTo(draw, 10, 10_000) : 0
@@ -340,38 +343,38 @@ const drawCluster = (draw: Draw, most: number, often: number, network: (config: 
   const victims = Array.from({ length: draw(fc.integer, { min: 1, max: 3 }) }, () => nameOf(below(draw, nodes)))
   const early = oneIn(draw, 8)
   const from = joinOver + (early ? 0 : upTo(draw, 3000, 20_000))
-  return { draft, stage: { draw, nodes, victims, from, length: upTo(draw, 200, 60_000) } }
+  return { draft, range: { draw, nodes, victims, from, length: upTo(draw, 200, 60_000) } }
 }
 
-/** Anything that a plan can say. */
+/** Any plan. */
 const drawWild = (draw: Draw, most: number): Draft => {
-  const { draft, stage } = drawCluster(draw, most, 6, (config) =>
+  const { draft, range } = drawCluster(draw, most, 6, (config) =>
     oneIn(draw, 12) ? drawBadNetwork(draw) : drawCalmNetwork(draw, timeoutOf(config))
   )
-  return { ...draft, step: drawSteps(stage, allKinds, 7) }
+  return { ...draft, step: drawSteps(range, allKinds, 7) }
 }
 
-/** Nodes that speak version 1 only among others. They have a configuration of their own, the default one. */
+/** Clusters with level 0 nodes, which always have the default configuration. */
 const drawMixed = (draw: Draw, most: number): Draft => {
-  const { draft, stage } = drawCluster(draw, most, 30, () => drawCalmNetwork(draw, 500))
+  const { draft, range } = drawCluster(draw, most, 30, () => drawCalmNetwork(draw, 500))
   const old = draw(fc.integer, { min: 1, max: draft.nodes })
-  const steps = oneIn(draw, 4) ? [] : drawSteps(stage, allKinds, 5)
+  const steps = oneIn(draw, 4) ? [] : drawSteps(range, allKinds, 5)
   const { network: _, ...config } = draft.config ?? {}
   return { ...draft, encrypt: false, config, old_nodes: old, step: steps }
 }
 
-/** A quiet cluster in which nodes are killed, mostly one. */
-const drawKill = (draw: Draw, most: number): Draft => {
-  const { draft, stage } = drawCluster(draw, most, 6, (config) => drawCalmNetwork(draw, timeoutOf(config)))
-  const kill: DraftStep = { do: "kill", at_ms: drawAt(stage), nodes: [drawName(stage)] }
-  return { ...draft, step: oneIn(draw, 4) ? [kill, kinds.kill(stage)] : [kill] }
+/** Quiet clusters in which nodes, mostly one, are killed or crash. */
+const drawDetection = (draw: Draw, most: number): Draft => {
+  const { draft, range } = drawCluster(draw, most, 6, (config) => drawCalmNetwork(draw, timeoutOf(config)))
+  const kill: DraftStep = { do: oneOf(draw, "kill", "crash"), at_ms: drawAt(range), nodes: [drawName(range)] }
+  return { ...draft, step: oneIn(draw, 4) ? [kill, kinds.kill(range)] : [kill] }
 }
 
-/** What the protocol promises to bear without a false word. */
+/** Faults that the protocol tolerates without false suspicions or deaths. */
 const drawMild = (draw: Draw, most: number): Draft => {
-  const { draft, stage } = drawCluster(draw, most, 8, (config) => drawCalmNetwork(draw, timeoutOf(config)))
+  const { draft, range } = drawCluster(draw, most, 8, (config) => drawCalmNetwork(draw, timeoutOf(config)))
   const nodes = Math.max(4, draft.nodes)
-  const mild = { ...stage, nodes }
+  const mild = { ...range, nodes }
   const at_ms = drawAt(mild) + 15_000
   const steps: Array<DraftStep> = []
   const slight = 0.05 * timeoutOf(draft.config ?? {})
@@ -392,16 +395,22 @@ const drawMild = (draw: Draw, most: number): Draft => {
       break
     }
     case 3:
-      steps.push({ do: "freeze", at_ms, nodes: drawWho(mild), for_ms: upTo(draw, 20, 6000) })
+      steps.push({ do: "freeze", at_ms, nodes: drawSelection(mild), for_ms: upTo(draw, 20, 6000) })
       break
     case 4:
-      steps.push({ do: "slow", at_ms, nodes: drawWho(mild), by_ms: upTo(draw, 0.1, slight), for_ms: drawFor(mild) })
+      steps.push({
+        do: "slow",
+        at_ms,
+        nodes: drawSelection(mild),
+        by_ms: upTo(draw, 0.1, slight),
+        for_ms: drawFor(mild)
+      })
       break
     case 5:
-      steps.push({ do: oneIn(draw, 2) ? "stop" : "restart", at_ms, nodes: drawWho(mild) })
+      steps.push({ do: oneIn(draw, 2) ? "stop" : "restart", at_ms, nodes: drawSelection(mild) })
       break
     default:
-      steps.push({ do: "skew", at_ms, nodes: drawWho(mild), rate: upTo(draw, 0.9, 1.1), for_ms: drawFor(mild) })
+      steps.push({ do: "skew", at_ms, nodes: drawSelection(mild), rate: upTo(draw, 0.9, 1.1), for_ms: drawFor(mild) })
   }
   if (oneIn(draw, 3)) steps.push({ do: "network", at_ms: drawAt(mild), duplicate: percent(draw, 1), for_ms: 20_000 })
   if (oneIn(draw, 4)) steps.push({ do: "start", at_ms: drawAt(mild), count: 1 })
@@ -409,12 +418,12 @@ const drawMild = (draw: Draw, most: number): Draft => {
   return { ...draft, nodes, network, step: steps }
 }
 
-/** Plans of up to `most` nodes, now and then, and mostly of up to 12. */
+/** Plans of at most `most` nodes; nearly all have at most 12. */
 export const plans = (most: number): fc.Arbitrary<Draft> =>
-  fc.noBias(fc.gen().map((draw) => withQuiet(oneOf(draw, ...manners)(draw, most))))
+  fc.noBias(fc.gen().map((draw) => withQuiet(oneOf(draw, ...sorts)(draw, most))))
 
-/** Those that come more than once are drawn more often. */
-const manners = [
+/** Sorts of plans. One that is listed several times is drawn more often. */
+const sorts = [
   drawWild,
   drawWild,
   drawWild,
@@ -425,9 +434,9 @@ const manners = [
   drawMixed,
   drawMild,
   drawMild,
-  drawKill
+  drawDetection
 ] as const
 
-/** Plan number `index` of a seed. It hangs on nothing else, so that each can be drawn by itself. */
+/** Plan number `index` of a seed. It depends on nothing else, so every plan can be drawn alone. */
 export const planNumber = (seed: number, index: number, most: number): Draft =>
   fc.sample(plans(most), { seed: (Math.imul(seed, 0x9e3779b1) + index) | 0, numRuns: 1 })[0]!

@@ -1,4 +1,4 @@
-/** Carries out a plan and holds the cluster to what the plan promises, at every event. */
+/** Carries out a plan and checks its expectations at every event. */
 import { Cause, Duration, Effect, Exit } from "effect"
 import { InvariantBroken } from "../../src/simulation/Errors.ts"
 import { invariants } from "../../src/simulation/invariants/Invariants.ts"
@@ -9,67 +9,67 @@ import type { AnyNode } from "../../src/simulation/SimNode.ts"
 import type { Verbs } from "../../src/simulation/Verbs.ts"
 import { type Expectations, expectationsOf, type PropertyName } from "./Expectations.ts"
 
-/** Something that a plan promises, or the protocol, was not so. */
+/** A broken invariant or an expectation that was not met. */
 export interface Violation {
   /** The name of an invariant or of a property. */
   readonly rule: string
-  /** The name of a node, or nothing if it is of no node in particular. */
+  /** The name of the node; empty if it concerns no particular node. */
   readonly node: string
   readonly detail: string
   /** In ms of virtual time. */
   readonly at: number
-  /** How many events came before; -1 if that is not known. */
+  /** The number of events before it; -1 if it is unknown. */
   readonly event: number
 }
 
-/** What came of a plan. */
+/** The result of a plan. */
 export interface Outcome {
   readonly violation: Violation | undefined
   readonly expectations: Expectations
   readonly events: number
-  /** How much virtual time passed, in ms. */
+  /** The virtual time that passed, in ms. */
   readonly virtual: number
   readonly hash: string
-  /** Since when all agreed at the end, in ms; `undefined` if they did not. */
+  /** Since when all nodes agreed at the end, in ms; `undefined` if they did not. */
   readonly agreedAt: number | undefined
 }
 
-/** Whether a rule is one that `gossip sim` watches too. */
+/** Whether a rule is an invariant, which `gossip sim` checks too. */
 export const isInvariant = (rule: string): boolean => Object.keys(invariants).includes(rule)
 
-/** Real time after which a simulation is given up. */
-const Patience = Duration.seconds(120)
+/** Real time after which a simulation is interrupted. */
+const LongestRun = Duration.seconds(120)
 
-/** Watches a simulation from its beginning. It schedules nothing, so that the history is the one without it. */
-class Watch {
+/** Checks a simulation from its beginning. It schedules nothing, so it does not change the history. */
+class Checker {
   readonly #verbs: Verbs
   readonly #expectations: Expectations
   readonly #peers: number
-  readonly #opinions: MemberVerdicts
-  /** Who was killed while all agreed, and until when that is to be known. */
+  readonly #verdicts: MemberVerdicts
+  /** The nodes that ended while all agreed, and until when all must see them dead. */
   readonly #killed: Array<{ readonly node: AnyNode; readonly until: number }> = []
-  /** When the last opinion became right for good, as far as is known. */
+  /** Since when all verdicts have been right; `undefined` while one is wrong. */
   agreedAt: number | undefined
 
   constructor(verbs: Verbs, expectations: Expectations, peers: number) {
     this.#verbs = verbs
     this.#expectations = expectations
     this.#peers = peers
-    // Before the opinions: they still are what they were before a node ended.
+    // This observer comes first, so it sees the verdicts from before the end of the node.
     verbs.observe({ ended: (node) => this.#ended(node) })
-    const opinions = new MemberVerdicts(verbs)
-    this.#opinions = opinions
+    const verdicts = new MemberVerdicts(verbs)
+    this.#verdicts = verdicts
     verbs.observe({
       started: (node) => {
         this.#follow(node)
-        this.#look()
+        this.#check()
       },
-      changed: () => this.#look(),
-      ended: () => this.#look()
+      changed: () => this.#check(),
+      ended: () => this.#check()
     })
-    opinions.onChange(() => this.#look())
-    // Nothing may change any more where everything stays wrong; but somebody always sends something.
-    verbs.network.observe({ sent: () => this.#look() })
+    verdicts.onChange(() => this.#check())
+    // Where everything stays wrong nothing changes any more, but nodes still send datagrams.
+    verbs.network.observe({ sent: () => this.#check() })
   }
 
   #report(rule: PropertyName, node: AnyNode | undefined, detail: string): void {
@@ -79,45 +79,50 @@ class Watch {
 
   #ended(node: AnyNode): void {
     const { detection } = this.#expectations
-    if (detection === undefined || node.condition !== "killed" || this.#opinions.errors > 0) return
+    if (
+      detection === undefined ||
+      (node.condition !== "killed" && node.condition !== "crashed") ||
+      this.#verdicts.errors > 0
+    )
+      return
     this.#killed.push({ node, until: this.#verbs.now() + detection })
   }
 
-  /** Hears what a node thinks of the others, whatever condition it is in. */
+  /** Checks the views of a node, whatever its condition is. */
   #follow(node: AnyNode): void {
     const { unremoved, unsuspected } = this.#expectations
     if (!unremoved && !unsuspected) return
     node.onViewChange((id, known) => {
       if (known !== "suspect" && known !== "dead" && known !== "left") return
-      const subject = this.#opinions.identity(id)?.node
+      const subject = this.#verdicts.identity(id)?.node
       if (subject === undefined || subject === node) return
       const { condition } = subject
       if (condition !== "up" && condition !== "frozen") return
       if (known === "suspect") {
         if (unsuspected) this.#report("false-suspicion", node, `it suspects ${subject.name}, which is ${condition}`)
       } else if (unremoved || unsuspected) {
-        this.#report("false-death", node, `it holds ${subject.name} ${known}, which is ${condition}`)
+        this.#report("false-death", node, `it sees ${subject.name} ${known}, which is ${condition}`)
       }
     })
   }
 
-  #look(): void {
+  #check(): void {
     const { agreement, strict } = this.#expectations
-    const wrong = strict ? this.#opinions.errors : this.#opinions.membershipErrors
+    const wrong = strict ? this.#verdicts.errors : this.#verdicts.membershipErrors
     const now = this.#verbs.now()
     if (wrong > 0) this.agreedAt = undefined
     else this.agreedAt ??= now
     for (const { node, until } of this.#killed) {
       if (now <= until) continue
-      const held = this.#opinions.identity(node.id)?.held
+      const held = this.#verdicts.identity(node.id)?.held
       const not = (held?.[Verdict.Alive] ?? 0) + (held?.[Verdict.Suspect] ?? 0)
-      if (not > 0) this.#report("detection", node, `${not} nodes do not hold it dead`)
+      if (not > 0) this.#report("detection", node, `${not} nodes do not see it dead`)
     }
     if (agreement === undefined || wrong === 0 || now <= agreement || !this.#canMeet()) return
     this.#report("agreement", undefined, this.#disagreements().join("; "))
   }
 
-  /** Whether newcomers find somebody. */
+  /** Whether a node that joins finds a member. */
   #canMeet(): boolean {
     const { nodes } = this.#verbs
     return !this.#expectations.needsPeer || nodes.slice(0, this.#peers).some(({ condition }) => condition === "up")
@@ -125,17 +130,17 @@ class Watch {
 
   #disagreements(): ReadonlyArray<string> {
     const found: Array<string> = []
-    const { identities } = this.#opinions
+    const { identities } = this.#verdicts
     for (const observer of identities) {
       for (const subject of identities) {
-        const opinion = this.#opinions.verdict(observer, subject)
-        if (observer === subject || opinion === undefined) continue
+        const verdict = this.#verdicts.verdict(observer, subject)
+        if (observer === subject || verdict === undefined) continue
         const { condition } = subject.node
-        const live = opinion === Verdict.Alive || opinion === Verdict.Suspect
-        const wrong = condition === "up" ? opinion !== Verdict.Alive : condition !== "frozen" && live
+        const live = verdict === Verdict.Alive || verdict === Verdict.Suspect
+        const wrong = condition === "up" ? verdict !== Verdict.Alive : condition !== "frozen" && live
         if (!wrong) continue
         const what = observer.node.statusOf(subject.id)
-        found.push(`${observer.node.name} holds ${subject.node.name} (${subject.id}) ${what}, which is ${condition}`)
+        found.push(`${observer.node.name} sees ${subject.node.name} (${subject.id}) ${what}, which is ${condition}`)
         if (found.length === 4) return found
       }
     }
@@ -152,14 +157,14 @@ const violationOf = ({ at, detail, event, invariant, node }: InvariantBroken): V
 })
 
 const carryOut = (plan: Plan.Plan, expectations: Expectations): Promise<Outcome> => {
-  let watch: Watch | undefined
+  let checker: Checker | undefined
   let last: Verbs | undefined
   const run = PlanRunner.run(plan, {
     onSimulation: (verbs) => {
       last = verbs
-      watch = new Watch(verbs, expectations, plan.peers)
+      checker = new Checker(verbs, expectations, plan.peers)
     }
-  }).pipe(Effect.timeout(Patience), Effect.exit)
+  }).pipe(Effect.timeout(LongestRun), Effect.exit)
   return Effect.runPromise(
     Effect.map(run, (exit): Outcome => {
       const events = last?.timeline.events ?? 0
@@ -175,13 +180,13 @@ const carryOut = (plan: Plan.Plan, expectations: Expectations): Promise<Outcome>
         events,
         virtual,
         hash,
-        agreedAt: watch?.agreedAt
+        agreedAt: checker?.agreedAt
       }
     })
   )
 }
 
-/** Carries out a plan, and says what of its promises is not kept. With `again` it is carried out twice. */
+/** Carries out a plan and returns the first violation. With `again` it is carried out twice. */
 export const check = async (plan: Plan.Plan, again = false): Promise<Outcome> => {
   const expectations = expectationsOf(plan)
   const outcome = await carryOut(plan, expectations)
@@ -192,13 +197,13 @@ export const check = async (plan: Plan.Plan, again = false): Promise<Outcome> =>
   return { ...outcome, violation: { rule: "repeatable", node: "", detail, at: outcome.virtual, event: -1 } }
 }
 
-/** A plan with its own seed and so many others. */
+/** A plan with its own seed, and the same plan with other seeds. */
 export const withSeeds = (plan: Plan.Plan, others: number): ReadonlyArray<Plan.Plan> => [
   plan,
   ...Array.from({ length: others }, (_, i): Plan.Plan => ({ ...plan, seed: i + 1 }))
 ]
 
-/** What the first of some plans that breaks a rule breaks. */
+/** The first violation in some plans. */
 export const firstViolation = async (plans: ReadonlyArray<Plan.Plan>): Promise<Violation | undefined> => {
   for (const plan of plans) {
     const { violation } = await check(plan)

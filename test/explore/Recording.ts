@@ -1,4 +1,4 @@
-/** A plan with what it broke, as a file that `gossip sim --replay` and this explorer take. */
+/** A plan with its violation, as a file for `gossip sim --replay` and for the explorer. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { Result, Schema } from "effect"
@@ -22,7 +22,7 @@ const Extras = Schema.fromJsonString(
   })
 )
 
-/** What a file holds. */
+/** The content of a file. */
 export interface Recording {
   readonly text: string
   readonly plan: Plan.Plan
@@ -31,7 +31,7 @@ export interface Recording {
   readonly found: Found | undefined
 }
 
-/** `gossip sim` knows the invariants alone, so what was broken stands beside once more, for people and other rules. */
+/** `broken` is for `gossip sim`, which knows the invariants only; `violation` is for the explorer and for people. */
 const textOf = ({ draft, violation }: Finding, found: Found | undefined): string => {
   const { at, detail, event, node, rule } = violation
   const broken = isInvariant(rule) ? { broken: { invariant: rule, node, event } } : {}
@@ -52,7 +52,7 @@ export const write = (folder: string, name: string, finding: Finding, found?: Fo
 /** Writes a recording into another folder. */
 export const keep = (folder: string, name: string, { text }: Recording): string => writeText(folder, name, text)
 
-/** Reads a recording; throws what is wrong with it. */
+/** Reads a recording. Throws if it is not valid. */
 export const read = (file: string): Recording => {
   const text = fs.readFileSync(file, "utf8")
   const { plan } = Result.getOrThrow(PlanFile.parseReplay({ path: file, text }))
@@ -61,9 +61,9 @@ export const read = (file: string): Recording => {
   return { text, plan, draft, violation, found }
 }
 
-// It was decoded before as a plan.
+// The caller has decoded it as a plan.
 const isDraft = (raw: unknown): raw is Draft => typeof raw === "object" && raw !== null
 
-/** One line that says what a violation is. */
+/** A violation as one line. */
 export const inWords = ({ at, detail, node, rule }: Violation): string =>
   `${rule}${node === "" ? "" : ` on ${node}`} at ${(at / 1000).toFixed(3)} s: ${detail}`

@@ -2,29 +2,28 @@
  * Makes a plan that breaks a rule smaller, as long as it still breaks that rule: fewer steps, nodes and settings, less
  * time, rounder numbers.
  *
- * It works on plans and not on how they were drawn, so that a plan of any origin can be made smaller, and knows what
- * `fast-check` cannot: that nodes can be numbered anew, that nothing after the break counts, and that what a smaller
- * plan does not do with one seed it may do with another.
+ * It works on plans and not on the random choices that made them, so it can shrink any plan. It knows what `fast-check`
+ * cannot: nodes can be renumbered, nothing after the violation matters, and a smaller plan may need another seed.
  */
 import type * as Plan from "../../src/simulation/plan/Plan.ts"
 import { check, type Violation } from "./Properties.ts"
 import { type Draft, type DraftStep, planOf, withQuiet } from "./Plans.ts"
 
-/** A plan and what it breaks. */
+/** A plan and its violation. */
 export interface Finding {
   readonly draft: Draft
   readonly violation: Violation
 }
 
-/** Seeds that a smaller plan is tried with besides its own. */
+/** Seeds to try a smaller plan with besides its own. */
 const OtherSeeds = [1, 2, 3] as const
-/** What may happen between the break and the end, in ms. */
+/** The time between the violation and the end, in ms. */
 const Margin = 10
 
-/** Says what a plan breaks, if it does; with `again` it is carried out twice. */
+/** Returns the violation of a plan. With `again` the plan is carried out twice. */
 type Checking = (plan: Plan.Plan, again: boolean) => Promise<{ readonly violation: Violation | undefined }>
 
-/** Makes a finding smaller for so many seconds of real time at most. */
+/** Makes a finding smaller. Takes at most `seconds` of real time. */
 export const shrink = async (found: Finding, seconds: number, checking: Checking = check): Promise<Finding> => {
   const deadline = performance.now() + seconds * 1000
   const { rule } = found.violation
@@ -45,13 +44,13 @@ export const shrink = async (found: Finding, seconds: number, checking: Checking
     return false
   }
 
-  // The end of what is trimmed was not tried yet, and a break may hang on what comes after it.
+  // A violation may depend on what the trimming removed.
   if (!(await attempt(best.draft))) best = found
   let before = ""
   while (before !== JSON.stringify(best.draft) && performance.now() < deadline) {
     before = JSON.stringify(best.draft)
     for (const smaller of passes) {
-      // What is accepted is what the next attempt starts from.
+      // Each attempt starts from the last accepted draft.
       let from = 0
       while (performance.now() < deadline) {
         const candidates = smaller(best.draft)
@@ -64,7 +63,7 @@ export const shrink = async (found: Finding, seconds: number, checking: Checking
   return { ...best, draft: tidied(best.draft) }
 }
 
-/** Without what is as by default. */
+/** A draft without settings that equal their defaults. */
 const tidied = (draft: Draft): Draft => {
   const { config = {}, encrypt = false, join_over_ms = 0, network = {}, old_nodes = 0, peers = 1, ...rest } = draft
   return {
@@ -86,7 +85,7 @@ const firstAccepted = async (
   return -1
 }
 
-/** Without what comes after the break. */
+/** A finding without what comes after the violation. */
 const trimmed = ({ draft, violation }: Finding): Finding => {
   const duration_ms = Math.min(draft.duration_ms, Math.ceil(violation.at) + Margin)
   const step = stepsOf(draft).filter(({ at_ms }) => at_ms < duration_ms)
@@ -101,7 +100,7 @@ const without = <A>(items: ReadonlyArray<A>, from: number, count: number): Reado
   ...items.slice(from + count)
 ]
 
-// --- passes: each gives smaller plans, the most promising first -------------------------
+// --- passes: each returns smaller plans, the most promising first -----------------------
 
 type Pass = (draft: Draft) => ReadonlyArray<Draft>
 
@@ -114,7 +113,7 @@ const fewerSteps: Pass = (draft) => {
   return found
 }
 
-/** The names in a step replaced, by nothing if `rename` gives nothing; `undefined` if too few are left. */
+/** A step with its names replaced, or removed where `rename` returns `undefined`; `undefined` if too few are left. */
 const renamed = (step: DraftStep, rename: (name: string) => string | undefined): DraftStep | undefined => {
   let lacks = false
   const list = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -122,7 +121,7 @@ const renamed = (step: DraftStep, rename: (name: string) => string | undefined):
     if (left.length === 0) lacks = true
     return left
   }
-  const who = (given: number | ReadonlyArray<string>) => (typeof given === "number" ? given : list(given))
+  const selection = (given: number | ReadonlyArray<string>) => (typeof given === "number" ? given : list(given))
   let result: DraftStep = step
   switch (step.do) {
     case "partition":
@@ -141,21 +140,21 @@ const renamed = (step: DraftStep, rename: (name: string) => string | undefined):
         ...step,
         ...(step.from === undefined ? {} : { from: list(step.from) }),
         ...(step.to === undefined ? {} : { to: list(step.to) }),
-        ...(step.inbound === undefined ? {} : { inbound: who(step.inbound) }),
-        ...(step.outbound === undefined ? {} : { outbound: who(step.outbound) })
+        ...(step.inbound === undefined ? {} : { inbound: selection(step.inbound) }),
+        ...(step.outbound === undefined ? {} : { outbound: selection(step.outbound) })
       }
       break
     case "forge": {
       const about = rename(step.about)
       if (about === undefined) return undefined
-      result = { ...step, about, nodes: who(step.nodes) }
+      result = { ...step, about, nodes: selection(step.nodes) }
       break
     }
     case "heal":
     case "start":
       break
     default:
-      result = { ...step, nodes: who(step.nodes) }
+      result = { ...step, nodes: selection(step.nodes) }
   }
   return lacks ? undefined : result
 }
@@ -171,7 +170,7 @@ const namesIn = (draft: Draft): ReadonlySet<string> => {
   return names
 }
 
-/** With some of the first nodes only, by number, which are numbered anew. */
+/** A draft with only some of its first nodes, given by number. They are renumbered. */
 const keeping = (draft: Draft, kept: ReadonlyArray<number>): Draft => {
   const numbers = new Map(kept.map((number, index) => [`n${number}`, `n${index + 1}`]))
   const shift = draft.nodes - kept.length
@@ -196,7 +195,7 @@ const fewerNodes: Pass = (draft) => {
   const used = all.filter((number) => named.has(`n${number}`))
   const others = all.filter((number) => !named.has(`n${number}`))
   const found: Array<Draft> = []
-  // Those that steps name, with ever more of the others.
+  // The nodes that steps name, with an increasing number of others.
   for (let more = 0; more < others.length; more++) {
     const kept = [...used, ...others.slice(0, more)].toSorted((a, b) => a - b)
     if (kept.length > 0) found.push(keeping(draft, kept))
@@ -239,12 +238,13 @@ const conditionKeys = [
   "corrupt",
   "reorder",
   "reorder_by_ms",
+  "reject",
   "bandwidth",
   "queue",
   "mtu"
 ] as const
 
-/** Keys of steps that can be left out. */
+/** Optional keys of steps. */
 const optionalKeys = new Set<string>([
   ...conditionKeys,
   "identity",
@@ -284,7 +284,7 @@ const plainerSteps: Pass = (draft) => {
   return found
 }
 
-/** To whole units. Never up, or one way of rounding would undo another. */
+/** Rounds down to a multiple of `unit`. Rounding up could undo another rounding. */
 const rounded = (ms: number, unit: number): number => Math.floor(ms / unit) * unit
 
 const shorter: Pass = (draft) => {
@@ -305,7 +305,7 @@ const shorter: Pass = (draft) => {
   fresh(timed((ms) => Math.floor(ms / 2)))
   steps.forEach((step, index) => {
     const put = (other: DraftStep) => fresh({ ...draft, step: steps.with(index, other) })
-    // With it come those that are later.
+    // Later steps move with it.
     const earlier = (by: number) =>
       fresh({
         ...draft,

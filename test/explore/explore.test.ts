@@ -1,4 +1,4 @@
-/** A short form of `npm run explore`: random histories keep the cluster's promises, and mistakes would be found. */
+/** A short form of `npm run explore`: random histories break no rule, and planted mistakes are found. */
 import { execFile } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -19,7 +19,7 @@ const recorded = fs.readdirSync(found).filter((name) => name.endsWith(".json"))
 describe("random plans", () => {
   const drafts = Array.from({ length: 400 }, (_, index) => planNumber(7, index, 40))
 
-  it("can all be carried out, and say all that a plan can", () => {
+  it("can all be carried out, and use everything that a plan can contain", () => {
     const kinds = new Map<string, number>([...Plan.stepKinds.keys()].map((kind) => [kind, 0]))
     const held = { agreement: 0, strict: 0, detection: 0, unsuspected: 0, unremoved: 0 }
     for (const draft of drafts) {
@@ -35,16 +35,16 @@ describe("random plans", () => {
     }
     const rare = [...kinds, ...Object.entries(held)].filter(([, count]) => count < 20)
     expect(rare).toEqual([])
-    // A plan that promises nothing but the invariants is the exception.
+    // Most plans have expectations beyond the invariants.
     expect(held.agreement).toBeGreaterThan(drafts.length / 2)
   })
 
-  it("hang on their seed and number alone", () => {
+  it("depend on their seed and number only", () => {
     expect(planNumber(7, 399, 40)).toEqual(drafts[399])
     expect(planNumber(8, 399, 40)).not.toEqual(drafts[399])
   })
 
-  it("keep all promises", { timeout: 120_000 }, async () => {
+  it("break no rule", { timeout: 120_000 }, async () => {
     const { finding, tally } = await explore({ seed: 20_261, most: 12, count: 24, minutes: 2 })
     expect(finding).toBeUndefined()
     expect(tally.plans).toBe(24)
@@ -86,7 +86,7 @@ describe("a plan that breaks a rule", () => {
 })
 
 describe("plans that once broke a rule", () => {
-  it.each(recorded)("%s breaks none", { timeout: 60_000 }, async (name) => {
+  it.each(recorded)("%s breaks no rule any more", { timeout: 60_000 }, async (name) => {
     const { plan } = Recording.read(path.join(found, name))
     expect(await firstViolation(withSeeds(plan, 2))).toBeUndefined()
   })
@@ -104,7 +104,7 @@ const run = (folder: string, args: ReadonlyArray<string>): Promise<{ readonly co
     )
   })
 
-describe("a mistake made on purpose", () => {
+describe("a planted mistake", () => {
   it.each(mistakes)("can be made: $words", (mistake) => {
     expect(mistaken(mistake)).not.toContain(mistake.right)
   })

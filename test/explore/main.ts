@@ -1,11 +1,11 @@
 /**
- * Looks for histories in which the cluster breaks its promises:
- * `npm run explore -- --minutes 10 [--seed N] [--nodes MAX] [--out DIR]`. Draws plans, carries them out one after the
- * other, and stops at the first that breaks a rule; makes that one smaller, writes it to a file, and ends with 1.
+ * Searches for histories in which a cluster breaks a rule:
+ * `npm run explore -- --minutes 10 [--seed N] [--nodes MAX] [--out DIR]`. It draws plans, carries them out one after the
+ * other, and stops at the first that breaks a rule. It makes that plan smaller, writes it to a file, and exits with 1.
  *
- * `--plans N` stops after so many plans. `--replay FILE` carries out a recorded one and says what it breaks, with
- * `--seeds N` also with so many other seeds; `--shrink FILE` makes it smaller. `--planted` shows that mistakes are found
- * that were made on purpose.
+ * `--plans N` stops after N plans. `--replay FILE` carries out a recorded plan and prints its violation, with `--seeds N`
+ * also for N other seeds. `--shrink FILE` makes a recorded plan smaller. `--planted` measures how soon planted mistakes
+ * are found.
  */
 import { randomInt } from "node:crypto"
 import { tmpdir } from "node:os"
@@ -55,18 +55,18 @@ const tell = ({ events, hours, plans, seconds }: Tally): void => {
   )
 }
 
-/** Makes a finding smaller, writes it down and says how to see it again. */
+/** Makes a finding smaller, writes it to a file, and prints how to reproduce it. */
 const report = async (found: Finding, name: string, how?: Recording.Found): Promise<void> => {
   console.error(`BROKEN: ${Recording.inWords(found.violation)}`)
   const original = Recording.write(values.out, `${name}-as-drawn`, found, how)
-  console.error(`as it was drawn (${described(found)}): ${original}`)
+  console.error(`as drawn (${described(found)}): ${original}`)
   const start = performance.now()
   const small = await shrink(found, shrinkSeconds)
   const file = Recording.write(values.out, name, small, how)
   console.error(`${Recording.inWords(small.violation)}`)
   console.error(
     `made smaller in ${((performance.now() - start) / 1000).toFixed(0)} s (${described(small)}): ${file}\n` +
-      `to see it again:\n` +
+      `to reproduce it:\n` +
       `  npm run explore -- --replay ${path.relative(process.cwd(), file)}\n` +
       `  npx gossip sim --replay ${path.relative(process.cwd(), file)}`
   )
@@ -77,7 +77,7 @@ if (values.planted) await planted(seed, minutes, shrinkSeconds, values.out)
 else if (values.replay !== undefined) {
   const { plan } = Recording.read(values.replay)
   const violation = await firstViolation(withSeeds(plan, seeds))
-  if (violation === undefined) console.log("nothing is broken")
+  if (violation === undefined) console.log("no rule was broken")
   else {
     console.error(`BROKEN: ${Recording.inWords(violation)}`)
     process.exitCode = 1
@@ -85,13 +85,13 @@ else if (values.replay !== undefined) {
 } else if (values.shrink !== undefined) {
   const { draft, plan } = Recording.read(values.shrink)
   const { violation } = await check(plan, true)
-  if (violation === undefined) console.log("nothing is broken")
+  if (violation === undefined) console.log("no rule was broken")
   else await report({ draft, violation }, path.basename(values.shrink, ".json"))
 } else {
   console.log(`seed ${seed}`)
   const { finding, index, tally } = await explore({ seed, most, minutes, count, onProgress: tell })
   tell(tally)
-  if (finding === undefined) console.log("all is well")
+  if (finding === undefined) console.log("no rule was broken")
   else {
     console.error(`plan ${index} of seed ${seed}, after ${tally.seconds.toFixed(1)} s`)
     const { plans, seconds } = tally

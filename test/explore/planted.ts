@@ -1,4 +1,4 @@
-/** Shows that the explorer finds mistakes that were made on purpose, and how soon: `npm run explore -- --planted`. */
+/** Measures how soon the explorer finds planted mistakes: `npm run explore -- --planted`. */
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -7,7 +7,7 @@ import * as Recording from "./Recording.ts"
 
 interface Result {
   readonly mistake: Mistake
-  /** The recordings as it was drawn and as it was made smaller; `undefined` if nothing was found in time. */
+  /** The recordings of the plan as drawn and as made smaller; `undefined` if nothing was found in time. */
   readonly found: { readonly drawn: Recording.Recording; readonly small: Recording.Recording } | undefined
   readonly seconds: number
 }
@@ -15,7 +15,7 @@ interface Result {
 const newest = (folder: string, suffix: RegExp): string | undefined =>
   fs.existsSync(folder) ? fs.readdirSync(folder).find((name) => suffix.test(name)) : undefined
 
-/** Runs the explorer in a copy with a mistake in it. */
+/** Runs the explorer in a copy of the project with a mistake. */
 const hunt = (mistake: Mistake, seed: number, minutes: number, shrinkSeconds: number): Promise<Result> =>
   withMistake(mistake, async (folder) => {
     const start = performance.now()
@@ -23,7 +23,7 @@ const hunt = (mistake: Mistake, seed: number, minutes: number, shrinkSeconds: nu
     const child = spawn(process.execPath, ["test/explore/main.ts", ...options.map(String)], {
       cwd: folder,
       stdio: ["ignore", "ignore", "inherit"],
-      // A plan under way is given some time beyond; a child that hangs is not waited for.
+      // A plan in progress may finish, but a child that hangs is killed.
       timeout: (minutes * 60 + 2 * shrinkSeconds + 240) * 1000
     })
     await new Promise((resolve) => child.on("close", resolve))
@@ -54,8 +54,8 @@ const rowOf = ({ found, mistake, seconds }: Result): string => {
 }
 
 /**
- * Hunts each mistake for so many minutes at most, with the same seed, and prints a table. What was found is kept in
- * `out`. Ends with 1 if one was not found.
+ * Explores with each mistake for at most `minutes`, with the same seed, and prints a table. Findings are kept in `out`.
+ * The exit code is 1 if a mistake was not found.
  */
 export const planted = async (seed: number, minutes: number, shrinkSeconds: number, out: string): Promise<void> => {
   const results: Array<Result> = []

@@ -1,8 +1,8 @@
 /**
- * What a simulated history is made of, as plain data: how many nodes, for how long, on what network, and what befalls
- * them when. A file holds the same in TOML or JSON, with times in milliseconds.
+ * Plans: the parameters of a simulation as plain data. A plan says how many nodes there are, how long the simulation lasts,
+ * the network, and the steps: what happens to the nodes and when. A file holds the same in TOML or JSON, with times in
+ * milliseconds.
  *
- * @example
  * ```toml
  * nodes = 20
  * seed = 7
@@ -20,6 +20,8 @@
  * nodes = ["n3", "n7"]
  * for_ms = 5000
  * ```
+ *
+ * @since 0.2.0
  */
 import { Duration, Effect, Result, Schema, SchemaTransformation, Struct } from "effect"
 import type { ClusterConfig, ClusterOptions } from "../../config/ClusterConfig.ts"
@@ -30,20 +32,30 @@ import { type Alias, nearest } from "../../config/Suggestion.ts"
 import type { Conditions } from "../network/Conditions.ts"
 import { TraceHash } from "../report/Trace.ts"
 
-/** The most nodes of a history, those that start later included. */
+/**
+ * The largest number of nodes, with those that start later.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const MaxNodes = 10_000
 
-/** The longest time in a plan, 30 days in ms: virtual time is exact far beyond. */
+/**
+ * The longest time in a plan: 30 days, in ms. Virtual time is exact far beyond that.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const MaxMillis = 2_592_000_000
 
-// Checks stand on what files hold, so that all of them are made at once and name the keys of files.
+// The checks are on the encoded side, so that all of them run at once and their messages name the keys of files.
 const time = (minimum: number) =>
   Schema.Finite.check(Schema.isBetween({ minimum, maximum: MaxMillis })).pipe(
     Schema.decodeTo(Schema.Duration, SchemaTransformation.durationFromMillis)
   )
 
 const Instant = time(0)
-/** A time that is something. */
+/** A time above 0. */
 const Span = time(0.001)
 const Probability = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
@@ -52,10 +64,23 @@ const Name = Schema.String.check(Schema.isPattern(/^n[1-9]\d{0,4}$/))
 const Names = Schema.Array(Name).check(Schema.isMinLength(1))
 
 /**
- * So many nodes, drawn by the seed, or these. Who is up is drawn from, `n1` only when nobody else is left; but who is to
- * restart is drawn from those that ended, and only when these are too few from those that are up.
+ * Which nodes a step applies to: a number of nodes, which the seed draws, or names.
+ *
+ * **Details**
+ *
+ * Nodes are drawn from those that are up, and `n1` only if no other is left. For a `restart` they are drawn from those
+ * that have ended first, and only then from those that are up.
+ *
+ * @category schemas
+ * @since 0.2.0
  */
 export const NodeSelection = Schema.Union([Count, Names])
+/**
+ * The type of the schema `NodeSelection`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type NodeSelection = typeof NodeSelection.Type
 
 const conditionFields = {
@@ -66,22 +91,39 @@ const conditionFields = {
   corrupt: Schema.optionalKey(Probability),
   reorder: Schema.optionalKey(Probability),
   reorderBy: Schema.optionalKey(Instant),
-  /** In bytes per second. There is no limit where none is given, here and below. */
+  reject: Schema.optionalKey(Probability),
+  /** In bytes per second. Without it, and without the following two, there is no limit. */
   bandwidth: Schema.optionalKey(Positive),
   queue: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
   mtu: Schema.optionalKey(Positive)
 }
 const conditionKeys = { latency: "latency_ms", jitter: "jitter_ms", reorderBy: "reorder_by_ms" } as const
 
-/** How datagrams fare, as far as it is given. */
+/**
+ * Network conditions, as far as they are given.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const NetworkConditions = Schema.Struct(conditionFields).pipe(Schema.encodeKeys(conditionKeys))
+/**
+ * The type of the schema `NetworkConditions`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface NetworkConditions extends Schema.Schema.Type<typeof NetworkConditions> {}
 
-/** The same in the units of the network. */
+/**
+ * The same conditions in the units of `Conditions`.
+ *
+ * @category conversions
+ * @since 0.2.0
+ */
 export const conditionsOf = (given: NetworkConditions): Partial<Conditions> => {
   const { jitter, latency, reorderBy } = given
   return {
-    ...Struct.pick(given, ["loss", "duplicate", "corrupt", "reorder", "bandwidth", "queue", "mtu"]),
+    ...Struct.pick(given, ["loss", "duplicate", "corrupt", "reorder", "reject", "bandwidth", "queue", "mtu"]),
     ...(latency === undefined ? {} : { latency: Duration.toMillis(latency) }),
     ...(jitter === undefined ? {} : { jitter: Duration.toMillis(jitter) }),
     ...(reorderBy === undefined ? {} : { reorderBy: Duration.toMillis(reorderBy) })
@@ -89,13 +131,18 @@ export const conditionsOf = (given: NetworkConditions): Partial<Conditions> => {
 }
 
 const stepFields = { at: Instant }
-/** Fields of a step that can be undone: after this time it is, without it never. */
+/** Fields of a step that may end: after `for`, and never without it. */
 const passingFields = { ...stepFields, for: Schema.optionalKey(Span) }
 const stepKeys = { at: "at_ms" } as const
 const passingKeys = { ...stepKeys, for: "for_ms" } as const
 
-/** Processes end without a word. */
+/** Processes are killed. Their machines refuse datagrams. */
 const Kill = Schema.Struct({ do: Schema.Literal("kill"), ...stepFields, nodes: NodeSelection }).pipe(
+  Schema.encodeKeys(stepKeys)
+)
+
+/** Machines fail. They are silent. */
+const Crash = Schema.Struct({ do: Schema.Literal("crash"), ...stepFields, nodes: NodeSelection }).pipe(
   Schema.encodeKeys(stepKeys)
 )
 
@@ -104,17 +151,17 @@ const Stop = Schema.Struct({ do: Schema.Literal("stop"), ...stepFields, nodes: N
   Schema.encodeKeys(stepKeys)
 )
 
-/** Machines start a node again; one that is still there is killed first. */
+/** Machines start their nodes again. A node that has not ended is killed first. */
 const Restart = Schema.Struct({
   do: Schema.Literal("restart"),
   ...stepFields,
   nodes: NodeSelection,
-  /** The id of the former life, as by default, or one that was never there. */
+  /** The id of the former life, which is the default, or an unused one. */
   identity: Schema.optionalKey(Schema.Literals(["same", "new"])),
   clockBehind: Schema.optionalKey(Instant)
 }).pipe(Schema.encodeKeys({ ...stepKeys, clockBehind: "clock_behind_ms" }))
 
-/** Processes stop, as by SIGSTOP. */
+/** Processes are stopped, as by SIGSTOP. */
 const Freeze = Schema.Struct({ do: Schema.Literal("freeze"), ...passingFields, nodes: NodeSelection }).pipe(
   Schema.encodeKeys(passingKeys)
 )
@@ -124,7 +171,7 @@ const BlockIo = Schema.Struct({ do: Schema.Literal("block_io"), ...passingFields
   Schema.encodeKeys(passingKeys)
 )
 
-/** Groups of nodes, or a part of all against the rest, do not reach each other. A later partition takes its place. */
+/** A partition into groups, or of a fraction of all nodes from the others. A later partition replaces it. */
 const Partition = Schema.Struct({
   do: Schema.Literal("partition"),
   ...passingFields,
@@ -132,25 +179,25 @@ const Partition = Schema.Struct({
   part: Schema.optionalKey(Probability)
 }).pipe(Schema.encodeKeys(passingKeys))
 
-/** Nothing of `from` reaches `to`. */
+/** Nothing that `from` sends reaches `to`. */
 const Cut = Schema.Struct({
   do: Schema.Literal("cut"),
   ...passingFields,
   from: Names,
   to: Names,
-  /** Nor back; by default it does. */
+  /** Whether the opposite direction is cut too; `false` by default. */
   bothWays: Schema.optionalKey(Schema.Boolean)
 }).pipe(Schema.encodeKeys({ ...passingKeys, bothWays: "both_ways" }))
 
-/** Ends partitions and cuts. */
+/** Ends partitions, cuts and rejections. */
 const Heal = Schema.Struct({ do: Schema.Literal("heal"), ...stepFields }).pipe(Schema.encodeKeys(stepKeys))
 
-/** Everything from and to nodes takes longer, each way. */
+/** Everything from and to nodes is delayed, in each direction. */
 const Slow = Schema.Struct({ do: Schema.Literal("slow"), ...passingFields, nodes: NodeSelection, by: Instant }).pipe(
   Schema.encodeKeys({ ...passingKeys, by: "by_ms" })
 )
 
-/** The clocks of nodes run at another rate: 1.05 is 5 % fast. */
+/** The clocks of nodes have another rate: 1.05 is 5 % fast. */
 const Skew = Schema.Struct({
   do: Schema.Literal("skew"),
   ...passingFields,
@@ -159,8 +206,8 @@ const Skew = Schema.Struct({
 }).pipe(Schema.encodeKeys(passingKeys))
 
 /**
- * Datagrams fare otherwise: on all links, on those from some nodes to others, or where they come to nodes (`inbound`)
- * or leave them (`outbound`). What is not given is as it was.
+ * Other conditions on all links, on the links from some nodes to others, or where datagrams arrive at nodes (`inbound`) or
+ * leave them (`outbound`). Conditions that are not given do not change.
  */
 const NetworkChange = Schema.Struct({
   do: Schema.Literal("network"),
@@ -168,7 +215,7 @@ const NetworkChange = Schema.Struct({
   ...conditionFields,
   from: Schema.optionalKey(Names),
   to: Schema.optionalKey(Names),
-  /** Also on the way back from `to` to `from`. */
+  /** Whether the opposite direction changes too; `false` by default. */
   bothWays: Schema.optionalKey(Schema.Boolean),
   inbound: Schema.optionalKey(NodeSelection),
   outbound: Schema.optionalKey(NodeSelection)
@@ -179,7 +226,7 @@ const Start = Schema.Struct({ do: Schema.Literal("start"), ...stepFields, count:
   Schema.encodeKeys(stepKeys)
 )
 
-/** What nodes send from `at` on, for `for`, is sent again by somebody else, each datagram `after` later. */
+/** A stranger sends each datagram again that nodes send between `at` and `at` + `for`, `after` later. */
 const Replay = Schema.Struct({
   do: Schema.Literal("replay"),
   ...stepFields,
@@ -188,21 +235,27 @@ const Replay = Schema.Struct({
   after: Span
 }).pipe(Schema.encodeKeys({ ...passingKeys, after: "after_ms" }))
 
-/** Nodes get a GOSSIP from a stranger with one claim about a node. */
+/** A stranger sends nodes a GOSSIP with one claim about a node. */
 const Forge = Schema.Struct({
   do: Schema.Literal("forge"),
   ...stepFields,
-  /** Who gets it. */
+  /** The receivers. */
   nodes: NodeSelection,
   about: Name,
   status: Schema.Literals(["alive", "suspect", "dead"]),
-  /** How far the claim's incarnation is ahead of the node's own; 0 by default. */
+  /** How far the incarnation of the claim is ahead of the node's own; 0 by default. */
   incarnationAhead: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 1 })))
 }).pipe(Schema.encodeKeys({ ...stepKeys, incarnationAhead: "incarnation_ahead" }))
 
-/** Something that befalls the cluster. */
+/**
+ * Something that happens to the cluster at a time.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const Step = Schema.Union([
   Kill,
+  Crash,
   Stop,
   Restart,
   Freeze,
@@ -217,48 +270,95 @@ export const Step = Schema.Union([
   Replay,
   Forge
 ])
+/**
+ * The type of the schema `Step`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Step = typeof Step.Type
 
-/** What `do` of a step can be, each with the keys of such a step in a file. */
+/**
+ * The kinds of steps, each with its keys in a file.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const stepKinds: ReadonlyMap<Step["do"], ReadonlyArray<string>> = new Map(
   Step.members.map((member) => [member.to.fields.do.literal, Object.keys(member.from.fields)])
 )
 
-/** What a key of the nodes' configuration can be in a file. */
+/**
+ * The value of a configuration key in a file.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const FileValue = Schema.Union([Schema.String, Schema.Finite, Schema.Boolean, Schema.Array(Schema.String)])
 
-/** See the head of this file. */
+/**
+ * The parameters of a simulation.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const Plan = Schema.Struct({
-  /** How many start at the beginning: `n1`, `n2` and so on. */
+  /** The number of nodes that start at the beginning: `n1`, `n2` and so on. */
   nodes: Count,
-  /** How many of them speak version 1 only: evenly spread, and `n1` only if all do. They have a configuration of their own. */
+  /**
+   * How many of them are of extension level 0. They are evenly spread, `n1` is one only if all are, and `config` does not
+   * apply to them.
+   */
   oldNodes: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: MaxNodes })).pipe(
     Schema.withDecodingDefaultKey(Effect.succeed(0))
   ),
-  /** Decides all that is left to chance. */
+  /** Decides everything that is random. */
   seed: Schema.Union([Schema.String, Schema.Finite]).pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),
   duration: Span,
-  /** They start evenly spread over this time; 0 is all at once. */
+  /** The nodes start evenly spread over this time; all at once for 0. */
   joinOver: Instant.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
-  /** How many of the first nodes are everybody's bootstrap peers. */
+  /** How many of the first nodes are the bootstrap peers of all. */
   peers: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),
-  /** Whether the nodes encrypt, with a key that is drawn by the seed. */
+  /** Whether the nodes encrypt, with a key that the seed draws. */
   encrypt: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   network: NetworkConditions.pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
-  /** The configuration of every node, by section and key as in a file. */
+  /** The configuration of every node, by section and key, as in a file. */
   config: Schema.Record(Schema.String, Schema.Record(Schema.String, FileValue)).pipe(
     Schema.withDecodingDefaultKey(Effect.succeed({}))
   ),
-  /** In any order; at one instant, one after the other. */
+  /** In any order. Steps at one instant happen in the order of the list. */
   steps: Schema.Array(Step).pipe(Schema.withDecodingDefaultKey(Effect.succeed([])))
 }).pipe(Schema.encodeKeys({ oldNodes: "old_nodes", duration: "duration_ms", joinOver: "join_over_ms", steps: "step" }))
+/**
+ * The type of the schema `Plan`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Plan extends Schema.Schema.Type<typeof Plan> {}
 
-/** The keys of a plan in a file, and of its conditions. */
+/**
+ * The keys of a plan in a file.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const planKeys: ReadonlyArray<string> = Object.keys(Plan.from.fields)
+
+/**
+ * The keys of network conditions in a file.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const networkKeys: ReadonlyArray<string> = Object.keys(NetworkConditions.from.fields)
 
-/** A plan without steps, but for what is given. */
+/**
+ * Makes a plan. Without further fields it has one bootstrap peer and no steps.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
 export const make = (given: Pick<Plan, "nodes" | "duration"> & Partial<Plan>): Plan => ({
   oldNodes: 0,
   seed: 1,
@@ -271,24 +371,44 @@ export const make = (given: Pick<Plan, "nodes" | "duration"> & Partial<Plan>): P
   ...given
 })
 
-/** A plan cannot be carried out. Holds everything that is wrong with it; `message` has a line for each. */
+/**
+ * A plan that cannot be carried out, with all its problems. `message` has a line for each.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class PlanError extends Schema.TaggedError<PlanError>()("PlanError", { problems: Schema.Array(Problem) }) {
   override get message(): string {
     return this.problems.map(({ message }) => message).join("\n")
   }
 }
 
-// --- what its schema cannot say ------------------------------------------------
+// --- checks beyond the schema --------------------------------------------------
 
-/** How many nodes there are in the end. */
+/**
+ * The number of machines at the end of a plan.
+ *
+ * @category getters
+ * @since 0.2.0
+ */
 export const machines = ({ nodes, steps }: Plan): number =>
   steps.reduce((sum, step) => sum + (step.do === "start" ? step.count : 0), nodes)
 
-/** Whether a node is one of those that speak version 1 only. */
+/**
+ * Whether the node of this number is of extension level 0.
+ *
+ * @category getters
+ * @since 0.2.0
+ */
 export const isLevel0 = ({ nodes, oldNodes }: Plan, number: number): boolean =>
   number <= nodes && Math.floor((number * oldNodes) / nodes) > Math.floor(((number - 1) * oldNodes) / nodes)
 
-/** The number in a node's name. */
+/**
+ * The number in the name of a node.
+ *
+ * @category getters
+ * @since 0.2.0
+ */
 export const numberOf = (name: string): number => Number(name.slice(1))
 
 const millisText = (duration: Duration.Duration): string => `${Duration.toMillis(duration)} ms`
@@ -296,8 +416,8 @@ const millisText = (duration: Duration.Duration): string => `${Duration.toMillis
 /** The names in a step, by key. */
 const namesIn = (step: Step): ReadonlyArray<readonly [key: string, names: ReadonlyArray<string>]> => {
   const found: Array<readonly [string, ReadonlyArray<string>]> = []
-  const add = (key: string, who: NodeSelection | undefined) => {
-    if (typeof who === "object") found.push([key, who])
+  const add = (key: string, selection: NodeSelection | undefined) => {
+    if (typeof selection === "object") found.push([key, selection])
   }
   if ("nodes" in step) add("nodes", step.nodes)
   if ("from" in step) add("from", step.from)
@@ -313,7 +433,7 @@ const stepProblems = function* (plan: Plan, step: Step, total: number): Generato
   if (Duration.isGreaterThanOrEqualTo(step.at, plan.duration)) {
     yield [
       "at_ms",
-      `is ${Duration.toMillis(step.at)}, and all is over at ${millisText(plan.duration)}; let it happen before, or raise \`duration_ms\``
+      `is ${Duration.toMillis(step.at)}, and the plan ends at ${millisText(plan.duration)}; choose an earlier time, or raise \`duration_ms\``
     ]
   }
   for (const [key, names] of namesIn(step)) {
@@ -332,7 +452,7 @@ const stepProblems = function* (plan: Plan, step: Step, total: number): Generato
       if (Duration.isLessThan(step.at, plan.joinOver)) {
         yield [
           "at_ms",
-          `is ${Duration.toMillis(step.at)}, and the first nodes join until ${millisText(plan.joinOver)}; let more start after that`
+          `is ${Duration.toMillis(step.at)}, and the first nodes join until ${millisText(plan.joinOver)}; start more nodes after that`
         ]
       }
       return
@@ -353,7 +473,7 @@ const stepProblems = function* (plan: Plan, step: Step, total: number): Generato
         yield ["both_ways", "is given without `from` and `to`; give them, or leave it out"]
       }
       if (step.from !== undefined && (step.inbound !== undefined || step.outbound !== undefined)) {
-        yield ["from", "does not go with `inbound` or `outbound`; make two steps of it"]
+        yield ["from", "excludes `inbound` and `outbound`; use two steps"]
       }
       if (Object.keys(conditionsOf(step)).length === 0) {
         yield ["do", 'is "network", and no condition is given; give one, such as `loss = 0.1`']
@@ -362,6 +482,7 @@ const stepProblems = function* (plan: Plan, step: Step, total: number): Generato
     }
     case "forge":
     case "kill":
+    case "crash":
     case "stop":
     case "restart":
     case "freeze":
@@ -375,13 +496,24 @@ const stepProblems = function* (plan: Plan, step: Step, total: number): Generato
   }
 }
 
-/** What step `index` is called in messages. */
+/**
+ * The name of a step in messages. `index` counts from 0.
+ *
+ * @category getters
+ * @since 0.2.0
+ */
 export const stepName = (index: number, kind: string | undefined): string =>
   `step ${index + 1}${kind === undefined ? "" : ` (${kind})`}`
 
 /**
- * What is wrong with a plan beyond its schema; `where` follows the name of each key, such as " in plan.toml", and
- * `ofStep` that of a key of a step. The configuration of the nodes comes of it if nothing is wrong.
+ * Checks a plan beyond its schema, and returns the configuration of its nodes.
+ *
+ * **Details**
+ *
+ * In the messages, `where` follows the name of each key, such as " in plan.toml", and `ofStep` that of each key of a step.
+ *
+ * @category checks
+ * @since 0.2.0
  */
 export const check = (
   plan: Plan,
@@ -393,7 +525,7 @@ export const check = (
   if (total > MaxNodes) {
     problems.push({
       key: "nodes",
-      message: `\`nodes\`${where} and all that steps start are ${total} nodes; ${MaxNodes} are the most`
+      message: `\`nodes\`${where} with the nodes that steps start is ${total}; use at most ${MaxNodes}`
     })
   }
   if (plan.oldNodes > plan.nodes) {
@@ -405,7 +537,7 @@ export const check = (
   if (plan.oldNodes > 0 && plan.encrypt) {
     problems.push({
       key: "encrypt",
-      message: `\`encrypt\`${where} is true, which the \`old_nodes\` of a simulation cannot; leave one of them out`
+      message: `\`encrypt\`${where} is true, and \`old_nodes\` cannot encrypt in a simulation; leave one of them out`
     })
   }
   if (plan.peers > plan.nodes) {
@@ -434,10 +566,15 @@ export const check = (
 
 // --- the configuration of the nodes ----------------------------------------------
 
-const perNode = "each node has its own, which the simulation gives it"
-const secret = "a plan holds no secrets: `encrypt = true` encrypts with a key that is drawn by the seed"
+const perNode = "the simulation gives each node its own"
+const secret = "a plan holds no secrets; `encrypt = true` encrypts with a key that the seed draws"
 
-/** Why a key cannot be the same for all nodes of a simulation. */
+/**
+ * Why a configuration key cannot be given for all nodes of a simulation, or `undefined` if it can.
+ *
+ * @category checks
+ * @since 0.2.0
+ */
 export const refusal = ({ path, section }: Entry): string | undefined => {
   switch (path) {
     case "profile":
@@ -447,17 +584,22 @@ export const refusal = ({ path, section }: Entry): string | undefined => {
     case "network.node_id":
       return perNode
     case "network.peers":
-      return "the first nodes are the others' peers, as many as `peers` of the plan says"
+      return "the first nodes are the peers of the others; `peers` of the plan is their number"
     case "network.cluster_key":
     case "network.cluster_key_file":
       return secret
     default:
-      if (section === "admin") return "nobody operates a simulated node"
-      return section === "metrics" ? "nobody asks a simulated node for its metrics" : undefined
+      if (section === "admin") return "a simulated node has no admin interface"
+      return section === "metrics" ? "a simulated node does not export metrics" : undefined
   }
 }
 
-/** What all nodes of a simulation can have in common. */
+/**
+ * The part of a configuration that all nodes of a simulation can share.
+ *
+ * @category conversions
+ * @since 0.2.0
+ */
 export const clusterWide = (config: ClusterConfig): ClusterOptions => {
   const { advertise: _a, bind: _b, clusterKeyFile: _f, keys: _k, nodeId: _n, peers: _p, ...network } = config.network
   return {
@@ -491,7 +633,7 @@ const keyHint = (section: string, name: string): string => {
     : `; did you mean ${found}?`
 }
 
-/** The digits of the cluster key that a seed stands for. Nobody is to be kept out by it. */
+/** The hexadecimal cluster key of a seed. It is no secret. */
 const keyOf = (seed: number | string): string => [1, 2, 3, 4].map((part) => hashOf(`${seed} key ${part}`)).join("")
 
 const hashOf = (text: string): string => {
@@ -530,7 +672,7 @@ const checkConfig = (
   if (lacksKey) {
     refuse(
       "network.encryption",
-      `\`config.network.encryption\`${where} is ${JSON.stringify(encryption)}, and there is no key; set \`encrypt = true\`, which draws one by the seed`
+      `\`config.network.encryption\`${where} is ${JSON.stringify(encryption)}, and there is no key; set \`encrypt = true\`, so that the seed draws one`
     )
   }
   if (encrypt && encryption === "off") {
@@ -548,7 +690,7 @@ const checkConfig = (
     Result.flatMap(({ config }) => {
       const { bootstrapPeers } = config.limits
       if (peers - 1 <= bootstrapPeers) return Result.succeed(clusterWide(config))
-      const message = `\`peers\`${where} is ${peers} and \`config.limits.bootstrap_peers\` is ${bootstrapPeers}; any one peer is enough to join: lower it, or raise the limit`
+      const message = `\`peers\`${where} is ${peers} and \`config.limits.bootstrap_peers\` is ${bootstrapPeers}; lower it, since one peer is enough to join, or raise the limit`
       return Result.fail([{ key: "peers", message }])
     })
   )

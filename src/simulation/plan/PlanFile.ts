@@ -1,6 +1,7 @@
 /**
- * Plans as the text of files, in TOML or JSON. What is wrong with one is told with file, place and remedy, all of it at
- * once.
+ * Plans as files in TOML or JSON. All problems of a file are reported at once, each with its place and its remedy.
+ *
+ * @since 0.2.0
  */
 import { Predicate, Result, Schema, type SchemaIssue } from "effect"
 import { Toml } from "effect/encoding"
@@ -9,37 +10,72 @@ import { type Alias, nearest } from "../../config/Suggestion.ts"
 import type { InvariantBroken } from "../Errors.ts"
 import * as Plan from "./Plan.ts"
 
-/** A file with its path. */
+/**
+ * A file with its path.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface File {
   readonly path: string
   readonly text: string
 }
 
-/** How a file is written: by its name, `.json` or anything else for TOML. */
+/**
+ * The format of a file. A name that ends in `.json` means JSON, any other TOML.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Format = "toml" | "json"
 
 const formatOf = (path: string): Format => (/\.json$/i.test(path) ? "json" : "toml")
 
-/** The plan in a file: TOML, or JSON if its name ends in `.json`. */
+/**
+ * The plan in a file.
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
 export const parse = (file: File): Result.Result<Plan.Plan, Plan.PlanError> =>
   Result.flatMap(parseUnchecked(file), (plan) => Result.map(Plan.check(plan, ` in ${file.path}`), () => plan))
 
-/** The same without how its parts go together: that is to be checked once flags have overridden some. */
+/**
+ * The plan in a file without the checks of `Plan.check`, for a caller that overrides parts of it and checks it then.
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
 export const parseUnchecked = (file: File): Result.Result<Plan.Plan, Plan.PlanError> =>
   Result.flatMap(read(file, formatOf(file.path)), (raw) => decodeUnchecked(raw, ` in ${file.path}`))
 
-/** A plan as the text of a file that holds the same plan. */
+/**
+ * The text of a file with this plan.
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
 export const format = (plan: Plan.Plan, format: Format): Result.Result<string, Plan.PlanError> =>
   Result.map(encode(plan), (encoded) => (format === "json" ? jsonText(encoded) : tomlText(encoded)))
 
-// --- what broke, to be seen again --------------------------------------------------
+// --- recorded plans --------------------------------------------------------------
 
 const Broken = Schema.Struct({ invariant: Schema.String, node: Schema.String, event: Schema.Int })
 
-/** An invariant that broke: which, on which node, and after how many events. */
+/**
+ * A broken invariant: its name, the node, and the number of events before it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Broken = typeof Broken.Type
 
-/** A plan, and what broke when it was carried out, if anything did. */
+/**
+ * A plan, with the invariant that broke when it was carried out, if one did.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Replay {
   readonly plan: Plan.Plan
   readonly broken: Broken | undefined
@@ -47,19 +83,29 @@ export interface Replay {
 
 const ReplayFile = Schema.Struct({ plan: Schema.Json, broken: Schema.optionalKey(Broken) })
 
-/** Reads what `formatReplay` wrote. */
+/**
+ * Reads a file that `formatReplay` wrote.
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
 export const parseReplay = (file: File): Result.Result<Replay, Plan.PlanError> =>
   Result.flatMap(read(file, "json"), (raw) => {
     const outer = Schema.decodeUnknownResult(ReplayFile)(raw)
     if (Result.isFailure(outer)) {
       const expected = "`plan`, and `broken` with `invariant`, `node` and `event` if something broke"
-      return refused("", `${file.path} is no recording of a simulation; expected a JSON object with ${expected}`)
+      return refused("", `${file.path} is no recorded plan; expected a JSON object with ${expected}`)
     }
     const { broken, plan } = outer.success
     return Result.map(decode(plan, ` in ${file.path}`), (plan) => ({ plan, broken }))
   })
 
-/** A plan with what broke, as JSON. */
+/**
+ * The text of a JSON file with a plan and the invariant that broke.
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
 export const formatReplay = (
   plan: Plan.Plan,
   broken: InvariantBroken | Broken | undefined
@@ -90,8 +136,10 @@ const read = ({ path, text }: File, format: Format): Result.Result<unknown, Plan
 }
 
 /**
- * The plan that plain data stands for: what TOML or JSON gives. `where` follows the name of each key in messages, such
- * as " in plan.toml".
+ * The plan in parsed TOML or JSON. In messages, `where` follows the name of each key, such as " in plan.toml".
+ *
+ * @category decoding
+ * @since 0.2.0
  */
 export const decode = (raw: unknown, where = ""): Result.Result<Plan.Plan, Plan.PlanError> =>
   Result.flatMap(decodeUnchecked(raw, where), (plan) => Result.map(Plan.check(plan, where), () => plan))
@@ -113,7 +161,7 @@ interface Finding {
   readonly kind: "missing" | "unknown" | "wrong"
 }
 
-/** What is wrong where, as far as one message tells it. */
+/** Collects one finding for each problem that gets a message. */
 const collect = (issue: SchemaIssue.Issue, path: Path, found: Array<Finding>): void => {
   switch (issue._tag) {
     case "Pointer":
@@ -125,7 +173,7 @@ const collect = (issue: SchemaIssue.Issue, path: Path, found: Array<Finding>): v
       for (const part of issue.issues) collect(part, path, found)
       return
     case "AnyOf":
-      // Only kinds of steps are told apart before they are judged.
+      // A union of steps has issues only for the member with the matching `do`.
       if (isStep(path) && issue.issues.length > 0) for (const part of issue.issues) collect(part, path, found)
       else found.push({ path: isStep(path) ? [...path, "do"] : path, kind: "wrong" })
       return
@@ -142,14 +190,14 @@ const collect = (issue: SchemaIssue.Issue, path: Path, found: Array<Finding>): v
 
 const isStep = (path: Path): boolean => path[0] === "step" && path.length === 2
 
-/** A key with the place that it stands in. */
+/** A key and where it is. */
 interface Place {
   readonly key: string
-  /** Of a step: its number from 0, and its kind as far as it is known. */
+  /** The step that it belongs to, with its index and, if known, its kind. */
   readonly step: { readonly index: number; readonly kind: string | undefined } | undefined
-  /** The keys that there are in this place. */
+  /** The valid keys there. */
   readonly keys: ReadonlyArray<string>
-  /** What the place is called when its keys are listed. */
+  /** What the keys belong to, for messages. */
   readonly owner: string
 }
 
@@ -168,11 +216,11 @@ const placeOf = (path: Path, raw: unknown): Place => {
   return { key: path.slice(0, 3).map(String).join("."), step: undefined, keys: Plan.planKeys, owner: "a plan" }
 }
 
-/** The value at a path, and the path up to which there is one message. */
+/** The value at a path. */
 const valueAt = (raw: unknown, path: Path): unknown =>
   path.reduce<unknown>((value, key) => (Predicate.hasProperty(value, key) ? value[key] : undefined), raw)
 
-/** The part of a path that has a name of its own: not the items of a list. */
+/** The part of a path that gets one message: it ends at a key, not at the items of a list. */
 const named = (path: Path): Path =>
   path.slice(0, path[0] === "step" || path[0] === "config" ? 3 : path[0] === "network" ? 2 : 1)
 
@@ -234,11 +282,11 @@ const probability = "a number from 0 to 1"
 const instant = `a number of milliseconds from 0 to ${Plan.MaxMillis}`
 const span = `a number of milliseconds from 0.001 to ${Plan.MaxMillis}`
 const names = 'a list of names of nodes, such as ["n3", "n7"]'
-const who = `a number of nodes, which are drawn by the seed, or ${names}`
+const selection = `a number of nodes, which the seed draws, or ${names}`
 const count = `a whole number from 1 to ${Plan.MaxNodes}`
 const toggle = "true or false"
 
-/** What a key takes, to end the sentence "expected ...". Keys of one name take the same but for `nodes`. */
+/** The end of the sentence "expected ..." for each key. Except for `nodes`, keys of one name expect the same. */
 const expectations = new Map<string, string>([
   ["nodes", count],
   ["old_nodes", `a whole number from 0 to ${Plan.MaxNodes}`],
@@ -257,6 +305,7 @@ const expectations = new Map<string, string>([
   ["corrupt", probability],
   ["reorder", probability],
   ["reorder_by_ms", instant],
+  ["reject", probability],
   ["bandwidth", "a number of bytes per second above 0; left out, there is no limit"],
   ["queue", "a number of bytes, at least 0; left out, there is no limit"],
   ["mtu", "a number of bytes above 0; left out, there is no limit"],
@@ -271,8 +320,8 @@ const expectations = new Map<string, string>([
   ["from", names],
   ["to", names],
   ["both_ways", toggle],
-  ["inbound", who],
-  ["outbound", who],
+  ["inbound", selection],
+  ["outbound", selection],
   ["rate", "a number from 0.01 to 100, such as 1.05 for 5 % fast"],
   ["count", count],
   ["about", 'the name of a node, such as "n3"'],
@@ -281,7 +330,7 @@ const expectations = new Map<string, string>([
 ])
 
 const expectationOf = ({ key, step }: Place): string => {
-  if (step !== undefined && key === "nodes") return who
+  if (step !== undefined && key === "nodes") return selection
   if (key.startsWith("config.")) {
     return key.indexOf(".") === key.lastIndexOf(".")
       ? `a section, \`[${key}]\``
@@ -304,10 +353,10 @@ const jsonText = (value: Schema.Json): string => `${JSON.stringify(value, null, 
 
 const tomlKey = (name: string): string => (/^[A-Za-z0-9_-]+$/.test(name) ? name : tomlString(name))
 
-// JSON's escapes are TOML's too, but for what only TOML takes for a control character.
+// The escapes of JSON are valid in TOML, but only TOML requires one for U+007F.
 const tomlString = (text: string): string => JSON.stringify(text).replaceAll("\u007f", "\\u007f")
 
-// Whole numbers beyond 2^53 would be read as integers, which are exact or refused.
+// TOML reads whole numbers as integers and refuses those beyond 2^53, so they are written as floats.
 const tomlNumber = (value: number): string =>
   Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value)
 

@@ -1,4 +1,8 @@
-/** Measures a simulation while it runs. */
+/**
+ * Measures a simulation while it runs.
+ *
+ * @since 0.2.0
+ */
 import { disagreements } from "../Agreement.ts"
 import { type VerdictChange, type Identity, Verdict, MemberVerdicts } from "./MemberVerdicts.ts"
 import type { Recorder } from "./Recorder.ts"
@@ -7,7 +11,7 @@ import type { AnyNode } from "../SimNode.ts"
 import { NanosPerMilli } from "../time/Timeline.ts"
 import type { Verbs } from "../Verbs.ts"
 
-/** Outcomes that are told one by one. */
+/** The largest number of outcomes in a report. */
 const MaxOutcomes = 1000
 
 interface Machine {
@@ -16,12 +20,12 @@ interface Machine {
   readonly members: Array<number>
 }
 
-/** A node that was killed, and who came to know it when. */
-interface Killed {
+/** A node that was killed or crashed, and when the others noticed. */
+interface Death {
   readonly identity: Identity
   readonly node: AnyNode
   readonly at: number
-  /** Nodes that were up then. */
+  /** The nodes that were up then. */
   readonly witnesses: ReadonlySet<AnyNode>
   readonly suspected: Map<AnyNode, number>
   readonly detected: Map<AnyNode, number>
@@ -35,7 +39,7 @@ const spread = (values: Array<number>): Spread | undefined => {
   return { first, median: values[(values.length - 1) >> 1]!, last }
 }
 
-/** Words of an event that are told: of hundreds of names nobody reads more. The trace has them all. */
+/** The largest number of words of an event; a list of hundreds of names is not readable. The trace has all of them. */
 const MaxWords = 24
 
 const shortened = (text: string): string => {
@@ -43,9 +47,14 @@ const shortened = (text: string): string => {
   return words.length <= MaxWords ? text : `${words.slice(0, MaxWords).join(" ")} and ${words.length - MaxWords} more`
 }
 
-/** Follows a simulation from its beginning. */
+/**
+ * Measures a simulation from its beginning.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class Measure {
-  readonly opinions: MemberVerdicts
+  readonly verdicts: MemberVerdicts
   readonly #verbs: Verbs
   readonly #recorder: Recorder
   readonly #expected: number
@@ -55,25 +64,25 @@ export class Measure {
   readonly #bytes: Array<number> = []
   readonly #dropped: Array<number> = []
   readonly #events: Array<ReportEvent> = []
-  readonly #killed = new Map<Identity, Killed>()
-  readonly #past: Array<Killed> = []
+  readonly #deaths = new Map<Identity, Death>()
+  readonly #pastDeaths: Array<Death> = []
   readonly #reported = { datagrams: 0, bytes: 0, dropped: 0 }
   #falseSuspicions = 0
   #falseDeaths = 0
   #outcomes = 0
   #converged: number | undefined
-  /** Since when all have the same members. */
+  /** Since when all nodes have had the same members. */
   #settledSince: number | undefined
   #lastVerb = 0
   #nodeMillis = 0
 
-  /** Takes a sample every `period` ms. Before `expected` nodes are up, it is nothing that they agree. */
+  /** Takes a sample every `period` ms. The cluster has converged only when at least `expected` nodes are up. */
   constructor(verbs: Verbs, recorder: Recorder, period: number, expected = 2) {
     this.#verbs = verbs
-    // One alone agrees with itself.
+    // A single node always agrees with itself.
     this.#expected = Math.max(2, expected)
     this.#recorder = recorder
-    this.opinions = new MemberVerdicts(verbs)
+    this.verdicts = new MemberVerdicts(verbs)
     verbs.observe({
       started: (node) => {
         const machine = (this.#machines[node.number - 1] ??= {
@@ -82,18 +91,18 @@ export class Measure {
           members: this.#times.map(() => -1)
         })
         machine.lives.push({ node, to: undefined, end: undefined })
-        this.#look()
+        this.#checkAgreement()
       },
-      changed: () => this.#look(),
+      changed: () => this.#checkAgreement(),
       ended: (node) => this.#ended(node),
       verb: (verb, subjects, detail) => {
         const at = verbs.now()
         if (verb !== "skip") this.#lastVerb = at
         const text = shortened([verb, ...subjects, detail].filter((word) => word !== "").join(" "))
-        if (verb !== "start" || subjects.length > 1) this.#tell(at, "verb", text)
+        if (verb !== "start" || subjects.length > 1) this.#report(at, "verb", text)
       }
     })
-    this.opinions.onChange((change) => this.#changed(change))
+    this.verdicts.onChange((change) => this.#changed(change))
     const sample = () => {
       this.#sample(period)
       verbs.timeline.at(verbs.timeline.now + period * NanosPerMilli, sample)
@@ -101,14 +110,14 @@ export class Measure {
     verbs.timeline.at(period * NanosPerMilli, sample)
   }
 
-  #tell(at: number, kind: ReportEvent["kind"], text: string): void {
+  #report(at: number, kind: ReportEvent["kind"], text: string): void {
     if (kind === "outcome" && ++this.#outcomes > MaxOutcomes) return
     this.#events.push({ at, kind, text })
   }
 
-  /** Takes note of when all have the same members. */
-  #look(): void {
-    const { membershipErrors, up } = this.opinions
+  /** Records when all nodes have the same members. */
+  #checkAgreement(): void {
+    const { membershipErrors, up } = this.verdicts
     if (membershipErrors !== 0 || up === 0) {
       this.#settledSince = undefined
       return
@@ -117,7 +126,7 @@ export class Measure {
     this.#settledSince = this.#verbs.now()
     if (up < (this.#converged === undefined ? this.#expected : 2)) return
     this.#converged ??= this.#settledSince
-    this.#tell(this.#settledSince, "outcome", `all ${up} nodes have the same members`)
+    this.#report(this.#settledSince, "outcome", `all ${up} nodes have the same members`)
   }
 
   #ended(node: AnyNode): void {
@@ -129,9 +138,9 @@ export class Measure {
       life.to = at
       life.end = end
     }
-    const identity = this.opinions.identity(node.id)
+    const identity = this.verdicts.identity(node.id)
     if (end !== "left" && identity !== undefined) {
-      const killed: Killed = {
+      const death: Death = {
         identity,
         node,
         at,
@@ -140,40 +149,40 @@ export class Measure {
         detected: new Map()
       }
       this.#retire(identity)
-      this.#killed.set(identity, killed)
+      this.#deaths.set(identity, death)
     }
-    this.#look()
+    this.#checkAgreement()
   }
 
-  /** An identity that was killed lives again, so nothing more can be learned of its former end. */
+  /** Ends the measurement of a death, because the identity has a new life. */
   #retire(identity: Identity): void {
-    const killed = this.#killed.get(identity)
-    if (killed === undefined) return
-    this.#past.push(killed)
-    this.#killed.delete(identity)
+    const death = this.#deaths.get(identity)
+    if (death === undefined) return
+    this.#pastDeaths.push(death)
+    this.#deaths.delete(identity)
   }
 
   #changed({ after, before, observer, subject }: VerdictChange): void {
-    this.#look()
+    this.#checkAgreement()
     if (before === after || (after !== Verdict.Suspect && after !== Verdict.Dead)) return
     const at = this.#verbs.now()
-    const killed = this.#killed.get(subject)
-    if (killed !== undefined && killed.node === subject.node) {
-      const learned = after === Verdict.Dead ? killed.detected : killed.suspected
-      if (!killed.witnesses.has(observer) || learned.has(observer)) return
-      learned.set(observer, at - killed.at)
-      const all = [...killed.witnesses].every((witness) => witness.condition !== "up" || learned.has(witness))
+    const death = this.#deaths.get(subject)
+    if (death !== undefined && death.node === subject.node) {
+      const noticed = after === Verdict.Dead ? death.detected : death.suspected
+      if (!death.witnesses.has(observer) || noticed.has(observer)) return
+      noticed.set(observer, at - death.at)
+      const all = [...death.witnesses].every((witness) => witness.condition !== "up" || noticed.has(witness))
       const how = after === Verdict.Dead ? "dead" : "suspect"
-      if (learned.size === 1)
-        this.#tell(at, "outcome", `${observer.name} is the first to hold ${killed.node.name} ${how}`)
-      else if (after === Verdict.Dead && all) this.#tell(at, "outcome", `everyone holds ${killed.node.name} dead`)
+      if (noticed.size === 1)
+        this.#report(at, "outcome", `${observer.name} is the first to see ${death.node.name} ${how}`)
+      else if (after === Verdict.Dead && all) this.#report(at, "outcome", `all nodes see ${death.node.name} dead`)
       return
     }
     if (!this.#isFalse(observer, subject.node)) return
     if (after === Verdict.Dead) this.#falseDeaths++
     else this.#falseSuspicions++
-    const what = after === Verdict.Dead ? "wrongly holds" : "wrongly suspects"
-    this.#tell(at, "outcome", `${observer.name} ${what} ${subject.node.name}${after === Verdict.Dead ? " dead" : ""}`)
+    const what = after === Verdict.Dead ? "wrongly sees" : "wrongly suspects"
+    this.#report(at, "outcome", `${observer.name} ${what} ${subject.node.name}${after === Verdict.Dead ? " dead" : ""}`)
   }
 
   #isFalse(observer: AnyNode, subject: AnyNode): boolean {
@@ -195,7 +204,7 @@ export class Measure {
     this.#bytes.push(sentBytes - this.#reported.bytes)
     this.#dropped.push(lost - this.#reported.dropped)
     Object.assign(this.#reported, { datagrams: sent, bytes: sentBytes, dropped: lost })
-    this.#nodeMillis += this.opinions.up * period
+    this.#nodeMillis += this.verdicts.up * period
     for (const machine of this.#machines) {
       const node = machine.lives.at(-1)?.node
       if (node === undefined) continue
@@ -205,28 +214,28 @@ export class Measure {
   }
 
   #code(node: AnyNode): VerdictCode {
-    const identity = this.opinions.identity(node.id)
+    const identity = this.verdicts.identity(node.id)
     if (identity === undefined) return "."
     const { held } = identity
     const alive = held[Verdict.Alive]!
     const suspect = held[Verdict.Suspect]!
     const gone = held[Verdict.Dead]! + held[Verdict.Left]!
-    // Who came later never hears of one that is gone, and does not hold it to be anything.
+    // A node that joined later never learns of a member that is gone, so Unknown does not count here.
     if (gone > 0 && alive + suspect === 0) return held[Verdict.Left]! > 0 ? "L" : "D"
     if (gone > 0) return "d"
     if (suspect > 0) return "s"
-    const observers = this.opinions.up - (node.condition === "up" ? 1 : 0)
+    const observers = this.verdicts.up - (node.condition === "up" ? 1 : 0)
     if (alive === observers) return "a"
     return alive > 0 ? "j" : "."
   }
 
-  /** What came of it so far. */
+  /** The measurements so far. */
   get report(): SimulationReport {
     const { counters } = this.#verbs.network
     const { nodes, timeline } = this.#verbs
     const up = nodes.filter((node) => node.condition === "up")
-    const killed = [...this.#past, ...this.#killed.values()]
-    const undetected = killed.reduce(
+    const deaths = [...this.#pastDeaths, ...this.#deaths.values()]
+    const undetected = deaths.reduce(
       (sum, { detected, witnesses }) =>
         sum + [...witnesses].filter((witness) => witness.condition === "up" && !detected.has(witness)).length,
       0
@@ -249,8 +258,8 @@ export class Measure {
         converged: this.#converged,
         settled: this.#settledSince === undefined ? undefined : Math.max(0, this.#settledSince - this.#lastVerb),
         disagreements: disagreements(up),
-        suspected: spread(killed.flatMap(({ suspected }) => [...suspected.values()])),
-        detected: spread(killed.flatMap(({ detected }) => [...detected.values()])),
+        suspected: spread(deaths.flatMap(({ suspected }) => [...suspected.values()])),
+        detected: spread(deaths.flatMap(({ detected }) => [...detected.values()])),
         undetected,
         falseSuspicions: this.#falseSuspicions,
         falseDeaths: this.#falseDeaths,

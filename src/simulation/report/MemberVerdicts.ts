@@ -1,11 +1,26 @@
-/** What every node that is up thinks of every other, kept in a matrix, and how much of it is wrong. */
+/**
+ * The verdict of every node that is up on every other, in a matrix, with the number of wrong verdicts.
+ *
+ * @since 0.2.0
+ */
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { KnownStatus, ViewChange } from "../NodeBase.ts"
 import type { AnyNode } from "../SimNode.ts"
 import type { Verbs } from "../Verbs.ts"
 
-/** What a node can think of another, as a number. */
+/**
+ * The status of a member in the view of a node, as a number.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const Verdict = { Unknown: 0, Alive: 1, Suspect: 2, Dead: 3, Left: 4 } as const
+/**
+ * The type of the constants in `Verdict`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Verdict = (typeof Verdict)[keyof typeof Verdict]
 
 const verdictOf: Readonly<Record<KnownStatus, Verdict>> = {
@@ -16,45 +31,61 @@ const verdictOf: Readonly<Record<KnownStatus, Verdict>> = {
   left: Verdict.Left
 }
 
-/** An identity: one id, and the node that has it or had it last. */
+/**
+ * One id, with the node that has it or had it last.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Identity {
-  /** Counts identities in the order in which they came up, from 0. */
+  /** Counts identities from 0, in the order in which they appeared. */
   readonly index: number
   readonly id: NodeId
   node: AnyNode
-  /** How many nodes that are up think what of it, by `Opinion`; its own opinion does not count. */
+  /** The number of nodes that are up with each `Verdict` on it, without itself. */
   readonly held: Int32Array
 }
 
 interface Observer {
   readonly identity: Identity
-  /** By index of identity. */
+  /** By the index of the identity. */
   verdicts: Uint8Array
 }
 
-/** Somebody changed its mind about somebody. */
+/**
+ * A change in the view of an observer.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface VerdictChange {
   readonly observer: AnyNode
   readonly subject: Identity
   readonly before: Verdict
   readonly after: Verdict
-  readonly learned: ViewChange
+  readonly change: ViewChange
 }
 
-const isLive = (opinion: Verdict): boolean => opinion === Verdict.Alive || opinion === Verdict.Suspect
+const isLive = (verdict: Verdict): boolean => verdict === Verdict.Alive || verdict === Verdict.Suspect
 
 /**
- * Follows a simulation from its beginning. Nodes that are frozen or leave are not
- * asked; what is thought of them is right whatever it is.
+ * Follows a simulation from its beginning.
+ *
+ * **Details**
+ *
+ * Nodes that are frozen or leaving have no verdicts, and any verdict on them is right.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export class MemberVerdicts {
   readonly identities: Array<Identity> = []
-  /** How many verdicts of nodes that are up are not as it is: 0 when all agree. */
+  /** The number of wrong verdicts: 0 when all nodes agree. */
   errors = 0
-  /** The same but for suspicions: who is suspect still is a member. 0 when all have the same members. */
+  /** The number of wrong verdicts, where Suspect counts as a member: 0 when all nodes have the same members. */
   membershipErrors = 0
   readonly #byId = new Map<NodeId, Identity>()
-  /** By index of identity; those that are up. */
+  /** By the index of the identity; only nodes that are up. */
   readonly #observers: Array<Observer | undefined> = []
   #up = 0
   readonly #listeners: Array<(change: VerdictChange) => void> = []
@@ -67,7 +98,7 @@ export class MemberVerdicts {
     })
   }
 
-  /** How many nodes are up. */
+  /** The number of nodes that are up. */
   get up(): number {
     return this.#up
   }
@@ -80,35 +111,35 @@ export class MemberVerdicts {
     return this.#byId.get(id)
   }
 
-  /** What a node that is up thinks of an identity; `undefined` if it is not up. */
+  /** The verdict of an observer on a subject; `undefined` if the observer is not up. */
   verdict(observer: Identity, subject: Identity): Verdict | undefined {
     return this.#observers[observer.index] === undefined ? undefined : this.#read(observer.index, subject.index)
   }
 
   #read(observer: number, subject: number): Verdict {
-    const opinion = this.#observers[observer]?.verdicts[subject]
-    switch (opinion) {
+    const verdict = this.#observers[observer]?.verdicts[subject]
+    switch (verdict) {
       case Verdict.Alive:
       case Verdict.Suspect:
       case Verdict.Dead:
       case Verdict.Left:
-        return opinion
+        return verdict
       default:
         return Verdict.Unknown
     }
   }
 
-  /** Whether what is thought of an identity can be wrong: not while it is frozen or leaves. */
-  #isAsked({ node }: Identity): boolean {
+  /** Whether a verdict on an identity can be wrong: not while it is frozen or leaving. */
+  #isJudged({ node }: Identity): boolean {
     return node.condition !== "frozen" && node.condition !== "leaving"
   }
 
-  /** Adds an opinion to the counts of mistakes, or takes it off by -1. */
-  #count(subject: Identity, opinion: Verdict, sign: 1 | -1): void {
-    if (!this.#isAsked(subject)) return
+  /** Adds a verdict to the counts of wrong verdicts, or removes it with -1. */
+  #count(subject: Identity, verdict: Verdict, sign: 1 | -1): void {
+    if (!this.#isJudged(subject)) return
     const up = subject.node.condition === "up"
-    if (isLive(opinion) !== up) this.membershipErrors += sign
-    if (up ? opinion !== Verdict.Alive : isLive(opinion)) this.errors += sign
+    if (isLive(verdict) !== up) this.membershipErrors += sign
+    if (up ? verdict !== Verdict.Alive : isLive(verdict)) this.errors += sign
   }
 
   #started(node: AnyNode): void {
@@ -122,10 +153,10 @@ export class MemberVerdicts {
     identity.node = node
     this.#addObserver(identity)
     const at = identity.index
-    node.onViewChange((id, known, learned) => {
+    node.onViewChange((id, status, change) => {
       const subject = this.#byId.get(id)
       if (subject !== undefined && subject.index !== at && subject.node !== node)
-        this.#learned(node, at, subject, known, learned)
+        this.#viewChanged(node, at, subject, status, change)
     })
     this.#recount()
   }
@@ -136,9 +167,9 @@ export class MemberVerdicts {
     this.#observers[index] = { identity, verdicts }
     this.#up++
     for (const subject of this.identities) {
-      const opinion = subject === identity ? Verdict.Unknown : verdictOf[node.statusOf(subject.id)]
-      verdicts[subject.index] = opinion
-      if (subject !== identity) subject.held[opinion] = subject.held[opinion]! + 1
+      const verdict = subject === identity ? Verdict.Unknown : verdictOf[node.statusOf(subject.id)]
+      verdicts[subject.index] = verdict
+      if (subject !== identity) subject.held[verdict] = subject.held[verdict]! + 1
     }
   }
 
@@ -147,8 +178,8 @@ export class MemberVerdicts {
     this.#up--
     for (const subject of this.identities) {
       if (subject === identity) continue
-      const opinion = this.#read(identity.index, subject.index)
-      subject.held[opinion] = subject.held[opinion]! - 1
+      const verdict = this.#read(identity.index, subject.index)
+      subject.held[verdict] = subject.held[verdict]! - 1
     }
     this.#observers[identity.index] = undefined
   }
@@ -168,12 +199,12 @@ export class MemberVerdicts {
     this.#recount()
   }
 
-  #learned(observer: AnyNode, at: number, subject: Identity, known: KnownStatus, learned: ViewChange): void {
+  #viewChanged(observer: AnyNode, at: number, subject: Identity, status: KnownStatus, change: ViewChange): void {
     const row = this.#observers[at]
-    // Of a node that is not up, or is another life by now.
+    // The observer is not up, or its identity has a new life.
     if (row === undefined || row.identity.node !== observer) return
     const before = this.#read(at, subject.index)
-    const after = verdictOf[known]
+    const after = verdictOf[status]
     if (before !== after) {
       if (subject.index >= row.verdicts.length) {
         const longer = new Uint8Array(2 * this.identities.length)
@@ -186,15 +217,15 @@ export class MemberVerdicts {
       this.#count(subject, before, -1)
       this.#count(subject, after, 1)
     }
-    for (const listener of this.#listeners) listener({ observer, subject, before, after, learned })
+    for (const listener of this.#listeners) listener({ observer, subject, before, after, change })
   }
 
-  /** Who is up changed, so another thing is right. */
+  /** Counts all wrong verdicts again after the set of nodes that are up has changed. */
   #recount(): void {
     this.errors = 0
     this.membershipErrors = 0
     for (const subject of this.identities) {
-      if (!this.#isAsked(subject)) continue
+      if (!this.#isJudged(subject)) continue
       const { held } = subject
       const live = held[Verdict.Alive]! + held[Verdict.Suspect]!
       const observers = this.#up - (this.#observers[subject.index] === undefined ? 0 : 1)

@@ -1,25 +1,35 @@
-/** Keeps the hash of a simulation's history and, if wanted, its trace: every datagram, change and verb. */
+/**
+ * Records the history of a simulation: its hash and, on request, a trace of every datagram, view change and verb.
+ *
+ * @since 0.2.0
+ */
 import { Kind } from "../../wire/Header.ts"
 import type { Packet } from "../network/Packet.ts"
 import type { AnyNode } from "../SimNode.ts"
 import { TraceHash, type TraceRecord } from "./Trace.ts"
 import type { Verbs } from "../Verbs.ts"
 
-/** What goes into the hash before what belongs to an event, so that no two kinds of event look alike. */
-const Event = { Sent: 1, Dropped: 2, Delivered: 3, Learned: 4, Verb: 5 } as const
+/** Goes into the hash before the data of an event, so that events of different kinds differ. */
+const Event = { Sent: 1, Dropped: 2, Delivered: 3, ViewChange: 4, Verb: 5, Refused: 6 } as const
 
 const kindNames = new Map<number, string>(Object.entries(Kind).map(([name, kind]) => [kind, name]))
 
-/** What a datagram is, as far as it shows. */
+/** The kind of a message, or `sealed` if it is encrypted. */
 const kindOf = ({ payload }: Packet): string =>
   (payload[0] === 1 ? kindNames.get(payload[1] ?? 0) : undefined) ?? "sealed"
 
+/**
+ * Records a simulation from its beginning.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class Recorder {
   readonly #hash = new TraceHash()
   readonly #verbs: Verbs
   readonly #trace: ((record: TraceRecord) => void) | undefined
 
-  /** `trace` gets a record for every event, in order; without, the hash alone is kept, which costs little. */
+  /** `trace` gets a record of every event, in order. Without it only the hash is kept, which costs little. */
   constructor(verbs: Verbs, trace: ((record: TraceRecord) => void) | undefined) {
     this.#verbs = verbs
     this.#trace = trace
@@ -36,6 +46,11 @@ export class Recorder {
         this.#hash.number(packet.number)
         this.#hash.text(reason)
         if (trace !== undefined) this.#datagram("dropped", packet, trace, reason)
+      },
+      refused: (packet) => {
+        this.#begin(Event.Refused)
+        this.#hash.number(packet.number)
+        if (trace !== undefined) this.#datagram("refused", packet, trace)
       },
       delivered: (packet) => {
         this.#begin(Event.Delivered)
@@ -56,7 +71,7 @@ export class Recorder {
     })
   }
 
-  /** The hash of everything so far, as 16 hexadecimal digits. */
+  /** The hash of the history so far, as 16 hexadecimal digits. */
   get hash(): string {
     return this.#hash.digest
   }
@@ -67,8 +82,8 @@ export class Recorder {
   }
 
   #follow(node: AnyNode): void {
-    node.onViewChange((id, known, { cause, incarnation, kind }) => {
-      this.#begin(Event.Learned)
+    node.onViewChange((id, status, { cause, incarnation, kind }) => {
+      this.#begin(Event.ViewChange)
       this.#hash.word(node.number)
       this.#hash.number(Number(id & 0xffffffffn))
       this.#hash.number(Number(id >> 32n))
@@ -79,7 +94,7 @@ export class Recorder {
         event: kind.toLowerCase(),
         node: node.name,
         member: String(id),
-        status: known,
+        status,
         incarnation,
         cause
       })

@@ -1,80 +1,115 @@
-/** What came of a simulation: the data behind its table and its page. Times are in ms of virtual time. */
+/**
+ * The measurements of a simulation: the data of its table and its page. Times are in ms of virtual time.
+ *
+ * @since 0.2.0
+ */
 
 /**
- * What the cluster thought of a node when a sample was taken, as one letter:
- * `.` nobody knows it, `j` some know it, `a` all hold it alive, `s` some suspect it,
- * `d` some hold it dead, `D` all who know it do, `L` some of these that it left.
+ * The verdict of the cluster on a node at a sample, as one letter: `.` nobody knows it, `j` some know it, `a` all see it
+ * alive, `s` some suspect it, `d` some see it dead, `D` all that know it see it dead, `L` like `D`, and some know that it
+ * left.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export type VerdictCode = "." | "j" | "a" | "s" | "d" | "D" | "L"
 
-/** How the life of a node ended. */
+/**
+ * How the life of a node ended.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type NodeEnd = "left" | "killed" | "crashed"
 
-/** One node's machine over time. */
+/**
+ * One machine over time.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface ReportNode {
   readonly name: string
-  /** Speaks version 1 only. */
+  /** Whether the node is of extension level 0. */
   readonly old: boolean
-  /** From when to when each of its lives was, and how it ended; `undefined` for one that goes on. */
+  /** The begin and the end of each of its lives, and how it ended; `undefined` for one that has not ended. */
   readonly lives: ReadonlyArray<{
     readonly from: number
     readonly to: number | undefined
     readonly end: NodeEnd | undefined
   }>
-  /** An `OpinionCode` for each sample. */
+  /** A `VerdictCode` for each sample. */
   readonly verdicts: string
-  /** How many members it held alive, itself included, at each sample; -1 while it was not up. */
+  /** The number of members that it saw alive at each sample, itself included; -1 while it was not up. */
   readonly members: ReadonlyArray<number>
 }
 
-/** Something that happened, for people. */
+/**
+ * An event for people.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface ReportEvent {
   readonly at: number
-  /** What was done to the cluster, or what became of that. */
+  /** A `verb` is what was done to the cluster, an `outcome` what followed. */
   readonly kind: "verb" | "outcome"
   readonly text: string
 }
 
-/** Spread of a time over all that it was measured for. */
+/**
+ * The spread of a time over all cases in which it was measured.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Spread {
   readonly first: number
   readonly median: number
   readonly last: number
 }
 
+/**
+ * The measurements of a simulation.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface SimulationReport {
   readonly seed: string
   readonly duration: number
   readonly nodes: ReadonlyArray<ReportNode>
   readonly samples: {
     readonly times: ReadonlyArray<number>
-    /** Of the whole cluster, from one sample to the next; the first from the beginning. */
+    /** Counts of the whole cluster since the previous sample, or since the beginning. */
     readonly datagrams: ReadonlyArray<number>
     readonly bytes: ReadonlyArray<number>
     readonly dropped: ReadonlyArray<number>
   }
   readonly events: ReadonlyArray<ReportEvent>
   readonly summary: {
-    /** How many nodes were up at the end. */
+    /** The number of nodes that were up at the end. */
     readonly up: number
-    /** When all that were up first had the same members: each other and nobody else. */
+    /** When all nodes that were up first had the same members: each other and nobody else. */
     readonly converged: number | undefined
     /**
-     * How long after the last verb all had the same members for good: those that are up and nobody else, a suspect one
-     * being a member still; `undefined` if they did not at the end.
+     * How long after the last verb all nodes that are up had the same members until the end: each other and nobody else. A
+     * suspect member is still a member. `undefined` if they did not at the end.
      */
     readonly settled: number | undefined
-    /** Disagreements at the end, a line each. */
+    /** Disagreements at the end, one line each. */
     readonly disagreements: ReadonlyArray<string>
-    /** From the kill of a node to a node's knowing, over all such pairs. */
+    /** Times from the kill or crash of a node to its suspicion, over all pairs of such a node and an observer. */
     readonly suspected: Spread | undefined
+    /** The same times to its death. */
     readonly detected: Spread | undefined
-    /** Pairs of a killed node and one that was up to the end and did not learn of it. */
+    /** The number of such pairs without a death, whose observer was up at the end. */
     readonly undetected: number
-    /** Suspicions and deaths of nodes that were up, in the eyes of nodes that they reached both ways. */
+    /** Suspicions of nodes that were up by nodes with a path to and from them. */
     readonly falseSuspicions: number
+    /** Deaths of nodes that were up in the view of nodes with a path to and from them. */
     readonly falseDeaths: number
-    /** Datagrams and bytes that were sent, per node that was up and second. */
+    /** Datagrams and bytes that were sent, per second and node that was up. */
     readonly datagramsPerNodeSecond: number
     readonly bytesPerNodeSecond: number
     readonly dropped: Readonly<Record<string, number>>

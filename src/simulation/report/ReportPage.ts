@@ -1,6 +1,6 @@
 /**
- * One page that shows what came of a simulation: a file that needs no other and no network. Apache ECharts draws it;
- * its text is handed in, because it comes from the platform.
+ * The report of a simulation as one HTML page that needs no other file and no network. Apache ECharts draws its charts; the
+ * caller supplies the text of ECharts, because it comes from the platform.
  */
 import type { ReportEvent, SimulationReport } from "./Report.ts"
 import { type MemberCounts, memberCounts } from "./page/MemberCounts.ts"
@@ -9,19 +9,19 @@ import { script as pageScript, watch } from "./page/Script.ts"
 import { type Shade, shades } from "./page/Shades.ts"
 import { style } from "./page/Style.ts"
 
-/** What goes into the page beside the report. */
+/** What the page contains beside the report. */
 export interface ReportPageOptions {
   /** The summary, as the rows of a table. */
   readonly rows: ReadonlyArray<readonly [label: string, value: string]>
   /** The text of ECharts: `echarts.min.js`. */
   readonly script: string
-  /** The heading; how many nodes and how long, by default. */
+  /** The heading; by default, the number of nodes and the duration. */
   readonly title?: string | undefined
   /** The command line that made the report. */
   readonly command?: string | undefined
 }
 
-/** Text as it may stand between tags and in quoted attributes. */
+/** Escapes text for element content and quoted attributes. */
 const escaped = (text: string): string =>
   text
     .replaceAll("&", "&amp;")
@@ -31,8 +31,8 @@ const escaped = (text: string): string =>
     .replaceAll("'", "&#39;")
 
 /**
- * JSON as it may stand in a script: without anything that ends the script, or that begins a comment of HTML in which
- * its end would not count, or that old scripts take for the end of a line.
+ * Escapes JSON for a script element: nothing in it ends the script, begins an HTML comment, which could hide the end of the
+ * script, or is a line terminator in old engines.
  */
 const embeddedJson = (value: unknown): string =>
   JSON.stringify(value).replace(
@@ -41,8 +41,8 @@ const embeddedJson = (value: unknown): string =>
   )
 
 /**
- * A script as it may stand in HTML, for the same reasons. What is replaced can only be in a string, a regular
- * expression or a comment, and means the same there.
+ * Escapes a script for HTML, for the same reasons. The replaced text can only occur in a string, a regular expression or a
+ * comment, where the escape means the same.
  */
 const embeddedScript = (text: string): string => text.replace(/<(?=\/script|!--)/gi, "\\x3C")
 
@@ -61,12 +61,12 @@ const bytesInWords = (count: number): string => {
   return `${Number((count / 1000 ** power).toPrecision(3))} ${units[power]}`
 }
 
-/** So many observers have a line each; more are a band, and a line for the few that differ the most. */
+/** Up to this many observers have a line each. More are shown as a band, with lines for the few outliers. */
 const MaxLines = 50
 
-// --- what the script draws -----------------------------------------------------------------------
+// --- the data of the script ----------------------------------------------------------------------
 
-const dataOf = (report: SimulationReport, seen: MemberCounts) => ({
+const dataOf = (report: SimulationReport, counts: MemberCounts) => ({
   duration: report.duration,
   lines: report.nodes.length <= MaxLines,
   shades,
@@ -76,7 +76,7 @@ const dataOf = (report: SimulationReport, seen: MemberCounts) => ({
     bytes: report.samples.bytes,
     dropped: report.samples.dropped
   },
-  memberCounts: seen,
+  memberCounts: counts,
   nodes: report.nodes.map(({ lives, members, name, old, verdicts }) => ({
     name,
     ...(old ? { old } : {}),
@@ -88,7 +88,7 @@ const dataOf = (report: SimulationReport, seen: MemberCounts) => ({
 
 // --- the charts in words -------------------------------------------------------------------------
 
-/** How many nodes are thought of in each way at a sample. */
+/** The number of nodes with each verdict at a sample. */
 const tally = ({ nodes }: SimulationReport, sample: number): ReadonlyArray<readonly [Shade, number]> =>
   shades.map((shade) => [shade, nodes.filter(({ verdicts }) => verdicts[sample] === shade.code).length])
 
@@ -105,11 +105,11 @@ const nodesInWords = (report: SimulationReport): string => {
   )
 }
 
-const membersInWords = ({ samples: { times } }: SimulationReport, seen: MemberCounts): string => {
+const membersInWords = ({ samples: { times } }: SimulationReport, counts: MemberCounts): string => {
   const last = times.at(-1) ?? 0
-  const [least, median, most] = [seen.least, seen.median, seen.most].map((counts) => counts.at(-1) ?? undefined)
-  if (least === undefined) return "In the end nobody sees anybody."
-  const running = `${plural(seen.running.at(-1) ?? 0, "node")} run at the end, at ${seconds(last)}, and `
+  const [least, median, most] = [counts.least, counts.median, counts.most].map((values) => values.at(-1) ?? undefined)
+  if (least === undefined) return "No node is up at the end."
+  const running = `${plural(counts.running.at(-1) ?? 0, "node")} run at the end, at ${seconds(last)}, and `
   return running + (least === most ? `all see ${most}.` : `see between ${least} and ${most}, the median ${median}.`)
 }
 
@@ -123,20 +123,20 @@ const trafficInWords = ({ duration, samples: { bytes, datagrams, dropped, times 
   )
 }
 
-/** So many samples are told in numbers. */
-const ToldSamples = 13
+/** The number of samples in the table of numbers. */
+const TableSamples = 13
 
-const inNumbers = (report: SimulationReport, seen: MemberCounts): string => {
+const inNumbers = (report: SimulationReport, counts: MemberCounts): string => {
   const { bytes, datagrams, dropped, times } = report.samples
-  const told = Math.min(ToldSamples, times.length)
-  const rows = Array.from({ length: told }, (_, i) => {
-    const sample = told === 1 ? 0 : Math.round((i * (times.length - 1)) / (told - 1))
+  const shown = Math.min(TableSamples, times.length)
+  const rows = Array.from({ length: shown }, (_, i) => {
+    const sample = shown === 1 ? 0 : Math.round((i * (times.length - 1)) / (shown - 1))
     const since = ((times[sample] ?? 0) - (times[sample - 1] ?? 0)) / 1000
     const perSecond = (counts: ReadonlyArray<number>) => grouped((counts[sample] ?? 0) / since)
     const cells = [
       seconds(times[sample] ?? 0),
       ...tally(report, sample).map(([, count]) => String(count)),
-      ...[seen.least, seen.median, seen.most].map((counts) => String(counts[sample] ?? "")),
+      ...[counts.least, counts.median, counts.most].map((values) => String(values[sample] ?? "")),
       ...[datagrams, bytes, dropped].map(perSecond)
     ]
     return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`
@@ -154,7 +154,7 @@ const inNumbers = (report: SimulationReport, seen: MemberCounts): string => {
   return `<details>
 <summary>The charts in numbers</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="The charts in numbers"><table class="numbers">
-<caption class="unseen">Nodes by verdict, members seen and traffic at ${plural(told, "sample")}</caption>
+<caption class="unseen">Nodes by verdict, members seen and traffic at ${plural(shown, "sample")}</caption>
 <thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>
 <tbody>
 ${rows.join("\n")}
@@ -200,8 +200,8 @@ const nodesLegend = legend([
 ])
 
 const membersLegend = ({ nodes }: SimulationReport, { outliers }: MemberCounts): string => {
-  const running = [stroke("var(--text)", 1.5, "5 4"), "nodes that run"] as const
-  if (nodes.length <= MaxLines) return legend([[stroke("var(--band)", 1), "an observer each"], running])
+  const running = [stroke("var(--text)", 1.5, "5 4"), "running nodes"] as const
+  if (nodes.length <= MaxLines) return legend([[stroke("var(--band)", 1), "one line per observer"], running])
   return legend([
     [stroke("var(--band)", 2.5), "median"],
     [swatch("var(--band)", ";opacity:.5"), "the middle 80 % of observers"],
@@ -211,7 +211,7 @@ const membersLegend = ({ nodes }: SimulationReport, { outliers }: MemberCounts):
   ])
 }
 
-/** Longer texts are folded: a partition names every node. */
+/** Longer texts are collapsed: a partition names every node. */
 const LongText = 240
 
 const eventRow = ({ at, kind, text }: ReportEvent): string => {
@@ -223,7 +223,7 @@ const eventRow = ({ at, kind, text }: ReportEvent): string => {
 }
 
 const summaryTable = (rows: ReportPageOptions["rows"]): string => {
-  // Its looks are not those of a table, so it has to be said that it is one.
+  // Its style removes the table semantics in some browsers, so the roles are explicit.
   const lines = rows.map(
     ([label, value]) =>
       `<tr role="row"><th scope="row" role="rowheader">${escaped(label)}</th><td role="cell">${escaped(value)}</td></tr>`
@@ -247,7 +247,7 @@ const disagreements = ({ summary }: SimulationReport): string => {
 }
 
 /**
- * The page. It is a function of what it is given: the same report gives the same text.
+ * The page as text. The same report gives the same text.
  *
  * @example
  * ```ts
@@ -260,7 +260,7 @@ const disagreements = ({ summary }: SimulationReport): string => {
  */
 export const reportPage = (report: SimulationReport, options: ReportPageOptions): string => {
   const { events, nodes } = report
-  const seen = memberCounts(report)
+  const counts = memberCounts(report)
   const size = `${plural(nodes.length, "node")}, ${plural(Number((report.duration / 1000).toFixed(3)), "virtual second")}`
   const title = options.title ?? `Simulation: ${size}`
   const facts = [
@@ -285,7 +285,7 @@ ${styleSheet}
 <h1>${escaped(title)}</h1>
 <p class="facts">${facts.map(escaped).join(" · ")}</p>
 ${options.command === undefined ? "" : `<code class="command">${escaped(options.command)}</code>`}
-<p id="failure" class="failure" role="alert" hidden>The charts are not complete, because a script failed:</p>
+<p id="failure" class="failure" role="alert" hidden>The charts are incomplete because a script failed:</p>
 <noscript><p class="failure">The charts need JavaScript. Everything else does not.</p></noscript>
 </header>
 <main>
@@ -304,21 +304,21 @@ ${disagreements(report)}
 </div>
 <section aria-labelledby="nodes-title">
 <div class="head">
-<h2 id="nodes-title">Nodes by time: what the cluster thinks of them</h2>
-<div class="tools"><label><input id="troubled" type="checkbox"> most troubled first</label></div>
+<h2 id="nodes-title">Nodes over time: how the cluster sees them</h2>
+<div class="tools"><label><input id="worst-first" type="checkbox"> worst first</label></div>
 </div>
 ${nodesLegend}
 <figure>
 <div id="nodes" class="chart" role="img" aria-labelledby="nodes-title" aria-describedby="nodes-words"></div>
-<figcaption id="nodes-words">${nodesInWords(report)} Where several share a pixel, the most alarming is shown.</figcaption>
+<figcaption id="nodes-words">${nodesInWords(report)} Where several share a pixel, the most severe is shown.</figcaption>
 </figure>
 </section>
 <section aria-labelledby="members-title">
 <h2 id="members-title">Members seen by each observer</h2>
-${membersLegend(report, seen)}
+${membersLegend(report, counts)}
 <figure>
 <div id="members" class="chart" role="img" aria-labelledby="members-title" aria-describedby="members-words"></div>
-<figcaption id="members-words">${membersInWords(report, seen)}</figcaption>
+<figcaption id="members-words">${membersInWords(report, counts)}</figcaption>
 </figure>
 </section>
 <section aria-labelledby="traffic-title">
@@ -344,20 +344,20 @@ ${legend([
 </div>
 </div>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="events-title"><table id="events" class="events">
-<caption class="unseen">What was done to the cluster, and what became of it</caption>
+<caption class="unseen">What was done to the cluster, and what followed</caption>
 <thead><tr><th scope="col">Time</th><th scope="col">Kind</th><th scope="col">What</th></tr></thead>
 <tbody>
 ${events.map(eventRow).join("\n")}
-</tbody></table><p id="no-events" class="none" hidden>No event is like that.</p></div>
+</tbody></table><p id="no-events" class="none" hidden>No event matches.</p></div>
 </section>
 <section aria-label="Numbers">
-${inNumbers(report, seen)}
+${inNumbers(report, counts)}
 </section>
 </main>
 <script>
 ${embeddedScript(watch)}
 </script>
-<script id="data" type="application/json">${embeddedJson(dataOf(report, seen))}</script>
+<script id="data" type="application/json">${embeddedJson(dataOf(report, counts))}</script>
 <script>
 ${embeddedScript(options.script)}
 </script>

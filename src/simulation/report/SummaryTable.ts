@@ -1,13 +1,13 @@
-/** The numbers of a report, for people: for the command line and for the page alike. */
+/** The summary of a report as a table, for the command line and for the page. */
 import type { SimulationReport, Spread } from "./Report.ts"
 
-/** Disagreements that are named. */
-const Named = 3
+/** Disagreements that are shown. */
+const MostShown = 3
 
-/** Three digits, or all of a whole number that has more. */
+/** Three significant digits, or all digits of a larger whole number. */
 const short = (value: number): string => String(value < 999.5 ? Number(value.toPrecision(3)) : Math.round(value))
 
-/** A time in ms, for people. */
+/** A time in ms as text with a unit. */
 export const timeText = (ms: number): string => (ms < 999.5 ? `${short(ms)} ms` : `${Number((ms / 1000).toFixed(3))} s`)
 
 const sizeText = (bytes: number): string => {
@@ -21,12 +21,12 @@ const spreadText = (spread: Spread | undefined): string =>
     : `${timeText(spread.first)} first, ${timeText(spread.median)} median, ${timeText(spread.last)} last`
 
 const agreementText = ({ disagreements, up }: SimulationReport["summary"]): string => {
-  if (disagreements.length === 0) return up === 0 ? "nobody is up" : "all agree"
-  const more = disagreements.length > Named ? `, and more` : ""
-  return `${disagreements.slice(0, Named).join(", ")}${more}`
+  if (disagreements.length === 0) return up === 0 ? "no node is up" : "all agree"
+  const more = disagreements.length > MostShown ? `, and more` : ""
+  return `${disagreements.slice(0, MostShown).join(", ")}${more}`
 }
 
-/** What stands in a table of the report: names and values. */
+/** The rows of the summary: names and values. */
 export const summaryRows = ({
   duration,
   nodes,
@@ -60,7 +60,7 @@ export const summaryRows = ({
   ]
 }
 
-/** Names and values as lines, the values one below the other. */
+/** Rows as lines of text with aligned values. */
 export const lines = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`)

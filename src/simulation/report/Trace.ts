@@ -1,15 +1,29 @@
-/** What happened in a simulation: a hash that tells two histories apart, and a line of JSON for each event. */
+/**
+ * The trace of a simulation: a hash of its history, and a record of each event.
+ *
+ * @since 0.2.0
+ */
 
-/** One event. `at` is in ms of virtual time. */
+/**
+ * One event of a trace. `at` is in ms of virtual time.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type TraceRecord = { readonly at: number; readonly event: string } & Readonly<
   Record<string, string | number | boolean | ReadonlyArray<string>>
 >
 
 /**
- * A hash of 64 bits over a sequence of numbers, texts and bytes. It is for telling
- * histories apart, and no defence against anybody who wants to confuse them.
+ * A 64-bit hash of a sequence of numbers, texts and bytes.
  *
- * Two lanes of 32 bits with the multipliers of cyrb53, finished as MurmurHash3 does.
+ * **Details**
+ *
+ * It distinguishes histories and is not cryptographic. It has two 32-bit lanes with the multipliers of cyrb53 and the
+ * finalizer of MurmurHash3.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export class TraceHash {
   #low = 0x9e3779b9

@@ -101,6 +101,7 @@ describe("a plan's schema", () => {
     ])
     expect([...Plan.stepKinds.keys()]).toEqual([
       "kill",
+      "crash",
       "stop",
       "restart",
       "freeze",
@@ -122,7 +123,7 @@ describe("a plan's schema", () => {
 describe("the check of a plan", () => {
   it("refuses a step after the end", () => {
     expect(wrong(withStep({ do: "heal", at: seconds(10) }), " in p.toml")).toEqual([
-      "`at_ms` of step 1 (heal) in p.toml is 10000, and all is over at 10000 ms; let it happen before, or raise `duration_ms`"
+      "`at_ms` of step 1 (heal) in p.toml is 10000, and the plan ends at 10000 ms; choose an earlier time, or raise `duration_ms`"
     ])
     expect(wrong(withStep({ do: "heal", at: Duration.millis(9999) }))).toEqual([])
   })
@@ -173,32 +174,32 @@ describe("the check of a plan", () => {
       "`both_ways` of step 1 (network) is given without `from` and `to`; give them, or leave it out"
     ])
     expect(wrong(withStep({ do: "network", at, loss: 1, from: ["n1"], to: ["n2"], inbound: 1 }))).toEqual([
-      "`from` of step 1 (network) does not go with `inbound` or `outbound`; make two steps of it"
+      "`from` of step 1 (network) excludes `inbound` and `outbound`; use two steps"
     ])
   })
 
   it("lets more nodes start only when the first have joined", () => {
     const plan = { ...withStep({ do: "start", at: seconds(1), count: 1 }), joinOver: seconds(2) }
     expect(wrong(plan)).toEqual([
-      "`at_ms` of step 1 (start) is 1000, and the first nodes join until 2000 ms; let more start after that"
+      "`at_ms` of step 1 (start) is 1000, and the first nodes join until 2000 ms; start more nodes after that"
     ])
   })
 
   it("judges numbers that do not go together", () => {
     const step: Plan.Step = { do: "start", at: seconds(1), count: Plan.MaxNodes }
     expect(wrong({ ...ten, steps: [step] }, " in p.toml")).toEqual([
-      "`nodes` in p.toml and all that steps start are 10010 nodes; 10000 are the most"
+      "`nodes` in p.toml with the nodes that steps start is 10010; use at most 10000"
     ])
     expect(wrong({ ...ten, peers: 11 })).toEqual(["`peers` is 11 of 10 nodes; give at most as many as `nodes`"])
     expect(wrong({ ...ten, oldNodes: 11 })).toEqual(["`old_nodes` is 11 of 10 nodes; give at most as many as `nodes`"])
     expect(wrong({ ...ten, oldNodes: 1, encrypt: true })).toEqual([
-      "`encrypt` is true, which the `old_nodes` of a simulation cannot; leave one of them out"
+      "`encrypt` is true, and `old_nodes` cannot encrypt in a simulation; leave one of them out"
     ])
     expect(wrong({ ...ten, joinOver: seconds(11) })).toEqual([
       "`join_over_ms` is 11000, longer than `duration_ms`; lower it"
     ])
     expect(wrong({ ...ten, nodes: 300, peers: 258 })).toEqual([
-      "`peers` is 258 and `config.limits.bootstrap_peers` is 256; any one peer is enough to join: lower it, or raise the limit"
+      "`peers` is 258 and `config.limits.bootstrap_peers` is 256; lower it, since one peer is enough to join, or raise the limit"
     ])
     expect(wrong({ ...ten, nodes: 300, peers: 258, config: { limits: { bootstrap_peers: 257 } } })).toEqual([])
   })
@@ -242,17 +243,17 @@ describe("the configuration in a plan", () => {
       admin: { socket: "s" },
       metrics: { server_port: 9 }
     }
-    const own = "each node has its own, which the simulation gives it"
-    const secret = "a plan holds no secrets: `encrypt = true` encrypts with a key that is drawn by the seed"
+    const own = "the simulation gives each node its own"
+    const secret = "a plan holds no secrets; `encrypt = true` encrypts with a key that the seed draws"
     expect(wrong({ ...ten, config }, " in p.toml")).toEqual([
       `\`config.network.bind\` in p.toml cannot be given: ${own}`,
       `\`config.network.advertise\` in p.toml cannot be given: ${own}`,
       `\`config.network.node_id\` in p.toml cannot be given: ${own}`,
-      "`config.network.peers` in p.toml cannot be given: the first nodes are the others' peers, as many as `peers` of the plan says",
+      "`config.network.peers` in p.toml cannot be given: the first nodes are the peers of the others; `peers` of the plan is their number",
       `\`config.network.cluster_key\` in p.toml cannot be given: ${secret}`,
       `\`config.network.cluster_key_file\` in p.toml cannot be given: ${secret}`,
-      "`config.admin.socket` in p.toml cannot be given: nobody operates a simulated node",
-      "`config.metrics.server_port` in p.toml cannot be given: nobody asks a simulated node for its metrics"
+      "`config.admin.socket` in p.toml cannot be given: a simulated node has no admin interface",
+      "`config.metrics.server_port` in p.toml cannot be given: a simulated node does not export metrics"
     ])
   })
 
@@ -274,7 +275,7 @@ describe("the configuration in a plan", () => {
 
   it("has no encryption without a key", () => {
     expect(wrong({ ...ten, config: { network: { encryption: "required" } } })).toEqual([
-      '`config.network.encryption` is "required", and there is no key; set `encrypt = true`, which draws one by the seed'
+      '`config.network.encryption` is "required", and there is no key; set `encrypt = true`, so that the seed draws one'
     ])
     expect(wrong({ ...ten, config: { network: { encryption: "off" } } })).toEqual([])
     expect(wrong({ ...ten, encrypt: true, config: { network: { encryption: "off" } } })).toEqual([

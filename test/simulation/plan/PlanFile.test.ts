@@ -143,7 +143,7 @@ describe("a wrong file", () => {
       "unknown key `node` in p.toml; did you mean `nodes`?",
       "unknown key `zzzzz` in p.toml; the keys of a plan are `nodes`, `old_nodes`, `seed`, `duration_ms`, `join_over_ms`, `peers`, `encrypt`, `network`, `config`, `step`",
       "unknown key `network.los` in p.toml; did you mean `loss`?",
-      "unknown key `network.zzzzz` in p.toml; the keys of `network` are `latency_ms`, `jitter_ms`, `loss`, `duplicate`, `corrupt`, `reorder`, `reorder_by_ms`, `bandwidth`, `queue`, `mtu`"
+      "unknown key `network.zzzzz` in p.toml; the keys of `network` are `latency_ms`, `jitter_ms`, `loss`, `duplicate`, `corrupt`, `reorder`, `reorder_by_ms`, `reject`, `bandwidth`, `queue`, `mtu`"
     ])
     expect(wrong(step('do = "kill"\nat_ms = 1\nnodes = 1\nfor_ms = 3\nnode = 1'))).toEqual([
       'unknown key `for_ms` of step 1 (kill) in p.toml; the keys of a step that is "kill" are `do`, `at_ms`, `nodes`',
@@ -154,8 +154,8 @@ describe("a wrong file", () => {
   it("has steps of no kind", () => {
     expect(wrong(`${step('do = "kil"')}\n[[step]]\nat_ms = 3\n[[step]]\ndo = 3\n`)).toEqual([
       '`do` of step 1 in p.toml is "kil"; did you mean "kill"?',
-      '`do` of step 2 in p.toml is missing; expected one of "kill", "stop", "restart", "freeze", "block_io", "partition", "cut", "heal", "slow", "skew", "network", "start", "replay", "forge"',
-      '`do` of step 3 in p.toml is 3; expected one of "kill", "stop", "restart", "freeze", "block_io", "partition", "cut", "heal", "slow", "skew", "network", "start", "replay", "forge"'
+      '`do` of step 2 in p.toml is missing; expected one of "kill", "crash", "stop", "restart", "freeze", "block_io", "partition", "cut", "heal", "slow", "skew", "network", "start", "replay", "forge"',
+      '`do` of step 3 in p.toml is 3; expected one of "kill", "crash", "stop", "restart", "freeze", "block_io", "partition", "cut", "heal", "slow", "skew", "network", "start", "replay", "forge"'
     ])
     expect(wrong('{"nodes": 1, "duration_ms": 1, "step": [3]}', "p.json")).toEqual([
       "step 1 in p.json is 3; expected a table with `at_ms` and `do`"
@@ -201,10 +201,10 @@ describe("a wrong file", () => {
     const names = 'a list of names of nodes, such as ["n3", "n7"]'
     const cases: ReadonlyArray<readonly [kind: string, values: string, key: string, shown: string, expected: string]> =
       [
-        ["kill", "nodes = 0", "nodes", "0", `a number of nodes, which are drawn by the seed, or ${names}`],
-        ["kill", 'nodes = "n3"', "nodes", '"n3"', `a number of nodes, which are drawn by the seed, or ${names}`],
-        ["kill", 'nodes = ["m3"]', "nodes", '["m3"]', `a number of nodes, which are drawn by the seed, or ${names}`],
-        ["kill", "nodes = []", "nodes", "[]", `a number of nodes, which are drawn by the seed, or ${names}`],
+        ["kill", "nodes = 0", "nodes", "0", `a number of nodes, which the seed draws, or ${names}`],
+        ["kill", 'nodes = "n3"', "nodes", '"n3"', `a number of nodes, which the seed draws, or ${names}`],
+        ["kill", 'nodes = ["m3"]', "nodes", '["m3"]', `a number of nodes, which the seed draws, or ${names}`],
+        ["kill", "nodes = []", "nodes", "[]", `a number of nodes, which the seed draws, or ${names}`],
         ["cut", 'from = ["n1"]\nto = ["3"]', "to", '["3"]', names],
         ["restart", 'nodes = 1\nidentity = "old"', "identity", '"old"', '"same" or "new"'],
         ["skew", "nodes = 1\nrate = 0", "rate", "0", "a number from 0.01 to 100, such as 1.05 for 5 % fast"],
@@ -267,7 +267,7 @@ describe("a recording", () => {
         onSuccess: () => ""
       })
     const none =
-      "r.json is no recording of a simulation; expected a JSON object with `plan`, and `broken` with `invariant`, `node` and `event` if something broke"
+      "r.json is no recorded plan; expected a JSON object with `plan`, and `broken` with `invariant`, `node` and `event` if something broke"
     expect(messageOf("{}")).toBe(none)
     expect(messageOf('{"plan": {}, "broken": {}}')).toBe(none)
     expect(messageOf('{"plan": {"nodes": 3, "duration_ms": -1}}')).toBe(

@@ -21,6 +21,7 @@ const conditions = fc.record(
     latency_ms: millis(0, 200),
     jitter_ms: millis(0, 200),
     loss: probability,
+    reject: probability,
     duplicate: probability,
     corrupt: probability,
     reorder: probability,
@@ -40,7 +41,7 @@ const stepOf = (nodes: number): fc.Arbitrary<RawStep> => {
   const names = fc.uniqueArray(name, { minLength: 1, maxLength: 3 })
   const who = fc.oneof(fc.integer({ min: 1, max: nodes + 1 }), names)
   return fc.oneof(
-    fc.record({ do: fc.constantFrom("kill", "stop"), at_ms: at, nodes: who }),
+    fc.record({ do: fc.constantFrom("kill", "crash", "stop"), at_ms: at, nodes: who }),
     fc.record(
       {
         do: fc.constant("restart"),

@@ -33,7 +33,7 @@ const example = (more: Partial<SimulationReport> = {}): SimulationReport => ({
   },
   events: [
     { at: 600, kind: "verb", text: "kill n3" },
-    { at: 901, kind: "outcome", text: "everyone holds n3 dead" }
+    { at: 901, kind: "outcome", text: "all nodes see n3 dead" }
   ],
   summary: {
     up: 2,

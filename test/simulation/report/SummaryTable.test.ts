@@ -58,7 +58,7 @@ describe("the table of a report", () => {
     expect(rowOf("settled", { settled: undefined })).toBe("not until the end")
     expect(rowOf("deaths detected", { detected: undefined })).toBe("none")
     expect(rowOf("dropped", { dropped: { lost: 0 } })).toBe("none")
-    expect(rowOf("at the end", { up: 0 })).toBe("nobody is up")
+    expect(rowOf("at the end", { up: 0 })).toBe("no node is up")
   })
 
   it("names the first disagreements", () => {

@@ -1,4 +1,4 @@
-/** The part of the page's script that draws the charts and has them follow whoever looks at them: see `Script.ts`. */
+/** The part of the page's script that draws the charts and handles the input of the user: see `Script.ts`. */
 export const controls = String.raw`
 // --- drawing -------------------------------------------------------------------------------------
 
@@ -9,7 +9,7 @@ const heights = (narrow) => ({
   traffic: 28 + 2 * (narrow ? 110 : 130) + 38 + 26
 })
 
-/** Names rows anew after others are shown than before. */
+/** Chooses the row names again after other rows are shown. */
 let rowsShown = ""
 const nameRows = () => {
   const rows = String(extentOf("nodes", "yAxis"))
@@ -18,7 +18,7 @@ const nameRows = () => {
   charts.nodes.setOption({ yAxis: scales.nodes() })
 }
 
-/** One stretch of time for all. */
+/** Sets the range of time of all charts. */
 let following = false
 const follow = (except) => {
   following = true
@@ -46,7 +46,7 @@ const show = (from, to, except) => {
   filterEvents()
 }
 
-/** What the charts hold, asked of ECharts itself, for whoever checks the page. */
+/** Writes the counts of drawn elements into data attributes, for tests of the page. */
 const account = (name) => {
   const model = charts[name].getModel()
   const set = byId(name).dataset
@@ -68,7 +68,7 @@ const draw = () => {
     byId(name).style.height = high[name] + "px"
     chart.resize()
     chart.setOption(options[name](now), { notMerge: true })
-    // A finger scrolls the page instead.
+    // On a touch screen, dragging scrolls the page.
     if (!matchMedia("(pointer: coarse)").matches) {
       chart.dispatchAction({ type: "takeGlobalCursor", key: "dataZoomSelect", dataZoomSelectActive: true })
     }
@@ -80,7 +80,7 @@ const draw = () => {
 }
 let drawnWidth = 0
 
-/** The same moment in all charts. */
+/** A line at the same time in all charts. */
 const crosshairs = {}
 const point = (ms) => {
   for (const [name, chart] of Object.entries(charts)) {
@@ -124,15 +124,15 @@ for (const [name, chart] of Object.entries(charts)) {
     if (name === "nodes") nameRows()
     const [from, to] = extentOf(name, "xAxis")
     if (Math.abs(from * unit.ms - range[0]) < 1e-6 && Math.abs(to * unit.ms - range[1]) < 1e-6) return
-    // The height of what is shown depends on it, except for the nodes.
+    // The vertical scale depends on the range, except for the nodes.
     show(from * unit.ms, to * unit.ms, name === "nodes" ? name : undefined)
   })
   zr.on("dblclick", () => show(0, end))
 }
 
-// --- what can be done ----------------------------------------------------------------------------
+// --- input ---------------------------------------------------------------------------------------
 
-/** Shows what one node sees, and where its row is. */
+/** Highlights what one node sees, and its row. */
 const pin = (node) => {
   pinned = node
   byId("node").value = node < 0 ? "" : nodes[node].name
@@ -181,15 +181,15 @@ byId("whole").addEventListener("click", () => show(0, end))
 byId("node").addEventListener("change", ({ target }) => {
   const name = target.value.trim().toLowerCase()
   const found = nodes.findIndex((node) => node.name.toLowerCase() === name)
-  target.setCustomValidity(name === "" || found >= 0 ? "" : "There is no node of that name.")
+  target.setCustomValidity(name === "" || found >= 0 ? "" : "There is no node with this name.")
   target.reportValidity()
   if (name !== "" && found < 0) return
   pin(found)
-  // As many rows as have room for their names.
+  // Show as many rows as have room for their names.
   const first = Math.max(0.5, Math.min(nodes.length - 39.5, rowOf[found] - 20.5))
   if (found >= 0) showRows(first, first + 40)
 })
-byId("troubled").addEventListener("change", ({ target }) => {
+byId("worst-first").addEventListener("change", ({ target }) => {
   arrange(target.checked)
   draw()
 })

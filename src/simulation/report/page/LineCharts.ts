@@ -1,8 +1,8 @@
-/** The part of the page's script that charts members seen and traffic: see `Script.ts`. */
+/** The part of the page's script with the charts of seen members and of traffic: see `Script.ts`. */
 export const lineCharts = String.raw`
 // --- scales --------------------------------------------------------------------------------------
 
-/** Samples that are shown, and one more on either side. */
+/** The shown samples, and one more on each side. */
 const shown = () => {
   const inside = times.flatMap((at, i) => (at >= range[0] && at <= range[1] ? [i] : []))
   const first = inside[0] ?? Math.max(0, sampleAt(range[0]))
@@ -10,31 +10,31 @@ const shown = () => {
 }
 const shownOf = (...lists) => lists.flatMap((values) => values.slice(...shown())).filter((value) => value !== null)
 
-/** The least of 1, 2 and 5 times a power of ten that is as large. */
+/** Rounds up to 1, 2 or 5 times a power of ten. */
 const roundStep = (wanted) => {
   const power = 10 ** Math.floor(Math.log10(wanted))
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= wanted * 0.999)
 }
-/** A scale with about so many steps and a little room above. */
+/** A scale with about "parts" steps and a margin at the top. */
 const scale = (low, high, parts, smallest) => {
   const interval = roundStep(Math.max((high - low) / parts, smallest))
   return { min: low, max: Math.max(high + (high - low) * 0.05, low + interval), interval }
 }
-/** Rows that have room for their names: all of those that are shown, or one in ten and the like. */
+/** The rows that have room for their names: all that are shown, or every tenth and the like. */
 const namedRows = () => {
   const [first, last] = extentOf("nodes", "yAxis")
   const step = roundStep(Math.max(1, ((last - first) * 15) / plotHeight()))
   const rows = Array.from({ length: Math.floor(last / step) }, (_, i) => (i + 1) * step)
   return rows.filter((row) => row >= first)
 }
-/** The scales that suit what is shown. */
+/** The scales for the shown range. */
 const scales = {
   nodes: () => [{}, { axisLabel: { customValues: namedRows() } }],
   members: () => {
     const counts = shownOf(memberCounts.least, memberCounts.most, memberCounts.running)
     if (counts.length === 0) return [scale(0, 1, 1, 1)]
     const [low, high] = [Math.min(...counts), Math.max(...counts)]
-    // From 0, unless that would press what there is to see into a line.
+    // From 0, unless all values would lie on one line.
     if (low < high * 0.7) return [scale(0, high, 4, 1)]
     const fine = scale(low, high, 3, 1)
     return [scale(Math.max(0, Math.floor(low / fine.interval - 0.5) * fine.interval), high, 4, 1)]
@@ -76,7 +76,7 @@ const membersOption = (look) => {
     emphasis: { disabled: true },
     ...more
   })
-  /** From one line to another, as one stacked on the other. */
+  /** The area between two lines, as one line stacked on the other. */
   const band = (id, low, high, opacity) => [
     line(id + " from", points(low), { width: 0 }, { stack: id, stackStrategy: "all" }),
     line(
@@ -125,7 +125,7 @@ const membersOption = (look) => {
   }
 }
 
-/** Which observers see how many, those that differ first by name. */
+/** How many members which observers see, in groups by number. */
 const describeSeen = (params) => {
   const sample = params[0] === undefined ? -1 : sampleAt(params[0].value[0] * unit.ms)
   if (sample < 0) return ""
@@ -161,15 +161,15 @@ const trafficOption = (look) => {
   const { colour, narrow } = look
   const { plot, ...rest } = common(look)
   const height = narrow ? 110 : 130
-  // What was counted since the sample before belongs to the time since then.
-  const counted = (values) => [[0, values[0] ?? null], ...points(values)]
+  // Counts belong to the time since the previous sample.
+  const sinceBefore = (values) => [[0, values[0] ?? null], ...points(values)]
   const line = (id, axis, values, colour, more) => ({
     id,
     type: "line",
     step: "start",
     xAxisIndex: axis,
     yAxisIndex: axis,
-    data: counted(values),
+    data: sinceBefore(values),
     symbol: times.length === 1 ? "circle" : "none",
     silent: true,
     lineStyle: { color: colour, width: 1.2 },

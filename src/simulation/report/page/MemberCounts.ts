@@ -1,28 +1,28 @@
-/** How many members the observers see, all of them taken together. */
+/** The distribution of the number of members that the observers see. */
 import type { ReportNode, SimulationReport } from "../Report.ts"
 
-/** So many observers differ from the others the most, and are shown by name. */
+/** The number of observers that differ most from the others, which are shown by name. */
 const MaxOutliers = 6
 
-/** What observers see, for each sample; `null` where nobody observes. */
+/** Quantiles for each sample; `null` where no node is up. */
 export interface MemberCounts {
   readonly least: ReadonlyArray<number | null>
-  /** A tenth of them sees fewer. */
+  /** The first decile. */
   readonly low: ReadonlyArray<number | null>
   readonly median: ReadonlyArray<number | null>
-  /** A tenth of them sees more. */
+  /** The last decile. */
   readonly high: ReadonlyArray<number | null>
   readonly most: ReadonlyArray<number | null>
-  /** How many nodes really run. */
+  /** The number of nodes that really run. */
   readonly running: ReadonlyArray<number>
-  /** Indices of the observers that were outside the middle eight tenths the furthest and longest, the worst first. */
+  /** The indices of the observers that were furthest and longest outside the deciles, the worst first. */
   readonly outliers: ReadonlyArray<number>
 }
 
 const runs = ({ lives }: ReportNode, at: number): boolean =>
   lives.some(({ from, to }) => from <= at && (to === undefined || at < to))
 
-/** Sums up what observers see. */
+/** Summarizes what the observers see. */
 export const memberCounts = ({ nodes, samples: { times } }: SimulationReport): MemberCounts => {
   const quantiles: Array<ReadonlyArray<number | null>> = []
   const distance = nodes.map(() => 0)

@@ -1,17 +1,17 @@
-/** The part of the page's script that charts nodes by time, and what all charts have in common: see `Script.ts`. */
+/** The part of the page's script with the chart of nodes, and with what all charts share: see `Script.ts`. */
 export const nodesChart = String.raw`
 // --- the charts ----------------------------------------------------------------------------------
 
-/** What is shown of the time, and the node that somebody asked for. */
+/** The shown range of time, and the selected node. */
 let range = [0, end]
 let pinned = -1
 
 const charts = {}
 for (const name of ["nodes", "members", "traffic"]) charts[name] = echarts.init(byId(name))
-/** The axes whose stretch is the one that is shown. */
+/** The axes that have the shown range. */
 const mainAxis = { nodes: 1, members: 0, traffic: 0 }
 const extentOf = (name, axis) => charts[name].getModel().getComponent(axis, mainAxis[name]).axis.scale.getExtent()
-/** Where the mouse is over each chart. */
+/** The position of the mouse over each chart. */
 const pointer = { nodes: [0, 0], members: [0, 0], traffic: [0, 0] }
 
 const look = () => {
@@ -21,7 +21,7 @@ const look = () => {
   return { colour, narrow: width < 560, width, font: getComputedStyle(document.body).fontFamily }
 }
 
-/** What all charts have in common; every plot begins and ends at the same place. */
+/** Options that all charts share. All plots begin and end at the same place. */
 const common = ({ colour, font, narrow }) => ({
   animation: false,
   textStyle: { fontFamily: font, color: colour("text") },
@@ -34,7 +34,7 @@ const common = ({ colour, font, narrow }) => ({
     textStyle: { color: colour("text"), fontSize: 12.5 },
     extraCssText: "max-width: 340px; white-space: normal; overflow-wrap: anywhere;"
   },
-  // Its icons are not shown: dragging over a plot selects a time without having been asked to.
+  // Its icons are hidden, since dragging over a plot always selects a time.
   toolbox: {
     left: -100,
     itemSize: 1,
@@ -62,7 +62,7 @@ const timeAxis = ({ colour, narrow }, more) => ({
     color: colour("muted"),
     fontSize: 12,
     hideOverlap: true,
-    // Where a stretch begins and ends is no round number, and gets no label.
+    // The ends of a range are not round numbers and get no label.
     formatter: (value) => {
       const digits = Math.max(0, Math.ceil(-Math.log10((range[1] - range[0]) / unit.ms / 25)))
       const round = Number(value.toFixed(digits))
@@ -88,16 +88,16 @@ const verbLines = ({ colour }) => ({
   animation: false,
   label: { show: false },
   lineStyle: { color: colour("muted"), type: [3, 3], width: 1, opacity: 0.7 },
-  // More than these would hide what they are about.
+  // More lines would hide the chart.
   data: moments.length <= 30 ? moments.map(({ at }) => ({ xAxis: at / unit.ms })) : []
 })
 
 // --- the chart of nodes --------------------------------------------------------------------------
 
-/** How high the strip of verbs is. */
+/** The height of the strip of verbs. */
 const Strip = 26
 
-/** The label of a moment, if it ends before the next mark does begin. */
+/** The label of a time, if it ends before the next mark. */
 const labelThatFits = (index) => {
   const label = momentLabel(moments[index])
   const x = (i) => charts.nodes.convertToPixel({ xAxisIndex: 1 }, moments[i].at / unit.ms)
@@ -105,7 +105,7 @@ const labelThatFits = (index) => {
   return echarts.format.getTextRect(label, "12px " + look().font).width < room ? label : ""
 }
 
-/** Of marks that overlap, the first. */
+/** Hides a mark that overlaps an earlier one. */
 const sparse = (size) => {
   let taken = new Set()
   return ([at, row], { dataIndex }) => {
@@ -118,7 +118,7 @@ const sparse = (size) => {
   }
 }
 
-/** As high as the screen at most; a row of a small cluster is as high as a line of text. */
+/** At most as high as a screen. A row of a small cluster is as high as a line of text. */
 const plotHeight = () => {
   const rows = nodes.length
   const row = rows <= 12 ? 26 : rows <= 40 ? 18 : Math.max(1, Math.floor(680 / rows))
@@ -155,7 +155,7 @@ const nodesOption = (look) => {
   const { plot, ...rest } = common(look)
   const height = plotHeight()
   const rowHeight = height / Math.max(1, nodes.length)
-  // Where rows are thin, marks of several nodes overlap.
+  // Marks of several nodes overlap where rows are thin.
   const size = Math.max(7, Math.min(13, rowHeight * 0.7))
   collectMarks()
   const mark = (name, symbol, more) => ({

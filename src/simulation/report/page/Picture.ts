@@ -1,24 +1,24 @@
-/** The part of the page's script that paints what the cluster thinks of its nodes: see `Script.ts`. */
+/** The part of the page's script that paints the verdicts on nodes: see `Script.ts`. */
 export const picture = String.raw`
 // --- nodes by time -------------------------------------------------------------------------------
 
-/** Which node is in which row; rows count from 1, and so does where a node is. */
+/** The order of nodes from top to bottom, and the row of each node. Rows count from 1. */
 let order = nodes.map((_, i) => i)
 const rowOf = new Int32Array(nodes.length)
-const arrange = (troubledFirst) => {
+const arrange = (worstFirst) => {
   order = nodes.map((_, i) => i)
-  if (troubledFirst) {
+  if (worstFirst) {
     const worst = shades.length - 1
-    const trouble = nodes.map(
+    const badness = nodes.map(
       ({ lives, ranks }) =>
         ranks.reduce((sum, rank) => sum + Math.max(0, rank - worst + 3), 0) + (lives.length > 1 ? 0.5 : 0)
     )
-    order.sort((a, b) => trouble[b] - trouble[a] || a - b)
+    order.sort((a, b) => badness[b] - badness[a] || a - b)
   }
   order.forEach((node, i) => (rowOf[node] = i + 1))
 }
 
-/** A sample stands for the time around it, half way to its neighbours. */
+/** A sample represents the time around it, half way to its neighbours. */
 const edges = times.map((at, i) =>
   i > 0 ? (times[i - 1] + at) / 2 : Math.max(0, at - ((times[1] ?? 3 * at) - at) / 2)
 )
@@ -35,8 +35,8 @@ const sampleAt = (ms) => {
 }
 
 /**
- * Paints opinions, a pixel of the screen at a time: rectangles would be a million for thousands of nodes, and blurred
- * where they are thinner than a pixel. Where several nodes or samples share a pixel, the most alarming is seen.
+ * Paints verdicts pixel by pixel: thousands of nodes would need a million rectangles, which are blurred where they are
+ * thinner than a pixel. Where several nodes or samples share a pixel, the most severe is shown.
  */
 const paint = (width, height, fromTime, toTime, fromRow, toRow) => {
   const canvas = document.createElement("canvas")
@@ -50,7 +50,7 @@ const paint = (width, height, fromTime, toTime, fromRow, toRow) => {
     return (0xff000000 | ((rgb & 255) << 16) | (rgb & 0xff00) | (rgb >> 16)) >>> 0
   })
 
-  /** First and last sample of each column of pixels. */
+  /** The first and the last sample of each column of pixels. */
   const columns = Array.from({ length: width }, (_, x) => {
     const at = (pixel) => fromTime + ((toTime - fromTime) * pixel) / width
     const middle = sampleAt(at(x + 0.5))

@@ -1,7 +1,4 @@
-/**
- * Text for what hardly changes from one sample to the next, a small part as long as what it stands for. The page's
- * script reads it: see `Script.ts`.
- */
+/** Run-length encodings of values that rarely change between samples. The page's script decodes them: see `Script.ts`. */
 
 const runs = <A>(values: Iterable<A>): ReadonlyArray<readonly [value: A, count: number]> => {
   const found: Array<[A, number]> = []
@@ -13,13 +10,13 @@ const runs = <A>(values: Iterable<A>): ReadonlyArray<readonly [value: A, count: 
   return found
 }
 
-/** Each letter and, if it is there more than once in a row, how often: `aaaasd` is `a4sd`. */
+/** Each letter with the length of its run, if that is above 1: `aaaasd` is `a4sd`. */
 export const letters = (text: string): string =>
   runs(text)
     .map(([letter, count]) => (count === 1 ? letter : letter + count))
     .join("")
 
-/** By how much whole numbers change, from 0 on, and how many there are of each: 5, 5, 5, 4 is `+5x3-1`. */
+/** Differences of whole numbers, from 0 on, with the lengths of their runs: 5, 5, 5, 4 is `+5x3-1`. */
 export const steps = (values: ReadonlyArray<number>): string => {
   let before = 0
   return runs(values)

@@ -1,13 +1,13 @@
 /**
- * What the page does in a browser: it reads the data, has ECharts draw it, keeps the charts at one stretch of time and
- * filters the events. It is text here and no module, because the page has to bring it along.
+ * The script of the page: it reads the data, draws it with ECharts, keeps all charts at one range of time and filters the
+ * events. It is text and not a module, because the page must contain it.
  */
 import { controls } from "./Controls.ts"
 import { lineCharts } from "./LineCharts.ts"
 import { nodesChart } from "./NodesChart.ts"
 import { picture } from "./Picture.ts"
 
-/** The functions that read what `Runs.ts` writes. */
+/** Functions that decode the encodings of `Runs.ts`. */
 export const readers = String.raw`
 /** "a4sd" is "aaaasd". */
 const readLetters = (text) => text.replace(/([^0-9])([0-9]+)/g, (_, letter, count) => letter.repeat(Number(count)))
@@ -24,7 +24,7 @@ const readSteps = (text) => {
 }
 `.trim()
 
-/** Shows what goes wrong in any script of the page; it comes first. */
+/** Shows errors of all scripts of the page. It comes first. */
 export const watch = String.raw`
 window.addEventListener("error", ({ message }) => {
   const failure = document.getElementById("failure")
@@ -34,7 +34,7 @@ window.addEventListener("error", ({ message }) => {
 `.trim()
 
 const beginning = String.raw`
-/** More rows can be looked at in part. */
+/** More rows than this get a scroll bar. */
 const FewRows = 60
 
 const byId = (id) => document.getElementById(id)
@@ -53,7 +53,7 @@ const darkness = matchMedia("(prefers-color-scheme: dark)")
 
 // --- words ---------------------------------------------------------------------------------------
 
-/** What the time axis counts in. */
+/** The unit of the time axis. */
 const unit =
   end <= 600_000
     ? { ms: 1000, name: "s" }
@@ -76,7 +76,7 @@ const scaled = (value, suffix) => {
 }
 const shortened = (text, length) => (text.length <= length ? text : text.slice(0, length - 1) + "…")
 
-/** An element; texts in it stay texts whatever is in them. */
+/** Makes an element. Text in it is never parsed as HTML. */
 const element = (tag, className, ...children) => {
   const made = document.createElement(tag)
   made.className = className
@@ -91,7 +91,7 @@ const swatch = (colour) => {
 const tip = (title, ...lines) =>
   element("div", "tip", element("b", "", title), ...lines.map((line) => element("div", "", ...line)))
 
-// --- what happened -------------------------------------------------------------------------------
+// --- events --------------------------------------------------------------------------------------
 
 const eventRows = [...byId("events").tBodies[0].rows].map((row) => ({
   row,
@@ -100,7 +100,7 @@ const eventRows = [...byId("events").tBodies[0].rows].map((row) => ({
   text: row.cells[2].textContent
 }))
 
-/** Verbs of one moment are one mark. */
+/** Verbs at one time share one mark. */
 const moments = []
 for (const { at, kind, text } of eventRows) {
   if (kind !== "verb") continue
@@ -113,5 +113,5 @@ const momentLabel = ({ texts }) =>
     .join(", ")
 `.trim()
 
-/** Everything else; it comes last, after the data and ECharts. Its parts share one scope. */
+/** Everything else. It comes last, after the data and ECharts. Its parts share one scope. */
 export const script = [readers, beginning, picture, nodesChart, lineCharts, controls].join("\n\n")

@@ -1,4 +1,4 @@
-/** The page's style sheet; the colours of opinions are put in by `ReportPage.ts`. */
+/** The style sheet of the page. `ReportPage.ts` adds the colours of verdicts. */
 export const style = String.raw`
 :root {
   color-scheme: light dark;
