@@ -31,8 +31,8 @@ export const mistakes: ReadonlyArray<Mistake> = [
   {
     name: "no-relay",
     words: "nobody answers requests for indirect probes",
-    file: "src/cluster/Cluster.ts",
-    right: "detector.pingReq(inbound, datagram, at)",
+    file: "src/cluster/Dispatch.ts",
+    right: "detector.pingReq(received)",
     wrong: ""
   },
   {
