@@ -1,7 +1,7 @@
 /** What `gossip sim` does. It is loaded when it is asked for: no other command needs the simulator. */
 import { Clock, Console, Duration, Effect, FileSystem, Option, Stdio } from "effect"
 import * as ReportAssets from "../node/ReportAssets.ts"
-import type { InvariantBroken } from "../simulation/Errors.ts"
+import type { InvariantBroken } from "../simulation/SimulationError.ts"
 import type * as Plan from "../simulation/plan/Plan.ts"
 import * as PlanFile from "../simulation/plan/PlanFile.ts"
 import * as PlanRunner from "../simulation/plan/PlanRunner.ts"

@@ -1,7 +1,7 @@
 /** The verbs that end, disturb and deceive nodes. */
 import { Deferred, Duration, Effect, Exit, Fiber } from "effect"
 import * as Message from "../wire/Message.ts"
-import { WrongCondition } from "./Errors.ts"
+import { WrongCondition } from "./SimulationError.ts"
 import type { VirtualNetwork } from "./network/VirtualNetwork.ts"
 import type { NodeCondition } from "./NodeBase.ts"
 import type { NodeRegistry } from "./NodeRegistry.ts"

@@ -3,18 +3,11 @@ import { Clock, Context, Effect, Logger, Metric, Random } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
 import { Dns } from "effect/net"
 import { Network } from "../transport/Network.ts"
-import type { Host } from "./network/VirtualHost.ts"
+import type { Host } from "./network/Host.ts"
 import type { VirtualNetwork } from "./network/VirtualNetwork.ts"
 import type { Timeline } from "./time/Timeline.ts"
 import { VirtualClock } from "./time/VirtualClock.ts"
-
-/**
- * The services of a machine, for what runs on it.
- *
- * @category models
- * @since 0.2.0
- */
-export type MachineServices = Network | Dns.Dns | Kdf.Kdf | SecureRandom.SecureRandom
+import type { MachineServices } from "./NodeBase.ts"
 
 /** What all machines of one simulation share. */
 export interface SharedEnvironment {

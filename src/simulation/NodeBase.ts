@@ -1,12 +1,27 @@
-/** What simulated nodes of every kind have in common. */
+/**
+ * What simulated nodes of every kind have in common.
+ *
+ * @since 0.2.0
+ */
 import type { Duration, Effect } from "effect"
+import type { Kdf, SecureRandom } from "effect/crypto"
+import type { Dns } from "effect/net"
 import type { StartError } from "../cluster/Cluster.ts"
 import type * as ClusterConfig from "../config/ClusterConfig.ts"
 import type { MemberStatus } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { TransitionKind } from "../membership/ViewObserver.ts"
-import type { Host } from "./network/VirtualHost.ts"
+import type { Network } from "../transport/Network.ts"
+import type { Host } from "./network/Host.ts"
 import type { VirtualClock } from "./time/VirtualClock.ts"
+
+/**
+ * The services of a machine, for what runs on it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type MachineServices = Network | Dns.Dns | Kdf.Kdf | SecureRandom.SecureRandom
 
 /**
  * The condition of a node.
@@ -49,7 +64,13 @@ export interface ViewChange {
   readonly cause: string
 }
 
-/** What the simulation can do to a node. It does not check the node's condition. */
+/**
+ * What the simulation can do to a node. Nothing here checks the condition of the node, and observers are not told; use
+ * `Verbs` instead.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface NodeControl {
   /** Ends the process. No finalizer runs. */
   readonly kill: () => void

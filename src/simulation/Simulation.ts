@@ -5,7 +5,7 @@
  */
 import { Clock, Context, Effect, Exit, Fiber, Latch, Random, Scheduler } from "effect"
 import type * as ClusterConfig from "../config/ClusterConfig.ts"
-import { type InvariantBroken, VirtualTimeStuck } from "./Errors.ts"
+import { type InvariantBroken, VirtualTimeStuck } from "./SimulationError.ts"
 import * as Faults from "./Faults.ts"
 import { introduce } from "./Introduction.ts"
 import { watchInvariants } from "./invariants/Invariants.ts"

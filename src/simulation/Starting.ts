@@ -3,11 +3,13 @@ import { Duration, Effect, Layer, Predicate, type Types } from "effect"
 import { NetAddress } from "effect/net"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
 import * as NodeId from "../domain/NodeId.ts"
-import * as Level0SimNode from "./level0/Level0SimNode.ts"
+import * as Level0NodeStart from "./level0/Level0NodeStart.ts"
+import type { Level0SimNode } from "./level0/Level0SimNode.ts"
 import type { SharedEnvironment } from "./Machine.ts"
 import type { StartFailure } from "./NodeBase.ts"
 import type { NodeRegistry } from "./NodeRegistry.ts"
-import { type NodeLayer, type SimNode, start } from "./SimNode.ts"
+import * as NodeStart from "./NodeStart.ts"
+import type { NodeLayer, SimNode } from "./SimNode.ts"
 import type { StartOptions, Verbs } from "./Verbs.ts"
 
 /** The port of every node. */
@@ -57,7 +59,7 @@ export const make = (
           ...given.config
         })
       )
-      const node = yield* start(environment, {
+      const node = yield* NodeStart.start(environment, {
         ...machine(number, ip, clockBehind),
         config: nodeConfig,
         layer,
@@ -79,10 +81,10 @@ export const make = (
     nodeId: number,
     peers: ReadonlyArray<string>,
     clockBehind: Duration.Input
-  ): Effect.Effect<Level0SimNode.Level0SimNode, StartFailure> =>
+  ): Effect.Effect<Level0SimNode, StartFailure> =>
     Effect.gen(function* () {
       const ip = addressOf(number, 4)
-      const node = yield* Level0SimNode.start(environment, {
+      const node = yield* Level0NodeStart.start(environment, {
         ...machine(number, ip, clockBehind),
         id: NodeId.fromWords(0, nodeId),
         bind: endpointOf(ip),

@@ -1,7 +1,7 @@
 /** The verbs that wait for a condition in virtual time. */
 import { Duration, Effect } from "effect"
 import { disagreements } from "./Agreement.ts"
-import { NotInTime } from "./Errors.ts"
+import { NotInTime } from "./SimulationError.ts"
 import type { KnownStatus } from "./NodeBase.ts"
 import type { NodeRegistry } from "./NodeRegistry.ts"
 import { NanosPerMilli, type Timeline } from "./time/Timeline.ts"

@@ -31,8 +31,8 @@ import { LocalView } from "../../src/membership/LocalView.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import type { Conditions } from "../../src/simulation/network/Conditions.ts"
 import type { PacketDropReason, Packet } from "../../src/simulation/network/Packet.ts"
-import type { Host } from "../../src/simulation/network/VirtualHost.ts"
-import { VirtualNetwork } from "../../src/simulation/network/VirtualNetwork.ts"
+import type { Host } from "../../src/simulation/network/Host.ts"
+import * as VirtualNetwork from "../../src/simulation/network/VirtualNetwork.ts"
 import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
 import { NodeClock } from "../../src/time/NodeClock.ts"
 import * as Aead from "../../src/crypto/Aead.ts"
@@ -99,7 +99,7 @@ export interface Received {
 type KeyRingKeys = Arr.NonEmptyReadonlyArray<Redacted.Redacted<ClusterKey.ClusterKey>>
 
 export class Lab {
-  readonly network: VirtualNetwork
+  readonly network: VirtualNetwork.VirtualNetwork
   readonly seen: Array<Seen> = []
   /** Datagrams that are no message, or are sealed with none of the `rings`. */
   readonly unread: Array<Sighting> = []
@@ -110,7 +110,7 @@ export class Lab {
   readonly #clock: Clock.Clock
   readonly #scopes: Array<Scope.Closeable> = []
 
-  constructor(network: VirtualNetwork, clock: Clock.Clock) {
+  constructor(network: VirtualNetwork.VirtualNetwork, clock: Clock.Clock) {
     this.network = network
     this.#clock = clock
     const noted = new WeakMap<Packet, { fate: Sighting["fate"] }>()

@@ -6,7 +6,7 @@ import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as JoinWait from "../../src/cluster/JoinWait.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { Membership } from "../../src/membership/Membership.ts"
-import { VirtualNetwork } from "../../src/simulation/network/VirtualNetwork.ts"
+import * as VirtualNetwork from "../../src/simulation/network/VirtualNetwork.ts"
 
 const makeNode = Effect.map(
   VirtualNetwork.make(),

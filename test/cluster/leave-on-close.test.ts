@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { Membership } from "../../src/membership/Membership.ts"
-import { VirtualNetwork } from "../../src/simulation/network/VirtualNetwork.ts"
+import * as VirtualNetwork from "../../src/simulation/network/VirtualNetwork.ts"
 import { Kind } from "../../src/wire/Header.ts"
 
 const network = Effect.gen(function* () {
@@ -27,7 +27,10 @@ const statuses = (context: Context.Context<Membership>) =>
   Effect.map(Context.get(context, Membership).members, (members) => members.map(({ status }) => status))
 
 /** Starts two nodes that know each other, closes the second, and lets 3 s pass. */
-const closeSecond = (options?: Cluster.LayerOptions, prepare: (network: VirtualNetwork) => void = () => {}) =>
+const closeSecond = (
+  options?: Cluster.LayerOptions,
+  prepare: (network: VirtualNetwork.VirtualNetwork) => void = () => {}
+) =>
   Effect.gen(function* () {
     const { leaves, network: net, node } = yield* network
     const first = yield* Layer.build(node(1, []))

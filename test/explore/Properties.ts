@@ -1,6 +1,6 @@
 /** Carries out a plan and checks its expectations at every event. */
 import { Cause, Duration, Effect, Exit } from "effect"
-import { InvariantBroken } from "../../src/simulation/Errors.ts"
+import { InvariantBroken } from "../../src/simulation/SimulationError.ts"
 import { invariants } from "../../src/simulation/invariants/Invariants.ts"
 import { Verdict, MemberVerdicts } from "../../src/simulation/report/MemberVerdicts.ts"
 import type * as Plan from "../../src/simulation/plan/Plan.ts"

@@ -7,7 +7,7 @@ import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Latch, Layer, Ran
 import { TestClock } from "effect/testing"
 import { Cluster } from "../../src/cluster/Cluster.ts"
 import { Membership } from "../../src/membership/Membership.ts"
-import type { NotInTime, WrongCondition } from "../../src/simulation/Errors.ts"
+import type { NotInTime, WrongCondition } from "../../src/simulation/SimulationError.ts"
 import * as Simulation from "../../src/simulation/Simulation.ts"
 import { Beginning } from "../../src/simulation/time/VirtualClock.ts"
 import { history, unrelated } from "./history.ts"

@@ -1,4 +1,4 @@
-/** The example of the README, which stands there as it stands here between the two marks. */
+/** The example of the README. The text between the two marks is the same there. */
 import { readFileSync } from "node:fs"
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
@@ -16,7 +16,7 @@ class Leader extends Context.Service<Leader, Effect.Effect<bigint>>()("Leader") 
   )
 }
 
-const leaders = (nodes: ReadonlyArray<SimNode<Leader>>, count: number) =>
+const leaders = (nodes: ReadonlyArray<SimNode.SimNode<Leader>>, count: number) =>
   Effect.map(
     Effect.forEach(nodes, (node) => node.run(Effect.flatten(Leader))),
     (ids) => new Set(ids).size === count

@@ -1,12 +1,26 @@
-/** Datagrams as observers of a virtual network see them. */
+/**
+ * Datagrams as observers of a virtual network see them.
+ *
+ * @since 0.2.0
+ */
 
-/** An IP address in its canonical form, and a port. */
+/**
+ * An IP address in its canonical form, and a port.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Endpoint {
   readonly host: string
   readonly port: number
 }
 
-/** A datagram on its way. It never changes: a corrupted datagram continues as a packet of its own. */
+/**
+ * A datagram on its way. It never changes: a corrupted datagram continues as a packet of its own.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Packet {
   /** Counts the network's datagrams from 0. A copy has the number of the original. */
   readonly number: number
@@ -39,10 +53,18 @@ export interface Packet {
  * - `buffer`: the receive buffer is full.
  * - `unplugged`: the sending or the receiving host is off the network.
  * - `unbound`: no host has the address, or its host has no socket at the port.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export type PacketDropReason = "cut" | "rejected" | "lost" | "oversize" | "queue" | "buffer" | "unplugged" | "unbound"
 
-/** Gets every event of every datagram at the time it happens. */
+/**
+ * Gets every event of every datagram at the time it happens.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface PacketObserver {
   /** Called before anything else happens to it. A copy that is made on the way is not sent. */
   readonly sent?: (packet: Packet) => void
@@ -56,6 +78,9 @@ export interface PacketObserver {
 /**
  * Datagrams, and the bytes of their payloads. Once all have arrived, sent + injected + duplicated = delivered + dropped.
  * `refused` counts the refusals that reached a connected socket; each belongs to a datagram that was dropped.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export interface PacketCounters {
   sent: number
@@ -67,29 +92,4 @@ export interface PacketCounters {
   deliveredBytes: number
   refused: number
   readonly dropped: Record<PacketDropReason, number>
-}
-
-export const makeCounters = (): PacketCounters => ({
-  sent: 0,
-  sentBytes: 0,
-  injected: 0,
-  duplicated: 0,
-  corrupted: 0,
-  delivered: 0,
-  deliveredBytes: 0,
-  refused: 0,
-  dropped: { cut: 0, rejected: 0, lost: 0, oversize: 0, queue: 0, buffer: 0, unplugged: 0, unbound: 0 }
-})
-
-/** A copy of a payload with one to three of its bits flipped. The payload must not be empty. */
-export const withBitsFlipped = (payload: Uint8Array, random: () => number): Uint8Array => {
-  const bits = payload.length * 8
-  const copy = payload.slice()
-  const isFlipped = (bit: number) => ((copy[bit >> 3]! ^ payload[bit >> 3]!) & (1 << (bit & 7))) !== 0
-  for (let left = 1 + Math.floor(random() * 3); left > 0; left--) {
-    let bit = Math.floor(random() * bits)
-    while (isFlipped(bit)) bit = (bit + 1) % bits
-    copy[bit >> 3] = copy[bit >> 3]! ^ (1 << (bit & 7))
-  }
-  return copy
 }

@@ -10,6 +10,8 @@
  * A datagram for a port without a socket, or that a path rejects, is refused: an ICMP port unreachable travels back, and
  * the sending socket learns of it if it is connected, as with a real network. A host that is unplugged or cut off is
  * silent.
+ *
+ * @since 0.2.0
  */
 import { Effect, Result, type Scope } from "effect"
 import { type Dns, NetAddress } from "effect/net"
@@ -17,20 +19,13 @@ import { DatagramSocket } from "effect/socket"
 import * as Random from "effect/Random"
 import { AddressTable, type HostAddress } from "./AddressTable.ts"
 import * as Agenda from "./Agenda.ts"
+import { withBitsFlipped } from "./BitFlips.ts"
 import * as Conditions from "./Conditions.ts"
 import { Hop } from "./Hop.ts"
+import type { Host } from "./Host.ts"
 import { type NameAnswer, NameServer } from "./NameServer.ts"
-import {
-  type Endpoint,
-  makeCounters,
-  type PacketCounters,
-  type PacketDropReason,
-  type PacketObserver,
-  withBitsFlipped
-} from "./Packet.ts"
-import { type Host, type HostNetwork, type RoutedPacket, VirtualHost, type VirtualSocket } from "./VirtualHost.ts"
-
-export type { Host } from "./VirtualHost.ts"
+import type { Endpoint, PacketCounters, PacketDropReason, PacketObserver } from "./Packet.ts"
+import { type HostNetwork, type RoutedPacket, VirtualHost, type VirtualSocket } from "./VirtualHost.ts"
 
 /** The parts of a datagram's path, in order. */
 const Stage = { Egress: 0, Link: 1, Ingress: 2, Host: 3 } as const
@@ -48,6 +43,18 @@ const refusal = new DatagramSocket.DatagramSocketError({
   })
 })
 
+const makeCounters = (): PacketCounters => ({
+  sent: 0,
+  sentBytes: 0,
+  injected: 0,
+  duplicated: 0,
+  corrupted: 0,
+  delivered: 0,
+  deliveredBytes: 0,
+  refused: 0,
+  dropped: { cut: 0, rejected: 0, lost: 0, oversize: 0, queue: 0, buffer: 0, unplugged: 0, unbound: 0 }
+})
+
 /** The callbacks of one kind. The list is replaced as a whole, so an observer may come and go during a callback. */
 const callbacks = <K extends keyof PacketObserver>(
   observers: ReadonlyArray<PacketObserver>,
@@ -58,6 +65,12 @@ const callbacks = <K extends keyof PacketObserver>(
     return callback === undefined ? [] : [callback]
   })
 
+/**
+ * A network in memory. Its conditions may be changed at any time.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class VirtualNetwork {
   /** The name server's answer for each name; it may be changed at any time. A name without an entry does not exist. */
   readonly names: Map<string, NameAnswer>
@@ -107,18 +120,6 @@ export class VirtualNetwork {
       deliver: (packet, socket) => this.#deliver(packet, socket)
     }
   }
-
-  /**
-   * A network on Effect's clock and randomness. Its links have these conditions until they are changed; by default, 1 ms
-   * of latency. It carries datagrams until the scope closes.
-   */
-  static readonly make = Effect.fnUntraced(function* (
-    conditions: Partial<Conditions.Conditions> = {}
-  ): Effect.fn.Return<VirtualNetwork, never, Scope.Scope> {
-    const agenda = yield* Agenda.fromClock
-    const random = yield* Random.Random
-    return new VirtualNetwork(agenda, () => random.nextDoubleUnsafe(), { latency: 1, ...conditions })
-  })
 
   /**
    * Adds a host with these IP addresses, or gives the addresses to the host of this name. Another host that had one of
@@ -418,6 +419,42 @@ export class VirtualNetwork {
     socket.events.onPacket(payload, source.host, source.port)
   }
 }
+
+/**
+ * Makes a network on Effect's clock and randomness. It carries datagrams until the scope closes.
+ *
+ * **When to use**
+ *
+ * For nodes on `TestClock`. A cluster of many nodes runs faster with `Simulation.run`, which has a network of its own.
+ *
+ * **Details**
+ *
+ * `conditions` are those of all links until they are changed; by default, 1 ms of latency.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cluster, ClusterConfig } from "effect-gossip"
+ * import { VirtualNetwork } from "effect-gossip/testing"
+ *
+ * const program = Effect.gen(function*() {
+ *   const network = yield* VirtualNetwork.make()
+ *   const host = network.host("a", ["10.0.0.1"])
+ *   const config = yield* Effect.fromResult(ClusterConfig.make({ bind: "10.0.0.1:7946" }))
+ *   const node = Layer.provide(Cluster.layer(config), host.layer)
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const make = Effect.fnUntraced(function* (
+  conditions: Partial<Conditions.Conditions> = {}
+): Effect.fn.Return<VirtualNetwork, never, Scope.Scope> {
+  const agenda = yield* Agenda.fromClock
+  const random = yield* Random.Random
+  return new VirtualNetwork(agenda, () => random.nextDoubleUnsafe(), { latency: 1, ...conditions })
+})
 
 const isOpen = (conditions: Conditions.Conditions | undefined): boolean =>
   conditions === undefined || (!conditions.cut && conditions.reject < 1)

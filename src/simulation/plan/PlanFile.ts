@@ -7,7 +7,7 @@ import { Predicate, Result, Schema, type SchemaIssue } from "effect"
 import { Toml } from "effect/encoding"
 import { type Problem, show } from "../../config/ConfigProblem.ts"
 import { type Alias, nearest } from "../../config/Suggestion.ts"
-import type { InvariantBroken } from "../Errors.ts"
+import type { InvariantBroken } from "../SimulationError.ts"
 import * as Plan from "./Plan.ts"
 
 /**

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import { Duration, Effect } from "effect"
-import type { InvariantBroken, VirtualTimeStuck } from "../Errors.ts"
+import type { InvariantBroken, VirtualTimeStuck } from "../SimulationError.ts"
 import type { StartFailure } from "../NodeBase.ts"
 import { Measure } from "../report/Measure.ts"
 import { Recorder } from "../report/Recorder.ts"

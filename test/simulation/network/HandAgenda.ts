@@ -4,7 +4,8 @@ import { NetAddress } from "effect/net"
 import type { Agenda } from "../../../src/simulation/network/Agenda.ts"
 import type { Conditions } from "../../../src/simulation/network/Conditions.ts"
 import type { PacketDropReason, Packet } from "../../../src/simulation/network/Packet.ts"
-import { type Host, VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
+import type { Host } from "../../../src/simulation/network/Host.ts"
+import { VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
 
 /** Numbers uniform in [0, 1), the same for the same seed (mulberry32). */
 export const generator = (seed: number) => (): number => {

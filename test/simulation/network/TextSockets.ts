@@ -3,7 +3,8 @@ import { Effect, Exit, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import type { Conditions } from "../../../src/simulation/network/Conditions.ts"
-import { type Host, VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
+import type { Host } from "../../../src/simulation/network/Host.ts"
+import * as VirtualNetwork from "../../../src/simulation/network/VirtualNetwork.ts"
 import * as MonotonicTime from "../../../src/time/MonotonicTime.ts"
 
 const inet = NetAddress.inetAddressFromStringUnsafe

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
-import { type Host, VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
+import type { Host } from "../../../src/simulation/network/Host.ts"
+import * as VirtualNetwork from "../../../src/simulation/network/VirtualNetwork.ts"
 import { duo, open } from "./TextSockets.ts"
 
 const openFails = (host: Host, at: string) =>

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Agenda from "../../../src/simulation/network/Agenda.ts"
-import { VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
+import * as VirtualNetwork from "../../../src/simulation/network/VirtualNetwork.ts"
 
 /** An agenda, and what was done of what it was asked, with the time. */
 const diary = Effect.gen(function* () {

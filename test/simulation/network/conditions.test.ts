@@ -2,7 +2,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import * as Conditions from "../../../src/simulation/network/Conditions.ts"
 import * as Distribution from "../../../src/simulation/network/Distribution.ts"
-import { withBitsFlipped } from "../../../src/simulation/network/Packet.ts"
+import { withBitsFlipped } from "../../../src/simulation/network/BitFlips.ts"
 import { generator } from "./HandAgenda.ts"
 
 const seed = fc.integer()

@@ -3,7 +3,7 @@ import { Effect, Exit, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import { describe, expect, it } from "vitest"
-import { DefaultReceiveBuffer, WaitingOverhead } from "../../../src/simulation/network/VirtualHost.ts"
+import { DefaultReceiveBuffer, WaitingOverhead } from "../../../src/simulation/network/Host.ts"
 import { openAt, pair, refusal } from "./HandAgenda.ts"
 import { duo } from "./TextSockets.ts"
 

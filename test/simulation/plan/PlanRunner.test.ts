@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Result } from "effect"
 import * as fc from "fast-check"
-import { InvariantBroken } from "../../../src/simulation/Errors.ts"
+import { InvariantBroken } from "../../../src/simulation/SimulationError.ts"
 import type { AnyNode } from "../../../src/simulation/SimNode.ts"
 import * as Plan from "../../../src/simulation/plan/Plan.ts"
 import * as PlanFile from "../../../src/simulation/plan/PlanFile.ts"
