@@ -5,7 +5,7 @@ import { Array as Arr, Predicate, Result, Schema, SchemaTransformation } from "e
 import { IpNetwork, NetAddress } from "effect/net"
 import { Address } from "../domain/Address.ts"
 import * as Peer from "../domain/Peer.ts"
-import { asIs, type ConfigKey, itemsFromText, parsed } from "./ConfigKey.ts"
+import { key, parsed } from "./ConfigKey.ts"
 
 /** A value that a program may pass as it is, and a file has as text. `parse` fails with the end of a sentence about it. */
 const fromString = <A>(
@@ -21,17 +21,6 @@ const fromString = <A>(
       return Result.mapError(parse(text), (reason) => `${JSON.stringify(text)}${reason}`)
     },
     format
-  )
-
-const listOf = <A, I>(item: Schema.Codec<A, I>): Schema.Codec<ReadonlyArray<A>, ReadonlyArray<I>> =>
-  Schema.Array(item).pipe(
-    Schema.decodeTo(
-      Schema.Array(Schema.toType(item)),
-      SchemaTransformation.transform<ReadonlyArray<A>, ReadonlyArray<A>>({
-        decode: Arr.dedupe,
-        encode: (items) => items
-      })
-    )
   )
 
 type Role = "bind" | "advertise" | "peer"
@@ -75,68 +64,68 @@ const parseAddress = (role: Role, text: string): Result.Result<NetAddress.InetAd
 
 const address = (role: Role) => fromString(Address, (text) => parseAddress(role, text), NetAddress.formatInet)
 
-type AddressInput = string | NetAddress.InetAddress
-
 /** An address to listen on, where port 0 lets the system choose, and `0.0.0.0` or `::` mean every interface. */
-export const bindAddress = (spec: {
-  readonly default: string
-}): ConfigKey<NetAddress.InetAddress, AddressInput, NetAddress.InetAddress> => ({
-  schema: address("bind"),
-  default: NetAddress.inetAddressFromStringUnsafe(spec.default),
-  expected: `an IP address and port, such as "0.0.0.0:7946" or "[::]:7946"`,
-  fromText: asIs
-})
+export const bindAddress = (spec: { readonly default: string }) =>
+  key(address("bind"), `an IP address and port, such as "0.0.0.0:7946" or "[::]:7946"`, {
+    default: NetAddress.inetAddressFromStringUnsafe(spec.default)
+  })
 
 /** An address at which others reach this node, if it is given. Without a port its port is 0, for the bound one. */
-export const advertisedAddress = (): ConfigKey<NetAddress.InetAddress, AddressInput, undefined> => ({
-  schema: address("advertise"),
-  default: undefined,
-  expected: `an IP address, with a port unless it is the bound one, such as "10.0.0.5:7946" or "[fd00::5]:7946"`,
-  fromText: asIs
-})
-
-const parseIp = (text: string): Result.Result<NetAddress.IpAddress, string> =>
-  Result.flatMap(
-    Result.mapError(NetAddress.ipFromString(text), (error) => notParsed(text, error)),
-    (given) => {
-      const address = NetAddress.toCanonical(given)
-      const reason = unfit("bind", NetAddress.inetAddressUnsafe(address, 0), false)
-      return reason === undefined ? Result.succeed(address) : Result.fail(` ${reason}`)
-    }
+export const advertisedAddress = () =>
+  key(
+    address("advertise"),
+    `an IP address, with a port unless it is the bound one, such as "10.0.0.5:7946" or "[fd00::5]:7946"`,
+    { default: undefined }
   )
 
 /** An IP address of this machine to listen on, without a port. */
-export const ipAddress = (spec: {
-  readonly default: string
-}): ConfigKey<NetAddress.IpAddress, string | NetAddress.IpAddress, NetAddress.IpAddress> => ({
-  schema: fromString(Schema.IpAddress, parseIp, NetAddress.formatIp),
-  default: NetAddress.ipFromStringUnsafe(spec.default),
-  expected: `an IP address without a port, such as "0.0.0.0" or "::1"`,
-  fromText: asIs
-})
+export const ipAddress = (spec: { readonly default: string }) => {
+  const parse = (text: string): Result.Result<NetAddress.IpAddress, string> =>
+    Result.flatMap(
+      Result.mapError(NetAddress.ipFromString(text), (error) => notParsed(text, error)),
+      (given) => {
+        const address = NetAddress.toCanonical(given)
+        const reason = unfit("bind", NetAddress.inetAddressUnsafe(address, 0), false)
+        return reason === undefined ? Result.succeed(address) : Result.fail(` ${reason}`)
+      }
+    )
+  const schema = fromString(Schema.IpAddress, parse, NetAddress.formatIp)
+  return key(schema, `an IP address without a port, such as "0.0.0.0" or "::1"`, {
+    default: NetAddress.ipFromStringUnsafe(spec.default)
+  })
+}
 
 /** A list without repetition, which is empty by default. */
-type ListKey<A> = ConfigKey<ReadonlyArray<A>, ReadonlyArray<string | A>, ReadonlyArray<A>>
-
-const list = { default: [], fromText: itemsFromText, list: true } as const
+const listOf = <A, I>(item: Schema.Codec<A, I>, expected: string) => {
+  const schema: Schema.Codec<ReadonlyArray<A>, ReadonlyArray<I>> = Schema.Array(item).pipe(
+    Schema.decodeTo(
+      Schema.Array(Schema.toType(item)),
+      SchemaTransformation.transform<ReadonlyArray<A>, ReadonlyArray<A>>({
+        decode: Arr.dedupe,
+        encode: (items) => items
+      })
+    )
+  )
+  const fromText = (text: string) =>
+    text
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== "")
+  return key(schema, expected, { default: [], fromText, list: true })
+}
 
 /** Peers to contact: addresses and names, each with its port, and services. */
-export const peerList = (): ListKey<Peer.Peer> => ({
-  ...list,
-  schema: listOf(
-    fromString(
-      Schema.declare(Peer.isPeer),
-      (text) =>
-        Peer.looksNamed(text)
-          ? Result.mapError(Peer.namedFromString(text), (reason) => ` ${reason}`)
-          : parseAddress("peer", text),
-      Peer.format
-    )
-  ),
-  expected:
+export const peerList = () => {
+  const parse = (text: string) =>
+    Peer.looksNamed(text)
+      ? Result.mapError(Peer.namedFromString(text), (reason) => ` ${reason}`)
+      : parseAddress("peer", text)
+  return listOf(
+    fromString(Schema.declare(Peer.isPeer), parse, Peer.format),
     `a list of IP addresses with ports, such as "10.0.0.5:7946" and "[fd00::5]:7946", of names with ports, such as ` +
-    `"seed.example:7946", or of services, such as "dns+srv://_gossip._udp.example"`
-})
+      `"seed.example:7946", or of services, such as "dns+srv://_gossip._udp.example"`
+  )
+}
 
 const parseNetwork = (text: string): Result.Result<IpNetwork.IpNetwork, string> =>
   Result.mapBoth(IpNetwork.fromString(isIp(text) ? `${text}/${text.includes(":") ? 128 : 32}` : text), {
@@ -151,8 +140,8 @@ const parseNetwork = (text: string): Result.Result<IpNetwork.IpNetwork, string> 
   })
 
 /** Networks in CIDR notation; a bare address is a network of one. */
-export const networks = (): ListKey<IpNetwork.IpNetwork> => ({
-  ...list,
-  schema: listOf(fromString(Schema.IpNetwork, parseNetwork, IpNetwork.format)),
-  expected: `a list of networks in CIDR notation, such as "10.0.0.0/8" and "fd00::/8"`
-})
+export const networks = () =>
+  listOf(
+    fromString(Schema.IpNetwork, parseNetwork, IpNetwork.format),
+    `a list of networks in CIDR notation, such as "10.0.0.0/8" and "fd00::/8"`
+  )

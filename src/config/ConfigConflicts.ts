@@ -3,11 +3,9 @@
  */
 import { Duration } from "effect"
 import { IpNetwork, NetAddress } from "effect/net"
-import { type ConfigKey, maximumTimer } from "./ConfigKey.ts"
+import { type ConfigKey as Key, maximumTimer } from "./ConfigKey.ts"
 import { show } from "./ConfigProblem.ts"
 import { type ClusterConfig, keys } from "./ConfigTable.ts"
-
-type Key = ConfigKey<unknown>
 
 /** The keys whose values do not work together, and a message that says why, and what to do about it. */
 export type Conflict = readonly [keys: readonly [Key, ...ReadonlyArray<Key>], message: string]

@@ -52,7 +52,7 @@ const judge = ({ entry: { key }, origin, raw }: Given): Result.Result<unknown, s
 }
 
 /** The form that a value has in a file; `undefined` for a value that is not given, and for a secret. */
-export const encode = (key: ConfigKey<unknown>, value: unknown): unknown =>
+export const encode = (key: ConfigKey, value: unknown): unknown =>
   value === undefined || key.secret === true
     ? undefined
     : Result.getOrUndefined(Schema.encodeUnknownResult(key.schema)(value))
@@ -74,9 +74,9 @@ export const resolve = (
   keyOf: (entry: Entry) => string
 ): Result.Result<Resolution, ClusterConfigError> => {
   const problems = [...earlier]
-  const refused = new Set<ConfigKey<unknown>>()
+  const refused = new Set<ConfigKey>()
   const values = new Map(entries.map(({ key }) => [key, key.default]))
-  const sources = new Map<ConfigKey<unknown>, Given>()
+  const sources = new Map<ConfigKey, Given>()
 
   const take = (item: Given): void => {
     const { key } = item.entry
@@ -118,9 +118,9 @@ export const resolve = (
   }
 
   const ownNames = new Map(entries.map((entry) => [entry.key, keyOf(entry)]))
-  const ownName = (key: ConfigKey<unknown>): string => ownNames.get(key) ?? ""
-  const name = (key: ConfigKey<unknown>): string => sources.get(key)?.name ?? `\`${ownName(key)}\``
-  const is = (key: ConfigKey<unknown>): string =>
+  const ownName = (key: ConfigKey): string => ownNames.get(key) ?? ""
+  const name = (key: ConfigKey): string => sources.get(key)?.name ?? `\`${ownName(key)}\``
+  const is = (key: ConfigKey): string =>
     `${name(key)} is ${show(values.get(key))}${sources.has(key) ? "" : " by default"}`
   for (const [concerned, message] of conflicts(config, { name, is })) {
     // The default that stands in for a refused value proves nothing.

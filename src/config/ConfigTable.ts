@@ -277,11 +277,13 @@ export const keys = {
 
 // --- types of the table ----------------------------------------------------------
 
-type ValueOf<K> = K extends { readonly derived: true; readonly schema: Schema.Codec<infer A, infer _> }
-  ? A
-  : K extends { readonly default: infer D; readonly schema: Schema.Codec<infer A, infer _> }
-    ? A | D
-    : never
+type ValueOf<K> = K extends { readonly schema: Schema.Codec<infer A, infer _>; readonly default: infer D }
+  ? K extends { readonly derived: true }
+    ? A
+    : undefined extends D
+      ? A | undefined
+      : A
+  : never
 
 type InputOf<K> = K extends { readonly schema: Schema.Codec<infer _, infer I> } ? I : never
 
@@ -337,7 +339,7 @@ export interface ClusterOptions extends Inputs<typeof topLevel>, Inputs<(typeof 
 
 /** A key of the table with all its names. */
 export interface Entry {
-  readonly key: ConfigKey<unknown>
+  readonly key: ConfigKey
   /** The section, in code and in files: `gossip`. Empty for the keys without one. */
   readonly section: string
   /** The name within the section in code: `healInterval`. */
@@ -356,7 +358,7 @@ export interface Entry {
   readonly flag: string
 }
 
-const entryOf = (section: string, property: string, key: ConfigKey<unknown>): Entry => {
+const entryOf = (section: string, property: string, key: ConfigKey): Entry => {
   const words = property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
   const name = key.unit === undefined ? words : `${words}_${key.unit}`
   const path = section === "" ? name : `${section}.${name}`
@@ -374,7 +376,7 @@ const entryOf = (section: string, property: string, key: ConfigKey<unknown>): En
   }
 }
 
-const entriesOf = (section: string, table: Readonly<Record<string, ConfigKey<unknown>>>): ReadonlyArray<Entry> =>
+const entriesOf = (section: string, table: Readonly<Record<string, ConfigKey>>): ReadonlyArray<Entry> =>
   Object.entries(table).map(([property, key]) => entryOf(section, property, key))
 
 /** All keys in the order of the table. */

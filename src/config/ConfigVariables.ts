@@ -10,13 +10,16 @@ const nothing: Read = { given: [], problems: [] }
 
 type Texts = string | ReadonlyArray<string | undefined>
 
+const Text = Config.option(Config.schema(Schema.String))
 // A list may also be spread over numbered variables, as everywhere in Effect: GOSSIP_NETWORK_PEERS_0 and so on.
-const TextOrList = Schema.Union([Schema.String, Schema.Array(Schema.UndefinedOr(Schema.String))])
+const Items = Config.option(
+  Config.schema(Schema.Union([Schema.String, Schema.Array(Schema.UndefinedOr(Schema.String))]))
+)
 
 /** A text at a path of the provider: in capitals, as variables are, or else as the sections of a file are. */
-const textAt = (entry: Entry, path: ReadonlyArray<string>): Config.Config<Option.Option<Texts>> => {
-  const at = (path: ReadonlyArray<string>): Config.Config<Option.Option<Texts>> =>
-    Config.option(Config.schema(entry.key.list === true ? TextOrList : Schema.String, path))
+const textAt = ({ key }: Entry, path: ReadonlyArray<string>): Config.Config<Option.Option<Texts>> => {
+  const at = (path: ReadonlyArray<string>) =>
+    path.reduceRight<Config.Config<Option.Option<Texts>>>(Config.nested, key.list === true ? Items : Text)
   return Config.flatMap(at(path.map((name) => name.toUpperCase())), (found) =>
     Option.isSome(found) ? Config.succeed(found) : at(path)
   )
