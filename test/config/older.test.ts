@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Result } from "effect"
+import * as MetricsAnswer from "../../src/admin/MetricsAnswer.ts"
 import * as ConfigSources from "../../src/config/ConfigSources.ts"
 import { parse } from "../../src/config/ConfigFile.ts"
 import { encode } from "../../src/config/ConfigResolution.ts"
@@ -9,6 +10,17 @@ import { entryAt, valueAt } from "../../src/config/ConfigTable.ts"
 import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 
 const text = readFileSync(new URL("older.example.toml", import.meta.url), "utf8")
+
+const guide = readFileSync(new URL("../../docs/MIGRATING.md", import.meta.url), "utf8")
+
+/** The rows of the table in the guide with this heading. */
+const rows = (heading: string): ReadonlyArray<ReadonlyArray<string>> => {
+  const section = guide.split(/^## /m).find((section) => section.startsWith(heading)) ?? ""
+  return section
+    .split("\n")
+    .filter((line) => line.startsWith("| `"))
+    .map((line) => line.split("|").map((cell) => cell.trim().replaceAll("`", "")))
+}
 
 const load = (text: string) => ConfigSources.load({ file: { path: "older.toml", text } })
 
@@ -87,4 +99,29 @@ describe("a file of the older implementation", () => {
       }
     })
   )
+})
+
+describe("docs/MIGRATING.md", () => {
+  it("names every key of the older file with both defaults", () => {
+    const { given } = Result.getOrThrow(parse({ path: "", text }))
+    const expected = given.map(({ entry, raw }) => [
+      entry.path,
+      String(raw),
+      String(encode(entry.key, entry.key.default))
+    ])
+    expect(rows("Configuration").map(([, ...cells]) => cells.slice(0, 3))).toEqual(expected)
+  })
+
+  it("names every flat name of a metric with the metric that it stands for", () => {
+    const answer = MetricsAnswer.make(
+      Object.fromEntries(
+        rows("Metrics").map(([, , name = ""], index) => [
+          name,
+          { help: "", type: "gauge" as const, series: [{ labels: {}, value: index + 1 }] }
+        ])
+      )
+    )
+    const flat = Object.entries(answer).filter(([name]) => !name.startsWith("swim_"))
+    expect(flat).toEqual(rows("Metrics").map(([, name], index) => [name, index + 1]))
+  })
 })
