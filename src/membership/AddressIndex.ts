@@ -1,38 +1,26 @@
-/**
- * From packed addresses to slots: open addressing over a typed array. The addresses
- * themselves stay where the table keeps them, so that one costs eight bytes here.
- */
+/** From packed addresses to slots. The addresses stay in the table, so an entry here takes eight bytes. */
 import { readU16, readU32 } from "../wire/Bytes.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
+import { SlotIndex } from "./SlotIndex.ts"
 
-const empty = -1
-
-/** Words of an entry: the hash of the address, and the slot. */
+/** Words of an entry: the hash and the slot. */
 const Stride = 2
 
 /** Where the table keeps the address of a slot. */
-export interface KeptAddresses {
+export interface AddressTable {
   readonly address: Uint8Array
   readonly addressAt: (slot: number) => number
 }
 
-export class AddressIndex {
-  readonly #kept: KeptAddresses
+export class AddressIndex extends SlotIndex {
+  readonly #table: AddressTable
   readonly #seed: number
-  #mask: number
-  #size = 0
-  #entries: Int32Array
 
-  /** `seed` keeps a stranger from choosing addresses that collide. */
-  constructor(kept: KeptAddresses, seed: number, capacity = 64) {
-    this.#kept = kept
+  /** `seed`: random bits, so that nobody can choose addresses that collide. */
+  constructor(table: AddressTable, seed: number, capacity = 64) {
+    super(Stride, capacity)
+    this.#table = table
     this.#seed = seed | 0
-    this.#mask = capacity - 1
-    this.#entries = vacant(capacity)
-  }
-
-  get size(): number {
-    return this.#size
   }
 
   /** Rounds of MurmurHash3 over the words of the address and the port. */
@@ -47,74 +35,40 @@ export class AddressIndex {
     return h ^ (h >>> 16)
   }
 
-  /** Where the entry of an address is, or where it would go. */
+  /** The entry of an address, or the empty one where it belongs. */
   #find(hash: number, bytes: Uint8Array, at: number): number {
-    const { address } = this.#kept
-    const entries = this.#entries
-    let place = hash & this.#mask
+    const { entries, mask } = this
+    const { address } = this.#table
+    let place = hash & mask
     while (true) {
-      const word = place * Stride
-      const slot = entries[word + 1]!
-      if (slot === empty) return word
-      if (entries[word] === hash && PackedAddress.compare(address, this.#kept.addressAt(slot), bytes, at) === 0) {
-        return word
+      const entry = place * Stride
+      const slot = entries[entry + 1]!
+      if (slot < 0) return entry
+      if (entries[entry] === hash && PackedAddress.compare(address, this.#table.addressAt(slot), bytes, at) === 0) {
+        return entry
       }
-      place = (place + 1) & this.#mask
+      place = (place + 1) & mask
     }
   }
 
   /** The slot of a packed canonical address, or -1. */
   get(bytes: Uint8Array, at: number): number {
-    return this.#entries[this.#find(this.#hash(bytes, at), bytes, at) + 1]!
+    return this.entries[this.#find(this.#hash(bytes, at), bytes, at) + 1]!
   }
 
-  /** Gives the address that a slot has to that slot, whoever had it. */
+  /** Gives the address of a slot to that slot, whichever had it before. */
   set(slot: number): void {
-    if (3 * (this.#size + 1) > 2 * (this.#mask + 1)) this.#grow()
-    const { address } = this.#kept
-    const at = this.#kept.addressAt(slot)
+    this.reserve()
+    const { address } = this.#table
+    const at = this.#table.addressAt(slot)
     const hash = this.#hash(address, at)
-    const word = this.#find(hash, address, at)
-    if (this.#entries[word + 1] === empty) this.#size++
-    this.#entries[word] = hash
-    this.#entries[word + 1] = slot
+    this.put(this.#find(hash, address, at), hash, slot)
   }
 
-  #grow(): void {
-    const before = this.#entries
-    const capacity = 2 * (this.#mask + 1)
-    this.#mask = capacity - 1
-    this.#entries = vacant(capacity)
-    for (let word = 0; word < before.length; word += Stride) {
-      if (before[word + 1] === empty) continue
-      let place = before[word]! & this.#mask
-      while (this.#entries[place * Stride + 1] !== empty) place = (place + 1) & this.#mask
-      this.#entries[place * Stride] = before[word]!
-      this.#entries[place * Stride + 1] = before[word + 1]!
-    }
-  }
-
-  /** Forgets the address that a slot has, which must be the slot's here. It closes the gap, so that no lookup ends early. */
+  /** Removes the address of a slot, which must be that slot's here. */
   delete(slot: number): void {
-    const { address } = this.#kept
-    const at = this.#kept.addressAt(slot)
-    const entries = this.#entries
-    const found = this.#find(this.#hash(address, at), address, at)
-    if (entries[found + 1] === empty) return
-    this.#size--
-    let gap = found / Stride
-    let next = (gap + 1) & this.#mask
-    while (entries[next * Stride + 1] !== empty) {
-      const home = entries[next * Stride]! & this.#mask
-      // Move `next` into the gap unless its home lies cyclically behind the gap.
-      if (((next - home) & this.#mask) >= ((next - gap) & this.#mask)) {
-        entries.copyWithin(gap * Stride, next * Stride, (next + 1) * Stride)
-        gap = next
-      }
-      next = (next + 1) & this.#mask
-    }
-    entries[gap * Stride + 1] = empty
+    const { address } = this.#table
+    const at = this.#table.addressAt(slot)
+    this.clear(this.#find(this.#hash(address, at), address, at))
   }
 }
-
-const vacant = (capacity: number): Int32Array => new Int32Array(capacity * Stride).fill(empty)

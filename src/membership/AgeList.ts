@@ -1,16 +1,15 @@
 /**
- * Slots in the order in which their time runs out. All of a list live equally
- * long, so it is a queue: the oldest stands first, and a renewed one goes to the
- * end, in constant time.
+ * Slots in the order in which their time runs out. All slots of a list have the same time, so it is a queue: the oldest is
+ * first, and a renewed one goes to the end. Every operation takes constant time.
  */
 
 const none = -1
 
-/** Links of all lists; a slot is on one of them at most. */
+/** Links of several lists. A slot is in at most one of them. */
 export class AgeLinks {
   previous = new Int32Array(0)
   next = new Int32Array(0)
-  /** When the slot's age began, in ms of the monotonic clock. */
+  /** When the slot was added or last renewed, in ms of the monotonic clock. */
   began = new Float64Array(0)
 }
 
@@ -33,7 +32,7 @@ export class AgeList {
     return this.#head
   }
 
-  /** When the oldest slot's age began, or Infinity. */
+  /** When the oldest slot was added or last renewed, or Infinity. */
   get oldestBegan(): number {
     return this.#head === none ? Infinity : this.#links.began[this.#head]!
   }

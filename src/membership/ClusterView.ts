@@ -24,6 +24,7 @@ import { OwnClaims } from "./OwnClaims.ts"
 import { Replays } from "./Replays.ts"
 import { TableUpdates } from "./TableUpdates.ts"
 import { Tombstones } from "./Tombstones.ts"
+import { UsableAddresses } from "./UsableAddresses.ts"
 import type { Conflict, DeathClaim, ViewObserver } from "./ViewObserver.ts"
 
 /** What a view is made of. Times in milliseconds. */
@@ -63,18 +64,16 @@ export class ClusterView {
   readonly #rules: MergeRules
   readonly #claim = new ClaimRecord()
   #replayed = 0
-  #aging: () => void = () => {}
 
   constructor(options: ViewOptions) {
     const { address, conflictInterval, deadRetention, id, incarnation, isAllowed, limits, seed, staleAfter } = options
     const table = new MemberTable(seed)
     const observers = this.#observers
-    const isUsable = (address: Uint8Array, at: number) =>
-      PackedAddress.isReachable(address, at) && isAllowed(address, at)
+    const usable = new UsableAddresses(isAllowed)
     this.selfId = id
     this.table = table
     this.#conflicts = new Conflicts(table, observers)
-    this.#own = new OwnClaims({ table, observers, conflicts: this.#conflicts, conflictInterval, isUsable })
+    this.#own = new OwnClaims({ table, observers, conflicts: this.#conflicts, conflictInterval, usable })
     this.#replays = new Replays(table, staleAfter)
     this.#tombstones = new Tombstones({ table, observers, deadRetention, limits })
     this.#updates = new TableUpdates(table, observers, limits.members)
@@ -86,8 +85,7 @@ export class ClusterView {
       conflicts: this.#conflicts,
       tombstones: this.#tombstones,
       replays: this.#replays,
-      isUsable,
-      aging: () => this.#aging()
+      usable
     })
     const slot = table.take(NodeId.hi(id), NodeId.lo(id))
     table.phase[slot] = Phase.Self
@@ -260,7 +258,7 @@ export class ClusterView {
 
   /** `listener` is called whenever `nextExpiry` may have come nearer. */
   onAging(listener: () => void): void {
-    this.#aging = listener
+    this.#tombstones.onSooner(listener)
   }
 
   // --- reading ---------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-/** What merging one message found out beyond the changes of the table. */
+/** What merging one message found out, besides the changes of the table. */
 
-/** Tombstones that one message can have answered, at most. */
+/** The most tombstones that are reported for one message. */
 const MaxRefused = 8
 
 /**

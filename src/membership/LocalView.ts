@@ -1,4 +1,11 @@
-/** The view that the components of one node share. */
+/**
+ * The view that the components of one node share: what the node holds about every member.
+ *
+ * Programs read members with `Membership`. A component that replaces one of the library's, or adds to them, observes the
+ * view and reads its table, which costs no allocation.
+ *
+ * @since 0.2.0
+ */
 import { Context, Duration, Effect, Layer } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Incarnation from "../domain/Incarnation.ts"
@@ -9,15 +16,47 @@ import { Transport } from "../transport/Transport.ts"
 import { ClusterView } from "./ClusterView.ts"
 import { SelfSlot } from "./MemberTable.ts"
 
-/** A live node's heartbeat rises at least once in this time, whatever it is set to within reason, in ms. */
-const LongestPause = 10_000
+export type { ClusterView, ViewOptions } from "./ClusterView.ts"
+export type { Findings } from "./Findings.ts"
+export type { MemberTable } from "./MemberTable.ts"
+export type { Conflict, DeathClaim, Transition, TransitionKind, ViewObserver } from "./ViewObserver.ts"
 
-/** A node's view of the cluster, kept in time: heartbeats rise, the dead are buried and tombstones forgotten. */
+/** The heartbeat of a live node advances at least once in this time, in ms, unless its interval is longer. */
+const LongestHeartbeatPause = 10_000
+
+/**
+ * What one node holds about every member.
+ *
+ * **When to use**
+ *
+ * Use it in a component of a node: `observe` notifies it of changes at once, in the middle of the message that causes
+ * them, and `table` has every member in a slot of parallel arrays. In a program use `Membership`.
+ *
+ * **Gotchas**
+ *
+ * Observers must not throw, and must not merge claims themselves. A slot belongs to one node until `forgotten` is called
+ * for it, and later to another.
+ *
+ * @category services
+ * @since 0.2.0
+ */
 export class LocalView extends Context.Service<LocalView, ClusterView>()("effect-gossip/membership/LocalView") {}
 
-export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Transport> = Layer.effect(
+/**
+ * A view that contains the node itself and is kept up to date.
+ *
+ * **Details**
+ *
+ * The node's id is `network.nodeId`, or a random one. Its heartbeat rises every `gossip.heartbeatInterval`. Members that
+ * are dead for `probes.deadRetention` are removed from the list, and are remembered ten times as long, so that old
+ * messages do not bring them back. Both go on until the layer closes.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Transport> = /* @__PURE__ */ Layer.effect(
   LocalView,
-  Effect.gen(function* () {
+  /* @__PURE__ */ Effect.gen(function* () {
     const { gossip, limits, network, probes } = yield* CurrentConfig
     const { alarm, clock, every, now, random, seed } = yield* NodeClock
     const transport = yield* Transport
@@ -27,7 +66,7 @@ export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Tr
       address: transport.advertised,
       incarnation: network.nodeId === undefined ? 0 : Incarnation.starting(clock.currentTimeMillisUnsafe()),
       deadRetention: Duration.toMillis(probes.deadRetention),
-      staleAfter: Math.max(LongestPause, 4 * Duration.toMillis(gossip.heartbeatInterval)),
+      staleAfter: Math.max(LongestHeartbeatPause, 4 * Duration.toMillis(gossip.heartbeatInterval)),
       conflictInterval: Duration.toMillis(probes.interval),
       seed,
       isAllowed: (address, at) => allowed.all || allowed.has(address, at),

@@ -1,7 +1,6 @@
 /**
- * The storage behind a view of the cluster: one slot per node in parallel typed
- * arrays, an index by id, pools for random choice, and lists by age. It knows no
- * rules; those are `ClusterView`'s. Nothing here allocates per lookup or update.
+ * What a view holds about each node: one slot per node in parallel typed arrays, an index by id, one by address, pools for
+ * random choice, and lists by age. The rules are elsewhere. No lookup and no update allocates.
  */
 import type { NetAddress } from "effect/net"
 import { Alive, Dead, type StatusCode, Suspect } from "../domain/Claim.ts"
@@ -16,23 +15,23 @@ export const Phase = { Free: 0, Self: 1, Member: 2, Tombstone: 3 } as const
 
 /** Bits that qualify a slot. */
 export const Mark = {
-  /** It is known that the member left of its own will. */
+  /** The member announced that it leaves. */
   Left: 1,
-  /** The address is only where its first message came from; not to be passed on. */
+  /** The address is only the source of its first message. It is not passed on to others. */
   Provisional: 2,
   /** It answered a PING of ours at its address. */
   AddressProved: 4,
-  /** It has spoken to us itself; `heardIncarnation` and the like are meaningful. */
+  /** It sent us a message itself, so the columns about its newest message have a value. */
   Heard: 8,
   /** `aliveHeartbeat` is from an Alive claim of the present incarnation. */
   AliveKnown: 16,
   /** A tombstone of a node that we never listed. */
   Unlisted: 32,
-  /** Its address is ours: our former self, or a conflict. */
+  /** Its address is ours: it is our former run, or a conflict. */
   AtOurAddress: 64,
-  /** It is live at an address that the index by address gives to another live member. */
+  /** It is live, but another live member has the same address, and the index by address has that one. */
   Shadowed: 128,
-  /** Its newest message came sealed. */
+  /** Its newest message was sealed. */
   Sealed: 256
 } as const
 
@@ -79,19 +78,19 @@ export class MemberTable {
   heardHeartbeat = new Uint32Array(0)
   /** Source address of the newest message that the member itself sent, where `Mark.Heard`. */
   spoke = new Uint8Array(0)
-  /** When the member last spoke to us, or others told us something newer of its life. */
+  /** When the member last sent us a message, or others told us a newer Alive claim, in ms. */
   heardAt = new Float64Array(0)
-  /** When the header of the member's own messages last rose. */
+  /** When the incarnation or heartbeat in the member's own messages last advanced, in ms. */
   advancedAt = new Float64Array(0)
   /** When the status began, in ms of the monotonic clock. */
   since = new Float64Array(0)
-  /** When the member was inserted. */
+  /** When the member was listed, in ms. */
   inserted = new Float64Array(0)
-  /** When we last sent the member a PING. */
+  /** When we last sent the member a PING, in ms. */
   pinged = new Float64Array(0)
-  /** How long the newest probe that it answered itself took, in ms, or NaN. */
+  /** The round trip of the newest probe that the member answered directly, in ms; NaN before the first. */
   rtt = new Float64Array(0)
-  /** Where to send to, made on first use. */
+  /** Where datagrams for the slot go, made on first use. */
   readonly routes: Array<NetAddress.InetAddress | undefined> = []
 
   readonly #links = new AgeLinks()
@@ -103,7 +102,7 @@ export class MemberTable {
   readonly unlisted = new AgeList(this.#links)
 
   readonly #positions = { position: new Int32Array(0) }
-  /** Alive members of extension level 0; ourselves excluded from all pools. */
+  /** Alive members of extension level 0. We are in no pool ourselves. */
   readonly aliveBase = new SlotPool(this.#positions)
   /** Alive members of extension level 1 and above. */
   readonly aliveExtended = new SlotPool(this.#positions)
@@ -166,7 +165,7 @@ export class MemberTable {
     this.#positions.position = i32(this.#positions.position)
   }
 
-  /** Takes a slot for an id that has none. The caller fills in the claim and the phase. */
+  /** Takes a slot for an id that has none. The caller sets the claim and the phase. */
   take(idHi: number, idLo: number): number {
     const slot = this.#free.pop() ?? this.top++
     if (slot >= this.phase.length) this.#reserve()
@@ -181,7 +180,7 @@ export class MemberTable {
     return slot
   }
 
-  /** Gives a slot back; it must be in no pool and on no list. */
+  /** Frees a slot, which must be in no pool and no list. */
   release(slot: number): void {
     this.index.remove(this.idHi[slot]!, this.idLo[slot]!)
     this.phase[slot] = Phase.Free
@@ -242,7 +241,7 @@ export class MemberTable {
       return
     }
     this.#pool(slot).add(slot)
-    // Of two members that claim one address the first has it, until it dies: a restarted node and its former self.
+    // A restarted node and its former run claim one address. The first to claim it has it until it dies.
     if (this.liveAt(this.address, slot * AddressStride) >= 0) {
       this.mark(slot, Mark.Shadowed)
       this.#shadowed++
@@ -263,11 +262,11 @@ export class MemberTable {
       return
     }
     this.#liveByAddress.delete(slot)
-    if (this.#shadowed > 0) this.#succeed(slot)
+    if (this.#shadowed > 0) this.#passOnAddress(slot)
   }
 
-  /** Gives the address of a slot, which just lost it, to the next live member there. */
-  #succeed(slot: number): void {
+  /** Gives the address that a slot just lost to another live member that claims it. */
+  #passOnAddress(slot: number): void {
     for (let other = 1; other < this.top; other++) {
       if (!this.has(other, Mark.Shadowed) || !this.sameAddress(slot, this.address, other * AddressStride)) continue
       this.unmark(other, Mark.Shadowed)
@@ -277,7 +276,7 @@ export class MemberTable {
     }
   }
 
-  /** Notes the level of a member's newest message. */
+  /** Sets the extension level of a member's newest message. */
   setLevel(slot: number, level: number): void {
     if (this.level[slot] === level) return
     const moves = this.isLive(slot) && this.status[slot] === Alive && (this.level[slot] === 0) !== (level === 0)

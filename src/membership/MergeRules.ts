@@ -13,6 +13,7 @@ import type { OwnClaims } from "./OwnClaims.ts"
 import type { Replays } from "./Replays.ts"
 import type { TableUpdates } from "./TableUpdates.ts"
 import { type Tombstones, Verdict } from "./Tombstones.ts"
+import type { UsableAddresses } from "./UsableAddresses.ts"
 
 /** What `MergeRules` is made of. */
 export interface MergeParts {
@@ -23,10 +24,7 @@ export interface MergeParts {
   readonly conflicts: Conflicts
   readonly tombstones: Tombstones
   readonly replays: Replays
-  /** Whether an address can be a member's. */
-  readonly isUsable: (address: Uint8Array, at: number) => boolean
-  /** Called after a member died or a tombstone was made: `Tombstones.nextExpiry` may have come nearer. */
-  readonly aging: () => void
+  readonly usable: UsableAddresses
 }
 
 /** A claim that the table holds. */
@@ -39,49 +37,60 @@ class HeldClaim implements Claim.Claim {
 export class MergeRules {
   /** Claims that lost. */
   stale = 0
-  readonly #parts: MergeParts
   readonly #table: MemberTable
+  readonly #observers: Observers
+  readonly #updates: TableUpdates
+  readonly #own: OwnClaims
+  readonly #conflicts: Conflicts
+  readonly #tombstones: Tombstones
+  readonly #replays: Replays
+  readonly #usable: UsableAddresses
   readonly #held = new HeldClaim()
 
   constructor(parts: MergeParts) {
-    this.#parts = parts
     this.#table = parts.table
+    this.#observers = parts.observers
+    this.#updates = parts.updates
+    this.#own = parts.own
+    this.#conflicts = parts.conflicts
+    this.#tombstones = parts.tombstones
+    this.#replays = parts.replays
+    this.#usable = parts.usable
   }
 
   /** Merges the claim of an entry. */
   mergeEntry(claim: ClaimRecord, findings: Findings): void {
     const table = this.#table
     const slot = table.index.get(claim.idHi, claim.idLo)
-    if (slot === SelfSlot) return this.#parts.own.merge(claim)
+    if (slot === SelfSlot) return this.#own.merge(claim)
     if (slot === -1) return this.#mergeUnknown(claim)
     if (table.phase[slot] === Phase.Tombstone) return this.#mergeTombstone(slot, claim, findings)
     const won = this.#mergeMember(slot, claim)
-    if (table.has(slot, Mark.AtOurAddress)) this.#parts.conflicts.checkOurAddress(slot, claim, won)
+    if (table.has(slot, Mark.AtOurAddress)) this.#conflicts.checkOurAddress(slot, claim, won)
   }
 
   /** Merges the claim of a message's header: its sender is alive, and says nothing of its address. */
   mergeHeader(claim: ClaimRecord, inbound: Inbound, findings: Findings): void {
     const table = this.#table
-    const { conflicts, isUsable, replays, updates } = this.#parts
     claim.readHeader(inbound.header)
     let slot = table.index.get(claim.idHi, claim.idLo)
     if (slot === -1) {
-      if (!isUsable(inbound.source, 0)) return
+      if (!this.#usable.has(inbound.source, 0)) return
       claim.setAddress(inbound.source, 0, AddressFrom.Source)
-      slot = updates.insert(claim)
+      slot = this.#updates.insert(claim)
       if (slot === -1) return
     } else if (table.phase[slot] === Phase.Tombstone) {
       // A node whose own entry never had a usable address comes back where its messages come from.
-      if (isUsable(table.address, table.addressAt(slot))) {
+      if (this.#usable.has(table.address, table.addressAt(slot))) {
         claim.setAddress(table.address, table.addressAt(slot), AddressFrom.Table)
       } else claim.setAddress(inbound.source, 0, AddressFrom.Source)
       this.#mergeTombstone(slot, claim, findings)
     } else {
       if (this.#compareWithHeld(slot, claim) > 0) this.#apply(slot, claim)
       else this.#recordAliveHeartbeat(slot, claim)
-      if (table.has(slot, Mark.AtOurAddress)) conflicts.checkOurAddress(slot, claim, true)
+      if (table.has(slot, Mark.AtOurAddress)) this.#conflicts.checkOurAddress(slot, claim, true)
     }
-    replays.record(slot, inbound, claim.now)
+    this.#replays.record(slot, inbound, claim.now)
   }
 
   /** Merges a claim that we make ourselves about a listed member. */
@@ -99,39 +108,35 @@ export class MergeRules {
       const held = table.heartbeat[slot]!
       if (SerialNumber.compare(held, claim.heartbeat) >= 0) claim.heartbeat = held
       this.#apply(slot, claim)
-    } else if (!table.has(slot, Mark.Left)) this.#parts.updates.markLeft(slot, claim)
+    } else if (!table.has(slot, Mark.Left)) this.#updates.markLeft(slot, claim)
   }
 
   #mergeUnknown(claim: ClaimRecord): void {
-    const { aging, isUsable, tombstones, updates } = this.#parts
     if (claim.status === Claim.Dead) {
-      tombstones.addUnlisted(claim)
-      aging()
+      this.#tombstones.addUnlisted(claim)
       // Without a usable address in its own entry, a node is known by where its messages come from: see `mergeHeader`.
-    } else if (isUsable(claim.address, claim.addressAt)) updates.insert(claim)
+    } else if (this.#usable.has(claim.address, claim.addressAt)) this.#updates.insert(claim)
   }
 
   #mergeTombstone(slot: number, claim: ClaimRecord, findings: Findings): void {
-    const { isUsable, tombstones, updates } = this.#parts
-    switch (tombstones.merge(slot, claim)) {
+    switch (this.#tombstones.merge(slot, claim)) {
       case Verdict.Refused:
         this.stale++
         // The node itself is told in the answer to its message.
         if (!claim.firstHand) findings.refuse(slot)
         return
       case Verdict.Newer:
-        if (!isUsable(claim.address, claim.addressAt) || !updates.hasRoom()) return
-        tombstones.raise(slot)
-        updates.list(slot, claim, Claim.Dead)
+        if (!this.#usable.has(claim.address, claim.addressAt) || !this.#updates.hasRoom()) return
+        this.#tombstones.raise(slot)
+        this.#updates.list(slot, claim, Claim.Dead)
     }
   }
 
   /** Merges a claim about a listed member. Returns whether it won. */
   #mergeMember(slot: number, claim: ClaimRecord): boolean {
     const table = this.#table
-    const { isUsable, observers, updates } = this.#parts
-    if (claim.firstHand && table.has(slot, Mark.Provisional) && isUsable(claim.address, claim.addressAt)) {
-      updates.settleAddress(slot, claim)
+    if (claim.firstHand && table.has(slot, Mark.Provisional) && this.#usable.has(claim.address, claim.addressAt)) {
+      this.#updates.settleAddress(slot, claim)
     }
     const order =
       this.#compareWithHeld(slot, claim) ||
@@ -155,19 +160,20 @@ export class MergeRules {
         // Nobody suspected the member, so the claim may be left over from a partition, or forged. The member is asked
         // first, at the address that we know, whatever the claim says.
         const { heartbeat, incarnation } = claim
-        observers.deathClaimed({ slot, incarnation, heartbeat, by: claim.by }, claim.now)
+        this.#observers.deathClaimed({ slot, incarnation, heartbeat, by: claim.by }, claim.now)
         return false
       }
     }
     // An unusable address does not replace one that is known.
-    claim.moves = !table.sameAddress(slot, claim.address, claim.addressAt) && isUsable(claim.address, claim.addressAt)
+    claim.moves =
+      !table.sameAddress(slot, claim.address, claim.addressAt) && this.#usable.has(claim.address, claim.addressAt)
     this.#apply(slot, claim)
     return true
   }
 
   #apply(slot: number, claim: ClaimRecord): void {
-    this.#parts.updates.apply(slot, claim)
-    if (claim.status === Claim.Dead) this.#parts.aging()
+    this.#updates.apply(slot, claim)
+    if (claim.status === Claim.Dead) this.#tombstones.died()
   }
 
   /** Positive when a claim beats what the slot holds, by everything except the address. */

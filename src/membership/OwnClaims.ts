@@ -7,6 +7,7 @@ import type { ClaimRecord } from "./ClaimRecord.ts"
 import type { Conflicts } from "./Conflicts.ts"
 import { Mark, type MemberTable, SelfSlot } from "./MemberTable.ts"
 import type { Observers } from "./Observers.ts"
+import type { UsableAddresses } from "./UsableAddresses.ts"
 
 /** What `OwnClaims` is made of. */
 export interface OwnClaimsOptions {
@@ -15,8 +16,7 @@ export interface OwnClaimsOptions {
   readonly conflicts: Conflicts
   /** A claim about our id with another address is refuted at most once in this time, in ms. */
   readonly conflictInterval: number
-  /** Whether an address can be a member's. */
-  readonly isUsable: (address: Uint8Array, at: number) => boolean
+  readonly usable: UsableAddresses
 }
 
 export class OwnClaims {
@@ -78,6 +78,6 @@ export class OwnClaims {
   }
 
   #isElsewhere({ address, addressAt }: ClaimRecord): boolean {
-    return this.#options.isUsable(address, addressAt) && !this.#table.sameAddress(SelfSlot, address, addressAt)
+    return this.#options.usable.has(address, addressAt) && !this.#table.sameAddress(SelfSlot, address, addressAt)
   }
 }

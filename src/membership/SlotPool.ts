@@ -1,6 +1,6 @@
 /** A set of slots with constant-time add, remove and random choice. */
 
-/** Where each slot stands in the one pool that holds it; shared by pools that exclude each other. */
+/** The index of each slot in its pool. Pools share it when a slot is in at most one of them. */
 export interface Positions {
   position: Int32Array
 }
@@ -40,9 +40,9 @@ export class SlotPool {
   }
 
   /**
-   * Swaps a random one of the slots from `index` on to `index` and returns it.
-   * Called for 0, 1, 2, … it draws without repetition (Fisher and Yates), in
-   * constant time a draw, since the order of a pool means nothing.
+   * Swaps a random slot, one of those at `index` and after it, with the slot at `index`, and returns it. Called for 0, 1,
+   * 2 and so on it draws without repetition (Fisher and Yates). A draw takes constant time, since the order of a pool
+   * means nothing.
    */
   draw(index: number, random: () => number): number {
     const other = index + Math.floor(random() * (this.#length - index))

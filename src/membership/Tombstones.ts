@@ -41,10 +41,21 @@ export const Verdict = {
 export class Tombstones {
   readonly #options: TombstonesOptions
   readonly #table: MemberTable
+  #onSooner: () => void = () => {}
 
   constructor(options: TombstonesOptions) {
     this.#options = options
     this.#table = options.table
+  }
+
+  /** `listener` is called whenever `nextExpiry` may have come nearer. */
+  onSooner(listener: () => void): void {
+    this.#onSooner = listener
+  }
+
+  /** Notes that a member died. */
+  died(): void {
+    this.#onSooner()
   }
 
   /** When `expire` next has something to do, in ms, or Infinity. */
@@ -103,6 +114,7 @@ export class Tombstones {
     PackedAddress.copy(claim.address, claim.addressAt, table.address, table.addressAt(slot))
     table.since[slot] = claim.now
     table.unlisted.add(slot, claim.now)
+    this.#onSooner()
   }
 
   #bury(slot: number, now: number): void {

@@ -1,4 +1,4 @@
-/** What a node's view tells those who watch it, at once and in order. */
+/** What a view tells its observers. */
 import type { NetAddress } from "effect/net"
 import type { MemberCause } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
@@ -6,7 +6,7 @@ import type { NodeId } from "../domain/NodeId.ts"
 /** What happened to a listed member. */
 export type TransitionKind = "Joined" | "Suspected" | "Recovered" | "Died" | "Left" | "Updated"
 
-/** One change of one member, as observers get it. */
+/** One change of one member. */
 export interface Transition {
   readonly slot: number
   readonly kind: TransitionKind
@@ -18,7 +18,7 @@ export interface Transition {
   readonly previousAddress: NetAddress.InetAddress | undefined
 }
 
-/** A Dead claim about a member that we hold Alive, to be checked before it is believed. */
+/** A Dead claim about a member that we hold Alive. It has to be checked before it is believed. */
 export interface DeathClaim {
   readonly slot: number
   readonly incarnation: number
@@ -34,15 +34,18 @@ export interface Conflict {
   readonly by: NodeId
 }
 
-/** What a component wants to know at once. Observers must not throw, and must not merge claims from inside a call. */
+/**
+ * Callbacks of a component. They are called at once, while the message is still being merged, so they must not throw and
+ * must not merge claims.
+ */
 export interface ViewObserver {
   readonly transition?: (transition: Transition) => void
-  /** The slot is listed no longer: a tombstone, or free for another node. */
+  /** The member in the slot is no longer listed: it became a tombstone. */
   readonly forgotten?: (slot: number) => void
-  /** Our own incarnation rose; `refuted` where it answers a Suspect or Dead claim. */
+  /** Our own incarnation rose. `refuted`: it answers a Suspect or Dead claim. */
   readonly selfChanged?: (refuted: boolean, now: number) => void
   readonly deathClaimed?: (claim: DeathClaim, now: number) => void
   readonly conflict?: (conflict: Conflict, now: number) => void
-  /** The member's address has answered us for the first time. */
+  /** The member's address is proved: it answered a PING of ours for the first time. */
   readonly proved?: (slot: number, now: number) => void
 }
