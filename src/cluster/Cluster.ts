@@ -29,6 +29,7 @@ import * as Activity from "../time/Activity.ts"
 import * as NodeClock from "../time/NodeClock.ts"
 import * as Keys from "../transport/Keys.ts"
 import type { Network } from "../transport/Network.ts"
+import type { AdvertiseSource } from "../transport/AdvertisedAddress.ts"
 import * as Transport from "../transport/Transport.ts"
 import { Dispatch } from "./Dispatch.ts"
 import * as JoinWait from "./JoinWait.ts"
@@ -112,7 +113,7 @@ export class Cluster extends Context.Service<
     readonly bound: NetAddress.InetAddress
     /** The address that other members are told, and how it was chosen. */
     readonly advertised: NetAddress.InetAddress
-    readonly advertisedFrom: Transport.AdvertiseSource
+    readonly advertisedFrom: AdvertiseSource
     /**
      * Leaves the cluster: stops probing and gossiping, sends LEAVE, and succeeds when
      * the members have acknowledged it, at the latest after `reliableAckTimeout x
@@ -143,7 +144,7 @@ const make = Effect.gen(function* () {
   const dispatch = new Dispatch({ view, outbox, detector, gossip, join, antiEntropy, delivery })
   yield* fork(
     "receiving",
-    transport.run((inbound, datagram) => dispatch.receive(inbound, datagram, now()))
+    transport.run((inbound, datagram, now) => dispatch.receive(inbound, datagram, now))
   )
 
   const log = yield* FiberSet.makeRuntime<never>()

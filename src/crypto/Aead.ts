@@ -7,6 +7,8 @@ import { chacha20poly1305 } from "@noble/ciphers/chacha.js"
 import { Context, Layer } from "effect"
 import { type AeadCipher, makeCipher, type Primitive } from "./AeadCipher.ts"
 
+export type { AeadCipher } from "./AeadCipher.ts"
+
 /**
  * An implementation of ChaCha20-Poly1305 that works synchronously. All
  * implementations give the same bytes.

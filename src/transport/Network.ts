@@ -1,13 +1,27 @@
-/** Where sockets come from. */
+/**
+ * Where the sockets of a node come from.
+ *
+ * @since 0.2.0
+ */
 import { Context, type Effect } from "effect"
 import type { NetAddress } from "effect/net"
 import type { DatagramSocket } from "effect/socket"
 import type { PortAnswer, PortProbe } from "./PortProbe.ts"
 
+export type { PortAnswer, PortProbe } from "./PortProbe.ts"
+
 /**
- * The network that a node lives in: a platform's, or a virtual one. It makes
- * `DatagramSocket`s rather than being one, since a socket that broke is opened
- * again at the port it had.
+ * The network of a node: that of a platform, or a virtual one.
+ *
+ * **Details**
+ *
+ * It makes sockets and is not one itself, since a node opens a broken socket again at
+ * the same port. `NodeNetwork.layer` of `effect-gossip/node` is the network of this
+ * machine, and a host of `VirtualNetwork` of `effect-gossip/testing` has one in virtual
+ * time.
+ *
+ * @category services
+ * @since 0.2.0
  */
 export class Network extends Context.Service<
   Network,
@@ -18,7 +32,7 @@ export class Network extends Context.Service<
     readonly interfaces: Effect.Effect<ReadonlyArray<NetAddress.IpAddress>>
     /**
      * Sends one datagram from a connected socket that lives for this only, and tells whether the target's host refused
-     * it. An unconnected socket never learns of a refusal. Missing where the platform has no connected sockets.
+     * it. An unconnected socket never learns of a refusal. Left out where the platform has no connected sockets.
      */
     readonly probePort?: ((probe: PortProbe) => Effect.Effect<PortAnswer>) | undefined
   }

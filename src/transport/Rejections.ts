@@ -1,16 +1,39 @@
 /**
- * Sources whose datagrams cannot be read, so that a node with another key is seen and not only counted. Each is reported
- * once and then ever more rarely: one line per packet would be a gift to whoever sends them.
+ * Sources whose datagrams cannot be read, so that a node with another key is reported and not only counted. Each source
+ * is reported at once, and then at growing intervals: with a report for each packet, anybody could fill the log.
+ *
+ * @since 0.2.0
  */
+import type { NetAddress } from "effect/net"
+import type { NodeId } from "../domain/NodeId.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 
-/** Why a source's datagrams are of no use: it has another key, or sends in the clear where keys are required. */
+/**
+ * Why the datagrams of a source cannot be read: it has another key, or it sends in the
+ * clear although encryption is required.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type RejectionReason = "OtherKey" | "Plaintext"
 
-/** Waits between reports of one source, in ms: doubled from the first to the last. */
+/**
+ * A source whose datagrams cannot be read.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Rejection {
+  readonly reason: RejectionReason
+  readonly address: NetAddress.InetAddress
+  /** The id that the datagram names. Nothing proves it. */
+  readonly id: NodeId
+}
+
+/** Intervals between reports of one source, in ms: doubled from the first to the last. */
 export const ReportFirst = 60_000
 export const ReportLast = 3_600_000
-/** The most sources remembered; beyond, the one reported longest ago is forgotten. */
+/** The most sources remembered. Beyond, the one that was reported longest ago is forgotten. */
 export const MaxSources = 256
 /** The most reports in one minute, of all sources together. */
 export const MaxPerMinute = 16
@@ -37,7 +60,7 @@ export class Rejections {
     if (this.#inMinute >= MaxPerMinute) return false
     this.#inMinute++
     const wait = known === undefined ? ReportFirst : Math.min(2 * known.wait, ReportLast)
-    // Reported last, so it stands last.
+    // The map is in the order of the last reports.
     this.#reported.delete(key)
     this.#reported.set(key, { nextAt: now + wait, wait })
     if (this.#reported.size > MaxSources) this.#forgetOldest()

@@ -1,36 +1,41 @@
 /**
- * Datagrams in and out. One fiber reads and hands each message on synchronously;
- * one fiber sends. None per packet.
+ * Datagrams in and out of a node: limits, keys, decoding, and the send queue.
+ *
+ * One fiber reads and passes each message on synchronously, and one fiber sends;
+ * there is none per packet.
+ *
+ * @since 0.2.0
  */
-import { Context, Effect, Exit, FiberHandle, Latch, Layer, Option, Order, Schedule, Schema, Scope } from "effect"
+import { Array as Arr, Context, Effect, Exit, FiberHandle, Latch, Layer, Option, Schedule, Schema, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import type { DatagramSocket } from "effect/socket"
-import * as Arr from "effect/Array"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
-import * as NodeId from "../domain/NodeId.ts"
-import { NodeClock } from "../time/NodeClock.ts"
-import { readU32 } from "../wire/Bytes.ts"
-import { Kind } from "../wire/Header.ts"
-import { Inbound } from "../wire/Inbound.ts"
-import * as PackedAddress from "../wire/PackedAddress.ts"
-import type * as WireError from "../wire/WireError.ts"
-import { AllowList } from "./AllowList.ts"
 import type { KeyRing } from "../crypto/KeyRing.ts"
+import { NodeClock } from "../time/NodeClock.ts"
+import type { Inbound } from "../wire/Inbound.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
+import * as AdvertisedAddress from "./AdvertisedAddress.ts"
+import { Intake } from "./Intake.ts"
 import { Keys } from "./Keys.ts"
 import { Network } from "./Network.ts"
-import { noLimitWarning, RateLimiter, Verdict } from "./RateLimiter.ts"
-import { type RejectionReason, Rejections } from "./Rejections.ts"
+import { noLimitWarning } from "./RateLimiter.ts"
+import type { Rejection } from "./Rejections.ts"
 import { SendQueue } from "./SendQueue.ts"
-import * as SealedDatagram from "../crypto/SealedDatagram.ts"
+import * as Counters from "./TransportCounters.ts"
+
+export type { AdvertiseSource } from "./AdvertisedAddress.ts"
+export type { Rejection, RejectionReason } from "./Rejections.ts"
+export type { DropReason, TrafficByKind, TransportCounters } from "./TransportCounters.ts"
 
 /** Waits between attempts to open a broken socket again, in ms: doubled from the first to the last. */
 const ReopenFirst = 100
 const ReopenLast = 5000
 
 /**
- * The socket could not be opened at the address it was asked for.
+ * The socket could not be opened at the configured address.
  *
- * @see DatagramSocketOpenError for the kinds
+ * @category errors
+ * @since 0.2.0
  */
 export class BindError extends Schema.TaggedError<BindError>()("BindError", {
   address: Schema.InetAddress,
@@ -52,127 +57,102 @@ export class BindError extends Schema.TaggedError<BindError>()("BindError", {
   }
 }
 
-/** The wildcard was bound, and this machine has no address that others could use. */
+/**
+ * The wildcard address is bound, and this machine has no address that others could
+ * use.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class AdvertiseError extends Schema.TaggedError<AdvertiseError>()("AdvertiseError", {
   bound: Schema.InetAddress
 }) {
   override get message(): string {
     return (
       `${NetAddress.formatInet(this.bound)} is every address of this machine, and none was found for others to ` +
-      `use: set the address to advertise`
+      `use: set the option \`advertise\``
     )
   }
 }
 
-/** Where a datagram goes: an address, or back to where one came from, which is cheaper. */
+/**
+ * Where a datagram goes: an address, or back to the source of another datagram, which
+ * is cheaper.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Destination = NetAddress.InetAddress | DatagramSocket.Datagram
 
-/** A handler of messages. The message is valid only until it returns; `datagram` may be kept to reply to. */
-export type Receive = (inbound: Inbound, datagram: DatagramSocket.Datagram) => void
+/**
+ * Handles a message. The message is valid only until the handler returns. The
+ * datagram may be kept, to reply to it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Receive = (inbound: Inbound, datagram: DatagramSocket.Datagram, now: number) => void
 
-/** Why a datagram went no further. */
-export type DropReason =
-  | WireError.WireError["_tag"]
-  | SealedDatagram.Fault["_tag"]
-  /** An IPv6 zone that appeared after the socket was opened. */
-  | "UnknownSource"
-  /** Its address is in none of the allowed networks. */
-  | "NotAllowed"
-  /** All sources together sent too much. */
-  | "GlobalLimit"
-  /** This source sent too much. */
-  | "SourceLimit"
+/**
+ * Datagrams in and out of a node.
+ *
+ * @category services
+ * @since 0.2.0
+ */
+export class Transport extends Context.Service<
+  Transport,
+  {
+    /** The address that is bound. */
+    readonly bound: NetAddress.InetAddress
+    /** The address that others use, in canonical form. */
+    readonly advertised: NetAddress.InetAddress
+    readonly advertisedFrom: AdvertisedAddress.AdvertiseSource
+    readonly counters: Counters.TransportCounters
+    /** Datagrams that did not fit into the receive buffers of all sockets so far. */
+    readonly receiveDropped: () => number
+    /** Datagrams that wait to be sent. */
+    readonly queued: () => number
+    /**
+     * Queues a message. Never waits and never fails: when the queue is full, the message is dropped and counted. `sealed`
+     * says whether the receiver is known to read sealed datagrams, which matters only while a cluster moves to encryption.
+     */
+    readonly send: (message: Uint8Array, to: Destination, sealed: boolean) => void
+    /** Succeeds when no message waits to be sent any more, and at once while the socket is broken. */
+    readonly flushed: Effect.Effect<void>
+    /** Whether messages to unknown nodes go out sealed and in the clear: while a cluster moves to encryption. */
+    readonly sendsBothForms: boolean
+    /** The address for a packed one that `send` handles at the lowest cost; to be kept. */
+    readonly route: (packed: Uint8Array, at: number) => NetAddress.InetAddress
+    /** The keys; none if encryption is off. */
+    readonly keyRing: Option.Option<KeyRing["Service"]>
+    /** Sets which packed addresses are those of members, whose datagrams strangers cannot crowd out. */
+    readonly setMembers: (isMember: (packed: Uint8Array) => boolean) => void
+    /** Adds a listener that gets sources whose datagrams cannot be read, each at growing intervals. */
+    readonly onRejected: (listener: (rejection: Rejection, now: number) => void) => void
+    /** How many addresses have a token bucket. */
+    readonly sources: () => { readonly members: number; readonly strangers: number }
+    /** Reads until it is interrupted, and opens the socket again when it breaks. To be run once. */
+    readonly run: (receive: Receive) => Effect.Effect<never>
+  }
+>()("effect-gossip/transport/Transport") {}
 
-/** A source whose datagrams cannot be read. */
-export interface Rejection {
-  readonly reason: RejectionReason
-  readonly address: NetAddress.InetAddress
-  /** Who it says it is; nobody vouches for that. */
-  readonly id: NodeId.NodeId
-}
-
-/** Datagrams and their bytes, as they are on the wire, by the `Kind` byte of the message inside. */
-export interface TrafficByKind {
-  readonly datagrams: Float64Array
-  readonly bytes: Float64Array
-}
-
-const trafficByKind = (): TrafficByKind => {
-  const length = Math.max(...Object.values(Kind)) + 1
-  return { datagrams: new Float64Array(length), bytes: new Float64Array(length) }
-}
-
-/** Plain counters, read when metrics are scraped. */
-export interface TransportCounters {
-  datagramsIn: number
-  bytesIn: number
-  datagramsOut: number
-  bytesOut: number
-  /** Messages handed on; what was dropped before is in `datagramsIn` and `bytesIn` only. */
-  readonly received: TrafficByKind
-  /** Messages taken into the send queue. */
-  readonly sent: TrafficByKind
-  /** Datagrams that were not let in, did not open, or were no message, by reason. */
-  readonly dropped: Record<DropReason, number>
-  /** Datagrams that found the send queue full. */
-  overflow: number
-  /** Failed writes by kind. */
-  readonly writeErrors: Record<string, number>
-  /** How often the socket broke and was opened again. */
-  reopened: number
-}
+/**
+ * A transport on the `Network` that is provided, at the address of `network.bind`.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer: Layer.Layer<Transport, BindError | AdvertiseError, CurrentConfig | Keys | Network | NodeClock> =
+  Layer.effect(
+    Transport,
+    Effect.suspend(() => make)
+  )
 
 interface Open {
   readonly scope: Scope.Closeable
   readonly reader: DatagramSocket.Reader
   readonly writer: DatagramSocket.Writer
 }
-
-/** How the advertised address came about. */
-export type AdvertiseSource = "configured" | "bound" | "interface"
-
-export class Transport extends Context.Service<
-  Transport,
-  {
-    /** The bound address. */
-    readonly bound: NetAddress.InetAddress
-    /** The address that others are to use, in canonical form. */
-    readonly advertised: NetAddress.InetAddress
-    readonly advertisedFrom: AdvertiseSource
-    readonly counters: TransportCounters
-    /** Datagrams that the receive buffers of all our sockets so far had no room for. */
-    readonly receiveDropped: () => number
-    /** Datagrams that wait to be sent, at most `MaxQueued`. */
-    readonly queued: () => number
-    /**
-     * Queues a message. Never waits and never fails: a full queue drops it and counts. `sealed` says whether the
-     * receiver is known to read sealed datagrams, which matters only while a cluster moves to encryption.
-     */
-    readonly send: (message: Uint8Array, to: Destination, sealed: boolean) => void
-    /** Succeeds when no message waits to be sent any more, or at once while the socket is broken. */
-    readonly flushed: Effect.Effect<void>
-    /** Whether messages to somebody unknown go out both sealed and in the clear: while a cluster moves to encryption. */
-    readonly sendsBothForms: boolean
-    /** Turns a packed address into one that `send` takes cheapest; keep it. */
-    readonly route: (packed: Uint8Array, at: number) => NetAddress.InetAddress
-    /** The keys, if there are any. */
-    readonly keyRing: Option.Option<KeyRing["Service"]>
-    /** Tells which packed addresses are members', whose datagrams strangers cannot crowd out. */
-    readonly setMembers: (isMember: (packed: Uint8Array) => boolean) => void
-    /** `listener` hears of sources whose datagrams cannot be read, now and then. */
-    readonly onRejected: (listener: (rejection: Rejection, now: number) => void) => void
-    /** Addresses that have a token bucket. */
-    readonly sources: () => { readonly members: number; readonly strangers: number }
-    /** Reads for ever. To be run once. */
-    readonly run: (receive: Receive) => Effect.Effect<never>
-  }
->()("effect-gossip/transport/Transport") {}
-
-export const layer: Layer.Layer<Transport, BindError | AdvertiseError, CurrentConfig | Keys | Network | NodeClock> =
-  Layer.effect(
-    Transport,
-    Effect.suspend(() => make)
-  )
 
 const bindError =
   (address: NetAddress.InetAddress) =>
@@ -183,45 +163,15 @@ const bindError =
       : new BindError({ address, kind: "Unknown", cause: reason })
   }
 
-const count = ({ bytes, datagrams }: TrafficByKind, kind: number, length: number): void => {
-  datagrams[kind] = datagrams[kind]! + 1
-  bytes[kind] = bytes[kind]! + length
-}
-
-/** Packs a datagram's source, or returns `false` for one of an IPv6 zone that appeared after the socket was opened. */
-const readSource = (datagram: DatagramSocket.Datagram, into: Uint8Array): boolean => {
-  try {
-    PackedAddress.write(datagram.address, into, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** The address that others can use, and where it comes from. */
-const chooseAdvertised = Effect.fnUntraced(function* (
+const advertise = Effect.fnUntraced(function* (
   bound: NetAddress.InetAddress,
   configured: NetAddress.InetAddress | undefined
-): Effect.fn.Return<readonly [NetAddress.InetAddress, AdvertiseSource], AdvertiseError, Network> {
-  if (configured !== undefined) {
-    const port = configured.port === 0 ? bound.port : configured.port
-    return [NetAddress.toCanonical(NetAddress.inetAddressUnsafe(configured.address, port)), "configured"]
-  }
-  if (!NetAddress.isUnspecified(bound.address)) return [NetAddress.toCanonical(bound), "bound"]
-  const network = yield* Network
-  const dual = NetAddress.isIpv6Address(bound.address)
-  const usable = (yield* network.interfaces).filter(
-    (address) =>
-      (dual || NetAddress.isIpv4Address(address)) &&
-      !NetAddress.isLinkLocal(address) &&
-      !NetAddress.isMulticast(address)
-  )
-  // An IPv4 address reaches nodes of both families' sockets; loopback is the last resort.
-  const rank = (address: NetAddress.IpAddress) =>
-    (NetAddress.isLoopback(address) ? 2 : 0) + (NetAddress.isIpv4Address(address) ? 0 : 1)
-  const best = Arr.sortWith(usable, rank, Order.Number)[0]
-  if (best === undefined) return yield* new AdvertiseError({ bound })
-  return [NetAddress.inetAddressUnsafe(best, bound.port), "interface"]
+): Effect.fn.Return<AdvertisedAddress.Advertised, AdvertiseError, Network> {
+  const { interfaces } = yield* Network
+  const known = AdvertisedAddress.withoutInterfaces(bound, configured)
+  if (known !== undefined) return known
+  const best = AdvertisedAddress.ofInterfaces(bound, yield* interfaces)
+  return best ?? (yield* new AdvertiseError({ bound }))
 })
 
 const make = Effect.gen(function* () {
@@ -243,39 +193,12 @@ const make = Effect.gen(function* () {
 
   let current = yield* Effect.mapError(open(options.bind), bindError(options.bind))
   const bound = current.reader.address
-  // A socket that broke comes back where the others know it.
+  // A broken socket is opened again at the port that others know.
   const rebind = NetAddress.inetAddressUnsafe(options.bind.address, bound.port)
-  const [advertised, advertisedFrom] = yield* chooseAdvertised(bound, options.advertise)
+  const advertised = yield* advertise(bound, options.advertise)
   const dual = NetAddress.isIpv6Address(bound.address)
 
-  const counters: TransportCounters = {
-    datagramsIn: 0,
-    bytesIn: 0,
-    datagramsOut: 0,
-    bytesOut: 0,
-    received: trafficByKind(),
-    sent: trafficByKind(),
-    dropped: {
-      Truncated: 0,
-      UnsupportedVersion: 0,
-      LengthMismatch: 0,
-      ChecksumMismatch: 0,
-      UnknownKind: 0,
-      MalformedPayload: 0,
-      Plaintext: 0,
-      TooShort: 0,
-      TooLong: 0,
-      NotOpened: 0,
-      Forged: 0,
-      UnknownSource: 0,
-      NotAllowed: 0,
-      GlobalLimit: 0,
-      SourceLimit: 0
-    },
-    overflow: 0,
-    writeErrors: {},
-    reopened: 0
-  }
+  const counters = Counters.make()
 
   // --- sending -------------------------------------------------------------
 
@@ -295,7 +218,7 @@ const make = Effect.gen(function* () {
     const seals = ring !== undefined && (mode === "required" || (mode === "accept" && sealed))
     const payload = seals ? ring.seal(message) : message
     queue.add({ payload, address: to })
-    count(counters.sent, message[1]!, payload.length)
+    Counters.count(counters.sent, message[1]!, payload.length)
     idle.closeUnsafe()
     waiting.openUnsafe()
   }
@@ -335,94 +258,26 @@ const make = Effect.gen(function* () {
 
   // --- receiving -----------------------------------------------------------
 
-  const inbound = new Inbound()
-  const { source } = inbound
-  const allowed = new AllowList(options.allow)
   if (options.maxInboundRate === 0) yield* Effect.logWarning(noLimitWarning)
-  const limiter = new RateLimiter({
-    maxInboundRate: options.maxInboundRate,
-    sourceCapacity: options.inboundPeerCapacity,
-    sourceRefill: options.inboundPeerRefillRate,
-    maxSources: limits.sources,
-    seed
-  })
-  const rejections = new Rejections()
-  const rejectionListeners: Array<(rejection: Rejection, now: number) => void> = []
-  let isMember: (packed: Uint8Array) => boolean = () => false
-
-  /** Makes a source that cannot be read visible. Its id stands in the clear, at another place if it is sealed. */
-  const reject = (reason: RejectionReason, payload: Uint8Array, idAt: number): void => {
-    const at = now()
-    if (payload.length < idAt + 8 || !rejections.report(reason, source, at)) return
-    const rejection = {
-      reason,
-      address: PackedAddress.read(source, 0),
-      id: NodeId.fromWords(readU32(payload, idAt), readU32(payload, idAt + 4))
-    }
-    for (const listener of rejectionListeners) listener(rejection, at)
-  }
-
-  /** The message in a datagram, opened where it is sealed, or `undefined` if it is of no use. */
-  const messageIn = (payload: Uint8Array): Uint8Array | undefined => {
-    inbound.sealed = false
-    if (mode === "off" || ring === undefined) return payload
-    const opened = ring.open(payload)
-    if (opened instanceof Uint8Array) {
-      inbound.sealed = true
-      return opened
-    }
-    if (opened._tag === "Plaintext") {
-      if (mode === "accept") return payload
-      // A live member that says it sealed too does not know yet what we read. One that cannot seal is soon no member.
-      if (!isMember(source)) reject("Plaintext", payload, SealedDatagram.IdInHeader)
-    } else if (opened._tag === "NotOpened") reject("OtherKey", payload, SealedDatagram.IdInClear)
-    counters.dropped[opened._tag]++
-    return undefined
-  }
-
-  /** Each check is cheaper than the next, so that what is unwanted costs least. */
-  const take = (datagram: DatagramSocket.Datagram, receive: Receive): void => {
-    const { payload } = datagram
-    counters.datagramsIn++
-    counters.bytesIn += payload.length
-    if (!readSource(datagram, source)) {
-      counters.dropped.UnknownSource++
-      return
-    }
-    if (!allowed.all && !allowed.has(source, 0)) {
-      counters.dropped.NotAllowed++
-      return
-    }
-    const verdict = limiter.admit(source, 0, isMember(source), now())
-    if (verdict !== Verdict.Admitted) {
-      counters.dropped[verdict === Verdict.GlobalLimit ? "GlobalLimit" : "SourceLimit"]++
-      return
-    }
-    const message = messageIn(payload)
-    if (message === undefined) return
-    const fault = inbound.decode(message)
-    if (fault !== undefined) {
-      counters.dropped[fault._tag]++
-      return
-    }
-    count(counters.received, inbound.header.kind, payload.length)
-    receive(inbound, datagram)
-  }
+  const intake = new Intake({ limits, network: options, ring, seed, counters })
 
   const read = Effect.fnUntraced(function* (reader: DatagramSocket.Reader, receive: Receive) {
     while (true) {
-      const batch = yield* reader.pull
-      for (const datagram of batch) take(datagram, receive)
-      // `pull` resumes inline per datagram; yielding lets a batch gather, and others run.
+      for (const datagram of yield* reader.pull) {
+        const at = now()
+        const inbound = intake.take(datagram, at)
+        if (inbound !== undefined) receive(inbound, datagram, at)
+      }
+      // `pull` resumes at each datagram. Yielding lets a batch gather, and other fibers run.
       yield* Effect.yieldNow
     }
   })
 
-  /** What former sockets had no room for. */
+  /** Datagrams that did not fit into the receive buffers of former sockets. */
   let dropped = 0
 
   const reopen = Effect.gen(function* () {
-    // A write to a socket without a reader waits for ever, so nobody may be in one meanwhile.
+    // A write to a socket without a reader never ends, so none may be under way meanwhile.
     yield* FiberHandle.clear(sender)
     idle.openUnsafe()
     yield* Scope.close(current.scope, Exit.void)
@@ -445,8 +300,8 @@ const make = Effect.gen(function* () {
 
   return Transport.of({
     bound,
-    advertised,
-    advertisedFrom,
+    advertised: advertised.address,
+    advertisedFrom: advertised.from,
     counters,
     receiveDropped: () => dropped + current.reader.dropped(),
     queued: () => queue.size,
@@ -455,12 +310,12 @@ const make = Effect.gen(function* () {
     sendsBothForms: mode === "accept",
     keyRing,
     setMembers: (test) => {
-      isMember = test
+      intake.isMember = test
     },
     onRejected: (listener) => {
-      rejectionListeners.push(listener)
+      intake.rejectionListeners.push(listener)
     },
-    sources: () => ({ members: limiter.members, strangers: limiter.strangers }),
+    sources: () => ({ members: intake.limiter.members, strangers: intake.limiter.strangers }),
     route,
     run
   })

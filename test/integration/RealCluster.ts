@@ -13,7 +13,8 @@ import * as NodeId from "../../src/domain/NodeId.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import * as NodeNetwork from "../../src/node/NodeNetwork.ts"
 import { Network } from "../../src/transport/Network.ts"
-import { Transport, type TransportCounters } from "../../src/transport/Transport.ts"
+import { Transport } from "../../src/transport/Transport.ts"
+import type { TransportCounters } from "../../src/transport/Transport.ts"
 
 // --- conditions --------------------------------------------------------------
 
