@@ -218,15 +218,25 @@ export class Lab {
     )
   }
 
-  startAt(name: string, host: Host, options: ClusterConfig.ClusterOptions, clock: Clock.Clock = this.#clock) {
+  /** `layerOf` makes the node, for one with other components than the default ones. */
+  startAt(
+    name: string,
+    host: Host,
+    options: ClusterConfig.ClusterOptions,
+    clock: Clock.Clock = this.#clock,
+    layerOf: (
+      config: ClusterConfig.ClusterConfig
+    ) => Layer.Layer<Cluster.Services, Cluster.StartError, Layer.Success<Host["layer"]>> = (config) =>
+      Cluster.layer(config, { leave: "acknowledged" })
+  ) {
     return Effect.gen({ self: this }, function* () {
       const scope = yield* Scope.make()
       this.#scopes.push(scope)
       const config = Result.getOrThrow(ClusterConfig.make(options))
-      const context = yield* Layer.buildWithScope(
-        Layer.provide(Cluster.layer(config, { leave: "acknowledged" }), host.layer),
-        scope
-      ).pipe(Random.withSeed(name), Effect.provideService(Clock.Clock, clock))
+      const context = yield* Layer.buildWithScope(Layer.provide(layerOf(config), host.layer), scope).pipe(
+        Random.withSeed(name),
+        Effect.provideService(Clock.Clock, clock)
+      )
       const cluster = Context.get(context, Cluster.Cluster)
       const changes: Array<Timed> = []
       yield* Context.get(context, Membership).changes.pipe(
