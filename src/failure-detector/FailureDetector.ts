@@ -27,6 +27,8 @@ import { Relays } from "./Relays.ts"
 import { Suspicions } from "./Suspicions.ts"
 import { jitterFraction, suspicionTimeout } from "./SuspicionTiming.ts"
 
+export type { ProbeCounters } from "./Prober.ts"
+
 /**
  * What a `FailureDetector` counts, from the start of the node.
  *
@@ -74,7 +76,7 @@ export class FailureDetector extends Context.Service<
   }
 >()("effect-gossip/failure-detector/FailureDetector") {}
 
-/** What a node does of its own accord. */
+/** How a node takes part in failure detection. */
 interface Role {
   readonly probes: boolean
   /** Multiplies the time that a suspicion lasts. */
@@ -277,6 +279,27 @@ export const layer: Layer.Layer<FailureDetector, never, Requirements> = Layer.ef
  * **Gotchas**
  *
  * A member that fails while only observers are left stays Alive in their view, since nobody probes it.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   AntiEntropy, ChangeFeed, Cluster, FailureDetector, Gossip, Join, LocalView, Membership, Outbox, ReliableDelivery,
+ *   Transport
+ * } from "effect-gossip"
+ * import { Layer } from "effect"
+ *
+ * // `Cluster.layerParts` without metrics, and with another failure detector.
+ * const observer = Cluster.layerNode.pipe(
+ *   Layer.provideMerge(
+ *     Layer.mergeAll(FailureDetector.layerNone, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer)
+ *   ),
+ *   Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),
+ *   Layer.provideMerge(ChangeFeed.layer),
+ *   Layer.provideMerge(LocalView.layer),
+ *   Layer.provideMerge(Transport.layer),
+ *   Layer.provideMerge(Cluster.layerBase)
+ * )
+ * ```
  *
  * @category layers
  * @since 0.2.0

@@ -18,7 +18,12 @@ export interface ProberOptions extends RoundOptions {
   readonly indirectK: number
 }
 
-/** What is counted, from the start of the node. */
+/**
+ * What is counted about probes, from the start of the node.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface ProbeCounters {
   /** Probes that were started, each with a PING. */
   pings: number

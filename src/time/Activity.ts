@@ -1,6 +1,6 @@
 /**
- * The scope of what a node does of its own accord: probing, gossiping, joining,
- * comparing tables. A node that leaves closes it first and goes on answering.
+ * The scope of the work that a node starts itself: probing, gossiping, joining,
+ * comparing tables. A node that leaves closes it first, and still answers messages.
  *
  * @since 0.2.0
  */
