@@ -1,9 +1,8 @@
 /**
- * How fast virtual time passes: wake-ups of bare fibers, and whole nodes.
+ * Measures the speed of virtual time: wake-ups of bare fibers, and whole nodes.
  *
- * `node bench/simulation.ts` takes seconds; `--nodes N` runs one cluster of that size
- * instead, joining through one node with 1 % loss and 1 % of the nodes killed half
- * way, or with `--idle` one that has been together for long.
+ * `node bench/simulation.ts` takes seconds. `--nodes N` runs one cluster of that size instead: it joins through one node
+ * with 1 % loss, and 1 % of the nodes are killed half way. With `--idle` its nodes know each other from the beginning.
  */
 import { parseArgs } from "node:util"
 import { Clock, Effect, Scheduler } from "effect"
@@ -19,7 +18,7 @@ const { values } = parseArgs({
   }
 })
 
-/** Wake-ups a second of fibers that only sleep. */
+/** Prints the wake-ups per second of fibers that only sleep. */
 const bare = (sleepers: number, wakeUps: number): void => {
   const timeline = new Timeline()
   const clock = new VirtualClock(timeline)
@@ -48,7 +47,7 @@ const cluster = (nodes: number, seconds: number, idle: boolean) =>
     const start = performance.now()
     const verbs = yield* Simulation.Simulation
     const { network, timeline } = verbs
-    const tell = (what: string): void => {
+    const report = (what: string): void => {
       const wall = (performance.now() - start) / 1000
       const memory = Math.round(process.memoryUsage().rss / 1e6)
       console.log(
@@ -58,10 +57,10 @@ const cluster = (nodes: number, seconds: number, idle: boolean) =>
       return undefined
     }
     const started = yield* verbs.start(nodes, idle ? { config: { peers: [] } } : {})
-    tell(`${nodes} nodes started`)
+    report(`${nodes} nodes started`)
     if (idle) yield* verbs.introduce(started)
     yield* verbs.untilConverged("2 minutes")
-    tell(idle ? "acquainted" : "converged")
+    report(idle ? "introduced" : "converged")
     if (!idle) {
       yield* Effect.sleep(Math.max(0, seconds * 500 - verbs.now()))
       for (const node of started.slice(1, 1 + Math.max(1, Math.round(nodes / 100)))) yield* verbs.kill(node)
@@ -70,7 +69,7 @@ const cluster = (nodes: number, seconds: number, idle: boolean) =>
     yield* Effect.sleep(Math.max(0, seconds * 1000 - verbs.now()))
     const perSecond = (timeline.events - before.events) / ((performance.now() - before.at) / 1000)
     if (!idle) yield* verbs.untilConverged("1 minute")
-    tell(`${rate(perSecond)} events a second`)
+    report(`${rate(perSecond)} events a second`)
   }).pipe((scenario) => Simulation.run(scenario, idle ? {} : { network: { loss: 0.01 } }))
 
 if (values.nodes !== undefined) {

@@ -1,7 +1,7 @@
-/** How far something has come, as a line on standard error that is drawn again and again, and erased in the end. */
+/** A progress bar: one line on standard error that is redrawn, and erased at the end. */
 import { Clock, Effect, Stdio, Stream } from "effect"
 
-/** Shows how much of the whole is done. */
+/** Shows the part that is done, in ms of virtual time. */
 export type Progress = (done: number) => Effect.Effect<void>
 
 const Width = 24
@@ -14,8 +14,8 @@ const bar = (part: number): string => {
 }
 
 /**
- * Gives `use` a way to show progress towards `whole` ms of virtual time, on a terminal only. The line is gone when `use`
- * ends, however it does.
+ * Runs `use` with a function that shows the progress towards `whole` ms of virtual time, or `undefined` if standard error
+ * is no terminal. The line is erased when `use` ends.
  */
 export const during = Effect.fnUntraced(function* <A, E, R>(
   whole: number,
@@ -23,7 +23,7 @@ export const during = Effect.fnUntraced(function* <A, E, R>(
 ): Effect.fn.Return<A, E, R | Stdio.Stdio> {
   const stdio = yield* Stdio.Stdio
   if (!(yield* stdio.stderrIsTerminal)) return yield* use(undefined)
-  // That nobody sees how far it is must not end it.
+  // A failed write must not end the simulation.
   const write = (text: string) => Effect.ignore(Stream.run(Stream.make(text), stdio.stderr()))
   const began = yield* Clock.currentTimeMillis
   const progress: Progress = Effect.fnUntraced(function* (done) {

@@ -1,4 +1,4 @@
-/** The plan that the flags of `gossip sim` stand for, with the files that they name. */
+/** The plan of the flags of `gossip sim` and of the files that they name. */
 import { Duration, Effect, type FileSystem, Option, Result, Schema } from "effect"
 import * as ConfigFile from "../config/ConfigFile.ts"
 import { type Problem, show } from "../config/ConfigProblem.ts"
@@ -9,11 +9,11 @@ import * as Plan from "../simulation/plan/Plan.ts"
 import * as PlanFile from "../simulation/plan/PlanFile.ts"
 import type * as NodeFlags from "./NodeFlags.ts"
 
-/** What befalls nodes by flags, in the order in which it does at one instant. */
-export const eventFlags = ["kill", "stop", "restart", "freeze", "partition", "cut"] as const
+/** Flags for events. Events at one instant happen in this order. */
+export const eventFlags = ["kill", "crash", "stop", "restart", "freeze", "partition", "cut"] as const
 export type EventFlag = (typeof eventFlags)[number]
 
-/** The texts of the flags, as they were given. */
+/** The texts of the flags. */
 export interface Flags extends Readonly<Record<EventFlag, ReadonlyArray<string>>> {
   readonly scenarioFile: Option.Option<string>
   readonly scenario: Option.Option<string>
@@ -29,21 +29,21 @@ export interface Flags extends Readonly<Record<EventFlag, ReadonlyArray<string>>
   readonly encrypt: boolean
 }
 
-/** A plan, and what broke when it was recorded. */
+/** A plan, with the invariant that broke when it was recorded. */
 export interface Loaded extends PlanFile.Replay {
-  /** The file that recorded it. */
+  /** The file with the recording. */
   readonly recording: string | undefined
 }
 
 export type LoadError = Plan.PlanError | NodeFlags.LoadError
 
-/** Loads the plan that flags and files make together. A flag goes before the file. */
+/** Loads the plan of flags and files. A flag overrides the file. */
 export const load = Effect.fnUntraced(function* (
   flags: Flags
 ): Effect.fn.Return<Loaded, LoadError, FileSystem.FileSystem> {
   if (Option.isSome(flags.replay)) return yield* loadRecording(flags.replay.value, flags)
   if (Option.isSome(flags.scenario) && Option.isSome(flags.scenarioFile)) {
-    return yield* refused("--scenario and SCENARIO are two names of one thing; give one of them")
+    return yield* refused("--scenario and SCENARIO are the same; give one of them")
   }
   const path = Option.getOrUndefined(Option.orElse(flags.scenario, () => flags.scenarioFile))
   const base = path === undefined ? defaults : yield* scenario(path)
@@ -53,7 +53,7 @@ export const load = Effect.fnUntraced(function* (
 
 const refused = (message: string): Plan.PlanError => new Plan.PlanError({ problems: [{ key: "", message }] })
 
-/** What is run when nothing else is said. */
+/** The plan without any flag. */
 const defaults: Plan.Plan = Plan.make({ nodes: 10, duration: Duration.seconds(60) })
 
 const readFile = (path: string) => Effect.map(TextFile.read(path), (text) => ({ path, text }))
@@ -82,7 +82,7 @@ type Sections = Plan.Plan["config"]
 
 const isFileValue = Schema.is(Plan.FileValue)
 
-/** What a configuration file of a node gives all nodes, with the times of its profile. What belongs to one node is refused. */
+/** The part of a node's configuration file for all nodes, with the times of its profile. Keys for one node are refused. */
 const nodeConfig = Effect.fnUntraced(function* (path: string) {
   const { given, problems: unknown } = yield* Effect.fromResult(ConfigFile.parse(yield* readFile(path)))
   const problems: Array<Problem> = [...unknown]
@@ -92,7 +92,7 @@ const nodeConfig = Effect.fnUntraced(function* (path: string) {
     if (reason !== undefined) problems.push({ key: entry.path, message: `${name} is not for a simulation: ${reason}` })
   }
   const fit = given.filter(({ entry }) => Plan.refusal(entry) === undefined)
-  // Encryption wants a key, which a plan draws; the plan is judged with it.
+  // Encryption needs a key, which only the plan has, so the plan checks it.
   const judged = yield* Effect.fromResult(
     resolve(
       [...given.filter(isProfile), ...fit.filter(({ entry }) => entry.path !== "network.encryption")],
@@ -197,7 +197,7 @@ const seconds = (text: string): Result.Result<Duration.Duration, string> => {
     : Result.fail(`a number of seconds from 0.001 to ${most}`)
 }
 
-/** A number is one in the plan too; both stand for the same. */
+/** A seed that is a number becomes a number in the plan. Both mean the same. */
 const seedOf = (text: string): Result.Result<number | string, string> =>
   Result.succeed(Number.isFinite(Number(text)) && String(Number(text)) === text ? Number(text) : text)
 
@@ -220,6 +220,7 @@ const instant = (text: string): Result.Result<Duration.Duration, string> => {
 
 const forms: Readonly<Record<EventFlag, string>> = {
   kill: "NODES[@WHEN]",
+  crash: "NODES[@WHEN]",
   stop: "NODES[@WHEN]",
   restart: "NODES[@WHEN]",
   freeze: "NODES[@WHEN][+HOW_LONG]",
@@ -236,16 +237,16 @@ const namesIn = (text: string): Result.Result<ReadonlyArray<string>, string> => 
     : Result.fail(`${show(text)} is no list of nodes; expected names such as n3 or n3,n7`)
 }
 
-const whoIn = (text: string): Result.Result<Plan.NodeSelection, string> => {
+const selectionIn = (text: string): Result.Result<Plan.NodeSelection, string> => {
   const count = wholeNumber(1)(text)
   if (Result.isSuccess(count)) return count
   return Result.mapError(
     namesIn(text),
-    () => `${show(text)} names no nodes; expected how many, from 1 to ${Plan.MaxNodes}, or names such as n3 or n3,n7`
+    () => `${show(text)} selects no nodes; expected a number from 1 to ${Plan.MaxNodes}, or names such as n3 or n3,n7`
   )
 }
 
-/** The step that an event flag stands for; without a time it is taken at `half`. */
+/** The step of an event flag. The default time is `half`. */
 export const stepOf = (flag: EventFlag, text: string, half: Duration.Duration): Result.Result<Plan.Step, string> =>
   Result.gen(function* () {
     const [, what = "", when, howLong] = /^([^@+]*)(?:@([^@+]*))?(?:\+([^@+]*))?$/.exec(text) ?? []
@@ -255,17 +256,18 @@ export const stepOf = (flag: EventFlag, text: string, half: Duration.Duration): 
     const at = when === undefined ? half : yield* time(when)
     const lasts = howLong === undefined ? undefined : yield* time(howLong)
     if (lasts !== undefined && !forms[flag].includes("HOW_LONG")) {
-      return yield* Result.fail(`it does not end by itself; expected ${forms[flag]}`)
+      return yield* Result.fail(`it takes no duration; expected ${forms[flag]}`)
     }
-    if (lasts !== undefined && Duration.isZero(lasts)) return yield* Result.fail("it has to last some time")
+    if (lasts !== undefined && Duration.isZero(lasts)) return yield* Result.fail("its duration must be above 0")
     const passing = lasts === undefined ? { at } : { at, for: lasts }
     switch (flag) {
       case "kill":
+      case "crash":
       case "stop":
       case "restart":
-        return { do: flag, at, nodes: yield* whoIn(what) }
+        return { do: flag, at, nodes: yield* selectionIn(what) }
       case "freeze":
-        return { do: flag, ...passing, nodes: yield* whoIn(what) }
+        return { do: flag, ...passing, nodes: yield* selectionIn(what) }
       case "partition": {
         if (what.startsWith("n")) {
           const groups: Array<ReadonlyArray<string>> = []
@@ -274,7 +276,7 @@ export const stepOf = (flag: EventFlag, text: string, half: Duration.Duration): 
         }
         const part = yield* Result.mapError(
           probability(what),
-          () => `${show(what)} is no part of the nodes; expected a number from 0 to 1, or groups such as n1,n2|n3`
+          () => `${show(what)} is no fraction of the nodes; expected a number from 0 to 1, or groups such as n1,n2|n3`
         )
         return { do: flag, ...passing, part }
       }

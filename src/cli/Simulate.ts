@@ -1,4 +1,4 @@
-/** What `gossip sim` does. It is loaded when it is asked for: no other command needs the simulator. */
+/** The work of `gossip sim`. It is imported on demand, because no other command needs the simulator. */
 import { Clock, Console, Duration, Effect, FileSystem, Option, Stdio } from "effect"
 import * as ReportAssets from "../node/ReportAssets.ts"
 import type { InvariantBroken } from "../simulation/SimulationError.ts"
@@ -14,7 +14,7 @@ import * as Progress from "./Progress.ts"
 import * as SimPlan from "./SimPlan.ts"
 import * as TraceFile from "./TraceFile.ts"
 
-/** What is asked for, by the names of flags. */
+/** All flags of the command. */
 export interface Flags extends SimPlan.Flags {
   readonly report: Option.Option<string>
   readonly trace: Option.Option<string>
@@ -22,7 +22,7 @@ export interface Flags extends SimPlan.Flags {
   readonly printPlan: Option.Option<PlanFile.Format>
 }
 
-/** Carries out the plan that flags stand for, and prints what came of it. */
+/** Carries out the plan of the flags, and prints the result. */
 export const simulate = Effect.fnUntraced(function* (flags: Flags) {
   const loaded = yield* SimPlan.load(flags)
   const { plan } = loaded
@@ -55,7 +55,7 @@ const run = (plan: Plan.Plan, flags: Flags) =>
     })
   })
 
-/** What writes the page, once it is known that it can: that must not come out only after a long simulation. */
+/** Makes the function that writes the page. It fails if the page cannot be written, before a long simulation begins. */
 const pageWriter = Effect.fnUntraced(function* (path: string) {
   const files = yield* FileSystem.FileSystem
   const { args } = yield* Stdio.Stdio
@@ -69,11 +69,11 @@ const pageWriter = Effect.fnUntraced(function* (path: string) {
     )
 })
 
-/** What was typed, as a shell takes it again. */
+/** The command line, quoted for a shell. */
 const commandText = (args: ReadonlyArray<string>): string =>
   ["gossip", ...args].map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`)).join(" ")
 
-/** Whether that which was recorded came about again. */
+/** Whether the recorded violation happened again. */
 const recordingRows = (
   { broken: recorded, recording }: SimPlan.Loaded,
   broken: InvariantBroken | undefined
@@ -99,7 +99,7 @@ const wallRow = (virtual: number, spent: number): readonly [string, string] => {
   return ["wall time", `${timeText(Math.max(1, spent))}, ${times} times as fast as real time`]
 }
 
-/** What a user is told of an error. */
+/** The message of an error for the user. */
 export const errorText = (error: Effect.Error<ReturnType<typeof simulate>>): string => {
   switch (error._tag) {
     case "PlanError":

@@ -1,8 +1,8 @@
-/** A trace on its way into a file, one line of JSON for each event. */
+/** Writes a trace to a file, one line of JSON per event. */
 import { Effect, FileSystem, type PlatformError, Schema } from "effect"
 import type { TraceRecord } from "../simulation/report/Trace.ts"
 
-/** A file cannot be written. */
+/** A file that cannot be written. */
 export class UnwritableFile extends Schema.TaggedError<UnwritableFile>()("UnwritableFile", {
   path: Schema.String,
   reason: Schema.String
@@ -12,7 +12,7 @@ export class UnwritableFile extends Schema.TaggedError<UnwritableFile>()("Unwrit
   }
 }
 
-/** That writing to a path failed. */
+/** The error for a failed write to a path. */
 export const unwritable =
   (path: string) =>
   ({ reason }: PlatformError.PlatformError): UnwritableFile => {
@@ -31,12 +31,12 @@ export const unwritable =
     }
   }
 
-/** Time between two writes. The records of a simulation come in a rush, and it lets others go on only now and then. */
+/** Time between two writes. A simulation makes many records at once, and yields to other fibers only now and then. */
 const WriteEvery = "20 millis"
 
 const utf8 = new TextEncoder()
 
-/** Gives `use` where records go. The file has them all when `use` has ended; what cannot be written ends it. */
+/** Runs `use` with a function that adds a record. The file is complete when `use` ends, and a failed write ends it. */
 export const during = <A, E, R>(
   path: string,
   use: (trace: (record: TraceRecord) => void) => Effect.Effect<A, E, R>

@@ -1,4 +1,4 @@
-/** `gossip sim`: a cluster in virtual time, and what becomes of it. */
+/** `gossip sim`: a cluster in virtual time, and what happens to it. */
 import { Effect } from "effect"
 import { Argument, CliError, Command, Flag } from "effect/cli"
 
@@ -13,43 +13,48 @@ const file = (name: string, description: string) =>
 
 const flags = {
   scenarioFile: Argument.Path("SCENARIO").pipe(
-    Argument.withDescription("Plan to carry out, in TOML or JSON; flags go before what it says."),
+    Argument.withDescription("Plan to carry out, in TOML or JSON. Flags override it."),
     Argument.optional
   ),
-  scenario: file("scenario", "The same."),
-  replay: file("replay", "Carry out a recorded plan, and say whether the same happens."),
-  nodes: text("nodes", "N", "How many nodes start; 10 if not given."),
-  oldNodes: text("old-nodes", "N", "How many of them speak version 1 of the protocol only."),
-  seconds: text("seconds", "S", "Seconds of virtual time; 60 if not given."),
-  seed: text("seed", "SEED", "Number or text that decides all that is left to chance; 1 if not given."),
+  scenario: file("scenario", "The same as SCENARIO."),
+  replay: file("replay", "Carry out a recorded plan, and report whether the same happens."),
+  nodes: text("nodes", "N", "Number of nodes at the start; 10 by default."),
+  oldNodes: text("old-nodes", "N", "Number of them that speak version 1 of the protocol only (extension level 0)."),
+  seconds: text("seconds", "S", "Seconds of virtual time; 60 by default."),
+  seed: text("seed", "SEED", "Number or text that decides everything random; 1 by default."),
   loss: text("loss", "P", "Probability that a datagram is lost."),
-  latency: text("latency", "TIME", "How long a datagram takes; 1ms if not given."),
-  jitter: text("jitter", "TIME", "Most that a datagram takes longer than that."),
-  kill: event("kill", "NODES[@WHEN]", "Kill nodes."),
+  latency: text("latency", "TIME", "Delay of a datagram; 1ms by default."),
+  jitter: text("jitter", "TIME", "Largest random delay on top of the latency."),
+  kill: event("kill", "NODES[@WHEN]", "Kill processes; their machines refuse datagrams."),
+  crash: event("crash", "NODES[@WHEN]", "Let machines fail; they do not answer at all."),
   stop: event("stop", "NODES[@WHEN]", "Let nodes leave."),
-  restart: event("restart", "NODES[@WHEN]", "Start nodes again: those that ended, or others, which are killed."),
+  restart: event("restart", "NODES[@WHEN]", "Restart nodes: those that have ended, or others, which are killed first."),
   freeze: event("freeze", "NODES[@WHEN][+HOW_LONG]", "Stop processes, as by SIGSTOP."),
-  partition: event("partition", "PART[@WHEN][+HOW_LONG]", "Part a fraction of the nodes, or groups, from the others."),
-  cut: event("cut", "FROM:TO[@WHEN][+HOW_LONG]", "Let nothing of some nodes reach others."),
+  partition: event(
+    "partition",
+    "PART[@WHEN][+HOW_LONG]",
+    "Separate a fraction of the nodes, or groups, from the others."
+  ),
+  cut: event("cut", "FROM:TO[@WHEN][+HOW_LONG]", "Let nothing that some nodes send reach others."),
   encrypt: Flag.Boolean("encrypt").pipe(
-    Flag.withDescription("Encrypt, with a key that is drawn by the seed."),
+    Flag.withDescription("Encrypt, with a key that the seed draws."),
     Flag.withDefault(false)
   ),
   config: file("config", "TOML file with the configuration of all nodes, as for gossip run."),
-  report: file("report", "Write a page that shows what happened to this file."),
+  report: file("report", "Write a page with charts of what happened to this file."),
   trace: file("trace", "Write every event to this file, as lines of JSON."),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print the whole report as JSON."), Flag.withDefault(false)),
   printPlan: Flag.Literals("print-plan", ["toml", "json"]).pipe(
     Flag.withOptionalValue("toml"),
     Flag.withMetavar("FORMAT"),
-    Flag.withDescription("Print the plan, to start a file from, and do no more."),
+    Flag.withDescription("Print the plan as a file, and exit."),
     Flag.optional
   )
 }
 
 type Flags = Command.Command.Config.Infer<typeof flags>
 
-/** Runs a cluster of real nodes in virtual time. */
+/** Runs a cluster of full nodes in virtual time. */
 export const sim = Command.make(
   "sim",
   flags,
@@ -58,28 +63,32 @@ export const sim = Command.make(
     yield* Effect.mapError(simulate(flags), (cause) => new CliError.UserError({ cause, userMessage: errorText(cause) }))
   })
 ).pipe(
-  Command.withShortDescription("Run a cluster of up to 10000 nodes in virtual time, and see what becomes of it."),
+  Command.withShortDescription("Run a cluster of up to 10000 nodes in virtual time, and measure it."),
   Command.withDescription(
     [
-      "Runs a cluster of real nodes on a network in memory, in virtual time: a minute takes seconds, and one seed gives",
-      "  one history, to the bit. What came of it is printed as a table.",
+      "Runs a cluster of full nodes on a network in memory, in virtual time: a minute takes seconds, and one seed gives",
+      "  one history. The result is printed as a table.",
       "",
-      "  NODES is how many, drawn by the seed, or names: n3,n7. PART is a fraction, or groups: n1,n2|n3. WHEN and HOW_LONG",
-      "  are times such as 500ms, 30s or 2m; without WHEN it is half of the whole, without HOW_LONG for good. Flags for",
-      "  events may be given again and again. A file can say more: start one from what --print-plan prints.",
+      "  NODES is a number of nodes, which the seed draws, or names: n3,n7. PART is a fraction, or groups: n1,n2|n3. WHEN",
+      "  and HOW_LONG are times such as 500ms, 30s or 2m. The default of WHEN is half of the duration; without HOW_LONG the",
+      "  event does not end. Flags for events may be repeated. A file can contain more; --print-plan prints one to start",
+      "  from.",
       "",
-      "  All the while the nodes are watched for what the protocol rules out. The exit code is 1 if that happens."
+      "  The nodes are checked against the invariants of the protocol. The exit code is 1 if one breaks."
     ].join("\n")
   ),
   Command.withExamples([
-    { command: "gossip sim --nodes 100 --kill 10", description: "Ten of a hundred die: who knows when?" },
+    {
+      command: "gossip sim --nodes 100 --kill 10",
+      description: "Kill ten of a hundred, and measure when the others notice"
+    },
     {
       command: "gossip sim --nodes 100 --loss 0.05 --partition 0.5@20s+15s",
-      description: "A bad network, that falls apart for a while"
+      description: "A bad network with a partition of 15 seconds"
     },
     {
       command: "gossip sim --kill 2 --print-plan > plan.toml && gossip sim plan.toml",
-      description: "The same by a file"
+      description: "The same with a plan in a file"
     }
   ])
 )

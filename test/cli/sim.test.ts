@@ -64,7 +64,7 @@ describe("the plan of gossip sim", () => {
       const flags =
         "--nodes 12 --old-nodes 3 --seconds 30.5 --seed 7 --loss 0.25 --latency 5ms --jitter 0.5s " +
         "--cut n1:n2,n3@10s+20s --cut n2:n1 --partition 0.5@20s+500ms --partition n1,n2|n3 --freeze 2@10s+5s " +
-        "--restart 3@20s --stop n4 --kill 10@1s --kill 1"
+        "--restart 3@20s --stop n4 --kill 10@1s --crash n5 --kill 1"
       expect(yield* planOf(flags.split(" "))).toEqual({
         ...plain,
         nodes: 12,
@@ -75,6 +75,7 @@ describe("the plan of gossip sim", () => {
         step: [
           { do: "kill", at_ms: 1000, nodes: 10 },
           { do: "kill", at_ms: 15_250, nodes: 1 },
+          { do: "crash", at_ms: 15_250, nodes: ["n5"] },
           { do: "stop", at_ms: 15_250, nodes: ["n4"] },
           { do: "restart", at_ms: 20_000, nodes: 3 },
           { do: "freeze", at_ms: 10_000, for_ms: 5000, nodes: 2 },
@@ -147,6 +148,7 @@ describe("the plan of gossip sim", () => {
 describe("the events of flags", () => {
   it.each([
     ["kill", "1", { do: "kill", at: Duration.seconds(5), nodes: 1 }],
+    ["crash", "n2@3s", { do: "crash", at: Duration.seconds(3), nodes: ["n2"] }],
     ["stop", "n3,n4@0ms", { do: "stop", at: Duration.zero, nodes: ["n3", "n4"] }],
     ["freeze", "1+1.5m", { do: "freeze", at: Duration.seconds(5), for: Duration.seconds(90), nodes: 1 }],
     ["partition", "0@1h", { do: "partition", at: Duration.hours(1), part: 0 }]
@@ -155,10 +157,10 @@ describe("the events of flags", () => {
   })
 
   it.each([
-    ["kill", "0", '"0" names no nodes; expected how many, from 1 to 10000, or names such as n3 or n3,n7'],
-    ["kill", "n0", '"n0" names no nodes; expected how many, from 1 to 10000, or names such as n3 or n3,n7'],
-    ["kill", "1.5", '"1.5" names no nodes; expected how many, from 1 to 10000, or names such as n3 or n3,n7'],
-    ["stop", "1+3s", "it does not end by itself; expected NODES[@WHEN]"],
+    ["kill", "0", '"0" selects no nodes; expected a number from 1 to 10000, or names such as n3 or n3,n7'],
+    ["kill", "n0", '"n0" selects no nodes; expected a number from 1 to 10000, or names such as n3 or n3,n7'],
+    ["kill", "1.5", '"1.5" selects no nodes; expected a number from 1 to 10000, or names such as n3 or n3,n7'],
+    ["stop", "1+3s", "it takes no duration; expected NODES[@WHEN]"],
     ["restart", "@3s", "expected NODES[@WHEN]"],
     ["restart", "", "expected NODES[@WHEN]"],
     ["kill", "1@3s@4s", "expected NODES[@WHEN]"],
@@ -166,8 +168,8 @@ describe("the events of flags", () => {
     ["freeze", "1@3", '"3" is no time; expected a time with its unit, such as 5ms, 30s, 2m or 1h'],
     ["freeze", "1@", '"" is no time; expected a time with its unit, such as 5ms, 30s, 2m or 1h'],
     ["freeze", "1@999999h", '"999999h" is no time; expected a time with its unit, such as 5ms, 30s, 2m or 1h'],
-    ["freeze", "1+0s", "it has to last some time"],
-    ["partition", "2", '"2" is no part of the nodes; expected a number from 0 to 1, or groups such as n1,n2|n3'],
+    ["freeze", "1+0s", "its duration must be above 0"],
+    ["partition", "2", '"2" is no fraction of the nodes; expected a number from 0 to 1, or groups such as n1,n2|n3'],
     ["partition", "n1|2", '"2" is no list of nodes; expected names such as n3 or n3,n7'],
     ["cut", "n1", "expected FROM:TO[@WHEN][+HOW_LONG], such as n1:n2 or n1,n2:n3"],
     ["cut", "n1:n2:n3", "expected FROM:TO[@WHEN][+HOW_LONG], such as n1:n2 or n1,n2:n3"],
@@ -188,7 +190,7 @@ describe("gossip sim refuses", () => {
         '--loss is "5%"; expected a number from 0 to 1',
         '--latency is "5"; expected a time with its unit, such as 5ms, 30s, 2m or 1h',
         '--jitter is "1d"; expected a time with its unit, such as 5ms, 30s, 2m or 1h',
-        '--kill "0": "0" names no nodes; expected how many, from 1 to 10000, or names such as n3 or n3,n7'
+        '--kill "0": "0" selects no nodes; expected a number from 1 to 10000, or names such as n3 or n3,n7'
       ])
       expect(yield* wrong(["--seconds", "0"])).toEqual([
         '--seconds is "0"; expected a number of seconds from 0.001 to 2592000'
@@ -214,7 +216,7 @@ describe("gossip sim refuses", () => {
       const plan = yield* file("plan.toml", 'nodes = 5\nduration_ms = 5\n[[step]]\ndo = "kil"')
       expect(yield* wrong([plan])).toEqual([`\`do\` of step 1 in ${plan} is "kil"; did you mean "kill"?`])
       expect(yield* wrong([plan, "--scenario", plan])).toEqual([
-        "--scenario and SCENARIO are two names of one thing; give one of them"
+        "--scenario and SCENARIO are the same; give one of them"
       ])
       for (const flag of ["--trace", "--report"]) {
         expect(yield* wrong([flag, "/no/file"])).toEqual(["cannot write /no/file: its directory does not exist"])

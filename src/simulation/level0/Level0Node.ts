@@ -1,7 +1,9 @@
 /**
- * A node that speaks version 1 of the protocol and nothing else, as the older implementation does, so that mixed
- * clusters can be tried on a virtual network. It shares only the codec with the nodes of this project and keeps the
- * defects that the protocol tells of: section numbers are the protocol's.
+ * Nodes of extension level 0: a model of the older implementation, which speaks version 1 of the protocol only. Mixed
+ * clusters can be tested with it. It shares only the codec with the nodes of this project, and it has the defects of the
+ * older implementation that the protocol names. Section numbers are those of the protocol.
+ *
+ * @since 0.2.0
  */
 import { Array as Arr, Clock, Effect, Latch, Queue, Result, type Scope } from "effect"
 import { NetAddress } from "effect/net"
@@ -19,7 +21,7 @@ import * as Message from "../../wire/Message.ts"
 import { MaxChunk } from "../../wire/MessageWriter.ts"
 import { ceilLog2, type Level0Change, type Level0Member, Level0Table } from "./Level0Table.ts"
 
-// Names and values of the configuration (`src/config/ConfigTable.ts`); times in ms.
+// Names and values as in the configuration (`src/config/ConfigTable.ts`); times in ms.
 const defaults = {
   gossipInterval: 200,
   heartbeatInterval: 500,
@@ -28,7 +30,7 @@ const defaults = {
   maxSends: 1,
   adaptiveTargets: true,
   piggybackMax: 6,
-  /** 0 turns anti-entropy off. */
+  /** 0 disables anti-entropy. */
   antiEntropyInterval: 10_000,
   probeInterval: 1000,
   probeTimeout: 500,
@@ -41,56 +43,74 @@ const defaults = {
   reliableMaxRetries: 3
 }
 
-/** Who the node is, and what it does otherwise than by the configuration's defaults; times in ms. */
+/**
+ * The identity of a node, and changes to its default configuration. Times are in ms.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Level0NodeOptions extends Partial<Readonly<typeof defaults>> {
   readonly id: NodeId.NodeId
   readonly bind: NetAddress.InetAddress
   readonly peers?: ReadonlyArray<NetAddress.InetAddress>
-  /** Incarnation at the start; 0 by default, as in the recorded packets. */
+  /** The first incarnation; 0 by default, as in the recorded packets. */
   readonly incarnation?: number
 }
 
-/** What an older node sent and received since its start, in datagrams. */
+/**
+ * Counters of a node since its start, in datagrams.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Level0Counters {
   sent: number
   received: number
-  /** Datagrams that are no message of version 1. */
+  /** Datagrams that are no messages of version 1. */
   rejected: number
   /** GOSSIP messages that were too long to be sent. */
   unsent: number
 }
 
-/** A running older node. */
+/**
+ * A running node.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Level0Node {
   readonly id: NodeId.NodeId
   readonly address: NetAddress.InetAddress
   readonly incarnation: () => number
-  /** This node first, then all others that it lists: contacts under an invented id, and the dead for a while. */
+  /** The listed members, this node first. Contacts have an invented id, and dead members are listed for some time. */
   readonly members: () => ReadonlyArray<Level0Member>
-  /** How many listed members of each status there are, this node among them. */
+  /** The numbers of listed members by status, with this node. */
   readonly counts: () => { readonly alive: number; readonly suspect: number; readonly dead: number }
   readonly counters: Readonly<Level0Counters>
-  /** `listener` gets every change of a member's status from now on, synchronously. */
+  /** Calls `listener` synchronously at every change of the status of a member from now on. */
   readonly onChange: (listener: (change: Level0Change) => void) => void
-  /** Says LEAVE and waits until it is acknowledged or given up. The socket stays open until the scope closes. */
+  /** Sends LEAVE until all members have acknowledged it or the retries are exhausted. The socket stays open until the scope closes. */
   readonly leave: Effect.Effect<void>
 }
 
-/** The kinds from here on are of later levels of the protocol, which did not exist. */
+/** Message kinds from here on belong to later levels, which the older implementation does not know. */
 const FirstLaterKind = 0x20
 
-/** As many as fit a chunk of a snapshot whatever their addresses (2.7). */
+/** The number of entries that fit in a chunk of a snapshot, whatever their addresses are (2.7). */
 const EntriesPerChunk = Math.floor((MaxChunk - HeaderLength - ChunkPrefixLength) / MaxEntryLength)
 
-/** Where a message may be sent to. */
-interface Reachable {
+/** A destination of messages. */
+interface Destination {
   readonly id: NodeId.NodeId
   readonly address: NetAddress.InetAddress
 }
 
 /**
- * Starts an older node. It runs until the scope closes, and then says LEAVE first. Clock, randomness and network are
- * those provided.
+ * Starts a node. It runs until the scope closes, and then sends LEAVE first. It uses the clock, the randomness and the
+ * network of its context.
+ *
+ * @category constructors
+ * @since 0.2.0
  */
 export const make = Effect.fnUntraced(function* (
   given: Level0NodeOptions
@@ -111,9 +131,9 @@ export const make = Effect.fnUntraced(function* (
   const { self } = table
   const counters: Level0Counters = { sent: 0, received: 0, rejected: 0, unsent: 0 }
 
-  // Peers stand in the table under an invented id until somebody speaks from there (2.6). The recorded first words of
-  // newcomers name only themselves, so these rows are not passed on.
-  const contacts = new Map<string, Reachable>()
+  // Bootstrap peers are listed under an invented id until a message comes from their address (2.6). In the recorded
+  // packets the first messages of a new node contain only its own entry, so contacts are not passed on.
+  const contacts = new Map<string, Destination>()
   for (const address of given.peers ?? []) {
     const key = NetAddress.formatInet(address)
     if (key !== NetAddress.formatInet(self.address)) contacts.set(key, { id: NodeId.random(random), address })
@@ -123,7 +143,7 @@ export const make = Effect.fnUntraced(function* (
 
   const outbox = yield* Queue.unbounded<DatagramSocket.OutgoingDatagram>()
   yield* Queue.takeAll(outbox).pipe(
-    // What the network refuses is lost, as a datagram may be.
+    // A failed write is like a lost datagram.
     Effect.flatMap((batch) => Effect.ignore(writer.writeAll(batch))),
     Effect.forever,
     Effect.forkScoped
@@ -137,7 +157,7 @@ export const make = Effect.fnUntraced(function* (
     level: 0
   })
 
-  /** Sends a message, unless it is too long: then nobody gets it (2.4). */
+  /** Sends a message, unless it is too long (2.4). */
   const send = (message: Message.Message, ...targets: ReadonlyArray<{ readonly address: NetAddress.InetAddress }>) => {
     const encoded = Message.encode(message)
     if (Result.isFailure(encoded)) {
@@ -160,15 +180,15 @@ export const make = Effect.fnUntraced(function* (
     return drawn
   }
 
-  /** Random live members, or contacts as long as there is no member. */
-  const targets = (most: number): Array<Reachable> => {
+  /** Random live members, or contacts while there is no member. */
+  const targets = (most: number): Array<Destination> => {
     const live = table.live()
     return draw(live.length > 0 ? live : [...contacts.values()], most)
   }
 
   // --- rounds ----------------------------------------------------------------
 
-  /** Sends the table in every round, changed or not. What `adaptiveFanout` allows is soon more than a message holds. */
+  /** Sends the table in every round, changed or not. `adaptiveFanout` soon allows more than fits in a message. */
   const gossip = (at: number): void => {
     table.expire(at)
     const { adaptiveFanout, adaptiveTargets, fanout, maxSends } = options
@@ -181,7 +201,7 @@ export const make = Effect.fnUntraced(function* (
 
   let probe: { readonly target: NodeId.NodeId; answered: boolean } | undefined
 
-  /** Judges the last probe and begins the next, of a random member. There is no local health and no relay to wait for. */
+  /** Ends the previous probe and probes a random member. There is no local health and no relaying. */
   const probeNext = (at: number): void => {
     if (probe !== undefined && !probe.answered) table.suspect(probe.target, at)
     probe = undefined
@@ -202,7 +222,7 @@ export const make = Effect.fnUntraced(function* (
     )
   }
 
-  // Counted from 1, as in the recorded packets.
+  // The first version is 1, as in the recorded packets.
   let tableVersion = 0
 
   const antiEntropy = (): void => {
@@ -227,12 +247,12 @@ export const make = Effect.fnUntraced(function* (
 
   // --- receiving -------------------------------------------------------------
 
-  /** Who has not acknowledged our LEAVE. */
-  const unacknowledged = new Map<NodeId.NodeId, Reachable>()
+  /** The members that have not acknowledged our LEAVE. */
+  const unacknowledged = new Map<NodeId.NodeId, Destination>()
   const allAcknowledged = Latch.makeUnsafe(false)
 
   const acknowledged = (by: NodeId.NodeId): void => {
-    // Any ACK of the target ends a probe, and any at all a LEAVE (2.8); that a relay's ACK is one is not known (1.1).
+    // Any ACK from the target clears the probe, and any ACK acknowledges a LEAVE (2.8). Relayed ACKs are unknown (1.1).
     if (probe?.target === by) probe.answered = true
     if (unacknowledged.delete(by) && unacknowledged.size === 0) allAcknowledged.openUnsafe()
   }
@@ -246,7 +266,7 @@ export const make = Effect.fnUntraced(function* (
     counters.received++
     const message = decoded.success
     const { flags, heartbeat, incarnation, senderId } = message
-    // A PING to our former self, at our address, comes back to us.
+    // A PING to our former self has our address, so we receive it.
     if (senderId === self.id) return
     const at = now()
     contacts.delete(NetAddress.formatInet(address))
@@ -258,9 +278,9 @@ export const make = Effect.fnUntraced(function* (
     else if (message._tag === "Ping") {
       send({ _tag: "Ack", ...header(), entries: table.piggyback(options.piggybackMax) }, { address })
     } else {
-      // The answer is not passed on, so who asked learns nothing (2.3).
+      // The ACK of the target is not relayed (2.3).
       if (message._tag === "PingReq") ping({ address: message.targetAddress })
-      // Empty, as the recorded answer to a LEAVE.
+      // Without entries, as in the recorded answer to a LEAVE.
       if ((flags & RequestAck) !== 0) send({ _tag: "Ack", ...header(), entries: [] }, { address })
     }
   }
@@ -274,7 +294,7 @@ export const make = Effect.fnUntraced(function* (
 
   // --- time ------------------------------------------------------------------
 
-  // Nothing here knows of pauses: what is late is done when it comes (2.3).
+  // There is no pause detection: late timers simply run late (2.3).
   const watch = new PauseWatch(Infinity)
   const every = (interval: number, tick: (at: number) => void, first = 0) =>
     Effect.forkScoped(
@@ -284,7 +304,7 @@ export const make = Effect.fnUntraced(function* (
         tick: (at) => (table.leaving ? undefined : tick(at))
       })
     )
-  // The recorded newcomers spoke at once and with heartbeats of 0 and 1: every loop begins with a tick.
+  // Every loop begins with a tick: in the recorded packets new nodes send at once, with heartbeats 0 and 1.
   yield* every(options.heartbeatInterval, () => table.raiseHeartbeat())
   yield* every(options.probeInterval, probeNext)
   yield* every(options.probeInterval, askOthers, options.probeTimeout)
@@ -301,7 +321,7 @@ export const make = Effect.fnUntraced(function* (
       }
     }).pipe(Effect.provideService(Clock.Clock, clock))
   )
-  // The last finalizer is the first to run: socket and reader still work.
+  // The last finalizer runs first, while the socket and the reader still work.
   yield* Effect.addFinalizer(() => leave)
 
   const members = (): ReadonlyArray<Level0Member> => [

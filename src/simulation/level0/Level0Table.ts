@@ -1,16 +1,16 @@
 /**
- * What a node of the older implementation believes of the others: a map of records, sorted whenever a message is
- * written. Its rules are those that the protocol tells of it, defects included; section numbers are the protocol's.
+ * The member table of a level 0 node: a map of rows that is sorted for each message. Its rules are those that the protocol
+ * describes for the older implementation, with the defects. Section numbers are those of the protocol.
  */
 import type { NetAddress } from "effect/net"
 import type { NodeId } from "../../domain/NodeId.ts"
 import * as SerialNumber from "../../domain/SerialNumber.ts"
 import type { MessageEntry } from "../../wire/Message.ts"
 
-/** What the older implementation calls a member; who left is dead. */
+/** The status of a member. A member that left is dead. */
 export type Level0Status = "alive" | "suspect" | "dead"
 
-/** One member as an older node sees it. */
+/** A member in the view of a level 0 node. */
 export interface Level0Member {
   readonly id: NodeId
   readonly address: NetAddress.InetAddress
@@ -19,7 +19,7 @@ export interface Level0Member {
   readonly heartbeat: number
 }
 
-/** A member's new status, at `at` ms of the monotonic clock; `previous` is undefined of a member that was unknown. */
+/** A new status, at `at` ms of the monotonic clock. `previous` is undefined for a member that was unknown. */
 export interface Level0Change extends Level0Member {
   readonly at: number
   readonly previous: Level0Status | undefined
@@ -39,7 +39,7 @@ interface Row {
   status: MessageEntry["status"]
   incarnation: number
   heartbeat: number
-  /** Counts the updates of the table: the greatest is the newest. */
+  /** The number of the update of the table: the greatest is the newest. */
   updated: number
   /** When a suspicion ends. */
   deadline: number
@@ -65,13 +65,13 @@ const entryOf = ({ address, heartbeat, id, incarnation, status }: Row): MessageE
   address
 })
 
-/** ceil(log2 n), and 1 for a node alone. */
+/** ceil(log2 n), at least 1. */
 export const ceilLog2 = (n: number): number => Math.max(1, Math.ceil(Math.log2(n)))
 
 export class Level0Table {
-  /** Ourselves, a row like the others in everything that is sent. */
+  /** Our own row, which is sent like the others. */
   readonly self: Row
-  /** While leaving we refute nothing. */
+  /** While leaving, nothing is refuted. */
   leaving = false
   readonly #rows = new Map<NodeId, Row>()
   readonly #options: Level0TableOptions
@@ -103,7 +103,7 @@ export class Level0Table {
     this.#rows.set(id, this.self)
   }
 
-  /** Everybody we ever heard of, ourselves included. */
+  /** The number of all members that were ever known, ourselves included. */
   get size(): number {
     return this.#rows.size
   }
@@ -112,12 +112,12 @@ export class Level0Table {
     return this.#rows.get(id)
   }
 
-  /** The Alive and Suspect members but ourselves. */
+  /** The Alive and Suspect members, without ourselves. */
   live(): Array<Row> {
     return [...this.#rows.values()].filter((row) => row !== this.self && row.status !== "Dead")
   }
 
-  /** Members, ourselves first, the dead for the time of `deadRetention`. */
+  /** The listed members, ourselves first; dead ones for the time of `deadRetention`. */
   members(now: number): Array<Level0Member> {
     const { deadRetention } = this.#options
     return [...this.#rows.values()]
@@ -131,20 +131,19 @@ export class Level0Table {
   }
 
   /**
-   * The table as entries, the dead included for ever (2.2), by the time of the last update with the newest first: the
-   * order in which the entries of every recorded packet stand.
+   * All entries, the last updated first, as in the recorded packets. Dead members are included for ever (2.2).
    */
   entries(): Array<MessageEntry> {
     return [...this.#rows.values()].sort((a, b) => b.updated - a.updated).map(entryOf)
   }
 
-  /** Our own entry and the `most` newest of others. */
+  /** Our own entry and the `most` newest entries of others. */
   piggyback(most: number): Array<MessageEntry> {
     let room = most
     return this.entries().filter(({ nodeId }) => nodeId === this.self.id || room-- > 0)
   }
 
-  /** Takes in what somebody says of a node. */
+  /** Merges a claim about a node. */
   merge(claim: MessageEntry, now: number): void {
     if (claim.nodeId === this.self.id) return this.#refute(claim)
     const held = this.#rows.get(claim.nodeId)
@@ -152,7 +151,7 @@ export class Level0Table {
     this.#store(held, claim, now)
   }
 
-  /** Takes the header of a message as a claim that its sender is Alive; its address is only that of an unknown one. */
+  /** Merges the header of a message, as a claim that its sender is Alive. The source address counts only for an unknown sender. */
   mergeSender(
     { heartbeat, incarnation, senderId }: { senderId: NodeId; heartbeat: number; incarnation: number },
     source: NetAddress.InetAddress,
@@ -162,7 +161,7 @@ export class Level0Table {
     this.merge({ nodeId: senderId, heartbeat, incarnation, status: "Alive", address }, now)
   }
 
-  /** A member says that it leaves. Any that is not older than what we hold makes it Dead (2.2: anything -> Left). */
+  /** Merges a LEAVE. One that is not older than the known claim makes the member Dead (2.2: anything -> Left). */
   leave(id: NodeId, incarnation: number, heartbeat: number, now: number): void {
     const row = this.#rows.get(id)
     if (row === undefined || row === this.self || row.status === "Dead") return
@@ -171,15 +170,15 @@ export class Level0Table {
   }
 
   /**
-   * Our own probe failed. The heartbeat stays as it is, so the next one that anybody hears of clears the suspicion (2.1:
-   * "795 suspicions in three minutes against 38").
+   * Suspects a member after a failed probe. The heartbeat is not raised, so the member's next one clears the suspicion
+   * (2.1: "795 suspicions in three minutes against 38").
    */
   suspect(id: NodeId, now: number): void {
     const row = this.#rows.get(id)
     if (row?.status === "Alive") this.#store(row, { ...entryOf(row), status: "Suspect" }, now)
   }
 
-  /** Who was suspect for long enough is dead. */
+  /** Declares members dead whose suspicion has expired. */
   expire(now: number): void {
     for (const row of this.#rows.values()) {
       if (row.status === "Suspect" && row.deadline <= now) this.#store(row, { ...entryOf(row), status: "Dead" }, now)
@@ -187,8 +186,8 @@ export class Level0Table {
   }
 
   /**
-   * Refutes with merely our own incarnation + 1 (2.1), so a claim that is far ahead takes a round for each step. A claim
-   * that we are Alive, of a former life, is ignored.
+   * Refutes a claim with our own incarnation + 1 only (2.1), so a claim that is far ahead needs a round for each step. An
+   * Alive claim about a former life is ignored.
    */
   #refute({ incarnation, status }: MessageEntry): void {
     if (status === "Alive" || this.leaving || SerialNumber.compare(incarnation, this.self.incarnation) < 0) return
@@ -199,13 +198,13 @@ export class Level0Table {
   #store(held: Row | undefined, claim: MessageEntry, now: number): void {
     const { address, heartbeat, incarnation, nodeId, status } = claim
     const previous = held?.status
-    const anew = previous !== status || held?.incarnation !== incarnation
+    const isNew = previous !== status || held?.incarnation !== incarnation
     const row = held ?? { id: nodeId, address, status, incarnation, heartbeat, updated: 0, deadline: 0, diedAt: 0 }
     Object.assign(row, { address, status, incarnation, heartbeat })
     this.#rows.set(nodeId, row)
     this.#touch(row)
-    if (anew && status === "Suspect") row.deadline = now + this.#suspicion()
-    if (anew && status === "Dead") row.diedAt = now
+    if (isNew && status === "Suspect") row.deadline = now + this.#suspicion()
+    if (isNew && status === "Dead") row.diedAt = now
     if (previous === status) return
     this.#changed({ ...memberOf(row), at: now, previous: previous && statusOf[previous] })
   }
@@ -225,10 +224,10 @@ export class Level0Table {
 const later = (a: number, b: number): number => (SerialNumber.compare(a, b) > 0 ? a : b)
 
 /**
- * Whether a claim replaces the one that is held (2.1). At one incarnation a lower heartbeat loses whatever its status,
- * Dead too, and Dead is the last word; so of two nodes that heard different heartbeats one can hold a third dead and the
- * other alive, for ever. Apart from that the higher heartbeat wins and brings its status, so an Alive one clears a
- * suspicion, and at equal heartbeats the more severe status wins.
+ * Whether a claim replaces the known one (2.1). At one incarnation a claim with a lower heartbeat loses whatever its status
+ * is, and nothing replaces Dead. So of two nodes that know different heartbeats, one can see a third dead and the other see
+ * it alive, for ever. Otherwise the higher heartbeat wins with its status, so an Alive claim clears a suspicion, and at
+ * equal heartbeats the more severe status wins.
  */
 const wins = (claim: MessageEntry, held: Row): boolean => {
   const byIncarnation = SerialNumber.compare(claim.incarnation, held.incarnation)
