@@ -4,6 +4,8 @@
  *
  * @since 0.2.0
  */
+import { Context } from "effect"
+import { Transport } from "../../transport/Transport.ts"
 import { EntryCursor } from "../../wire/Entry.ts"
 import { MaxMessage } from "../../wire/Header.ts"
 import { Inbound } from "../../wire/Inbound.ts"
@@ -63,7 +65,12 @@ export const watchInvariants = (verbs: Verbs): void => {
   verbs.observe({
     started: (node) => {
       if (node.kind !== "node") return
-      const check = new NodeCheck(node, (invariant, detail) => report(node, invariant, detail))
+      const { dropped } = Context.get(node.context, Transport).counters
+      const check = new NodeCheck(
+        node,
+        () => Object.values(dropped).reduce((sum, count) => sum + count, 0),
+        (invariant, detail) => report(node, invariant, detail)
+      )
       checks.set(node, check)
       if (node.config.network.encryption === "off") readable.set(node.name, check)
     },

@@ -1,11 +1,10 @@
 /** Checks the invariants of one node. */
-import { Context, Duration } from "effect"
+import { Duration } from "effect"
 import { Dead, Suspect } from "../../domain/Claim.ts"
 import type * as NodeId from "../../domain/NodeId.ts"
 import * as SerialNumber from "../../domain/SerialNumber.ts"
 import { SelfSlot } from "../../membership/MemberTable.ts"
 import type { Transition } from "../../membership/ViewObserver.ts"
-import { Transport } from "../../transport/Transport.ts"
 import { readU32 } from "../../wire/Bytes.ts"
 import { type EntryCursor, Ipv4EntryLength, MaxEntryLength, PrefixLength } from "../../wire/Entry.ts"
 import { HeaderLength, Kind } from "../../wire/Header.ts"
@@ -32,6 +31,8 @@ export class NodeCheck {
   readonly port: number
   readonly #node: SimNode
   readonly #report: (invariant: InvariantName, detail: string) => void
+  /** The number of datagrams that the node has dropped, because of a rate limit for example. */
+  readonly #dropped: () => number
   readonly #reported = new ReportedTable()
   readonly #buried = new Map<NodeId.NodeId, Buried>()
   readonly #suspectTimeout: number
@@ -44,9 +45,10 @@ export class NodeCheck {
   /** The number of datagrams that the node had dropped by then. */
   #droppedThen = 0
 
-  constructor(node: SimNode, report: (invariant: InvariantName, detail: string) => void) {
+  constructor(node: SimNode, dropped: () => number, report: (invariant: InvariantName, detail: string) => void) {
     this.#node = node
     this.#report = report
+    this.#dropped = dropped
     this.port = Number(node.address.slice(node.address.lastIndexOf(":") + 1))
     const { probes } = node.config
     this.#suspectTimeout = Duration.toMillis(probes.suspectTimeout)
@@ -181,14 +183,8 @@ export class NodeCheck {
       if (SerialNumber.compare(cursor.incarnation, this.#toRefute ?? view.incarnation) < 0) continue
       this.#toRefute = cursor.incarnation
       this.#receivedAt = this.#node.clock.nanos
-      this.#droppedThen = this.#dropped
+      this.#droppedThen = this.#dropped()
     }
-  }
-
-  /** The number of datagrams that the node has dropped, because of a rate limit for example. */
-  get #dropped(): number {
-    const { dropped } = Context.get(this.#node.context, Transport).counters
-    return Object.values(dropped).reduce((sum, count) => sum + count, 0)
   }
 
   checkRefuted(): void {
@@ -198,7 +194,7 @@ export class NodeCheck {
     if (incarnation !== undefined && this.#receivedAt === clock.nanos) return
     this.#toRefute = undefined
     if (incarnation === undefined || view.leaving || condition !== "up" || host.holding) return
-    if (SerialNumber.compare(view.incarnation, incarnation) > 0 || this.#dropped > this.#droppedThen) return
+    if (SerialNumber.compare(view.incarnation, incarnation) > 0 || this.#dropped() > this.#droppedThen) return
     this.#report(
       "refutation",
       `it received a claim about itself at incarnation ${incarnation} and has ${view.incarnation}`
