@@ -1,4 +1,8 @@
-/** What a cipher for datagrams is: ChaCha20-Poly1305 of RFC 8439, whoever computes it. */
+/**
+ * The interface of a cipher for datagrams: ChaCha20-Poly1305 (RFC 8439).
+ *
+ * @since 0.2.0
+ */
 
 /** Bytes of a key. */
 export const KeyLength = 32
@@ -8,13 +12,20 @@ export const NonceLength = 12
 export const TagLength = 16
 
 /**
- * The cipher under one key. It works in the arrays that it is given, so that a packet costs no array more than its own.
- * Lengths that do not fit each other are mistakes of the program and throw a `RangeError`.
+ * The cipher under one key.
+ *
+ * **Details**
+ *
+ * It works in the arrays that it gets, so that a packet costs no array but its own. Throws a `RangeError` for lengths that
+ * do not fit each other: they are mistakes in the program.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export interface AeadCipher {
   /**
    * Encrypts `plaintext` into `into` from `at` on: the ciphertext, as long as the plaintext, then the tag. Returns the
-   * bytes written. `into` must not overlap `plaintext`. A nonce must never come twice under one key.
+   * bytes written. `into` must not overlap `plaintext`. A nonce must never be used twice under one key.
    */
   readonly seal: (
     nonce: Uint8Array,
@@ -25,13 +36,13 @@ export interface AeadCipher {
   ) => number
   /**
    * Decrypts `sealed`, ciphertext and tag, into `into`, which holds exactly `TagLength` bytes less and does not overlap
-   * it. `false` when it was sealed with another key, nonce or additional data, was changed, or is shorter than a tag;
-   * what `into` holds is then unspecified.
+   * it. Returns `false` when it was sealed with another key, nonce or additional data, was changed, or is shorter than a tag;
+   * the contents of `into` are then unspecified.
    */
   readonly open: (nonce: Uint8Array, sealed: Uint8Array, additional: Uint8Array, into: Uint8Array) => boolean
 }
 
-/** A copy of a key, checked: what becomes of the caller's array is then all the same. */
+/** A checked copy of a key, so that the caller may change its array. */
 const copyOfKey = (key: Uint8Array): Uint8Array => {
   if (key.length !== KeyLength) throw new RangeError(`a key has ${KeyLength} bytes, not ${key.length}`)
   return key.slice()
@@ -43,7 +54,7 @@ const checkLengths = (nonce: Uint8Array, output: number, length: number): void =
   if (output !== length) throw new RangeError(`the output has ${output} bytes where ${length} are written`)
 }
 
-/** What computes the cipher. It may count on lengths that fit. */
+/** Computes the cipher, for lengths that are checked already. */
 export interface Primitive {
   /** Fills `output` with the ciphertext and its tag. */
   readonly encrypt: (
@@ -53,7 +64,7 @@ export interface Primitive {
     additional: Uint8Array,
     output: Uint8Array
   ) => void
-  /** Fills `output` with the plaintext, or throws when the tag does not fit. */
+  /** Fills `output` with the plaintext, or throws when the tag is wrong. */
   readonly decrypt: (
     key: Uint8Array,
     nonce: Uint8Array,
@@ -63,7 +74,7 @@ export interface Primitive {
   ) => void
 }
 
-/** A cipher by a primitive, under a key that is copied: the checks that all implementations share. */
+/** A cipher under a key that is copied, with the checks that all implementations share. */
 export const makeCipher = ({ decrypt, encrypt }: Primitive, given: Uint8Array): AeadCipher => {
   const key = copyOfKey(given)
   return {
@@ -81,7 +92,7 @@ export const makeCipher = ({ decrypt, encrypt }: Primitive, given: Uint8Array): 
         decrypt(key, nonce, sealed, additional, into)
         return true
       } catch {
-        // All else that it throws for was checked above: the tag does not fit.
+        // Everything else was checked above, so the tag is wrong.
         return false
       }
     }

@@ -1,29 +1,50 @@
 /**
- * The secret that the nodes of a cluster share: 32 bytes, as text 64 hexadecimal digits. A key is always `Redacted`, and
- * nothing here ever repeats the text of one, not even a wrong one: it may be a right one with a slip in it.
+ * The secret that the nodes of a cluster share: 32 bytes, as text 64 hexadecimal digits.
+ *
+ * A key is always `Redacted`. No message contains the text of a key, not even of a wrong
+ * one, since it may be a right one with a typing error.
+ *
+ * @since 0.2.0
  */
 import { Array as Arr, type Brand, Effect, Redacted, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import { Hex } from "effect/encoding"
 
-/** Bytes of a key. */
+/**
+ * Bytes of a key.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const Length = 32
 const Digits = 2 * Length
 
-/** 32 secret bytes. */
+/**
+ * The 32 secret bytes of a key.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type ClusterKey = Uint8Array & Brand.Brand<"effect-gossip/ClusterKey">
 
 const isClusterKey = (bytes: Uint8Array): bytes is ClusterKey => bytes.length === Length
 
 /**
- * A text is not a key, or a file holds none. `message` says what is wrong and in which line, and never what was given.
+ * A text is no key, or a file has none.
+ *
+ * **Details**
+ *
+ * `message` says what is wrong and in which line, and never contains what was given.
+ *
+ * @category errors
+ * @since 0.2.0
  */
 export class ClusterKeyError extends Schema.TaggedError<ClusterKeyError>()("ClusterKeyError", {
   reason: Schema.Literals(["Length", "Digit", "NoKey"]),
-  /** The line of a key file, from 1. */
+  /** The line of a key file, counted from 1. */
   line: Schema.optionalKey(Schema.Int),
-  /** Characters given, for `Length`. */
+  /** For `Length`: how many characters were given. */
   length: Schema.optionalKey(Schema.Int),
-  /** Of the first character that is no hexadecimal digit, from 1, for `Digit`. */
+  /** For `Digit`: the position of the first character that is no hexadecimal digit, counted from 1. */
   position: Schema.optionalKey(Schema.Int)
 }) {
   override get message(): string {
@@ -39,7 +60,16 @@ export class ClusterKeyError extends Schema.TaggedError<ClusterKeyError>()("Clus
   }
 }
 
-/** A key from 32 bytes, which are copied. Throws a `RangeError` for another number: a mistake of the program. */
+/**
+ * A key from 32 bytes, which are copied.
+ *
+ * **Gotchas**
+ *
+ * Throws a `RangeError` for another number of bytes.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
 export const fromBytes = (bytes: Uint8Array): Redacted.Redacted<ClusterKey> => {
   const copy = Uint8Array.from(bytes)
   if (!isClusterKey(copy)) throw new RangeError(`a cluster key has ${Length} bytes, not ${copy.length}`)
@@ -60,24 +90,31 @@ const parse = (text: string, line?: number): Result.Result<Redacted.Redacted<Clu
 }
 
 /**
- * Reads a key from 64 hexadecimal digits, in upper or lower case. Blanks around them do not count.
+ * Reads a key from 64 hexadecimal digits in upper or lower case. Blanks around them are
+ * ignored.
  *
- * Fails with `ClusterKeyError` for everything else.
+ * @category constructors
+ * @since 0.2.0
  */
 export const fromText = (text: string): Result.Result<Redacted.Redacted<ClusterKey>, ClusterKeyError> =>
   parse(text.trim())
 
 /**
- * Reads a key file: one key a line, the first is the primary. `#` begins a comment; empty lines do not count.
+ * Reads the text of a key file: one key in each line, the first of which is the primary.
  *
- * Fails with `ClusterKeyError` for the first line that is no key, and when there is none.
+ * **Details**
  *
- * @example
- * ```
+ * `#` begins a comment, and empty lines are ignored. Fails for the first line that is no
+ * key, and when there is no key.
+ *
+ * ```text
  * # since March
  * 6f1c0f7e6d5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c
- * 00d1c2b3a495867768594a3b2c1d0e0f1f2e3d4c5b6a79880716253443526170  # goes in April
+ * 00d1c2b3a495867768594a3b2c1d0e0f1f2e3d4c5b6a79880716253443526170  # to be removed in April
  * ```
+ *
+ * @category constructors
+ * @since 0.2.0
  */
 export const fromFileText = (
   text: string
@@ -95,12 +132,32 @@ export const fromFileText = (
     : Result.fail(new ClusterKeyError({ reason: "NoKey" }))
 }
 
-/** The 64 digits of a key, in lower case: the secret itself, to be written where secrets are kept. */
+/**
+ * The 64 digits of a key, in lower case.
+ *
+ * **Gotchas**
+ *
+ * This is the secret itself. Write it only where secrets are kept.
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
 export const toText = (key: Redacted.Redacted<ClusterKey>): string => Hex.encode(Redacted.value(key))
 
 /**
- * A key in text form, decoded to what is never printed. An error says what `ClusterKeyError` says, and does not hold the
- * text (so never decode with `reportInput`). Encoding fails, so that a printed configuration does not show the key; `toText` is for those who mean it.
+ * A key as text, decoded to a `Redacted` that is never printed.
+ *
+ * **Details**
+ *
+ * Errors have the message of `ClusterKeyError`. Encoding fails, so that a printed
+ * configuration does not show the key; use `toText` where the secret is wanted.
+ *
+ * **Gotchas**
+ *
+ * Do not decode with `reportInput`, which puts the text into errors.
+ *
+ * @category schemas
+ * @since 0.2.0
  */
 export const ClusterKeyFromText: Schema.Codec<Redacted.Redacted<ClusterKey>, string> = Schema.String.pipe(
   Schema.decodeTo(

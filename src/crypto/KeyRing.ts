@@ -1,4 +1,8 @@
-/** The keys of a cluster at run time: one seals, all open. */
+/**
+ * The keys of a node at run time, which can be changed without an interruption.
+ *
+ * @since 0.2.0
+ */
 import { type Array as Arr, Context, Effect, Layer, Redacted, Schema, Semaphore } from "effect"
 import { type CryptoError, Kdf, SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
@@ -8,36 +12,64 @@ import type { AeadCipher } from "./AeadCipher.ts"
 import { Nonces } from "./Nonces.ts"
 import { type Fault, Opener, Sealer } from "./SealedDatagram.ts"
 
-/** The most keys in a ring: each is one more try for a datagram that opens with none. */
+export type { Fault, Forged, NotOpened, Plaintext, TooLong, TooShort } from "./SealedDatagram.ts"
+
+/**
+ * The most keys in a ring. Each is one more attempt to open a datagram that opens with
+ * none.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const MaxKeys = 8
 
-/** No key of the ring has that fingerprint. */
+/**
+ * No key of the ring has this fingerprint.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class UnknownKey extends Schema.TaggedError<UnknownKey>()("UnknownKey", {
-  /** What was asked for, if it was a fingerprint at all: else it may be a key given by mistake. */
+  /** What was asked for; `undefined` if it is no fingerprint, since it may be a key that was given by mistake. */
   fingerprint: Schema.UndefinedOr(Schema.String)
 }) {
   override get message(): string {
     return this.fingerprint === undefined
-      ? "a key is named by its fingerprint, 8 hexadecimal digits"
+      ? "give the fingerprint of a key, which has 8 hexadecimal digits"
       : `no key of the ring has the fingerprint ${this.fingerprint}`
   }
 }
 
-/** The primary key cannot be removed: another must seal first. */
+/**
+ * The primary key cannot be removed before another one is the primary.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class PrimaryKey extends Schema.TaggedError<PrimaryKey>()("PrimaryKey", { fingerprint: Schema.String }) {
   override get message(): string {
     return `key ${this.fingerprint} is the primary; use another one before removing it`
   }
 }
 
-/** The ring would hold more than `MaxKeys`. */
+/**
+ * The ring would hold more than `MaxKeys` keys.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class TooManyKeys extends Schema.TaggedError<TooManyKeys>()("TooManyKeys", {}) {
   override get message(): string {
     return `a ring holds at most ${MaxKeys} keys; remove one that is no longer used`
   }
 }
 
-/** Two different keys have one fingerprint, which happens once in four thousand million. */
+/**
+ * Two different keys have one fingerprint, which happens for one pair of keys in 2^32.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class FingerprintTaken extends Schema.TaggedError<FingerprintTaken>()("FingerprintTaken", {
   fingerprint: Schema.String
 }) {
@@ -46,64 +78,98 @@ export class FingerprintTaken extends Schema.TaggedError<FingerprintTaken>()("Fi
   }
 }
 
-/** A key of the ring, as it may be shown. */
+/**
+ * What may be shown of a key.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface KeyInfo {
-  /** 8 hexadecimal digits, which do not help to find the key. The same for every cluster name. */
+  /** 8 hexadecimal digits, which do not help to find the key. They do not depend on the name of the cluster. */
   readonly fingerprint: string
   /** Whether it seals. */
   readonly primary: boolean
 }
 
-/** Why keys do not enter a ring. `CryptoError`: the platform has no HKDF-SHA256. */
+/**
+ * Why keys are not added to a ring. A `CryptoError` means that the platform has no
+ * HKDF-SHA256.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export type AddError = TooManyKeys | FingerprintTaken | CryptoError.CryptoError
 
+/**
+ * The first keys of a ring, and the cluster that they are for.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface KeyRingOptions {
-  /** The first is the primary. A key given twice is one. */
+  /** The first is the primary. A key that is given twice counts once. */
   readonly keys: Arr.NonEmptyReadonlyArray<Redacted.Redacted<ClusterKey>>
   /**
-   * Clusters with one key and different names cannot read each other: each seals with a key derived from both. An empty
-   * name takes the key as it is, which is what nodes of version 1 do.
+   * Clusters with one key and different names cannot read each other, since each seals with a key that is derived from
+   * both. With an empty name the key is used as it is, as the older implementation does.
    */
   readonly clusterName: string
 }
 
 /**
- * One primary key seals, every key opens. So a cluster changes its key without a gap: `add` the new one at every node,
- * then `use` it at every node, then `remove` the old one.
+ * The keys of a node: the primary key seals, and every key opens.
+ *
+ * **Details**
+ *
+ * A cluster changes its key without an interruption: `add` the new key at every node,
+ * then `use` it at every node, then `remove` the old one at every node.
  *
  * @example
  * ```ts
- * const ring = yield* KeyRing
- * const fingerprint = yield* ring.add(key)
- * yield* ring.use(fingerprint)
+ * import { Effect, Option, type Redacted } from "effect"
+ * import { Cluster, type ClusterKey } from "effect-gossip"
+ *
+ * const addKey = Effect.fnUntraced(function*(key: Redacted.Redacted<ClusterKey.ClusterKey>) {
+ *   const { keyRing } = yield* Cluster.Cluster
+ *   if (Option.isSome(keyRing)) yield* keyRing.value.add(key)
+ * })
  * ```
+ *
+ * @category services
+ * @since 0.2.0
  */
 export class KeyRing extends Context.Service<
   KeyRing,
   {
-    /** The implementation of the cipher, for logs. */
+    /** The name of the implementation of the cipher, for logs. */
     readonly aead: string
-    /** Synchronously: the message inside a datagram, valid until the next call, or why there is none. */
+    /** The message inside a datagram, valid until the next call, or why there is none. */
     readonly open: (datagram: Uint8Array) => Uint8Array | Fault
-    /** Synchronously: a message of at most 1424 bytes, header in place, as a datagram in an array of its own. */
+    /** A message of at most 1424 bytes with its header, as a sealed datagram in a new array. */
     readonly seal: (message: Uint8Array) => Uint8Array
     /** The keys, the primary first. */
     readonly list: Effect.Effect<ReadonlyArray<KeyInfo>>
-    /** Adds a key that opens and does not seal; one that is there already stays as it is. Gives its fingerprint. */
+    /** Adds a key that opens and does not seal, and returns its fingerprint. A key that is in the ring stays as it is. */
     readonly add: (key: Redacted.Redacted<ClusterKey>) => Effect.Effect<string, AddError>
     /** Makes a key the primary. */
     readonly use: (fingerprint: string) => Effect.Effect<void, UnknownKey>
-    /** Removes a key: what is sealed with it opens no more. */
+    /** Removes a key. Datagrams that are sealed with it do not open any more. */
     readonly remove: (fingerprint: string) => Effect.Effect<void, UnknownKey | PrimaryKey>
-    /** Takes these keys for all, the first as primary, as from a file read again; on failure nothing changes. */
+    /** Replaces all keys, with the first as the primary. If it fails, nothing changes. */
     readonly replace: (keys: Arr.NonEmptyReadonlyArray<Redacted.Redacted<ClusterKey>>) => Effect.Effect<void, AddError>
   }
 >()("effect-gossip/crypto/KeyRing") {}
 
+/**
+ * A ring of these keys.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layer = (options: KeyRingOptions): Layer.Layer<KeyRing, AddError, Kdf.Kdf | SecureRandom.SecureRandom> =>
   Layer.effect(KeyRing, make(options))
 
-// Derivations from one key, HKDF-SHA256 with this salt, differ by their `info`.
+// What is derived from one key by HKDF-SHA256 (RFC 5869) differs by its `info`.
 const utf8 = new TextEncoder()
 const salt = utf8.encode("effect-gossip")
 const fingerprintInfo = utf8.encode("fingerprint")
@@ -137,7 +203,7 @@ const make = Effect.fnUntraced(function* (options: KeyRingOptions) {
     return { fingerprint, key, cipher: aead.cipher(sealing) } satisfies Held
   })
 
-  // The primary first. Only whole rings are put here, so that packets never see half a change.
+  // The primary is first. Only complete rings are assigned, so that no packet is handled in the middle of a change.
   let ring: ReadonlyArray<Held> = []
   let primary: AeadCipher
   const put = (keys: ReadonlyArray<Held>): void => {

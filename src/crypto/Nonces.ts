@@ -1,25 +1,25 @@
-/** Nonces that never come twice: 8 random bytes, then a counter. */
+/** Nonces that are never used twice: 8 random bytes, and then a counter. */
 import { writeU32 } from "../wire/Bytes.ts"
 
 /** Bytes of the prefix. */
 export const PrefixLength = 8
 
-/** The counter after the last: it has 32 bits. */
+/** The counter has 32 bits. */
 const Wrap = 2 ** 32
 
 /**
  * The nonces of one process: a random prefix and a counter (big-endian, from 0), with a new prefix before the counter
- * wraps. Two processes, or two runs of one, differ by their prefixes.
+ * wraps. Two processes, or two runs of one, have different prefixes.
  *
- * A nonce that comes twice under one key gives away both messages and lets others forge, so `random` must be
- * cryptographically secure: never one that a seed repeats, save in simulations.
+ * With a nonce that is used twice under one key, others can read both messages and forge new ones (RFC 8439, section 4).
+ * So `random` must be cryptographically secure. Only simulations may use a seeded one.
  */
 export class Nonces {
   readonly #random: (length: number) => Uint8Array
   readonly #prefix = new Uint8Array(PrefixLength)
   #counter: number
 
-  /** `random` gives that many bytes. `counter`: where the counter of the first prefix starts. */
+  /** `random` returns that many random bytes. `counter` is the first value of the counter. */
   constructor(random: (length: number) => Uint8Array, counter = 0) {
     this.#random = random
     this.#prefix.set(this.#draw())
@@ -33,7 +33,7 @@ export class Nonces {
     return bytes
   }
 
-  /** Writes the next nonce to `into`, `NonceLength` bytes. Throws when `random` repeats itself: not to seal is safer. */
+  /** Writes the next nonce, `NonceLength` bytes, to `into`. Throws when `random` repeats itself, as sealing is not safe then. */
   next(into: Uint8Array): void {
     if (this.#counter === Wrap) {
       const drawn = this.#draw()

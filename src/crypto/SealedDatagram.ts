@@ -1,6 +1,8 @@
 /**
- * Sealed datagrams: nonce (12 bytes), sender id (8, clear), ciphertext, tag (16). The additional data are the 8 bytes of
- * the sender id.
+ * Sealed datagrams: nonce (12 bytes), sender id (8 bytes, in the clear), ciphertext, tag (16 bytes). The additional data
+ * are the 8 bytes of the sender id.
+ *
+ * @since 0.2.0
  */
 import { readU16 } from "../wire/Bytes.ts"
 import { internetChecksum } from "../wire/Checksum.ts"
@@ -9,9 +11,9 @@ import { type AeadCipher, NonceLength, TagLength } from "./AeadCipher.ts"
 import type { Nonces } from "./Nonces.ts"
 
 const IdLength = 8
-/** Where the sender id stands in a message. */
+/** Where the sender id is in a message. */
 export const IdInHeader = 4
-/** Where the sender id stands in a sealed datagram. */
+/** Where the sender id is in a sealed datagram. */
 export const IdInClear = NonceLength
 const SealedAt = NonceLength + IdLength
 
@@ -22,9 +24,14 @@ export const MinLength = Overhead + HeaderLength
 /** The most bytes of a sealed datagram. */
 export const MaxLength = Overhead + MaxMessage
 
-// Why a datagram does not open. Plain tagged values and not `Error`s, as those of `WireError` are.
+// Why a datagram does not open: plain tagged values and no `Error`s, like those of `WireError`.
 
-/** A message that is not sealed at all. */
+/**
+ * The datagram is a message in the clear.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class Plaintext {
   readonly _tag = "Plaintext"
   readonly length: number
@@ -36,7 +43,12 @@ export class Plaintext {
   }
 }
 
-/** Fewer bytes than the sealed form of a header. */
+/**
+ * The datagram has fewer bytes than the sealed form of a header.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class TooShort {
   readonly _tag = "TooShort"
   readonly length: number
@@ -48,7 +60,13 @@ export class TooShort {
   }
 }
 
-/** More bytes than the sealed form of the longest message. Found before anything is decrypted. */
+/**
+ * The datagram has more bytes than the sealed form of the longest message. This is
+ * checked before anything is decrypted.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class TooLong {
   readonly _tag = "TooLong"
   readonly length: number
@@ -60,7 +78,13 @@ export class TooLong {
   }
 }
 
-/** Sealed with a key that we do not have, or changed on the way. */
+/**
+ * The datagram is sealed with a key that the ring does not have, or was changed on the
+ * way.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class NotOpened {
   readonly _tag = "NotOpened"
   /** How many keys were tried. */
@@ -73,7 +97,12 @@ export class NotOpened {
   }
 }
 
-/** The message inside names another sender than the datagram does. */
+/**
+ * The message inside names another sender than the datagram does.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class Forged {
   readonly _tag = "Forged"
   get message(): string {
@@ -81,7 +110,12 @@ export class Forged {
   }
 }
 
-/** Every way in which a datagram fails to open. */
+/**
+ * Why a datagram does not open.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export type Fault = Plaintext | TooShort | TooLong | NotOpened | Forged
 
 /** The tags of `Fault`, for counters. */
@@ -90,8 +124,8 @@ export const reasons = ["Plaintext", "TooShort", "TooLong", "NotOpened", "Forged
 >
 
 /**
- * Whether a datagram is a whole message in the clear, of whatever kind. One in 2^40 sealed datagrams looks like that by
- * chance, and is lost as any datagram may be.
+ * Whether a datagram is a complete message in the clear, of any kind. One in 2^40 sealed datagrams looks like one by
+ * chance, and is lost, as any datagram can be.
  */
 export const isPlaintext = (datagram: Uint8Array): boolean =>
   datagram[0] === Version &&
@@ -109,7 +143,7 @@ export class Sealer {
     this.#nonces = nonces
   }
 
-  /** The datagram, in an array of its own, of a message with its header in place and at most `MaxMessage` bytes. */
+  /** A message of at most `MaxMessage` bytes with its header, as a datagram in a new array. */
   seal(cipher: AeadCipher, message: Uint8Array): Uint8Array {
     const nonce = this.#nonce
     const sender = this.#sender
@@ -123,12 +157,12 @@ export class Sealer {
   }
 }
 
-/** A power of two. A slot is a byte. */
+/** A power of two. Each slot is one byte. */
 const HintSlots = 1024
 
 /**
- * Opens datagrams with whichever of several keys fits: first the one that last fitted a datagram of that sender id. What
- * it remembers is a hint of fixed size, and only what opens leaves a trace in it.
+ * Opens datagrams with one of several keys. It first tries the key that last opened a datagram of the same sender id. The
+ * memory for that has a fixed size, and only datagrams that open change it.
  */
 export class Opener {
   #ciphers: ReadonlyArray<AeadCipher> = []
@@ -167,7 +201,7 @@ export class Opener {
     return message
   }
 
-  /** Ids are random, so their low bits are hash enough; those that share a slot cost each other a try. */
+  /** Ids are random, so their low bits are a good hash. Ids that share a slot cost each other an attempt. */
   #slot(): number {
     return readU16(this.#sender, IdLength - 2) & (HintSlots - 1)
   }

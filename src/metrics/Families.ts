@@ -1,24 +1,24 @@
 /**
- * The metrics of a node: their names, types, help texts, labels and histogram bounds. What their values are is said
- * where they are registered. Counters count from the start of the node, and times are in seconds.
+ * The metrics of a node: their names, types, help texts, labels and histogram bounds. `Sources` says where their values
+ * are read. Counters count from the start of the node, and times are in seconds.
  */
 
-/** A metric whose value is read when somebody asks for it. */
+/** A metric whose value is read when it is asked for. */
 export interface Family {
   readonly type: "counter" | "gauge"
   readonly name: string
   readonly help: string
-  /** The label whose values tell its series apart; none where there is one series. */
+  /** The label whose values distinguish its series; `undefined` if there is one series. */
   readonly label: string | undefined
 }
 
-/** A metric that is told of each event. */
+/** A metric that takes a value at each event. */
 export interface HistogramFamily {
   readonly type: "histogram"
   readonly name: string
   readonly help: string
   readonly label: string | undefined
-  /** Upper bounds of the buckets, ascending; one without bound follows. */
+  /** Upper bounds of the buckets, ascending. A bucket without a bound follows. */
   readonly bounds: ReadonlyArray<number>
 }
 

@@ -1,6 +1,6 @@
 /**
- * Series in a registry of one node's own, so that nodes of one process share none. Each is there from the start, and
- * read from a plain counter when somebody asks: counting costs no more than that.
+ * The registry of one node, so that the nodes of one process share no series. Every series exists from the start, and is
+ * read from a plain counter when it is asked for.
  */
 import { Context, Metric } from "effect"
 import type { Family, HistogramFamily } from "./Families.ts"
@@ -14,7 +14,7 @@ const nothing = (): void => {}
 
 export class MetricRegistry {
   readonly #registry: Metric.MetricRegistry = new Map()
-  /** What gives Effect's functions for metrics this registry. */
+  /** A context with this registry, for the metric functions of Effect. */
   readonly context: Context.Context<never> = Context.make(Metric.MetricRegistry, this.#registry)
 
   /** The registry, as the value of `Metric.MetricRegistry`. */

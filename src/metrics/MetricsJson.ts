@@ -1,4 +1,8 @@
-/** Metrics as plain JSON, for programs that do not speak Prometheus. */
+/**
+ * Metrics as plain JSON, for programs that do not read the format of Prometheus.
+ *
+ * @since 0.2.0
+ */
 import { type Metric as EffectMetric, Schema } from "effect"
 
 const labels = Schema.Record(Schema.String, Schema.String)
@@ -17,23 +21,45 @@ const Histogram = Schema.Struct({
       labels,
       count: Schema.Number,
       sum: Schema.Number,
-      /** How many values were at most `le`; beyond the last bound there are as many as `count`. */
+      /** How many values were at most `le`. Values above the last bound are only in `count`. */
       buckets: Schema.Array(Schema.Struct({ le: Schema.Number, count: Schema.Number }))
     })
   )
 })
 
-/** One metric: what it says, its type, and its series. */
+/**
+ * One metric: its help text, its type, and its series.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const Metric = Schema.Union([Read, Histogram])
 
-/** Every metric by its name. */
+/**
+ * Every metric by its name.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const MetricsJson = Schema.Record(Schema.String, Metric)
-/** @see {@link MetricsJson} the schema */
+/**
+ * Every metric by its name.
+ *
+ * @see {@link MetricsJson} for the schema
+ * @category models
+ * @since 0.2.0
+ */
 export type MetricsJson = typeof MetricsJson.Type
 
 type Series<F extends { readonly series: ReadonlyArray<unknown> }> = Array<F["series"][number]>
 
-/** The series of a registry; other types than those of this package are left out. */
+/**
+ * The series of a registry. Metrics of types that this package does not use are left
+ * out.
+ *
+ * @category conversions
+ * @since 0.2.0
+ */
 export const fromSnapshot = (snapshot: ReadonlyArray<EffectMetric.Metric.Snapshot>): MetricsJson => {
   const json: Record<string, MetricsJson[string]> = {}
   const read = new Map<string, Series<typeof Read.Type>>()

@@ -1,6 +1,6 @@
-/** A node's state and traffic in one line of a log. */
+/** The state and traffic of a node in one line of a log. */
 
-/** What is summed up. Counts are from the start of the node. */
+/** What the line is made of. Counts are from the start of the node. */
 export interface Totals {
   /** When, in ms of the monotonic clock. */
   readonly at: number
@@ -23,7 +23,7 @@ const rate = (amount: number, seconds: number): string => {
 }
 
 /**
- * What a node is like at `now`, and what came and went since `before`:
+ * The state of a node at `now`, and its traffic since `before`:
  * `5 alive, 0 suspect, 0 dead; 2.1 datagrams/s (170 B/s) in, 2.1 (170 B/s) out, 0 dropped; local health 0`.
  */
 export const summaryLine = (now: Totals, before: Totals): string => {

@@ -1,20 +1,38 @@
-/** The file with the token that lets its bearer operate a node. */
+/**
+ * The file with the token that lets its bearer operate a node.
+ *
+ * @since 0.2.0
+ */
 import { Effect, FileSystem, Redacted, Schema } from "effect"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import { isToken, tokenForm } from "../config/ConfigKey.ts"
 import * as TextFile from "./TextFile.ts"
 
-/** A file does not hold a token. `message` is one line, without anything from the file. */
+/**
+ * A file has no token.
+ *
+ * **Details**
+ *
+ * `message` is one line, without anything from the file.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class TokenFileError extends Schema.TaggedError<TokenFileError>()("TokenFileError", { path: Schema.String }) {
   override get message(): string {
     return `token file ${this.path}: expected a token of ${tokenForm}`
   }
 }
 
-/** Why a file gives no token. */
+/**
+ * Why a file gives no token.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export type ReadError = TextFile.UnreadableFile | TokenFileError
 
-/** The bits of a file's mode by which others than its owner can read, write or run it. */
+/** The bits of the mode of a file that let others than its owner read, write or run it. */
 const OthersBits = 0o077
 
 /** Reads the token in a file, blanks around it left out. Warns when others than its owner can read it. */

@@ -1,10 +1,23 @@
-/** The file with the keys of the cluster. */
+/**
+ * The file with the keys of the cluster.
+ *
+ * @since 0.2.0
+ */
 import { type Array as Arr, Effect, FileSystem, type Redacted, Schema } from "effect"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
 import * as ClusterKey from "../crypto/ClusterKey.ts"
 import * as TextFile from "./TextFile.ts"
 
-/** A key file has a bad line, or no key. `message` is one line, without anything from the file. */
+/**
+ * A key file has a line that is no key, or no key at all.
+ *
+ * **Details**
+ *
+ * `message` is one line, without anything from the file.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class ClusterKeyFileError extends Schema.TaggedError<ClusterKeyFileError>()("ClusterKeyFileError", {
   path: Schema.String,
   reason: Schema.String
@@ -14,10 +27,15 @@ export class ClusterKeyFileError extends Schema.TaggedError<ClusterKeyFileError>
   }
 }
 
-/** Why a key file gives no keys. */
+/**
+ * Why a key file gives no keys.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export type ReadError = TextFile.UnreadableFile | ClusterKeyFileError
 
-/** The bits of a file's mode by which others than its owner can read, write or run it. */
+/** The bits of the mode of a file that let others than its owner read, write or run it. */
 const OthersBits = 0o077
 
 const warnOfOthers = Effect.fnUntraced(function* (path: string, mode: number) {

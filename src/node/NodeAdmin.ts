@@ -1,4 +1,12 @@
-/** A node's HTTP face on Node.js: at a TCP address, at a Unix socket, or both. */
+/**
+ * An HTTP server for a node: at a TCP address, at a Unix socket, or at both.
+ *
+ * `NodeCluster.layer` has one when its options say so. Use this module for a port that
+ * the system chooses, or for a node that you compose. It is in no index, since it loads
+ * an HTTP server: import it from `effect-gossip/node/NodeAdmin`.
+ *
+ * @since 0.2.0
+ */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import {
   Context,
@@ -22,7 +30,12 @@ import * as Journal from "../admin/Journal.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import * as AdminTokenFile from "./AdminTokenFile.ts"
 
-/** The HTTP face cannot be opened. `message` is one line. */
+/**
+ * The HTTP server cannot be opened.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class NodeAdminError extends Schema.TaggedError<NodeAdminError>()("NodeAdminError", {
   where: Schema.String,
   reason: Schema.String
@@ -32,16 +45,27 @@ export class NodeAdminError extends Schema.TaggedError<NodeAdminError>()("NodeAd
   }
 }
 
+/**
+ * Where a node is served.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Options {
-  /** A TCP address; port 0 lets the system choose. */
+  /** A TCP address; with port 0 the system chooses the port. */
   readonly address?: NetAddress.InetAddress | undefined
-  /** Whoever has it may operate the node over TCP; without one, nobody may. */
+  /** The bearer token with which the node can be operated over TCP. Without one, it cannot. */
   readonly token?: Redacted.Redacted<string> | undefined
-  /** The path of a Unix socket that only the user of this process can open, and who does may operate the node. */
+  /** The path of a Unix socket that only the user of this process can open, and at which the node can be operated. */
   readonly socket?: string | undefined
 }
 
-/** Where a node is served. */
+/**
+ * Where a node is served.
+ *
+ * @category services
+ * @since 0.2.0
+ */
 export class NodeAdmin extends Context.Service<
   NodeAdmin,
   {
@@ -52,7 +76,13 @@ export class NodeAdmin extends Context.Service<
   }
 >()("effect-gossip/node/NodeAdmin") {}
 
-/** Serves a node until it ends. What happens to the node is remembered from the moment that this is built. */
+/**
+ * Serves a node until the layer closes. What happens to the node is recorded from the
+ * moment that the layer is built.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layer = (options: Options): Layer.Layer<NodeAdmin, NodeAdminError, Exclude<Admin.Node, Journal.Journal>> =>
   Layer.effect(
     NodeAdmin,
@@ -93,7 +123,12 @@ export const layerResolved = (
     })
   )
 
-/** One line that says where a node is served, and what may be done there. */
+/**
+ * One line of the log that says where a node is served, and what can be done there.
+ *
+ * @category formatting
+ * @since 0.2.0
+ */
 export const logLine = ({ address, socket }: NodeAdmin["Service"], token: boolean): string => {
   const places = [
     ...Option.toArray(
@@ -115,10 +150,10 @@ const serve = <R>(server: Server, routes: Layer.Layer<never, never, HttpServer.H
     (context) => Context.get(context, HttpServer.HttpServer).address
   )
 
-/** How long what is being answered may take once the node ends. */
+/** How long requests may still take when the node ends. */
 const Grace = Duration.seconds(1)
 
-// Requests are small, and nobody but an attacker is slow to send one.
+// Requests are small, so that only an attacker sends one slowly.
 const limits: Http.ServerOptions = {
   headersTimeout: 10_000,
   requestTimeout: 20_000,
@@ -148,7 +183,7 @@ const listen = (where: string, options: Net.ListenOptions): Server =>
     server.maxConnections = MaxConnections
     holdEarlyRequests(server)
     const http = yield* NodeHttpServer.make(() => server, { ...options, gracefulShutdownTimeout: Grace })
-    // Whoever is still there after that is not waited for.
+    // Connections that are open after that are closed.
     yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
     return http
   }).pipe(Effect.mapError((error) => new NodeAdminError({ where, reason: reasonOf(error) })))
@@ -180,7 +215,7 @@ const onDisk = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, NodeAd
     catch: (cause) => new NodeAdminError({ where: path, reason: reasonOf({ cause }) })
   })
 
-/** Whether somebody listens at the path; if not, what lies there is left from a process that crashed. */
+/** Whether a process listens at the path. If not, the socket is left over from one that crashed. */
 const isAnswered = (path: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
     const socket = Net.connect(path)
@@ -199,8 +234,8 @@ const isSocket = (path: string): Effect.Effect<boolean | undefined> =>
   )
 
 /**
- * Made in a directory that only we can enter, closed to others, and only then put in its place: there is no moment at
- * which somebody else could connect.
+ * The socket is created in a directory that only this user can enter, closed to others, and then moved to its place, so
+ * that others can connect at no moment.
  */
 const overUnix = (path: string): Server =>
   Effect.gen(function* () {

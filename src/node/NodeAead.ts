@@ -1,10 +1,22 @@
-/** ChaCha20-Poly1305 by libsodium where it loads: the same bytes as everywhere, several times faster. */
+/**
+ * The cipher of libsodium, which gives the same bytes as the default one and is several
+ * times faster.
+ *
+ * It needs the package `sodium-native`, which a program installs itself.
+ *
+ * @since 0.2.0
+ */
 import { Effect, Layer, Predicate, Schema } from "effect"
 import { createRequire } from "node:module"
 import { Aead, noble } from "../crypto/Aead.ts"
 import { makeCipher, type Primitive } from "../crypto/AeadCipher.ts"
 
-/** `sodium-native` is not installed, or has no binary for this platform. */
+/**
+ * `sodium-native` is not installed, or has no binary for this platform.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class SodiumUnavailable extends Schema.TaggedError<SodiumUnavailable>()("SodiumUnavailable", {
   cause: Schema.Defect()
 }) {
@@ -14,7 +26,7 @@ export class SodiumUnavailable extends Schema.TaggedError<SodiumUnavailable>()("
   }
 }
 
-// What is used of the package, which has no types of its own. The functions throw where libsodium refuses.
+// What is used of the package, which has no types. The functions throw where libsodium refuses.
 interface Sodium {
   readonly crypto_aead_chacha20poly1305_ietf_encrypt: (
     sealed: Uint8Array,
@@ -50,7 +62,7 @@ const makeSodium = (sodium: Sodium): Aead => {
   return { name: "sodium", cipher: (key) => makeCipher(primitive, key) }
 }
 
-// Not an `import`: the package is optional, and no bundler or type checker shall insist on it.
+// No `import`, since bundlers and type checkers would require the package, which is optional.
 const require = createRequire(import.meta.url)
 
 const sodiumFrom = (load: () => unknown): Effect.Effect<Aead, SodiumUnavailable> =>
@@ -63,21 +75,42 @@ const sodiumFrom = (load: () => unknown): Effect.Effect<Aead, SodiumUnavailable>
     catch: (cause) => new SodiumUnavailable({ cause })
   })
 
-/** `layer`, with another way to load `sodium-native`. */
+/**
+ * Like `layer`, with another way to load `sodium-native`.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layerFrom = (load: () => unknown): Layer.Layer<never> =>
   Layer.effect(
     Aead,
     Effect.catch(sodiumFrom(load), () => Effect.succeed(noble))
   )
 
-/** `layerSodium`, with another way to load `sodium-native`. */
+/**
+ * Like `layerSodium`, with another way to load `sodium-native`.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layerSodiumFrom = (load: () => unknown): Layer.Layer<never, SodiumUnavailable> =>
   Layer.effect(Aead, sodiumFrom(load))
 
 const load = (): unknown => require("sodium-native")
 
-/** libsodium. Fails where `sodium-native` does not load. */
+/**
+ * Sets the cipher to that of libsodium. Fails where `sodium-native` does not load.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layerSodium: Layer.Layer<never, SodiumUnavailable> = layerSodiumFrom(load)
 
-/** libsodium where `sodium-native` loads, else `@noble/ciphers`; `name` says which. */
+/**
+ * Sets the cipher to that of libsodium where `sodium-native` loads, and else to that of
+ * `@noble/ciphers`. The `name` of the cipher says which one it is.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layer: Layer.Layer<never> = layerFrom(load)

@@ -1,4 +1,8 @@
-/** The network as Node.js has it. */
+/**
+ * The network of this machine.
+ *
+ * @since 0.2.0
+ */
 import * as NodeDatagramSocket from "@effect/platform-node/NodeDatagramSocket"
 import * as NodeDns from "@effect/platform-node/NodeDns"
 import { Effect, Layer, Result } from "effect"
@@ -7,7 +11,7 @@ import * as Os from "node:os"
 import { Network } from "../transport/Network.ts"
 import * as PortProbe from "../transport/PortProbe.ts"
 
-/** Datagrams that may wait while a node is busy; beyond, the newest are dropped and counted. */
+/** Datagrams that may wait while the node is busy. Beyond, new ones are dropped and counted. */
 const ReceiveBuffer = 4096
 
 const network: Layer.Layer<Network> = Layer.succeed(Network, {
@@ -34,5 +38,11 @@ const network: Layer.Layer<Network> = Layer.succeed(Network, {
   )
 })
 
-/** UDP sockets and interfaces of this machine, and its resolver for peers that are given by name. */
+/**
+ * The UDP sockets and interfaces of this machine, and its resolver for peers that are
+ * given by name.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layer: Layer.Layer<Network | Dns.Dns> = Layer.merge(network, NodeDns.layer)

@@ -1,8 +1,21 @@
-/** Text files, with errors that a user can act on. */
+/**
+ * Reading text files, with errors that a user can act on.
+ *
+ * @since 0.2.0
+ */
 import { Effect, FileSystem, type PlatformError, Schema } from "effect"
 import { withoutSecrets } from "../config/ConfigProblem.ts"
 
-/** A file cannot be read. `message` is one line, without anything from the file. */
+/**
+ * A file cannot be read.
+ *
+ * **Details**
+ *
+ * `message` is one line, without anything from the file.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class UnreadableFile extends Schema.TaggedError<UnreadableFile>()("UnreadableFile", {
   path: Schema.String,
   reason: Schema.String
@@ -25,7 +38,7 @@ const reasonOf = ({ reason }: PlatformError.PlatformError): string => {
   }
 }
 
-/** That reading a path failed. A path that may be a key by mistake is not repeated. */
+/** The error of reading a path. A path that may be a key by mistake is not repeated. */
 export const unreadable =
   (path: string) =>
   (error: PlatformError.PlatformError): UnreadableFile =>
