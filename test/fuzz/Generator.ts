@@ -1,13 +1,20 @@
-/** Datagrams to try a node with: noise, valid messages of every kind, and mutations of them. All follow from a seed. */
+/**
+ * Datagrams for fuzzing: noise, valid messages of every kind and form, and mutations of them. All of them follow from a
+ * seed.
+ */
 import * as fs from "node:fs"
 import * as Claim from "../../src/domain/Claim.ts"
 import { writeU16 } from "../../src/wire/Bytes.ts"
 import { internetChecksum } from "../../src/wire/Checksum.ts"
-import { HeaderLength, Kind, MaxMessage } from "../../src/wire/Header.ts"
+import { HeaderLength, Kind, MaxMessage, SectionedKind } from "../../src/wire/Header.ts"
 import { MessageWriter } from "../../src/wire/MessageWriter.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
+import { bitmapLength } from "../../src/wire/sections/Bucket.ts"
+import { packPairs } from "../../src/wire/sections/MemberTags.ts"
+import * as NamedPayload from "../../src/wire/sections/NamedPayload.ts"
+import { SectionType } from "../../src/wire/sections/Section.ts"
 
-/** Numbers that follow from a seed: the generator mulberry32. */
+/** Random numbers that follow from a seed: the generator mulberry32. */
 export class Dice {
   #state: number
 
@@ -15,7 +22,7 @@ export class Dice {
     this.#state = seed | 0
   }
 
-  /** 32 bits. */
+  /** 32 random bits. */
   u32(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
@@ -37,13 +44,13 @@ export class Dice {
     return items[this.below(items.length)]!
   }
 
-  /** Any bytes. */
+  /** Random bytes. */
   bytes(length: number): Uint8Array {
     return Uint8Array.from({ length }, () => this.u32())
   }
 }
 
-/** Packets that nodes of the older implementation sent, in the clear. */
+/** Packets that nodes of the older implementation sent unsealed. */
 export const recorded: ReadonlyArray<Uint8Array> = fs
   .readFileSync(new URL("../vectors/plain.jsonl", import.meta.url), "utf8")
   .split("\n")
@@ -53,7 +60,7 @@ export const recorded: ReadonlyArray<Uint8Array> = fs
 /** An id as two words. */
 export type IdWords = readonly [hi: number, lo: number]
 
-/** Writes the length, if asked for, and the checksum that fit a message as it is now. */
+/** Writes the payload length, if `length` is set, and the checksum that fit a message as it is. */
 const repair = (bytes: Uint8Array, length: boolean): Uint8Array => {
   if (bytes.length < HeaderLength) return bytes
   if (length) writeU16(bytes, 2, bytes.length - HeaderLength)
@@ -62,10 +69,12 @@ const repair = (bytes: Uint8Array, length: boolean): Uint8Array => {
   return bytes
 }
 
-/** Numbers at which arithmetic of 32 bits goes wrong, if it does. */
+/** Numbers around which an error in 32-bit arithmetic shows. */
 const edges = [0, 1, 2, 0x7ffffffe, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff] as const
 const lengths = [0, 1, 23, 24, 25, 59, 60, 61, 1399, 1400, 1423, 1424, 1425, 1459, 1460, 1461, 1500] as const
 const kinds = Object.values(Kind)
+const sectionedKinds = kinds.filter((kind) => kind !== Kind.Leave)
+const kindBytes = [...kinds, ...sectionedKinds.map((kind) => kind | SectionedKind)]
 
 export class Generator {
   readonly dice: Dice
@@ -73,19 +82,24 @@ export class Generator {
   readonly #address = new Uint8Array(PackedAddress.MaxLength)
   readonly #ids: ReadonlyArray<IdWords>
   readonly #self: Uint8Array
-  /** Who spoke in the message before, with what counters. */
+  readonly #sectionedOneIn: number
+  /** The sender of the message before, and its counters. */
   #last: { readonly id: IdWords; readonly heartbeat: number; readonly incarnation: number } | undefined
 
-  /** `self` and `selfAddress` (packed): those of the node that is tried, for messages about itself. */
-  constructor(seed: number, self: IdWords, selfAddress: Uint8Array) {
+  /**
+   * `self` and `selfAddress` (packed) are those of the node under test, for claims about the node itself. One in
+   * `sectionedOneIn` mutated messages is of extension level 1.
+   */
+  constructor(seed: number, self: IdWords, selfAddress: Uint8Array, sectionedOneIn: number) {
     const dice = new Dice(seed)
     this.dice = dice
+    this.#sectionedOneIn = sectionedOneIn
     this.#self = selfAddress
-    // Few, so that they are met again: as members, suspects, tombstones, twice in one message.
+    // There are few ids, so that they occur again: as members, suspects and tombstones, and twice in one message.
     this.#ids = [self, ...Array.from({ length: 60 }, (): IdWords => [dice.u32(), dice.u32()])]
   }
 
-  /** Any bytes. Half of them look like a message from outside. */
+  /** Random bytes. Half of them have the header of a message. */
   noise(): Uint8Array {
     const { dice } = this
     const length = dice.oneIn(4) ? dice.pick(lengths) : dice.oneIn(50) ? dice.below(9000) : dice.below(1500)
@@ -96,40 +110,66 @@ export class Generator {
     return repair(bytes, !dice.oneIn(8))
   }
 
-  /** A valid message, of the node's own making or recorded. */
+  /** A valid message of version 1, written here or recorded. */
   valid(): Uint8Array {
     const { dice } = this
     if (dice.oneIn(16)) return dice.pick(recorded).slice()
     const writer = this.#writer
-    const { header } = writer
     const kind = dice.pick(kinds)
-    // Who speaks again is heard: a goodbye of somebody who never spoke from there would count for nothing.
-    const again = dice.oneIn(2) ? this.#last : undefined
-    const id = again?.id ?? this.#id()
-    const [idHi, idLo] = id
-    header.idHi = idHi
-    header.idLo = idLo
-    header.heartbeat = again === undefined ? this.#counter() : (again.heartbeat + 1) >>> 0
-    header.incarnation = again?.incarnation ?? this.#counter()
-    header.level = dice.oneIn(3) ? dice.below(256) : 0
-    this.#last = { id, heartbeat: header.heartbeat, incarnation: header.incarnation }
+    const [idHi, idLo] = this.#sender()
     const flags = dice.oneIn(4) ? dice.below(256) : dice.below(4)
-    if (kind === Kind.AntiEntropy) {
-      const total = dice.oneIn(4) ? dice.below(0x10000) : dice.below(4)
-      const index = dice.oneIn(4) ? dice.below(0x10000) : dice.below(Math.max(1, total))
-      writer.beginChunk(dice.oneIn(2) ? dice.below(8) : dice.u32() * 0x200000, index, total)
-    } else writer.begin(kind, flags)
+    if (kind === Kind.AntiEntropy) writer.beginChunk(this.#tableVersion(), ...this.#chunk())
+    else writer.begin(kind, flags)
     if (kind === Kind.PingReq) {
       const [hi, lo] = this.#id()
       writer.target(hi, lo, this.#anAddress(), 0)
     } else if (kind !== Kind.Leave) {
       const count = dice.oneIn(8) ? dice.below(80) : dice.below(6)
       if (dice.oneIn(2)) this.#entry(idHi, idLo)
-      // Now and then everybody is said to be dead.
+      // Sometimes all of many members are Dead.
       const status = count > 20 && dice.oneIn(2) ? Claim.Dead : undefined
       for (let i = 0; i < count; i++) if (!this.#entry(...this.#id(), status)) break
     }
     return writer.finish()
+  }
+
+  /** A valid message of extension level 1. */
+  sectioned(): Uint8Array {
+    const { dice } = this
+    const writer = this.#writer
+    const kind = dice.pick(sectionedKinds)
+    this.#sender()
+    writer.beginSectioned(kind, dice.below(4))
+    // A PING_REQ must have a probe section.
+    if (kind === Kind.PingReq) this.#section(SectionType.Probe, kind)
+    for (let i = dice.below(dice.oneIn(8) ? 20 : 5); i > 0; i--) this.#section(dice.pick(sectionTypes), kind)
+    return writer.finish()
+  }
+
+  /** Half of the senders have sent before: a LEAVE counts only if its sender has spoken from the same address. */
+  #sender(): IdWords {
+    const { dice } = this
+    const { header } = this.#writer
+    const again = dice.oneIn(2) ? this.#last : undefined
+    const id = again?.id ?? this.#id()
+    header.idHi = id[0]
+    header.idLo = id[1]
+    header.heartbeat = again === undefined ? this.#counter() : (again.heartbeat + 1) >>> 0
+    header.incarnation = again?.incarnation ?? this.#counter()
+    header.level = dice.oneIn(3) ? dice.below(256) : 0
+    this.#last = { id, heartbeat: header.heartbeat, incarnation: header.incarnation }
+    return id
+  }
+
+  #tableVersion(): number {
+    const { dice } = this
+    return dice.oneIn(2) ? dice.below(8) : dice.u32() * 0x200000
+  }
+
+  #chunk(): readonly [index: number, total: number] {
+    const { dice } = this
+    const total = dice.oneIn(4) ? dice.below(0x10000) : dice.below(4)
+    return [dice.oneIn(4) ? dice.below(0x10000) : dice.below(Math.max(1, total)), total]
   }
 
   #entry(idHi: number, idLo: number, given?: number): boolean {
@@ -138,18 +178,120 @@ export class Generator {
     return this.#writer.entry(idHi, idLo, this.#counter(), this.#counter(), status, this.#anAddress(), 0)
   }
 
+  /** A section of a type, if there is room for it and none of the type yet. */
+  #section(type: number, kind: number): void {
+    const { dice } = this
+    const writer = this.#writer
+    const [idHi, idLo] = this.#id()
+    const count = dice.oneIn(8) ? dice.below(80) : dice.below(4)
+    const bits = dice.below(9)
+    const list = (item: () => boolean): void => {
+      writer.beginSection(type)
+      for (let i = 0; i < count; i++) if (!item()) break
+    }
+    switch (type) {
+      case SectionType.Entries:
+        return list(() => this.#entry(...this.#id()))
+      case SectionType.Probe:
+        if (kind === Kind.Ping) writer.pingProbe(dice.u32(), idHi, idLo)
+        if (kind === Kind.Ack) writer.ackProbe(dice.u32())
+        if (kind === Kind.PingReq) {
+          writer.requestProbe(dice.u32(), dice.below(2000), idHi, idLo, this.#anAddress(), 0)
+        }
+        return
+      case SectionType.Accusations:
+        return list(() => {
+          const [targetHi, targetLo] = this.#id()
+          const [accuserHi, accuserLo] = this.#id()
+          const evidence = dice.oneIn(8) ? dice.below(256) : dice.below(3)
+          return writer.accusation({
+            targetHi,
+            targetLo,
+            incarnation: this.#counter(),
+            accuserHi,
+            accuserLo,
+            evidence
+          })
+        })
+      case SectionType.Left:
+        return list(() => {
+          const [idHi, idLo] = this.#id()
+          return writer.left({ idHi, idLo, incarnation: this.#counter() })
+        })
+      case SectionType.Nack:
+        writer.nack(dice.u32())
+        return
+      case SectionType.Chunk:
+        writer.chunk(dice.u32(), dice.u32(), ...this.#chunk())
+        return
+      case SectionType.Digest:
+        writer.digest(this.#counter(), dice.u32(), dice.u32())
+        return
+      case SectionType.Buckets:
+        writer.buckets(
+          bits,
+          Uint32Array.from({ length: 1 << bits }, () => dice.u32())
+        )
+        return
+      case SectionType.Differing: {
+        const bitmap = dice.bytes(bitmapLength(bits))
+        if (bits < 3) bitmap[0]! &= (1 << (1 << bits)) - 1
+        writer.differing(bits, bitmap)
+        return
+      }
+      case SectionType.Tags:
+        return list(() => {
+          const [idHi, idLo] = this.#id()
+          const tags = Array.from({ length: dice.below(4) }, () => [dice.pick(texts), dice.pick(texts)] as const)
+          const bytes = packPairs(Object.fromEntries(tags))
+          const fields = { idHi, idLo, incarnation: this.#counter(), version: this.#counter() }
+          return writer.tags({ ...fields, bytes, pairsAt: 0, pairsEnd: bytes.length })
+        })
+      case SectionType.Events:
+        return list(() => {
+          const [originHi, originLo] = this.#id()
+          const fields = { originHi, originLo, incarnation: this.#counter(), number: this.#counter() }
+          return writer.event({ ...fields, ...this.#namedPayload() })
+        })
+      case SectionType.Query:
+        writer.query({
+          originHi: idHi,
+          originLo: idLo,
+          numberHi: 0,
+          numberLo: this.#counter(),
+          address: this.#anAddress(),
+          addressAt: 0,
+          deadlineMs: dice.below(60_000),
+          ...this.#namedPayload()
+        })
+        return
+      default: {
+        const bytes = dice.bytes(dice.below(40))
+        const status = dice.oneIn(8) ? dice.below(256) : dice.below(2)
+        const fields = { numberHi: 0, numberLo: this.#counter(), status }
+        writer.response({ ...fields, bytes, valueAt: 0, valueEnd: bytes.length })
+      }
+    }
+  }
+
+  #namedPayload(): NamedPayload.NamedPayload {
+    const { dice } = this
+    const length = dice.oneIn(8) ? dice.below(NamedPayload.MaxPayload + 1) : dice.below(20)
+    return NamedPayload.make(dice.pick(texts), dice.bytes(length))
+  }
+
   #id(): IdWords {
     const { dice } = this
     return dice.oneIn(12) ? [dice.u32(), dice.u32()] : dice.oneIn(16) ? this.#ids[0]! : dice.pick(this.#ids)
   }
 
-  /** Mostly small, so that claims about one node compete. */
+  /** Mostly small numbers, so that claims about one node compete. */
   #counter(): number {
     const { dice } = this
     return dice.oneIn(6) ? dice.pick(edges) : dice.oneIn(12) ? dice.u32() : dice.below(8)
   }
 
-  /** On loopback, as a rule, so that the node can send there and nobody else hears of it. */
+  /** Mostly on loopback: the node can send there, and the datagrams do not leave this machine. */
   #anAddress(): Uint8Array {
     const { dice } = this
     const address = this.#address
@@ -170,10 +312,13 @@ export class Generator {
     return address
   }
 
-  /** A valid message: one in four as it is, the others changed in one to four places; half of the changed ones get the checksum that goes with it. */
+  /**
+   * A valid message of either form. One in four stays as it is. The others are changed in one to four places, and half of
+   * them get the checksum that fits.
+   */
   mutated(): Uint8Array {
     const { dice } = this
-    let bytes = this.valid()
+    let bytes = dice.oneIn(this.#sectionedOneIn) ? this.sectioned() : this.valid()
     if (dice.oneIn(4)) return bytes
     for (let i = dice.below(4); i >= 0; i--) bytes = this.mutate(bytes)
     return dice.oneIn(2) ? repair(bytes, !dice.oneIn(4)) : bytes
@@ -211,12 +356,16 @@ export class Generator {
       case 6:
         return cut(bytes, at, at + 1 + dice.below(8))
       default:
-        // Kind and version: bytes that every check turns on.
-        bytes[dice.below(2)] = dice.below(8)
+        // Version and kind, which all other checks depend on.
+        if (dice.oneIn(2)) bytes[0] = dice.below(8)
+        else bytes[1] = dice.oneIn(2) ? dice.below(8) : dice.pick(kindBytes)
         return bytes
     }
   }
 }
+
+const sectionTypes = Object.values(SectionType)
+const texts = ["", "a", "role", "Zürich", "\u{1f600}", "__proto__", "x".repeat(200)] as const
 
 /** `bytes` without those in [from, to). */
 const cut = (bytes: Uint8Array, from: number, to: number): Uint8Array => {
