@@ -18,6 +18,7 @@ import {
   ping1,
   pingReq1,
   seal,
+  sum,
   sectioned,
   sections
 } from "./Datagrams.ts"
@@ -55,6 +56,18 @@ describe("messages of extension level 1", () => {
       expect(new Inbound().decode(bytes, 1)).toBeUndefined()
     }
     expect(sectioned.map((message) => encode(message)[1]).sort()).toEqual([0x21, 0x22, 0x23, 0x24, 0x26])
+  })
+
+  it("are of no other kind", () => {
+    const known = (level: number) => {
+      const inbound = new Inbound()
+      // No sections and no entries: a payload that most kinds can have.
+      const bytes = Array.from({ length: 256 }, (_, kind) => sum(withPayload(gossip1, []).with(1, kind)))
+      return bytes.flatMap((datagram, kind) => (inbound.decode(datagram, level)?._tag === "UnknownKind" ? [] : [kind]))
+    }
+    expect(known(0)).toEqual([1, 2, 3, 4, 5, 6])
+    expect(known(1)).toEqual([1, 2, 3, 4, 5, 6, 0x21, 0x22, 0x23, 0x24, 0x26])
+    expect(known(2)).toEqual(known(1))
   })
 
   it("are a few bytes long when they carry nothing else", () => {
