@@ -80,7 +80,7 @@ export class FailureDetector extends Context.Service<
 interface Role {
   readonly probes: boolean
   /** Multiplies the time that a suspicion lasts. */
-  readonly patience: number
+  readonly suspicionFactor: number
 }
 
 const make = (role: Role) =>
@@ -162,7 +162,7 @@ const make = (role: Role) =>
     const startSuspicion = (slot: number, now: number): void => {
       const { idHi, idLo, incarnation } = table
       const jitter = jitterFraction(idHi[SelfSlot]!, idLo[SelfSlot]!, idHi[slot]!, idLo[slot]!) * timing.jitter
-      const timeout = (suspicionTimeout(timing, table.live) + jitter) * role.patience
+      const timeout = (suspicionTimeout(timing, table.live) + jitter) * role.suspicionFactor
       suspicions.start({ slot, incarnation: incarnation[slot]!, timeout }, now)
       deadlines.reset()
     }
@@ -255,7 +255,7 @@ type Requirements = Activity | CurrentConfig | LocalView | NodeClock | Outbox
  */
 export const layer: Layer.Layer<FailureDetector, never, Requirements> = Layer.effect(
   FailureDetector,
-  make({ probes: true, patience: 1 })
+  make({ probes: true, suspicionFactor: 1 })
 )
 
 /**
@@ -306,5 +306,5 @@ export const layer: Layer.Layer<FailureDetector, never, Requirements> = Layer.ef
  */
 export const layerNone: Layer.Layer<FailureDetector, never, Requirements> = Layer.effect(
   FailureDetector,
-  make({ probes: false, patience: 2 })
+  make({ probes: false, suspicionFactor: 2 })
 )
