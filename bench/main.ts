@@ -138,6 +138,14 @@ console.log(`Node.js ${process.version}, ${process.arch}; median (fastest .. slo
     })
     measure("  written in place", 1, write)
   }
+  const probe = (): Uint8Array => {
+    writer.beginSectioned(Kind.Ping, 0)
+    writer.pingProbe(1, 2, 3)
+    return writer.finish()
+  }
+  const probing = probe().slice()
+  measure("PING of level 1 with a probe section, read in place", 1, () => inbound.decode(probing, 1))
+  measure("  written in place", 1, probe)
   const message = gossipOf(1, fifty, 1)
   const datagram = gossip(1, fifty, 1)
   measure("GOSSIP of 50, decoded to values (Message.decode)", 1, () => Message.decode(datagram))

@@ -22,14 +22,20 @@ import { ValueReader } from "./ValueReader.ts"
 import { addressLength, entriesLength, ValueWriter } from "./ValueWriter.ts"
 import * as WireError from "./WireError.ts"
 
+export { AddressCache } from "./AddressCache.ts"
 export {
-  /**
-   * One claim about one node.
-   *
-   * @category schemas
-   * @since 0.2.0
-   */
-  MessageEntry
+  Accusation,
+  AckProbe,
+  Chunk,
+  LeftMember,
+  MemberEvent,
+  MemberTags,
+  MessageEntry,
+  PingProbe,
+  Query,
+  RequestProbe,
+  Response,
+  SectionValues
 } from "./SectionValues.ts"
 
 // --- schemas -------------------------------------------------------------------
@@ -343,6 +349,20 @@ export interface DecodeOptions {
  * Encoding a message of version 1 gives the same bytes again, and encoding one of
  * extension level 1 gives the same sections in the order of their types.
  *
+ * @example
+ * ```ts
+ * import { Result } from "effect"
+ * import { Message } from "effect-gossip"
+ *
+ * const addresses = new Message.AddressCache()
+ *
+ * const describe = (datagram: Uint8Array) =>
+ *   Result.match(Message.decode(datagram, { addresses }), {
+ *     onFailure: (error) => `no message: ${error.message}`,
+ *     onSuccess: ({ _tag, senderId }) => `${_tag} of ${senderId}`
+ *   })
+ * ```
+ *
  * @category decoding
  * @since 0.2.0
  */
@@ -540,7 +560,14 @@ const orInvalid = <A>(
  *
  * @example
  * ```ts
- * const message = yield* Schema.decodeUnknownEffect(MessageFromBytes)(datagram)
+ * import { Effect, Schema } from "effect"
+ * import { Message } from "effect-gossip"
+ *
+ * const describe = (datagram: Uint8Array) =>
+ *   Effect.gen(function*() {
+ *     const message = yield* Schema.decodeUnknownEffect(Message.MessageFromBytes)(datagram)
+ *     return `${message._tag} of ${message.senderId}`
+ *   })
  * ```
  *
  * @category schemas

@@ -124,12 +124,28 @@ export const Accusation = Schema.Struct({
 })
 
 /**
+ * Who failed to reach whom, at which incarnation of the target.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Accusation = typeof Accusation.Type
+
+/**
  * A member that left of its own will, and the incarnation in which it left.
  *
  * @category schemas
  * @since 0.2.0
  */
 export const LeftMember = Schema.Struct({ nodeId: NodeId, incarnation: U32 })
+
+/**
+ * A member that left of its own will, and the incarnation in which it left.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type LeftMember = typeof LeftMember.Type
 
 /**
  * The tags of one member: at most 512 bytes of keys and values with their lengths.
@@ -154,6 +170,14 @@ export const MemberTags = Schema.Struct({
 })
 
 /**
+ * The tags of one member: at most 512 bytes of keys and values with their lengths.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type MemberTags = typeof MemberTags.Type
+
+/**
  * An event: a name and a payload that every member gets once.
  *
  * @category schemas
@@ -168,6 +192,14 @@ export const MemberEvent = Schema.Struct({
   name: Name,
   payload: upTo(NamedPayload.MaxPayload)
 })
+
+/**
+ * An event: a name and a payload that every member gets once.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type MemberEvent = typeof MemberEvent.Type
 
 /**
  * A query: an event that members answer.
@@ -187,6 +219,14 @@ export const Query = Schema.Struct({
 })
 
 /**
+ * A query: an event that members answer.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Query = typeof Query.Type
+
+/**
  * A response to a query.
  *
  * @category schemas
@@ -198,6 +238,14 @@ export const Response = Schema.Struct({
   status: Schema.Literals(responseStatuses),
   value: upTo(0xffff)
 })
+
+/**
+ * A response to a query.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Response = typeof Response.Type
 
 /**
  * The place of a message among the chunks of a snapshot.
@@ -212,6 +260,14 @@ export const Chunk = Schema.Struct({
   chunkIndex: U16,
   totalChunks: U16
 })
+
+/**
+ * The place of a message among the chunks of a snapshot.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Chunk = typeof Chunk.Type
 
 /** A list with one item for each bucket of a table: 1, 2, 4, ... or 256 of them. */
 const perBucket = <S extends Schema.Constraint>(item: S) =>
@@ -237,6 +293,14 @@ export const PingProbe = Schema.Struct({
 })
 
 /**
+ * The probe section of a PING.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type PingProbe = typeof PingProbe.Type
+
+/**
  * The probe section of an ACK.
  *
  * @category schemas
@@ -246,6 +310,14 @@ export const AckProbe = Schema.Struct({
   /** The sequence of the PING that the ACK answers. */
   sequence: U32
 })
+
+/**
+ * The probe section of an ACK.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type AckProbe = typeof AckProbe.Type
 
 /**
  * The probe section of a PING_REQ.
@@ -261,6 +333,14 @@ export const RequestProbe = Schema.Struct({
   targetId: NodeId,
   targetAddress: Address
 })
+
+/**
+ * The probe section of a PING_REQ.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type RequestProbe = typeof RequestProbe.Type
 
 // --- all other sections ----------------------------------------------------------------
 

@@ -14,8 +14,7 @@ const pending: ReadonlyArray<RegExp> = [
   /^src\/failure-detector\//,
   /^src\/membership\//,
   /^src\/outbox\//,
-  /^src\/simulation\//,
-  /^src\/wire\//
+  /^src\/simulation\//
 ]
 
 const root = join(import.meta.dirname, "../..")
