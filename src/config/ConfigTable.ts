@@ -75,14 +75,14 @@ export const keys = {
      */
     allow: networks(),
     /**
-     * Datagrams a second that are let in from all sources together, up to 1000000; as many may come at once. Members have
-     * half of them for themselves. The default costs at most an eighth of a processor core and lets 2500 nodes join
+     * Datagrams a second that are let in from all sources together, 1 to 1000000; as many may come at once, half of them
+     * from members alone. The default costs at most about an eighth of a processor core, and lets 2500 nodes join
      * through this one at once. 0 sets no limit, and then a flood can take all time of this node. Defaults to 5000.
      */
     maxInboundRate: count({ default: 5000, minimum: 0, maximum: 1_000_000 }),
     /**
-     * Datagrams that one source may send at once, 1 to 1000000: the address and port of a member, or the address of a
-     * stranger. The default lets the table of a cluster of 50000 members through. Defaults to 1000.
+     * Datagrams that one source may send at once, 1 to 1000000. A source is the address and port of a member, or the
+     * address of a stranger. The default lets the table of a cluster of 50000 members through. Defaults to 1000.
      */
     inboundPeerCapacity: count({ default: 1000, minimum: 1, maximum: 1_000_000 }),
     /** Datagrams a second that one source may send after that, 0.1 to 1000000. Defaults to 50. */
@@ -99,8 +99,8 @@ export const keys = {
      */
     encryption: encryption(),
     /**
-     * Key of the cluster: 64 hexadecimal digits, which gossip keygen makes. It is never printed. Better keep it out of
-     * this file, by `clusterKeyFile` or the variable GOSSIP_CLUSTER_KEY. Defaults to none.
+     * Key of the cluster: 64 hexadecimal digits, which gossip keygen makes. It is never printed. `clusterKeyFile` or the
+     * variable GOSSIP_CLUSTER_KEY keep it out of the configuration. Defaults to none.
      */
     clusterKey: clusterKey(),
     /**
@@ -191,15 +191,18 @@ export const keys = {
     /** Members, on average, that probe a newly suspected member too, 0 to 64. Defaults to 6. */
     witnesses: count({ default: 6, minimum: 0, maximum: 64 }),
     /**
-     * The shortest time of a suspicion, once several members confirm it, as a part of the longest, 0.05 to 1. Less finds
-     * failures sooner. Defaults to 0.5.
+     * The time of a suspicion that several members confirm, as a part of the time of one that nobody confirms, 0.05 to 1.
+     * Less finds failures sooner. Defaults to 0.5.
      */
     suspectMinFraction: factor({ default: 0.5, minimum: 0.05, maximum: 1 }),
-    /** Time to refute once two members found proof that a process is gone. Defaults to 500 millis. */
+    /** Time of a suspicion once two members found proof that the process is gone. Defaults to 500 millis. */
     proofTimeout: time({ default: 500 })
   },
   extensions: {
-    /** Speak extension level 1, which the older implementation does not have. Defaults to true. */
+    /**
+     * Speak extension level 1 with members that speak it. Without it every message is of version 1, and accusations,
+     * second opinions, proof, digests and small probes are off. Defaults to true.
+     */
     level1: toggle({ default: true }),
     /** Probe through relays when a direct probe gets no answer. Defaults to true. */
     relays: toggle({ default: true }),
@@ -213,7 +216,7 @@ export const keys = {
     accusations: toggle({ default: true }),
     /** Have `probes.witnesses` random members probe a newly suspected member too. Defaults to true. */
     secondOpinions: toggle({ default: true }),
-    /** Look for proof that a process is gone: a closed port, or another node at its address. Defaults to true. */
+    /** Look for proof that a process is gone: its port is closed, or another node is there. Defaults to true. */
     proof: toggle({ default: true }),
     /** Suspect a member for longer when it refuted suspicions within the last minute. Defaults to true. */
     damping: toggle({ default: true }),

@@ -390,6 +390,7 @@ describe("make", () => {
     ["advertise", /loopback/, { bind: "10.0.0.1:1", advertise: "127.0.0.1" }],
     ["peers", /10\.0\.0\.1:1.*fd00|fd00.*10\.0\.0\.1:1/, { bind: "10.0.0.1:1", peers: ["[fd00::1]:1"] }],
     ["peers", /IPv4/, { bind: "[fd00::1]:1", peers: ["10.0.0.1:1"] }],
+    ["peers", /an IPv4 socket cannot send/, { bind: "0.0.0.0:1", peers: ["[fd00::1]:1"] }],
     ["peers", /only this machine.*0\.0\.0\.0:7946/, { peers: ["10.0.0.1:7946"] }],
     ["peers", /only this machine/, { bind: "[::1]:0", peers: ["[fd00::1]:1"] }]
   ])("refuses addresses that cannot work together: %s %s", (key, message, options) => {
