@@ -1,6 +1,5 @@
 /** Counts how members change their status, and measures how long that takes. */
 import * as Claim from "../domain/Claim.ts"
-import type { ClusterView } from "../membership/ClusterView.ts"
 import type { Transition } from "../membership/ViewObserver.ts"
 import type { Observe } from "./MetricRegistry.ts"
 
@@ -15,6 +14,14 @@ export interface Durations {
   readonly suspicion: (outcome: Outcome) => Observe
 }
 
+/** What is read of the view. */
+export interface StatusView {
+  readonly table: { readonly status: ArrayLike<number> }
+  /** When the member in a slot last showed a sign of life, in ms. */
+  readonly lastHeardOf: (slot: number) => number
+}
+
+/** The changes of one node's members, counted. */
 export class StatusChanges {
   readonly suspicions = { ProbeFailed: 0, Claimed: 0, Heard: 0 }
   readonly deaths = { SuspicionExpired: 0, DeathConfirmed: 0, Claimed: 0, Heard: 0 }
@@ -22,10 +29,10 @@ export class StatusChanges {
   leaves = 0
   /** When the suspects became suspect, in ms, by slot. */
   readonly #suspectSince = new Map<number, number>()
-  readonly #view: ClusterView
+  readonly #view: StatusView
   readonly #durations: Durations
 
-  constructor(view: ClusterView, durations: Durations) {
+  constructor(view: StatusView, durations: Durations) {
     this.#view = view
     this.#durations = durations
   }

@@ -1,10 +1,10 @@
-/** Which addresses may speak to us at all. */
+/** The addresses from which datagrams are accepted. */
 import { Result, Schema } from "effect"
 import { IpNetwork, NetAddress } from "effect/net"
 import { readU32 } from "../wire/Bytes.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 
-/** A text is no network. */
+/** A text is not a network. */
 export class AllowListError extends Schema.TaggedError<AllowListError>()("AllowListError", {
   input: Schema.String,
   message: Schema.String
@@ -13,12 +13,12 @@ export class AllowListError extends Schema.TaggedError<AllowListError>()("AllowL
 /** Words of an IPv6 network: 4 of its mask, 4 of its prefix. */
 const V6Words = 8
 
-/** The mask of the first `bits` bits of a 32-bit word; all of it beyond 32, none of it below 1. */
+/** The mask of the first `bits` bits of a 32-bit word: all bits from 32 on, none below 1. */
 const maskOf = (bits: number): number => (bits <= 0 ? 0 : bits >= 32 ? 0xffff_ffff : ~(0xffff_ffff >>> bits) >>> 0)
 
 /**
- * A list of networks. An address is allowed when it lies in one of them, and when there are none. Networks within
- * `::ffff:0:0/96` are those of IPv4 that they stand for; other IPv6 networks, `::/0` too, hold no IPv4 address.
+ * A list of networks. An address is allowed if it is in one of them, or if the list is empty. Networks within
+ * `::ffff:0:0/96` are the IPv4 networks that they stand for. Other IPv6 networks, including `::/0`, have no IPv4 address.
  *
  * @example
  * ```ts

@@ -1,18 +1,18 @@
-/** The addresses of peers that are given by name, asked of the platform's `Dns` anew each time. */
+/** Looks up the addresses of peers that are given by name, by the `Dns` of the platform and without a cache. */
 import { Array as Arr, Effect, Order, Result, Schema } from "effect"
 import { AddressResolver, Dns, Host, NetAddress } from "effect/net"
 import type * as Peer from "../domain/Peer.ts"
 
-/** Hosts of one service that are looked up at a time. */
+/** How many hosts of one service are looked up at the same time. */
 const Concurrency = 64
-/** Records that take longer are none, in ms. */
+/** The timeout of a query for records, in ms. Records that take longer are ignored. */
 const RecordTimeout = 2000
-/** A host of a service that takes longer is passed over, in ms. */
+/** The timeout for one host of a service, in ms. A host that takes longer is ignored. */
 const HostTimeout = 3000
-/** Hosts of one service that are looked up at all: those of the first priorities. */
+/** The most hosts of one service that are looked up: those of the first priorities. */
 const MaxHosts = 256
 
-/** The addresses of a peer cannot be found out now; another time they may. */
+/** The addresses of a peer cannot be looked up now. A later attempt may succeed. */
 export class PeerLookupError extends Schema.TaggedError<PeerLookupError>()("PeerLookupError", {
   /** The text of the peer. */
   peer: Schema.String,
@@ -28,12 +28,12 @@ export class PeerLookupError extends Schema.TaggedError<PeerLookupError>()("Peer
 const reasons: Readonly<Record<Dns.DnsErrorReason, string>> = {
   NotFound: "there is no such name, or it has no addresses",
   Timeout: "the name server does not answer",
-  Temporary: "the name server does not answer, or has trouble itself",
+  Temporary: "the name server does not answer, or has a temporary failure",
   Refused: "the name server refuses to answer, or there is none",
-  ServerFailure: "the name server has trouble itself",
+  ServerFailure: "the name server has a failure",
   BadName: "the resolver refuses such a name",
-  InvalidResponse: "the answer makes no sense",
-  Unsupported: "this platform cannot ask for such records",
+  InvalidResponse: "the answer of the name server is invalid",
+  Unsupported: "this platform cannot query such records",
   Unknown: "the resolver failed"
 }
 
@@ -54,10 +54,10 @@ const tooSlow = ({ target }: Dns.Srv) => ({
 const byPriority = Order.mapInput(Order.Number, ({ priority }: Dns.Srv) => priority)
 
 /**
- * Looks up peers by a `Dns`. A name has all the addresses that the platform's resolver knows for it, of both families. A
- * service has those of its records' hosts, each at its record's port, in the order of the priorities; weights are
- * ignored, since all are contacted. They are asked of DNS, and of the platform's resolver where DNS has none. A host of
- * a service that has no address, or none within 3 s, is passed over while another has one.
+ * Looks up peers by a `Dns`. A name has all addresses of both families that the resolver of the platform knows. A service
+ * has those of the hosts in its SRV records, each at the port of its record, in the order of the priorities. Weights are
+ * ignored, since all hosts are contacted. Hosts are looked up in DNS, and where DNS has none, by the resolver of the
+ * platform. A host that has no address, or none within 3 s, is ignored while another one has an address.
  *
  * Link-local IPv6 addresses are left out, since a lookup does not tell the interface that they belong to.
  */
@@ -72,12 +72,12 @@ export const make = (
   const recordsOf = (name: Host.DomainName, type: "A" | "AAAA") =>
     dns.resolve(name, type).pipe(
       Effect.map((records): ReadonlyArray<NetAddress.IpAddress> => records.map(({ address }) => address)),
-      // Some name servers never answer for the family that they do not have.
+      // Some name servers never answer for a family for which they have no records.
       Effect.timeoutOrElse({ duration: RecordTimeout, orElse: () => Effect.succeed([]) }),
       Effect.orElseSucceed((): ReadonlyArray<NetAddress.IpAddress> => [])
     )
 
-  // The target of a record is a name of DNS, ended by a dot, which many systems do not find in their hosts file.
+  // The target of a record is a DNS name that ends with a dot, which many systems do not find in their hosts file.
   const byRecords = Effect.fnUntraced(function* ({ port, target }: Dns.Srv) {
     const found = yield* Effect.all([recordsOf(target, "A"), recordsOf(target, "AAAA")], { concurrency: 2 })
     const addresses = found.flat().filter((ip) => !(NetAddress.isIpv6Address(ip) && NetAddress.isLinkLocal(ip)))
@@ -88,7 +88,7 @@ export const make = (
 
   const service = Effect.fnUntraced(function* (peer: Peer.Service) {
     const records = yield* Effect.mapError(dns.resolve(peer.name, "SRV"), because(peer))
-    // A record that names the root says that there is decidedly no such service.
+    // A record that names the root says that there is no such service (RFC 2782).
     const hosts = Arr.sort(
       records.filter(({ port, target }) => target !== "." && port !== 0),
       byPriority

@@ -1,25 +1,25 @@
 /**
- * How many datagrams are let in: token buckets, one for all sources and one for each. Datagrams are counted before they
- * are opened and decoded, so that a flood costs no more than this.
+ * Limits the rate of received datagrams with token buckets: one for all sources, and one for each source. Datagrams are
+ * counted before they are opened and decoded, so that a flood costs no more than this.
  */
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { readU16, readU32 } from "../wire/Bytes.ts"
 
-/** The figures of the buckets. The configuration has a key for each but the seed. */
+/** The sizes of the buckets. The configuration has a key for each, except for the seed. */
 export interface RateLimiterOptions {
   /**
-   * Tokens a second of the bucket of all sources, and the most that it holds; 0 sets no limit for all. Members alone take
-   * its lower half.
+   * Tokens per second of the bucket of all sources, and the most that it holds. 0 sets no limit for all. Only members take
+   * from its lower half.
    */
   readonly maxInboundRate: number
   /** Tokens that the bucket of one source holds, at least 1. */
   readonly sourceCapacity: number
-  /** Tokens that it gets a second, more than 0. */
+  /** Tokens that it gets per second, more than 0. */
   readonly sourceRefill: number
   /**
-   * Most sources remembered, of members and of strangers each; beyond, the one that was quiet for longest is forgotten.
-   * With at least `maxInboundRate x (1 + sourceCapacity / sourceRefill)` the forgotten one has a full bucket again, so
-   * nobody gains by being forgotten: no more sources are let in meanwhile.
+   * The most sources remembered, of members and of strangers each. Beyond, the one that was quiet for longest is forgotten.
+   * With at least `maxInboundRate x (1 + sourceCapacity / sourceRefill)` its bucket is full again by then, so that no
+   * source gains by being forgotten.
    */
   readonly maxSources: number
   /** A random number that keeps strangers from choosing addresses that collide. */
@@ -29,7 +29,7 @@ export interface RateLimiterOptions {
 /** What to do with a datagram. */
 export const Verdict = {
   Admitted: 0,
-  /** All sources together sent too much, or strangers did and this is one. */
+  /** All sources together sent too much, or all strangers, and this is one. */
   GlobalLimit: 1,
   /** This source sent too much. */
   SourceLimit: 2
@@ -38,24 +38,24 @@ export const Verdict = {
 /** One of the `Verdict` codes. */
 export type VerdictCode = (typeof Verdict)[keyof typeof Verdict]
 
-/** What to warn of when `maxInboundRate` is 0. */
+/** The warning for a `maxInboundRate` of 0. */
 export const noLimitWarning =
-  "`network.max_inbound_rate` is 0, so a flood of datagrams can take all time of this node: set it to 1 or more"
+  "`network.max_inbound_rate` is 0, so a flood of datagrams can use up the time of this node: set it to 1 or more"
 
-// Buckets count thousandths: in whole milliseconds and whole tokens a second they then stay exact.
+// Buckets count thousandths of tokens, so that they stay exact for whole milliseconds and whole tokens per second.
 const Token = 1000
 
-// Tokens and times are in typed arrays: a field that holds no small integer may allocate at every change.
+// Tokens and times are in typed arrays, since an object field may allocate at every change of a fraction.
 const refilled = (level: number, since: number, now: number, refill: number, capacity: number): number =>
   now <= since ? level : Math.min(capacity, level + (now - since) * refill)
 
 /**
- * Lets datagrams in by the buckets. `now` is always given, in ms, of a clock that never goes back.
+ * Lets datagrams in by the buckets. `now` is in ms of a clock that never goes back.
  *
- * One bucket is for all sources; only members take from its lower half. So strangers, however many, leave half of what
- * may come at once to the members, and all of what is refilled as long as members want it. A source is the address and
- * port of a member. Ports cost a stranger nothing, so its source is the address alone, except on the loopback: nobody
- * sends from there but this machine, where many nodes share one address.
+ * One bucket is for all sources, and only members take from its lower half. So any number of strangers leave half of a
+ * burst to the members, and all of the refill as long as members use it. A source is the address and port of a member. A
+ * stranger can use any port, so its source is the address alone, except on the loopback: only this machine sends from
+ * there, and many of its nodes can share one address.
  *
  * A healthy cluster of 1000 stays far below the defaults of 5000 a second for all, and 1000 at once and 50 a second for
  * one source. In: 2.1 messages a second (one PING, one ACK, and some); while a change spreads, 50 a second (each of 1000
@@ -79,7 +79,7 @@ export class RateLimiter {
   readonly #members: Sources
   readonly #strangers: Sources
 
-  /** Throws a `RangeError` for options out of their bounds, under which some bucket would let nothing or all through. */
+  /** Throws a `RangeError` for options out of their bounds, with which a bucket would let in nothing or everything. */
   constructor({ maxInboundRate, maxSources, seed, sourceCapacity, sourceRefill }: RateLimiterOptions) {
     if (!(maxInboundRate >= 0 && sourceCapacity >= 1 && sourceRefill > 0 && maxSources >= 1)) {
       throw new RangeError("a rate limit is out of its bounds")
@@ -96,12 +96,12 @@ export class RateLimiter {
     this.#strangers = new Sources(sourceCapacity * Token, sourceRefill, maxSources, seed)
   }
 
-  /** Members' addresses that have a bucket. */
+  /** How many addresses of members have a bucket. */
   get members(): number {
     return this.#members.size
   }
 
-  /** Strangers' addresses that have a bucket. */
+  /** How many addresses of strangers have a bucket. */
   get strangers(): number {
     return this.#strangers.size
   }

@@ -236,7 +236,7 @@ describe("peers by name", () => {
         yield* assertAlive([a, b], 2)
         yield* TestClock.adjust(60_000)
         assert.deepStrictEqual(lines, [
-          "Warn cannot look up the peer seed.example:7946: the name server has trouble itself; keeps trying",
+          "Warn cannot look up the peer seed.example:7946: the name server has a failure; keeps trying",
           "Warn cannot look up the peer slow.example:1: no answer within 5 s; keeps trying"
         ])
         // Each takes 5 s, and the waits begin then: at 0, 5.5, 11.5, 18.5, 27.5, 40.5 and 55.5 s.

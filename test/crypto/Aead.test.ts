@@ -87,7 +87,7 @@ describe.each(implementations)("Aead of %s", (name, layer) => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("opens nothing that was changed by a bit anywhere, and nothing too short", () =>
+  it.effect("opens nothing in which a bit was changed, and nothing that is too short", () =>
     Effect.gen(function* () {
       const { cipher } = yield* Aead.Aead
       const flip = (bytes: Uint8Array, bit: number) => {
@@ -127,7 +127,7 @@ describe.each(implementations)("Aead of %s", (name, layer) => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("throws for lengths that are mistakes of the program", () =>
+  it.effect("throws for lengths that do not fit each other", () =>
     Effect.gen(function* () {
       const { cipher } = yield* Aead.Aead
       const { additional, key, nonce, plaintext, sealed } = vectors[0]!

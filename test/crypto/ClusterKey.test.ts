@@ -7,7 +7,7 @@ import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 const text = "00112233445566778899aAbBcCdDeEfF00112233445566778899aabbccddeeff"
 const bytesOf = (key: Redacted.Redacted<Uint8Array>) => Array.from(Redacted.value(key))
 
-/** Every text that can be reached from a value, whatever hides it from printing. */
+/** Every text that can be reached from a value, also where printing hides it. */
 const textsIn = (value: unknown, seen = new Set<unknown>()): ReadonlyArray<string> => {
   if (typeof value === "string") return [value]
   if (typeof value !== "object" || value === null || seen.has(value)) return []
@@ -34,7 +34,7 @@ describe("ClusterKey", () => {
     )
   })
 
-  it("is made of 32 bytes of its own", () => {
+  it("has a copy of its 32 bytes", () => {
     const bytes = new Uint8Array(32).fill(1)
     const key = ClusterKey.fromBytes(bytes)
     bytes.fill(2)
@@ -75,12 +75,12 @@ describe("ClusterKey", () => {
     const keyText = (n: number) => n.toString(16).padStart(64, "0")
     const read = (file: string) => Result.map(ClusterKey.fromFileText(file), (keys) => keys.map(ClusterKey.toText))
 
-    it("holds one key a line, the primary first, and comments", () => {
+    it("has one key in each line, the primary first, and comments", () => {
       const file = `\uFEFF# primary\r\n\n${keyText(2)}\r\n  ${keyText(1)}  # old\n#${keyText(3)}\n\t\n${keyText(4)}`
       expect(Result.getOrThrow(read(file))).toEqual([keyText(2), keyText(1), keyText(4)])
     })
 
-    it("names the first line that is no key, and not what is in it", () => {
+    it("names the first line that is no key, and not its text", () => {
       for (const [file, message] of [
         [`# a\n${keyText(1)}\n${keyText(2)}77\n`, "line 3: expected a key of 64 hexadecimal digits, got 66 characters"],
         [`${keyText(1).slice(0, -1)}x`, "line 1: expected a key of 64 hexadecimal digits, but character 64 is not one"],
@@ -92,7 +92,7 @@ describe("ClusterKey", () => {
       }
     })
 
-    it("holds a key at least", () => {
+    it("has at least one key", () => {
       for (const file of ["", "\n\n", "# none\n"]) {
         expect(Result.merge(read(file))).toMatchObject({ _tag: "ClusterKeyError", reason: "NoKey" })
       }

@@ -45,7 +45,7 @@ describe("KeyRing", () => {
     })
   )
 
-  it.effect("opens the recorded packets of version 1 with an empty cluster name", () =>
+  it.effect("opens the recorded packets of the older implementation with an empty cluster name", () =>
     Effect.gen(function* () {
       const lines = readFileSync(new URL("../vectors/encrypted.jsonl", import.meta.url), "utf8")
         .trim()
@@ -59,7 +59,7 @@ describe("KeyRing", () => {
     })
   )
 
-  it.effect("never seals two messages alike, nor do two runs", () =>
+  it.effect("never seals two messages to the same bytes, not in two runs either", () =>
     Effect.gen(function* () {
       const [a, b] = [yield* ringOf([key(1)]), yield* ringOf([key(1)])]
       const nonces = [a, a, b, b].map((ring) => Buffer.from(ring.seal(message).subarray(0, 12)).toString("hex"))
@@ -84,7 +84,7 @@ describe("KeyRing", () => {
   )
 
   describe("cluster name", () => {
-    it.effect("keeps clusters with one key apart, and nodes without a name", () =>
+    it.effect("separates clusters with one key, and nodes without a name", () =>
       Effect.gen(function* () {
         const names = ["", "blue", "green", "blue "]
         const rings = yield* Effect.forEach(names, (name) => ringOf([key(1)], name))
@@ -123,7 +123,7 @@ describe("KeyRing", () => {
     })
   )
 
-  it.effect("changes its key without a gap: add, use, remove", () =>
+  it.effect("changes its key without an interruption: add, use, remove", () =>
     Effect.gen(function* () {
       const [ring, old, young] = [yield* ringOf([key(1)]), yield* ringOf([key(1)]), yield* ringOf([key(2)])]
       const [byOld, byYoung] = [old.seal(message), young.seal(message)]
@@ -151,7 +151,7 @@ describe("KeyRing", () => {
     })
   )
 
-  it.effect("keeps its primary, and knows its fingerprints", () =>
+  it.effect("refuses to remove its primary, and fingerprints that it does not have", () =>
     Effect.gen(function* () {
       const ring = yield* ringOf([key(1), key(2)])
       const before = yield* ring.list
@@ -159,7 +159,7 @@ describe("KeyRing", () => {
       expect(primary).toMatchObject({ _tag: "PrimaryKey", fingerprint: fingerprint(1) })
       for (const change of [ring.use, ring.remove]) {
         expect(yield* Effect.flip(change("00000000"))).toMatchObject({ _tag: "UnknownKey", fingerprint: "00000000" })
-        // Somebody gives the key itself.
+        // A user gives the key itself by mistake.
         const error = yield* Effect.flip(change("07".repeat(32)))
         expect(inspect(error, { depth: 9, showHidden: true }) + error.message).not.toContain("0707")
       }

@@ -16,7 +16,7 @@ const counting = () => {
 }
 
 describe("Nonces", () => {
-  it("are a random prefix and a counter", () => {
+  it("consist of a random prefix and a counter", () => {
     const nonces = new Nonces(counting())
     expect([take(nonces), take(nonces)]).toEqual(["010101010101010100000000", "010101010101010100000001"])
     const later = new Nonces(counting(), 0x01020304)
@@ -33,7 +33,7 @@ describe("Nonces", () => {
     ])
   })
 
-  it("never repeat, over starts and the ends of counters", () => {
+  it("never repeat, not after a restart or the end of a counter either", () => {
     const random = counting()
     const seen = new Set<string>()
     for (const start of [0, 0, 2 ** 32 - 100, 2 ** 32 - 1, 2 ** 32 - 1000]) {
@@ -43,7 +43,7 @@ describe("Nonces", () => {
     expect(seen.size).toBe(5 * 2000)
   })
 
-  it("end rather than repeat when the random bytes do", () => {
+  it("throw when the random bytes repeat", () => {
     const nonces = new Nonces((length) => new Uint8Array(length), 2 ** 32 - 1)
     take(nonces)
     expect(() => take(nonces)).toThrow(/repeats/)
@@ -51,7 +51,7 @@ describe("Nonces", () => {
     expect(() => new Nonces((length) => new Uint8Array(length - 1))).toThrow(RangeError)
   })
 
-  it("do not hold on to the array that was drawn", () => {
+  it("do not keep the random array", () => {
     const drawn: Array<Uint8Array> = []
     const nonces = new Nonces((length) => {
       const bytes = new Uint8Array(length).fill(7)

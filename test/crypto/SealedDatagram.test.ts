@@ -99,7 +99,7 @@ describe("SealedDatagram", () => {
     )
   })
 
-  it("refuses what was changed anywhere", () => {
+  it("refuses a datagram in which any byte was changed", () => {
     const datagram = sealer().seal(cipherOf(1), messageOf(1, 2, 60))
     const opener = openerOf(cipherOf(1))
     for (let at = 0; at < datagram.length; at++) {
@@ -114,7 +114,7 @@ describe("SealedDatagram", () => {
       const message = messageOf(1, 2)
       const sender = message.slice(4, 12)
       sender[at] = sender[at]! ^ 1
-      // Sealed with a key of the cluster, by a member that speaks for another.
+      // A member that has the key of the cluster sends in the name of another one.
       const datagram = new Uint8Array(60)
       datagram.set(sender, 12)
       cipherOf(1).seal(datagram.subarray(0, 12), message, sender, datagram, 20)
@@ -122,13 +122,13 @@ describe("SealedDatagram", () => {
     }
   })
 
-  it("has a fault of its own for messages in the clear, whatever their kind", () => {
+  it("has a fault of its own for messages in the clear, of any kind", () => {
     const opener = openerOf(cipherOf(1))
     for (const message of [...plain, ...packets.map(({ plaintext }) => plaintext)]) {
       expect(isPlaintext(message)).toBe(true)
       expect(tagOf(opener.open(message))).toBe("Plaintext")
     }
-    // A kind of extension level 1, with the checksum made good.
+    // A kind of extension level 1, with the right checksum.
     const extended = messageOf(1, 2)
     extended[1] = 0x22
     expect(isPlaintext(extended)).toBe(false)
@@ -164,7 +164,7 @@ describe("SealedDatagram", () => {
     expect(reasons).toHaveLength(5)
   })
 
-  it("first tries the key that last fitted the sender", () => {
+  it("first tries the key that last opened a datagram of the sender", () => {
     const keys = [1, 2, 3, 4].map((n) => counted(cipherOf(n)))
     const opener = openerOf(...keys.map(({ cipher }) => cipher))
     const tries = () => keys.map(({ tries }) => tries.count)
@@ -173,10 +173,10 @@ describe("SealedDatagram", () => {
     expect(tries()).toEqual([1, 1, 1, 1])
     expect(tagOf(opener.open(from(4, 7)))).toBe("opened")
     expect(tries()).toEqual([1, 1, 1, 2])
-    // Another sender is not taken for it.
+    // Another sender does not get its key.
     expect(tagOf(opener.open(from(1, 8)))).toBe("opened")
     expect(tries()).toEqual([2, 1, 1, 2])
-    // What does not open changes nothing, and no key is tried twice.
+    // A datagram that does not open changes nothing, and no key is tried twice.
     expect(opener.open(from(9, 7))).toMatchObject({ _tag: "NotOpened", keys: 4 })
     expect(tries()).toEqual([3, 2, 2, 3])
     expect(tagOf(opener.open(from(4, 7)))).toBe("opened")
@@ -188,7 +188,7 @@ describe("SealedDatagram", () => {
     expect(tries()).toEqual([4, 4, 2, 5])
   })
 
-  it("forgets what it remembered when the keys change", () => {
+  it("forgets which key a sender has when the keys change", () => {
     const opener = openerOf(cipherOf(1), cipherOf(2), cipherOf(3))
     const datagram = sealer().seal(cipherOf(3), messageOf(0, 7))
     expect(tagOf(opener.open(datagram))).toBe("opened")

@@ -187,7 +187,7 @@ describe("two nodes of two configurations", () => {
   )
 })
 
-// --- what is left behind -----------------------------------------------------
+// --- what a closed node leaves -----------------------------------------------------
 
 /** How many resources of a kind keep this thread alive, seen from a timer that has just fired. */
 const resources = Effect.andThen(
@@ -258,12 +258,12 @@ describe("a closed node", () => {
 
 // --- sockets that break ------------------------------------------------------
 
-/** This machine's network, with its native sockets in the hand of the test. */
+/** The network of this machine, with access to its native sockets. */
 const breakable = Effect.map(nodeNetwork, (network) => {
   const sockets: Array<Socket> = []
   let refuse = 0
   const openError = new DatagramSocket.DatagramSocketError({
-    reason: new DatagramSocket.DatagramSocketOpenError({ kind: "AddressInUse", cause: "the test says so" })
+    reason: new DatagramSocket.DatagramSocketOpenError({ kind: "AddressInUse", cause: "the test refuses it" })
   })
   return {
     sockets,
@@ -291,7 +291,7 @@ const collecting = (messages: Array<string>) =>
   Logger.layer([Logger.make(({ logLevel, message }) => messages.push(`${logLevel} ${String(message)}`))])
 
 describe("a socket that breaks", () => {
-  it.live("is opened again at the same port, as often as it takes, and the node goes on", () => {
+  it.live("is opened again at the same port, with as many attempts as needed, and the node goes on", () => {
     const logged: Array<string> = []
     return Effect.gen(function* () {
       const { network, refuse, sockets } = yield* breakable
@@ -310,7 +310,7 @@ describe("a socket that breaks", () => {
         assert.include(logged.at(-1), "Warn")
         assert.include(logged.at(-1), node.address)
         assert.strictEqual(sockets.at(-1)?.address().port, node.bound.port)
-        // It hears and is heard: somebody new gets to know it, and it them.
+        // It receives and sends: a new node joins through it.
         const guest = yield* start({ peers: [node.address] })
         yield* converged([node, other, guest])
         yield* guest.stop

@@ -6,7 +6,7 @@ import { version } from "../../src/metrics/Version.ts"
 const all: ReadonlyArray<Family | HistogramFamily> = [...Object.values(families), ...Object.values(histograms)]
 
 describe("the metrics", () => {
-  it("have names that are different, say the type, and a help text of one sentence", () => {
+  it("have different names that show their type, and a help text of one sentence", () => {
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length)
     for (const { help, name, type } of all) {
       expect(name).toMatch(/^swim_[a-z]+(_[a-z]+)*$/)

@@ -20,7 +20,7 @@ const weight = {
 const textOf = (registry: MetricRegistry): string => PrometheusMetrics.formatUnsafe(registry.context)
 
 describe("a registry", () => {
-  it("gives each value as it is when somebody asks", () => {
+  it("gives each value at the moment of the scrape", () => {
     const registry = new MetricRegistry()
     const counts = { RedApple: 0, Pear: 1 }
     let remaining = 7
@@ -50,7 +50,7 @@ describe("a registry", () => {
     expect(counts()).toEqual([2, 4, 5, 8, 5])
   })
 
-  it("tells histograms of one name apart by their label", () => {
+  it("distinguishes histograms of one name by their label", () => {
     const registry = new MetricRegistry()
     const family: HistogramFamily & { readonly label: string } = { ...weight, label: "fruit" }
     const observe = registry.histogramsBy(family, ["apple", "pear"])
@@ -61,7 +61,7 @@ describe("a registry", () => {
     expect(values.get(`weight_bucket{fruit="pear",le="2.5"}`)).toBe(1)
   })
 
-  it("gives the same as JSON, which survives being written and read", () => {
+  it("gives the same values as JSON, which can be written and read", () => {
     const registry = new MetricRegistry()
     registry.registerAll({ eaten, left }, { eaten: readingsOf({ Pear: 1 }), left: () => 0.5 })
     registry.histogram(weight)(2)
@@ -87,7 +87,7 @@ describe("a registry", () => {
     expect(Schema.decodeUnknownSync(MetricsJson)(JSON.parse(JSON.stringify(registry.json)))).toEqual(registry.json)
   })
 
-  it("is shared with no other, nor with the program", () => {
+  it("is shared with no other registry and not with the program", () => {
     const first = new MetricRegistry()
     const second = new MetricRegistry()
     first.registerAll({ left }, { left: () => 1 })

@@ -28,7 +28,7 @@ const metricsOf = (node: LabNode) => Context.get(node.context, Metrics)
 
 const scrape = (node: LabNode) => Effect.map(metricsOf(node).prometheus, valuesOf)
 
-/** The sums of all series of each metric: a histogram's is how many values it has. */
+/** The sum of all series of each metric. That of a histogram is its number of values. */
 const totals = (node: LabNode) =>
   Effect.map(metricsOf(node).json, (json) => {
     const totals = new Map<string, number>()
@@ -43,7 +43,7 @@ const totals = (node: LabNode) =>
     return totals
   })
 
-/** Runs what makes things happen and returns how much each series has changed; those that did not are left out. */
+/** Runs an effect and returns how much each series changed. Series that did not change are left out. */
 const changes = Effect.fnUntraced(function* <E, R>(node: LabNode, happen: Effect.Effect<unknown, E, R>) {
   const before = yield* scrape(node)
   yield* happen
@@ -80,7 +80,7 @@ const promised = [
   "swim_members_dead"
 ]
 
-/** Nothing happens by itself for an hour but what is asked for. */
+/** A node that does nothing of its own accord for an hour. */
 const quiet = {
   probes: { interval: "1 hour", timeout: "30 minutes", suspectTimeout: "2 hours" },
   gossip: { antiEntropyInterval: 0, healInterval: "1 hour" }
@@ -94,7 +94,7 @@ const started = Effect.fnUntraced(function* (lab: Lab, count: number, options: C
 })
 
 describe("the metrics of a node", () => {
-  it.effect("are all there at the start, at 0, with help and type", () =>
+  it.effect("exist from the start, at 0, with help text and type", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const node = yield* lab.start(1)
@@ -114,7 +114,7 @@ describe("the metrics of a node", () => {
     })
   )
 
-  it.effect("have a series for each value that a label can have, from the start and ever after", () =>
+  it.effect("have a series for each value that a label can have, from the start on", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* started(lab, 3)
@@ -152,7 +152,7 @@ describe("the metrics of a node", () => {
     })
   )
 
-  it.effect("are those of the moment when they are asked for, and change by nothing else", () =>
+  it.effect("are read at the moment of the scrape", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* started(lab, 2)
@@ -166,7 +166,7 @@ describe("the metrics of a node", () => {
     })
   )
 
-  it.effect("are the node's own: neither another node's nor the program's", () =>
+  it.effect("belong to one node, not to another one and not to the program", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* started(lab, 2)
@@ -192,7 +192,7 @@ describe("the metrics of a node", () => {
     })
   )
 
-  it.effect("are the node's own side by side in one layer, of one configuration, and of one node inside another", () =>
+  it.effect("belong to one node, also when two nodes are side by side or one inside the other", () =>
     Effect.gen(function* () {
       class First extends Context.Service<First, Metrics["Service"]>()("test/First") {}
       class Second extends Context.Service<Second, Metrics["Service"]>()("test/Second") {}
@@ -215,7 +215,7 @@ describe("the metrics of a node", () => {
     })
   )
 
-  it.effect("say the same as text and as JSON", () =>
+  it.effect("have the same values as text and as JSON", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* started(lab, 3)
@@ -234,7 +234,7 @@ describe("the metrics of a node", () => {
 })
 
 describe("a metric moves when", () => {
-  it.effect("nodes join and talk", () =>
+  it.effect("nodes join and exchange messages", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
@@ -263,7 +263,7 @@ describe("a metric moves when", () => {
     })
   )
 
-  it.effect("datagrams come and go, by kind and to the byte", () =>
+  it.effect("datagrams are sent and received, by kind and to the byte", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* started(lab, 2)
@@ -306,7 +306,7 @@ describe("a metric moves when", () => {
     })
   )
 
-  it.effect("a link is cut, and others help", () =>
+  it.effect("a link is cut, and relays answer the probes", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b, c] = yield* started(lab, 3)
@@ -324,7 +324,7 @@ describe("a metric moves when", () => {
     })
   )
 
-  it.effect("a member fails: suspicion, death, how long both took, and attempts to find it again", () =>
+  it.effect("a member fails: suspicion, death, their durations, and attempts to heal", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* started(lab, 2)
@@ -354,19 +354,19 @@ describe("a metric moves when", () => {
       expect(values.get(`swim_suspicion_duration_seconds_sum{outcome="died"}`)).toBeCloseTo(
         (death!.ms - suspicion!.ms) / 1000
       )
-      // Its last word was one of the second before, or what was under way.
+      // The last sign of life was in the second before, or on the way.
       const detection = (values.get("swim_detection_seconds_sum") ?? 0) - (death!.ms - killed) / 1000
       assert.isAtLeast(detection, -0.0011)
       assert.isAtMost(detection, 1)
     })
   )
 
-  it.effect("others suspect a member, which refutes it, and then a death is said and confirmed", () =>
+  it.effect("others suspect a member, which refutes, and then a claimed death is confirmed", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* started(lab, 3, quiet)
       const liar = yield* lab.puppet(99)
-      // A replay of the third node: heard, and nothing in it about its sender.
+      // A replay of the third node: its entries are merged, and its header is ignored.
       const say = (status: "Suspect" | "Dead" | "Alive", incarnation: number, heartbeat = 0) =>
         liar.send(
           {
@@ -406,7 +406,7 @@ describe("a metric moves when", () => {
     })
   )
 
-  it.effect("a suspect is said to be dead", () =>
+  it.effect("a suspect is claimed to be dead", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* started(lab, 3, quiet)
@@ -424,7 +424,7 @@ describe("a metric moves when", () => {
         [`swim_deaths_total{cause="claimed"}`]: 1,
         [`swim_suspicion_duration_seconds_count{outcome="died"}`]: 1
       })
-      // That was no verdict of ours.
+      // This node did not declare the death.
       expect(died["swim_detection_seconds_count"]).toBeUndefined()
     })
   )
@@ -441,7 +441,7 @@ describe("a metric moves when", () => {
         [`swim_conflicts_total{kind="same_id"}`]: 1
       })
       expect(yield* changes(a!, gossip(claim("Alive", 50, a!.address, 1, 1)))).toMatchObject({
-        // The entry says it, and the header that it lives.
+        // One for the entry, and one for the header that confirms it.
         [`swim_conflicts_total{kind="same_address"}`]: 2
       })
     })
@@ -482,7 +482,7 @@ describe("a metric moves when", () => {
     })
   )
 
-  it.effect("sending fails: errors that the socket does not tell apart are together", () =>
+  it.effect("sending fails: errors that the socket does not distinguish are counted together", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
@@ -518,12 +518,14 @@ describe("a metric moves when", () => {
   )
 })
 
-describe("datagrams that are no use", () => {
+describe("datagrams that are dropped", () => {
   it.effect("are counted by reason, and as unread until their kind is known", () =>
     Effect.gen(function* () {
       const network = yield* VirtualNetwork.make()
       const host = network.host("n1", ["10.0.0.1"])
-      const config = Result.getOrThrow(ClusterConfig.make({ bind: "10.0.0.1:7946", nodeId: "1" }))
+      const config = Result.getOrThrow(
+        ClusterConfig.make({ bind: "10.0.0.1:7946", nodeId: "1", inboundPeerCapacity: 100 })
+      )
       const scope = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => Scope.close(scope, exit))
       const context = yield* Layer.buildWithScope(Layer.provide(Cluster.layer(config), host.layer), scope)
       const metrics = Context.get(context, Metrics)

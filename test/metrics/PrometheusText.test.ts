@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { parse, valuesOf } from "./PrometheusText.ts"
 
 describe("the reader of Prometheus' text that tests use", () => {
-  it("reads what is right", () => {
+  it("reads correct text", () => {
     const text = `# HELP a A.\n# TYPE a counter\na{x="1\\"\\\\\\n",y="2"} 1\na 2.5e3\n# HELP b B.\n# TYPE b gauge\nb -Inf\n`
     expect(parse(text).get("a")?.samples[0]?.labels).toEqual({ x: `1"\\\n`, y: "2" })
     expect([...valuesOf(text).values()]).toEqual([1, 2500, -Infinity])

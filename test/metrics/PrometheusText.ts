@@ -1,4 +1,4 @@
-/** A strict reader of Prometheus' text format, version 0.0.4: it refuses whatever the format does not ask for. */
+/** A strict reader of Prometheus' text format, version 0.0.4. It refuses everything that the format does not allow. */
 
 export interface Sample {
   readonly name: string
@@ -46,7 +46,7 @@ const sampleOf = (line: string): Sample => {
 const without = (labels: Readonly<Record<string, string>>, label: string): string =>
   JSON.stringify(Object.entries(labels).filter(([key]) => key !== label))
 
-/** The buckets of each series rise to a last one without bound that has all, and a sum and a count follow. */
+/** Checks that the buckets of each series rise up to one without a bound, and that a sum and a count follow. */
 const checkHistogram = ({ name, samples }: TextFamily): void => {
   const series = Map.groupBy(samples, ({ labels }) => without(labels, "le"))
   for (const [key, samples] of series) {
@@ -109,7 +109,7 @@ export const parse = (text: string): ReadonlyMap<string, TextFamily> => {
   return families
 }
 
-/** The samples of a text by what stands before their values: `swim_table_size{table="members"}`. */
+/** The values of a text by the name and labels of their samples: `swim_table_size{table="members"}`. */
 export const valuesOf = (text: string): ReadonlyMap<string, number> =>
   new Map(
     [...parse(text).values()].flatMap(({ samples }) =>

@@ -15,7 +15,7 @@ const start: Totals = {
 }
 
 describe("the summary", () => {
-  it("tells the state as it is and the traffic since the last one, per second", () => {
+  it("has the present state, and the traffic per second since the last line", () => {
     const now: Totals = {
       at: 10_500,
       alive: 5,

@@ -48,7 +48,7 @@ describe("AllowList", () => {
     expect(allowed(listOf("::ffff:0:0/96"), "10.9.9.9", "::1")).toEqual(["10.9.9.9"])
   })
 
-  it("judges as IpNetwork does, at any place in an array", () => {
+  it("agrees with IpNetwork, at any place in an array", () => {
     const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
     const ip = (words: ReadonlyArray<number>): NetAddress.IpAddress => {
       const all = Uint8Array.from(words)

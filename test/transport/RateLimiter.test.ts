@@ -43,7 +43,7 @@ const randomOf = (state: number) => () => {
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
 }
 
-/** How many of `count` datagrams come in, all at `now`. */
+/** How many of `count` datagrams are let in, all at `now`. */
 const admitted = (limiter: RateLimiter, count: number, source: (i: number) => Uint8Array, member: boolean, now = 0) => {
   let passed = 0
   for (let i = 0; i < count; i++) if (limiter.admit(source(i), 0, member, now) === Admitted) passed++
@@ -85,7 +85,7 @@ class Model {
 const rate = 20
 const sourceCapacity = 5
 const sourceRefill = 2
-// The bound under which nothing is gained by being forgotten.
+// The bound from which on a source gains nothing by being forgotten.
 const maxSources = rate * (1 + sourceCapacity / sourceRefill)
 const small = { maxInboundRate: rate, sourceCapacity, sourceRefill, maxSources }
 
@@ -372,7 +372,7 @@ describe("RateLimiter", () => {
       for (let chunk = 0; chunk < 21; chunk++) receive(now + 20 * Math.floor(chunk / 8), from, member)
     }
 
-    // We join: the first two members that answer are strangers still.
+    // This node joins. The first two members that answer are strangers at that time.
     table(0, 1, false)
     table(5, 2, false)
     // Ten minutes of PING, ACK and other messages: 2.1 a second.
@@ -383,9 +383,9 @@ describe("RateLimiter", () => {
     poisson(100_000, 220_000, 50, (now) => receive(now, someone()))
     // New nodes: 200 in a minute.
     for (let i = 0; i < 200; i++) receive(300_000 + 300 * i, size + i, false)
-    // Everybody pings us in the same millisecond, in each of three seconds that are a minute apart.
+    // All members PING this node in one millisecond, in each of three seconds that are a minute apart.
     for (const now of [400_000, 460_000, 520_000]) for (let from = 1; from < size; from++) receive(now, from)
-    // One member sends us its table four times in a row, and ten members send theirs at the same moment.
+    // One member sends its table four times in a row, and ten members send theirs at the same moment.
     for (let i = 0; i < 4; i++) table(560_000 + 60 * i, 7)
     for (let i = 0; i < 10; i++) table(570_000, 20 + i)
 
