@@ -1,19 +1,19 @@
-/** What a run of the fuzzer is asked for and what it tells, between the process that is fuzzed and who started it. */
+/** What the process that starts a fuzzed node sends to it, and what it gets back. */
 import type { Counts } from "../../src/membership/Membership.ts"
 
-/** How a run is to be. */
+/** The options of a run. */
 export interface Order {
   readonly mode: "off" | "required"
   readonly seed: number
   /** Datagrams of noise, and as many of mutated messages. */
   readonly datagrams: number
-  /** Whether to find out what of src/wire and src/transport was executed, which makes the run slower. */
+  /** Whether to measure the coverage of src/wire and src/transport, which makes the run slower. */
   readonly coverage: boolean
 }
 
 /** A table that packets make grow. */
 export interface Bound {
-  /** The largest that it was whenever we looked. */
+  /** The largest size that was seen. */
   readonly largest: number
   readonly bound: number
 }
@@ -22,37 +22,37 @@ export interface Tally {
   readonly [what: string]: number
 }
 
-/** What became of a run. */
+/** The results of a run. */
 export interface Report {
   readonly order: Order
   readonly sent: number
-  /** Datagrams that the node took out of its socket, its own among them. */
+  /** Datagrams that the node read from its socket, those from itself included. */
   readonly received: number
   readonly seconds: number
-  /** Every outcome that is to be reached, and how often it was. */
+  /** How often each outcome occurred. All of them must occur. */
   readonly reached: Tally
   /** Datagrams that the node dropped, by reason. */
   readonly dropped: Tally
-  /** The same as the fuzzer foresaw it. */
+  /** Datagrams that the node should have dropped, by reason. */
   readonly foreseen: Tally
   readonly bounds: { readonly [table: string]: Bound }
-  /** Bytes in use after a collection: heap and buffers. */
+  /** Bytes in use after a garbage collection: heap and buffers. */
   readonly memoryBefore: number
   readonly memoryAfter: number
-  /** Milliseconds until a PING was answered after it all, or -1, and what it may take. */
+  /** Milliseconds until a PING was answered at the end, or -1, and how long that may take. */
   readonly pingMs: number
   readonly probeTimeoutMs: number
-  /** Datagrams of the node: how many came, and how many of them were no valid message. */
+  /** Datagrams from the node, and how many of them were no valid message. */
   readonly answers: number
   readonly invalidAnswers: number
-  /** Loops and timers of the node that died, rejections that nobody handled, exceptions that nobody caught. */
+  /** Loops and timers of the node that failed, unhandled rejections, uncaught exceptions. */
   readonly deaths: ReadonlyArray<string>
   readonly members: Counts
   /** Lines of src/wire and src/transport that never ran, `file:line`. */
   readonly uncovered: ReadonlyArray<string>
 }
 
-/** What is wrong with a run; nothing, if all is well. */
+/** What is wrong with a run. Empty when nothing is. */
 export const faultsOf = (report: Report): ReadonlyArray<string> => {
   const { bounds, deaths, dropped, foreseen, invalidAnswers, memoryAfter, memoryBefore, pingMs, reached } = report
   const faults = deaths.map((death) => `died: ${death}`)
@@ -65,7 +65,7 @@ export const faultsOf = (report: Report): ReadonlyArray<string> => {
     const actual = dropped[reason] ?? 0
     if (Math.abs(actual - count) > 20 + count / 50) faults.push(`${reason}: ${actual} dropped and not ${count}`)
   }
-  if (report.received < 0.98 * report.sent) faults.push(`only ${report.received} of ${report.sent} came through`)
+  if (report.received < 0.98 * report.sent) faults.push(`only ${report.received} of ${report.sent} arrived`)
   if (invalidAnswers > 0) faults.push(`${invalidAnswers} datagrams of the node are no messages`)
   const grown = memoryAfter - memoryBefore
   if (grown > MaxGrowth) faults.push(`memory grew by ${grown} bytes`)
@@ -73,5 +73,5 @@ export const faultsOf = (report: Report): ReadonlyArray<string> => {
   return faults
 }
 
-/** Bytes that a node may have more in use after it all: far beyond what its bounded tables take. */
+/** By how many bytes the memory of a node may grow: far more than its bounded tables take. */
 export const MaxGrowth = 48 * 1024 * 1024

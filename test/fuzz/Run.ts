@@ -1,4 +1,4 @@
-/** Starts a process with a node in it, which is fuzzed there, and waits for what it has to tell. */
+/** Starts a process in which a node is fuzzed, and waits for its report. */
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
@@ -14,7 +14,7 @@ const Line = Schema.fromJsonString(
   ])
 )
 
-/** Fails with what the process said when it ends without a report. */
+/** Fails with the error output of the process when it ends without a report. */
 export const run = async (order: Order, onProgress: (sent: number) => void = () => {}): Promise<Report> => {
   const child = spawn(process.execPath, ["--expose-gc", target, JSON.stringify(order)], {
     stdio: ["ignore", "pipe", "pipe"]

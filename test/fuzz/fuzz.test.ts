@@ -1,4 +1,4 @@
-/** A short form of `npm run fuzz`: a live node on real sockets gets noise and mutated messages, and stays well. */
+/** A short form of `npm run fuzz`: a live node on real sockets gets noise and mutated messages, and keeps working. */
 import { describe, expect, it } from "@effect/vitest"
 import { faultsOf } from "./Report.ts"
 import { run } from "./Run.ts"

@@ -40,7 +40,7 @@ import type { Bound, Order, Report } from "./Report.ts"
 
 const Key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 const ProbeTimeout = 150
-/** Small, so that each is met. */
+/** Small, so that the fuzzer reaches each of them. */
 const limits = {
   members: 300,
   tombstones: 20,
@@ -74,7 +74,7 @@ const say = (line: object): void => {
 const config = Result.getOrThrow(
   ClusterConfig.make({
     bind: "127.0.0.1:0",
-    // What it believes must not make it send to anybody but this machine.
+    // Claims that it merges must not make it send datagrams to other machines.
     allow: ["127.0.0.0/8", "::1/128"],
     maxInboundRate: 1_000_000,
     reliableAckTimeout: 20,
@@ -86,7 +86,7 @@ const config = Result.getOrThrow(
   })
 )
 
-// --- sealing, as whoever has the key does it --------------------------------------
+// --- sealing, as a node with the key does it --------------------------------------
 
 const cipher = noble.cipher(Redacted.value(Result.getOrThrow(ClusterKey.fromText(Key))))
 const stranger = noble.cipher(new Uint8Array(32).fill(7))
@@ -106,9 +106,9 @@ const isValid = (datagram: Uint8Array): boolean => {
 }
 
 let addresses = 0
-/** A socket at an address of loopback that none had before: of one address only so much is let in. */
+/** A socket at a loopback address of its own, because the node limits the rate of each address. */
 const openSocket = async (): Promise<Socket> => {
-  // Without a look-up datagrams leave at once.
+  // Without a look-up, datagrams leave at once.
   const socket = createSocket({ type: "udp4", lookup: (host, _, resolved) => resolved(null, host, 4) })
   addresses++
   const host = `127.${3 + (addresses >> 16)}.${(addresses >> 8) & 0xff}.${addresses & 0xff}`
@@ -151,7 +151,7 @@ const program = Effect.gen(function* () {
     Level > 0 ? 3 : 32
   )
   const { dice } = generator
-  // Nonces of a seed: fit for nothing but this.
+  // Nonces that follow from a seed are not safe outside of tests.
   const sealer = new SealedDatagram.Sealer(new Nonces((length) => dice.bytes(length)))
 
   const happened: Record<string, number> = {
@@ -174,7 +174,7 @@ const program = Effect.gen(function* () {
     forgotten: () => count("forgotten")
   })
 
-  // --- what is foreseen ------------------------------------------------------------
+  // --- what the node should drop -----------------------------------------------------
 
   const foreseen: Record<string, number> = {}
   const ofKind: Record<number, number> = {}
@@ -186,7 +186,7 @@ const program = Effect.gen(function* () {
   }
 
   const seal = (message: Uint8Array): Uint8Array =>
-    // Without a sender in it there is nothing to be sealed with.
+    // The sender's id is part of the seal, and a shorter message has none.
     message.length < SealedDatagram.IdInHeader + 8 ? message : sealer.seal(dice.oneIn(40) ? stranger : cipher, message)
 
   /** A datagram of noise, sealed or not. */
@@ -197,7 +197,7 @@ const program = Effect.gen(function* () {
 
   const mutated = (): Uint8Array => {
     if (!sealed) return generator.mutated()
-    // In the clear; sealed after it was mutated; mutated after it was sealed; or in the name of another.
+    // Unsealed; sealed after the mutation; mutated after it was sealed; or with another sender outside of the seal.
     const way = dice.below(16)
     if (way === 0) return generator.mutated()
     if (way < 11) return seal(generator.mutated())
@@ -206,7 +206,7 @@ const program = Effect.gen(function* () {
     return forged(generator.valid())
   }
 
-  /** Sealed with the key, but the sender in the clear is another than the one inside. */
+  /** Sealed with the key, but with another sender outside of the seal than inside. */
   const forged = (message: Uint8Array): Uint8Array => {
     const nonce = dice.bytes(12)
     const other = dice.bytes(8)
@@ -230,7 +230,7 @@ const program = Effect.gen(function* () {
     bound("tombstones", table.tombstones.length, limits.tombstones)
     bound("tombstones of nodes never listed", table.unlisted.length, limits.unlistedTombstones)
     bound("ids", table.index.size, 1 + all)
-    // A dead member goes into the ground before a tombstone comes out of it.
+    // A dead member becomes a tombstone before an old tombstone is removed.
     bound("slots", table.top, 2 + all)
     bound("waiting changes", outbox.queue.size, 1 + limits.members)
     bound("suspicions", detector.suspicions(), limits.members)
@@ -276,7 +276,7 @@ const program = Effect.gen(function* () {
       checkBounds()
       if (sent % 4000 < Batch) {
         say({ progress: sent })
-        // Timers of the node get their turn too.
+        // Give the timers of the node time to run.
         await sleep(5)
       }
     }
@@ -284,7 +284,7 @@ const program = Effect.gen(function* () {
     socket.close()
   }
 
-  /** How long the node takes to answer a PING: the quickest of some, as the machine may be busy. */
+  /** How long the node takes to answer a PING, in milliseconds: the shortest of several, because the machine may be busy. */
   const ping = async (): Promise<number> => {
     const writer = new MessageWriter()
     const own = new Uint8Array([4, 127, 3, 3, 3, 1, 1])
@@ -334,7 +334,7 @@ const program = Effect.gen(function* () {
     const reached: Record<string, number> = {}
     for (const [name, kind] of Object.entries(Kind)) reached[`message ${name}`] = ofKind[kind] ?? 0
     for (const reason of WireError.reasons) {
-      // A sealed datagram that is long enough to be opened holds a whole header.
+      // A sealed datagram that is long enough to be opened contains a whole header.
       if (!(sealed && reason === "Truncated")) reached[`error ${reason}`] = counters.dropped[reason]
     }
     if (sealed) for (const reason of SealedDatagram.reasons) reached[`fault ${reason}`] = counters.dropped[reason]
@@ -400,7 +400,7 @@ const uncoveredLines = async (session: inspector.Session): Promise<ReadonlyArray
   return [...lines].sort()
 }
 
-// What a node logs as an error is a defect; its warnings are about what the fuzzer does.
+// An error in the log is a defect of the node. Warnings are about the datagrams of the fuzzer.
 const logger = Logger.make(({ logLevel, message }) => {
   if (logLevel === "Error" || logLevel === "Fatal") deaths.push(`logged: ${String(message)}`)
 })
