@@ -1,10 +1,17 @@
 /**
- * Whom a node looks for at its start: an address, a name that stands for addresses, or a service that DNS lists.
+ * Peers that a node joins through: an address, a host name, or a service in DNS.
+ *
+ * @since 0.2.0
  */
 import { Data, Result } from "effect"
 import { Host, NetAddress } from "effect/net"
 
-/** A host by its name. All its addresses count, at one port; which they are may change at any time. */
+/**
+ * A host name and a port. It stands for all addresses of the name, which may change at any time.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class Name extends Data.TaggedClass("Name")<{ readonly host: Host.DomainName; readonly port: number }> {
   override toString(): string {
     return `${this.host}:${this.port}`
@@ -14,7 +21,12 @@ export class Name extends Data.TaggedClass("Name")<{ readonly host: Host.DomainN
   }
 }
 
-/** A service by the name of its SRV records, each of which names a host and a port. */
+/**
+ * The name of SRV records in DNS, each of which has a host name and a port.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class Service extends Data.TaggedClass("Service")<{ readonly name: Host.DomainName }> {
   override toString(): string {
     return `${Scheme}${this.name}`
@@ -24,33 +36,74 @@ export class Service extends Data.TaggedClass("Service")<{ readonly name: Host.D
   }
 }
 
-/** A peer whose addresses have to be looked up. */
+/**
+ * A peer whose addresses have to be looked up.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Named = Name | Service
 
-/** Somebody to join through. */
+/**
+ * A peer to join through.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Peer = NetAddress.InetAddress | Named
 
-/** What the text of a service begins with. */
+/**
+ * How the text of a service begins.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const Scheme = "dns+srv://"
 
-/** Whether a value is a peer that has to be looked up. */
+/**
+ * Whether a value is a peer that has to be looked up.
+ *
+ * @category guards
+ * @since 0.2.0
+ */
 export const isNamed = (u: unknown): u is Named => u instanceof Name || u instanceof Service
 
-/** Whether a value is a peer. */
+/**
+ * Whether a value is a peer.
+ *
+ * @category guards
+ * @since 0.2.0
+ */
 export const isPeer = (u: unknown): u is Peer => NetAddress.isInetAddress(u) || isNamed(u)
 
-/** The text of a peer: `10.0.0.5:7946`, `seed.example:7946` or `dns+srv://_gossip._udp.example`. */
+/**
+ * The text of a peer: `10.0.0.5:7946`, `seed.example:7946` or `dns+srv://_gossip._udp.example`.
+ *
+ * @category formatting
+ * @since 0.2.0
+ */
 export const format = (peer: Peer): string => (isNamed(peer) ? peer.toString() : NetAddress.formatInet(peer))
 
-// Something that is no digit or dot before the port, and no other colon: an IPv6 address has two colons at least.
+// Before the port something other than digits and dots, and no other colon: an IPv6 address has at least two colons.
 const namePattern = /^[^:[\]\s]*[^:[\]\s\d.][^:[\]\s]*(:[^:]*)?$/
 
-/** Whether a text is meant to be a name or a service, right or wrong, and not an address. */
+/**
+ * Whether a text is meant to be a host name or a service, well-formed or not, and not an address.
+ *
+ * @category guards
+ * @since 0.2.0
+ */
 export const looksNamed = (text: string): boolean => text.includes("://") || namePattern.test(text)
 
 /**
- * Reads the text of a name or a service. Fails with a sentence about the text, without its subject, for a message to
- * begin with the text: "has no port".
+ * Reads the text of a host name or a service.
+ *
+ * **Details**
+ *
+ * Fails with the rest of a sentence whose subject is the text, for example `has no port`.
+ *
+ * @category parsing
+ * @since 0.2.0
  */
 export const namedFromString = (text: string): Result.Result<Named, string> =>
   text.includes("://") ? serviceFromString(text) : nameFromString(text)

@@ -17,11 +17,11 @@ type Triple = readonly [incarnation: number, status: number, heartbeat: number]
 const order = ([i, s, h]: Triple, [j, t, k]: Triple) =>
   Claim.compare({ incarnation: i, status: s, heartbeat: h }, { incarnation: j, status: t, heartbeat: k })
 
-/** What merging does: keep what is held unless the other wins. */
+/** Merging keeps the held claim unless the other wins. */
 const merge = (held: FullClaim, other: FullClaim) => (compare(other, held) > 0 ? other : held)
 
 const word = fc.integer({ min: 0, max: 0xffff_ffff })
-// Few values, so that ties are frequent at every criterion, and both ends of the window.
+// Few values, so that every criterion has many ties, and both ends of the window.
 const offset = fc.oneof(
   { arbitrary: fc.constantFrom(0, 1, 2, Claim.SuspicionRaise, 0x7fff_fffe, 0x7fff_ffff), weight: 3 },
   { arbitrary: fc.integer({ min: 0, max: 0x7fff_ffff }), weight: 1 }
@@ -34,7 +34,7 @@ const address = fc.oneof(
     .map(([last, port]) => Uint8Array.of(6, 0x20, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last, ...port))
 )
 
-/** Claims whose incarnations lie in one window of 2^31 - 1, and whose heartbeats do, wherever the windows begin. */
+/** Claims whose incarnations are in one window of 2^31 - 1, and so are their heartbeats; the windows begin anywhere. */
 const claims = (count: number) =>
   fc
     .record({
@@ -56,7 +56,7 @@ const claims = (count: number) =>
       }))
     )
 
-/** The order of the protocol over numbers that do not wrap, each criterion written out. */
+/** The order of the protocol for numbers that do not wrap, with each criterion written out. */
 const reference = (a: FullClaim, b: FullClaim) => {
   if (a.incarnation !== b.incarnation) return a.incarnation > b.incarnation ? 1 : -1
   const dead = Number(a.status === Claim.Dead) - Number(b.status === Claim.Dead)
@@ -67,14 +67,14 @@ const reference = (a: FullClaim, b: FullClaim) => {
 }
 
 describe("SerialNumber", () => {
-  it("counts past 2^32", () => {
+  it("continues after 2^32 - 1 with 0", () => {
     expect(SerialNumber.add(0xffff_ffff, 1)).toBe(0)
     expect(SerialNumber.add(0xffff_fff0, 0x20)).toBe(0x10)
     expect(SerialNumber.compare(0, 0xffff_ffff)).toBeGreaterThan(0)
     expect(SerialNumber.compare(0xffff_ffff, 0)).toBeLessThan(0)
   })
 
-  it("finds neither of two numbers higher that are exactly 2^31 apart, and the right one at 2^31 - 1", () => {
+  it("finds neither of two numbers higher at a distance of 2^31, and the right one at 2^31 - 1", () => {
     fc.assert(
       fc.property(word, (n) => {
         const opposite = SerialNumber.add(n, 0x8000_0000)
@@ -86,7 +86,7 @@ describe("SerialNumber", () => {
     )
   })
 
-  it("is antisymmetric everywhere, and 0 only for equal and opposite numbers", () => {
+  it("is antisymmetric, and 0 only for equal numbers and at a distance of 2^31", () => {
     fc.assert(
       fc.property(word, fc.oneof(offset, word), (n, distance) => {
         const m = SerialNumber.add(n, distance)
@@ -98,7 +98,7 @@ describe("SerialNumber", () => {
 })
 
 describe("Claim", () => {
-  it("orders as the protocol's five criteria do, wherever in the 32 bits the window lies", () => {
+  it("orders by the five criteria of the protocol, wherever the window is in the 32 bits", () => {
     fc.assert(
       fc.property(claims(2), ([a, b]) => {
         expect(Math.sign(compare(a!.claim, b!.claim))).toBe(reference(a!.offset, b!.offset))
@@ -107,7 +107,7 @@ describe("Claim", () => {
     )
   })
 
-  it("is antisymmetric, and finds only equal claims equal", () => {
+  it("is antisymmetric, and 0 only for equal claims", () => {
     fc.assert(
       fc.property(claims(2), ([a, b]) => {
         expect(Math.sign(compare(a!.claim, b!.claim)) + Math.sign(compare(b!.claim, a!.claim))).toBe(0)
@@ -144,7 +144,7 @@ describe("Claim", () => {
     )
   })
 
-  it("gives one maximum for any order with any repetitions", () => {
+  it("gives the same maximum for any order and any repetitions", () => {
     fc.assert(
       fc.property(claims(6), fc.array(fc.nat(5), { maxLength: 20 }), fc.boolean(), (six, repeated, backwards) => {
         const all: ReadonlyArray<FullClaim> = six.map(({ claim }) => claim)
@@ -156,7 +156,7 @@ describe("Claim", () => {
     )
   })
 
-  it("rule 1: the higher incarnation wins over everything else", () => {
+  it("rule 1: the higher incarnation wins, whatever the rest", () => {
     expect(order([2, Claim.Alive, 0], [1, Claim.Dead, 999])).toBeGreaterThan(0)
     expect(order([1, Claim.Dead, 999], [2, Claim.Alive, 0])).toBeLessThan(0)
     expect(order([0, Claim.Alive, 0], [0xffff_ffff, Claim.Dead, 0])).toBeGreaterThan(0)
@@ -168,7 +168,7 @@ describe("Claim", () => {
     expect(order([1, Claim.Alive, 999], [1, Claim.Dead, 0])).toBeLessThan(0)
   })
 
-  it("rule 3: then the higher heartbeat wins, also between two Dead claims, and an Alive one over a Suspect one", () => {
+  it("rule 3: then the higher heartbeat wins, also of two Dead claims, and an Alive claim over a Suspect one", () => {
     expect(order([1, Claim.Dead, 6], [1, Claim.Dead, 5])).toBeGreaterThan(0)
     expect(order([1, Claim.Alive, 6], [1, Claim.Suspect, 5])).toBeGreaterThan(0)
     expect(order([1, Claim.Suspect, 5], [1, Claim.Alive, 6])).toBeLessThan(0)
@@ -181,7 +181,7 @@ describe("Claim", () => {
     expect(order([1, Claim.Alive, 5], [1, Claim.Suspect, 5])).toBeLessThan(0)
   })
 
-  it("rule 5: only the address decides between claims that are equal else: family, bytes, port", () => {
+  it("rule 5: the address decides between claims that are otherwise equal: family, bytes, port", () => {
     expect(order([1, Claim.Alive, 5], [1, Claim.Alive, 5])).toBe(0)
     const v4 = (last: number, port: number) => Uint8Array.of(4, 10, 0, 0, last, port >>> 8, port & 0xff)
     const v6 = new Uint8Array(19)
@@ -192,14 +192,14 @@ describe("Claim", () => {
     expect(PackedAddress.compare(v4(1, 256), 0, v4(1, 256), 0)).toBe(0)
   })
 
-  it("leaves the decision to what follows where incarnations, or heartbeats, are exactly 2^31 apart", () => {
+  it("goes on to the next rule when incarnations, or heartbeats, are exactly 2^31 apart", () => {
     expect(order([0x8000_0000, Claim.Alive, 6], [0, Claim.Alive, 5])).toBeGreaterThan(0)
     expect(order([0, Claim.Dead, 5], [0x8000_0000, Claim.Alive, 6])).toBeGreaterThan(0)
     expect(order([1, Claim.Alive, 0x8000_0000], [1, Claim.Suspect, 0])).toBeLessThan(0)
     expect(order([1, Claim.Alive, 0], [1, Claim.Alive, 0x8000_0000])).toBe(0)
   })
 
-  it("raises a suspicion by 2^20, beyond a heartbeat a second for twelve days", () => {
+  it("raises a suspicion by 2^20, more than twelve days of a heartbeat per second", () => {
     expect(Claim.SuspicionRaise).toBe(2 ** 20)
   })
 })

@@ -42,7 +42,7 @@ describe("NodeId", () => {
     expect(Result.isFailure(Schema.decodeUnknownResult(NodeId.NodeIdFromString)(input))).toBe(true)
   })
 
-  it("bounds the number", () => {
+  it("accepts 0 to 2^64 - 1", () => {
     const decode = Schema.decodeUnknownResult(NodeId.NodeId)
     expect(Result.isSuccess(decode(0n))).toBe(true)
     expect(Result.isSuccess(decode(2n ** 64n - 1n))).toBe(true)
@@ -51,14 +51,14 @@ describe("NodeId", () => {
     expect(Result.isFailure(decode(1))).toBe(true)
   })
 
-  it.prop("text round trip", [NodeId.NodeId], ([id]) => {
+  it.prop("its text reads as the same id", [NodeId.NodeId], ([id]) => {
     expect(parse(NodeId.format(id))).toBe(id)
     expect(parse(`0x${id.toString(16)}`)).toBe(id)
     expect(Schema.decodeSync(NodeId.NodeIdFromString)(NodeId.format(id))).toBe(id)
     expect(Schema.encodeSync(NodeId.NodeIdFromString)(id)).toBe(NodeId.format(id))
   })
 
-  it.prop("words round trip", [NodeId.NodeId], ([id]) => {
+  it.prop("its words make the same id", [NodeId.NodeId], ([id]) => {
     for (const part of [NodeId.hi(id), NodeId.lo(id)]) {
       expect(part >>> 0).toBe(part)
     }
@@ -70,7 +70,7 @@ describe("NodeId", () => {
     expect(NodeId.fromWords(0x8000_0000, 1)).toBe(0x8000_0000_0000_0001n)
   })
 
-  it("draws the upper word first, over the whole range", () => {
+  it("draws the upper word first, from the whole range", () => {
     const draws = [0.5, 0.25, 0, 0, 1 - 2 ** -53, 1 - 2 ** -53]
     const next = () => draws.shift() ?? 0
     expect(NodeId.random(next)).toBe(0x8000_0000_4000_0000n)

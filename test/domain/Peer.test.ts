@@ -8,7 +8,7 @@ const name = (text: string) => Host.domainNameFromStringUnsafe(text)
 const read = (text: string) => Result.getOrThrow(Peer.namedFromString(text))
 
 describe("peers", () => {
-  it("have a text each, and are equal when their texts are", () => {
+  it("have a text each, and are equal if their texts are", () => {
     const peers = [
       [NetAddress.inetAddressFromStringUnsafe("10.0.0.5:7946"), "10.0.0.5:7946"],
       [NetAddress.inetAddressFromStringUnsafe("[fd00::5]:7946"), "[fd00::5]:7946"],
@@ -31,7 +31,7 @@ describe("peers", () => {
     }
   })
 
-  it("by name and by service come back from their texts", () => {
+  it("by name and by service are read from their texts", () => {
     const label = fc.stringMatching(/^[a-z0-9_](?:[a-z0-9_-]{0,8}[a-z0-9_])?$/)
     const last = fc.stringMatching(/^[a-z]{1,8}\.?$/)
     const domain = fc.tuple(fc.array(label, { maxLength: 4 }), last).map(([labels, end]) => [...labels, end].join("."))
@@ -51,7 +51,7 @@ describe("peers", () => {
     )
   })
 
-  it("are told from addresses, right or wrong, by their looks", () => {
+  it("are told apart from addresses by their form, right or wrong", () => {
     for (const text of [
       "10.0.0.1:1",
       "10.0.0.256:1",
@@ -70,7 +70,7 @@ describe("peers", () => {
     }
   })
 
-  it("never fail to be read by anything but a sentence", () => {
+  it("are refused only with a sentence that says why", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.constantFrom("", ":1", "dns+srv://"), (text, affix) => {
         for (const whole of [affix + text, text + affix]) {

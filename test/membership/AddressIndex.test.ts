@@ -5,7 +5,7 @@ import * as PackedAddress from "../../src/wire/PackedAddress.ts"
 
 const Stride = 20
 
-/** Addresses of both families that differ in a byte or a port only, many more than a small index has places. */
+/** Addresses of both families that differ only in a byte or a port, many more than a small index has entries. */
 const addresses = [
   ...Array.from({ length: 40 }, (_, i) => Uint8Array.of(4, 10, 0, i >> 3, i & 7, 0x1f, 0x0a)),
   ...Array.from({ length: 20 }, (_, i) => Uint8Array.of(4, 10, 0, 0, 1, i, 255 - i)),
@@ -27,7 +27,7 @@ const keep = () => {
 }
 
 describe("AddressIndex", () => {
-  it("finds what a map finds, through collisions, growth and removal", () => {
+  it("finds what a map finds, with collisions, growth and removals", () => {
     const operations = fc.array(fc.record({ slot: fc.nat(addresses.length - 1), remove: fc.boolean() }), {
       maxLength: 400
     })
@@ -49,7 +49,7 @@ describe("AddressIndex", () => {
     )
   })
 
-  it("gives an address to whoever has it last", () => {
+  it("gives an address to the slot that had it last", () => {
     const kept = keep()
     kept.address.copyWithin(Stride, 0, Stride)
     const index = new AddressIndex(kept, 1)
@@ -60,7 +60,7 @@ describe("AddressIndex", () => {
     expect([index.get(addresses[0]!, 0), index.size]).toEqual([-1, 0])
   })
 
-  it("reads an address from the middle of a message", () => {
+  it("looks up an address at an offset in a message", () => {
     const index = new AddressIndex(keep(), 1)
     addresses.forEach((_, slot) => index.set(slot))
     for (const [slot, bytes] of addresses.entries()) {

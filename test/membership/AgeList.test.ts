@@ -20,7 +20,7 @@ describe("AgeList", () => {
     expect(list!.oldestBegan).toBe(Infinity)
   })
 
-  it("is the queue that an array is, also where lists share their links", () => {
+  it("behaves like a queue in an array, also when lists share their links", () => {
     const operations = fc.array(
       fc.record({
         slot: fc.nat(Slots - 1),
@@ -56,7 +56,7 @@ describe("AgeList", () => {
             expect(both[i]!.oldestBegan).toBe(models[i]![0]?.[1] ?? Infinity)
           }
         }
-        // Emptied from its head, each list gives back the whole queue in order.
+        // Taking the oldest slot again and again gives the whole queue in order.
         for (const i of [0, 1]) {
           const order: Array<number> = []
           while (both[i]!.length > 0) {
@@ -71,7 +71,7 @@ describe("AgeList", () => {
     )
   })
 
-  it("renews the only slot, the head, the middle and the tail", () => {
+  it("renews the only, the first, a middle and the last slot", () => {
     const [list] = lists(1)
     list!.add(3, 1)
     list!.renew(3, 2)

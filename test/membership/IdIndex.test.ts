@@ -22,7 +22,7 @@ const ids = [
 const key = (hi: number, lo: number) => `${hi} ${lo}`
 
 describe("IdIndex", () => {
-  it("finds what a map finds, through collisions, growth and removal", () => {
+  it("finds what a map finds, with collisions, growth and removals", () => {
     const operations = fc.array(
       fc.record({ id: fc.nat(ids.length - 1), remove: fc.boolean(), slot: fc.nat(1_000_000) }),
       { maxLength: 300 }
@@ -49,7 +49,7 @@ describe("IdIndex", () => {
     )
   })
 
-  it("keeps every colliding id within reach, in whatever order others of them are removed", () => {
+  it("still finds every colliding id after others were removed in any order", () => {
     fc.assert(
       fc.property(
         fc.shuffledSubarray([...colliding.keys()], { minLength: colliding.length }),
@@ -80,8 +80,8 @@ describe("IdIndex", () => {
     for (let i = 0; i < 10_000; i++) expect(index.get(i & 3, i)).toBe(i % 2 === 0 ? -1 : i)
   })
 
-  it("stays as small as its size asks when ids come and go", () => {
-    // A table that left its gaps filled would run full, and the search for an absent id would never end.
+  it("does not grow when ids are added and removed again", () => {
+    // If removed entries stayed, the table would become full, and the search for an absent id would never end.
     const index = new IdIndex(seed, 4)
     for (let i = 0; i < 10_000; i++) {
       index.add(0, i, i)
@@ -91,7 +91,7 @@ describe("IdIndex", () => {
     expect(index.size).toBe(0)
   })
 
-  it("tells the id 0 from nothing", () => {
+  it("finds the id 0 only if it was added", () => {
     const index = new IdIndex(seed)
     expect(index.get(0, 0)).toBe(-1)
     index.remove(0, 0)

@@ -8,7 +8,7 @@ const positions = () => ({ position: new Int32Array(Slots) })
 
 const contents = (pool: SlotPool) => Array.from({ length: pool.length }, (_, i) => pool.at(i))
 
-/** A small generator with a seed (mulberry32), so that a distribution is judged on the same numbers each time. */
+/** A small seeded generator (mulberry32), so that a distribution is judged by the same numbers in every run. */
 const generator = (seed: number) => () => {
   seed = (seed + 0x6d2b79f5) | 0
   let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
@@ -23,7 +23,7 @@ const fill = (count: number) => {
 }
 
 describe("SlotPool", () => {
-  it("holds what a set holds, through draws, also where pools share their positions", () => {
+  it("holds what a set holds, with draws in between, also when pools share their positions", () => {
     const operations = fc.array(
       fc.record({
         slot: fc.nat(Slots - 1),
@@ -38,7 +38,7 @@ describe("SlotPool", () => {
         const pools = [new SlotPool(shared), new SlotPool(shared)]
         const models = [new Set<number>(), new Set<number>()]
         for (const { draws, slot, to } of operations) {
-          // A slot is in one pool at most, as a status is one.
+          // A slot is in at most one pool.
           for (const from of [0, 1]) if (models[from]!.delete(slot)) pools[from]!.remove(slot)
           if (to !== -1) {
             pools[to]!.add(slot)
@@ -57,7 +57,7 @@ describe("SlotPool", () => {
     )
   })
 
-  it("draws without repetition, from the whole pool", () => {
+  it("draws every slot of the pool without repetition", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: Slots }), fc.integer(), (count, seed) => {
         const random = generator(seed)
@@ -70,19 +70,19 @@ describe("SlotPool", () => {
     )
   })
 
-  it("draws the first and the last at the ends of the random range", () => {
+  it("draws the first and the last slot at the ends of the random range", () => {
     const pool = fill(5)
     expect(pool.draw(0, () => 1 - 2 ** -53)).toBe(4)
     expect(pool.draw(1, () => 0)).toBe(1)
   })
 
-  // With k cells chi-square has a mean of k - 1 and a variance of 2 (k - 1): six deviations above is never chance, and
-  // the numbers are the same each time.
+  // With k cells chi-square has a mean of k - 1 and a variance of 2 (k - 1). Six standard deviations above the mean is no
+  // chance, and the numbers are the same in every run.
   const chiSquare = (counts: ReadonlyArray<number>, total: number) =>
     counts.reduce((sum, n) => sum + (n - total / counts.length) ** 2 / (total / counts.length), 0)
   const bound = (cells: number) => cells - 1 + 6 * Math.sqrt(2 * (cells - 1))
 
-  it("draws each slot as often as any other, also when the order is what earlier draws left", () => {
+  it("draws each slot equally often, also in the order that earlier draws left", () => {
     const random = generator(7)
     const pool = fill(10)
     const draws = 20_000
@@ -91,7 +91,7 @@ describe("SlotPool", () => {
     expect(chiSquare(counts, draws)).toBeLessThan(bound(10))
   })
 
-  it("draws each ordered triple as often as any other", () => {
+  it("draws each ordered triple equally often", () => {
     const random = generator(11)
     const draws = 24_000
     const counts = new Map<string, number>()

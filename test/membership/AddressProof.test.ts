@@ -1,0 +1,38 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Mark } from "../../src/membership/MemberTable.ts"
+import { a, address, alive, Now, open, type Sent } from "./View.ts"
+
+describe("prove", () => {
+  const pinged = (sent: Sent) => {
+    const node = open()
+    const proved: Array<readonly [slot: number, now: number]> = []
+    node.view.observe({ proved: (slot, now) => proved.push([slot, now]) })
+    node.passOn(alive(a, 0, 5))
+    const slot = node.slotOf(a)
+    node.table.pinged[slot] = Now
+    node.receive(a, { heartbeat: 6, ...sent })
+    return { ...node, slot, proved }
+  }
+
+  it("an ACK that answers our PING from the member's address proves the address, once", () => {
+    const node = pinged({})
+    node.view.prove(node.slot, Now + 10_000)
+    node.view.prove(node.slot, Now + 10_000)
+    expect(node.has(a, Mark.AddressProved)).toBe(true)
+    expect(node.proved).toEqual([[node.slot, Now + 10_000]])
+    node.passOn(alive(a, 1, 0, address("10.0.0.7:7000")))
+    expect(node.has(a, Mark.AddressProved)).toBe(false)
+  })
+
+  it("an ACK from elsewhere, one without a PING, and a late one prove nothing", () => {
+    const elsewhere = pinged({ source: address("10.6.6.6:6") })
+    elsewhere.view.prove(elsewhere.slot, Now)
+    const unasked = pinged({})
+    unasked.table.pinged[unasked.slot] = -Infinity
+    unasked.view.prove(unasked.slot, Now)
+    const late = pinged({})
+    late.view.prove(late.slot, Now + 10_001)
+    for (const node of [elsewhere, unasked, late])
+      expect([node.has(a, Mark.AddressProved), node.proved]).toEqual([false, []])
+  })
+})

@@ -1,0 +1,135 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Claim from "../../src/domain/Claim.ts"
+import { AddressStride, Mark } from "../../src/membership/MemberTable.ts"
+import * as PackedAddress from "../../src/wire/PackedAddress.ts"
+import {
+  a,
+  b,
+  address,
+  alive,
+  checkInvariants,
+  dead,
+  expired,
+  findings,
+  Now,
+  open,
+  probeFailed,
+  Retention
+} from "./View.ts"
+
+describe("LEAVE", () => {
+  it("makes a member left, and is counted once however often it arrives", () => {
+    const node = open()
+    node.receive(a, { incarnation: 2, heartbeat: 5, entries: [alive(a, 2, 5)] })
+    expect(node.leave(a, { incarnation: 2, heartbeat: 6, now: Now + 3 })).toBe(true)
+    expect(node.claim(a)).toBe("Dead 2 6")
+    expect(node.has(a, Mark.Left)).toBe(true)
+    expect(node.table.leftCount).toBe(1)
+    expect(node.leave(a, { incarnation: 2, heartbeat: 6, now: Now + 4 })).toBe(true)
+    expect(node.table.leftCount).toBe(1)
+    expect(node.events).toEqual(["Joined 1", "Left 1"])
+    expect(node.transitions[1]).toMatchObject({ cause: { _tag: "LeaveReceived" }, previousStatus: Claim.Alive })
+    expect(findings.sender).toBe(node.slotOf(a))
+    checkInvariants(node.view)
+  })
+
+  it("keeps the higher heartbeat, so that the claim wins at older nodes too", () => {
+    const node = open()
+    node.receive(a, { heartbeat: 5 })
+    node.view.suspect(node.slotOf(a), probeFailed, Now)
+    expect(node.leave(a, { heartbeat: 6 })).toBe(true)
+    expect(node.claim(a)).toBe(`Dead 0 ${5 + 2 ** 20}`)
+  })
+
+  it("is ignored if its incarnation is older than the one we hold, or if it is a replay", () => {
+    const node = open()
+    node.receive(a, { incarnation: 2, heartbeat: 5 })
+    expect(node.leave(a, { incarnation: 1, heartbeat: 9 }, true)).toBe(false)
+    expect(node.view.replays).toBe(0)
+    expect(node.leave(a, { incarnation: 2, heartbeat: 4 }, true)).toBe(false)
+    expect(node.view.replays).toBe(1)
+    expect(node.claim(a)).toBe("Alive 2 5")
+  })
+
+  it("is ignored from an address that the member never sent from, unless it is authentic", () => {
+    const node = open()
+    node.receive(a, { heartbeat: 5, source: address("192.168.0.1:9"), entries: [alive(a, 0, 5)] })
+    expect(node.leave(a, { heartbeat: 6, source: address("10.6.6.6:6") })).toBe(false)
+    expect(node.claim(a)).toBe("Alive 0 5")
+    expect(node.leave(a, { heartbeat: 6, source: address("192.168.0.1:9") })).toBe(true)
+    expect(node.claim(a)).toBe("Dead 0 6")
+    node.receive(b, { heartbeat: 5 })
+    expect(node.leave(b, { heartbeat: 6, source: address("10.6.6.6:6") }, true)).toBe(true)
+    expect(node.claim(b)).toBe("Dead 0 6")
+  })
+
+  it("of a member that sent nothing counts from the address in its claim", () => {
+    const node = open()
+    node.passOn(alive(a, 0, 5))
+    expect(node.leave(a, { heartbeat: 6, source: address("10.6.6.6:6") })).toBe(false)
+    expect(node.has(a, Mark.Heard)).toBe(false)
+    expect(node.leave(a, { heartbeat: 6 })).toBe(true)
+    expect(node.claim(a)).toBe("Dead 0 6")
+  })
+
+  it("is recorded as the newest message of its sender, with its level and source address", () => {
+    const node = open()
+    node.passOn(alive(a, 0, 5))
+    expect(node.leave(a, { incarnation: 1, heartbeat: 6, level: 1, source: address("10.6.6.6:6") }, true)).toBe(true)
+    const slot = node.slotOf(a)
+    const { heardHeartbeat, heardIncarnation, level, spoke } = node.table
+    expect([heardIncarnation[slot], heardHeartbeat[slot], level[slot]]).toEqual([1, 6, 1])
+    expect(String(PackedAddress.read(spoke, slot * AddressStride))).toBe("10.6.6.6:6")
+    expect(node.claim(a)).toBe("Dead 1 6")
+    expect(node.receive(a, { incarnation: 1, heartbeat: 5 }).replay).toBe(true)
+  })
+
+  it("of a dead member makes it left", () => {
+    const node = open()
+    node.receive(a, { heartbeat: 5 })
+    node.view.declareDead(node.slotOf(a), expired, Now)
+    expect(node.leave(a, { heartbeat: 6, now: Now + 2 })).toBe(true)
+    expect(node.events).toEqual(["Joined 1", "Died 1", "Left 1"])
+    expect(node.has(a, Mark.Left)).toBe(true)
+    expect(node.table.leftCount).toBe(1)
+    expect(node.table.since[node.slotOf(a)]).toBe(Now)
+    checkInvariants(node.view)
+  })
+
+  it("of a tombstone marks it left and lists nothing", () => {
+    const node = open()
+    node.receive(a, { heartbeat: 5 })
+    node.view.declareDead(node.slotOf(a), expired, Now)
+    node.view.expire(Now + Retention)
+    expect(node.leave(a, { incarnation: 3, heartbeat: 6 })).toBe(true)
+    expect(node.claim(a)).toBe("tombstone 3 5")
+    expect(node.has(a, Mark.Left)).toBe(true)
+    expect(node.table.leftCount).toBe(0)
+    expect(node.passOn(alive(a, 3, 9)).refused).toEqual([node.slotOf(a)])
+    checkInvariants(node.view)
+  })
+
+  it("of an unknown node, or of ourselves, is ignored", () => {
+    const node = open()
+    expect(node.leave(a, {}, true)).toBe(false)
+    expect(findings.sender).toBe(-1)
+    expect(node.leave(100, { incarnation: 9 }, true)).toBe(false)
+    expect(node.claim(a)).toBe("nothing")
+    expect(node.view.incarnation).toBe(0)
+  })
+
+  it("is undone by a higher incarnation, also by that of a Dead claim, which is another death", () => {
+    const node = open()
+    for (const n of [a, b]) {
+      node.receive(n, { heartbeat: 5 })
+      node.leave(n, { heartbeat: 6 })
+    }
+    node.passOn(alive(a, 1, 0), dead(b, 0, 900))
+    expect([node.claim(a), node.has(a, Mark.Left)]).toEqual(["Alive 1 0", false])
+    expect([node.claim(b), node.has(b, Mark.Left)]).toEqual(["Dead 0 900", true])
+    node.passOn(dead(b, 1, 0))
+    expect([node.claim(b), node.has(b, Mark.Left)]).toEqual(["Dead 1 0", false])
+    expect(node.table.leftCount).toBe(0)
+    checkInvariants(node.view)
+  })
+})
