@@ -35,4 +35,14 @@ describe("prove", () => {
     for (const node of [elsewhere, unasked, late])
       expect([node.has(a, Mark.AddressProved), node.proved]).toEqual([false, []])
   })
+
+  it("a LEAVE counts only from a proved address, even if the newest message came from elsewhere", () => {
+    const elsewhere = address("10.6.6.6:6")
+    for (const isProved of [false, true]) {
+      const node = pinged({})
+      if (isProved) node.view.prove(node.slot, Now)
+      node.receive(a, { heartbeat: 7, source: elsewhere })
+      expect(node.leave(a, { heartbeat: 8, source: elsewhere })).toBe(!isProved)
+    }
+  })
 })

@@ -11,10 +11,12 @@ import {
   dead,
   expired,
   findings,
+  id,
   Now,
   open,
   probeFailed,
-  Retention
+  Retention,
+  suspect
 } from "./View.ts"
 
 describe("LEAVE", () => {
@@ -131,5 +133,27 @@ describe("LEAVE", () => {
     expect([node.claim(b), node.has(b, Mark.Left)]).toEqual(["Dead 1 0", false])
     expect(node.table.leftCount).toBe(0)
     checkInvariants(node.view)
+  })
+
+  it("can be the sender's own Dead entry, which says nothing about the other entries of the message", () => {
+    const node = open()
+    node.receive(a, { heartbeat: 5, entries: [alive(a, 0, 5)] })
+    node.passOn(suspect(b, 0, 5))
+    node.receive(a, { heartbeat: 6, entries: [dead(a, 0, 6), dead(b, 0, 6)] })
+    expect(node.events).toEqual(["Joined 1", "Joined 2", "Left 1", "Died 2"])
+    expect(node.transitions.slice(2).map(({ cause }) => cause)).toEqual([
+      { _tag: "LeaveReceived" },
+      { _tag: "Claimed", by: id(a) }
+    ])
+    expect([node.has(a, Mark.Left), node.has(b, Mark.Left)]).toEqual([true, false])
+    checkInvariants(node.view)
+  })
+
+  it("is not the sender's own Dead entry from an address that is not the member's", () => {
+    const node = open()
+    node.receive(a, { heartbeat: 5, entries: [alive(a, 0, 5)] })
+    node.receive(a, { heartbeat: 6, source: address("10.6.6.6:6"), entries: [dead(a, 0, 6)] })
+    expect(node.events).toEqual(["Joined 1"])
+    expect(node.deaths.length).toBe(1)
   })
 })
