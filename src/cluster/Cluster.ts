@@ -7,9 +7,9 @@
  *
  * @since 0.2.0
  */
-import { Context, Deferred, Duration, Effect, Exit, FiberSet, Layer, type Option, Scope } from "effect"
+import { Context, Duration, Effect, Layer, type Option, type Scope } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
-import { type Dns, NetAddress } from "effect/net"
+import type { Dns, NetAddress } from "effect/net"
 import * as AntiEntropy from "../anti-entropy/AntiEntropy.ts"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
@@ -33,57 +33,10 @@ import type { AdvertiseSource } from "../transport/AdvertisedAddress.ts"
 import * as Transport from "../transport/Transport.ts"
 import { Dispatch } from "./Dispatch.ts"
 import * as JoinWait from "./JoinWait.ts"
+import { type LeaveMode, LeaveOnClose, make as makeLeaving } from "./Leaving.ts"
+import { logWarnings } from "./Warnings.ts"
 
-/**
- * The most members that are sent a LEAVE. In a larger cluster it goes to that many
- * random ones: the chance that all of them miss it, over all retries, is
- * negligible.
- */
-const MaxLeaveTargets = 64
-
-/**
- * Limits the time that a closing node waits until its last messages are written,
- * which takes no time unless the socket does not work.
- */
-const FlushTimeout = Duration.millis(500)
-
-/**
- * How a node leaves when its layer closes.
- *
- * **Details**
- *
- * - `acknowledged`: as `leave` of `Cluster` does, until the members have
- *   acknowledged the LEAVE. Members show the node as left, even when datagrams are
- *   lost. Takes a round trip, and at most `reliableAckTimeout x
- *   (reliableMaxRetries + 1)`, 2 s by default, when a member does not answer.
- * - `announced`: sends LEAVE once and waits for nobody. A member that misses it
- *   hears of the departure from others, or detects a failure.
- * - `none`: sends nothing. Members detect a failure, as they do after a crash.
- *
- * @category models
- * @since 0.2.0
- */
-export type LeaveMode = "acknowledged" | "announced" | "none"
-
-/**
- * How a node leaves when its layer closes: `announced`, unless another mode is
- * provided.
- *
- * **Details**
- *
- * With `announced`, closing waits for no clock, so a scope closes under
- * `TestClock` although nobody advances it. `NodeCluster.layer` of
- * `effect-gossip/node` uses `acknowledged`, since a process has a clock that runs.
- * In both cases `leave` of `Cluster` waits for acknowledgements. After it, closing
- * sends nothing more.
- *
- * @category references
- * @since 0.2.0
- */
-export const LeaveOnClose: Context.Reference<LeaveMode> = Context.Reference<LeaveMode>(
-  "effect-gossip/cluster/Cluster/LeaveOnClose",
-  { defaultValue: () => "announced" }
-)
+export { type LeaveMode, LeaveOnClose } from "./Leaving.ts"
 
 /**
  * Why a node does not start: its socket, its address, its keys, or that it did
@@ -129,9 +82,7 @@ export class Cluster extends Context.Service<
 >()("effect-gossip/cluster/Cluster") {}
 
 const make = Effect.gen(function* () {
-  const { network } = yield* CurrentConfig
-  const activity = yield* Activity.Activity
-  const { fork, now, random } = yield* NodeClock.NodeClock
+  const { fork } = yield* NodeClock.NodeClock
   const transport = yield* Transport.Transport
   const view = yield* LocalView.LocalView
   const delivery = yield* ReliableDelivery.ReliableDelivery
@@ -147,69 +98,8 @@ const make = Effect.gen(function* () {
     transport.run((inbound, datagram, now) => dispatch.receive(inbound, datagram, now))
   )
 
-  const log = yield* FiberSet.makeRuntime<never>()
-  view.observe({
-    conflict: ({ address, id, kind }) => {
-      log(
-        Effect.logWarning(
-          kind === "SameId"
-            ? `another node, at ${NetAddress.formatInet(address)}, has our id ${id}: give each node its own`
-            : `another node, ${id}, claims our address ${NetAddress.formatInet(address)}`
-        )
-      )
-    }
-  })
-  transport.onRejected(({ address, id, reason }) => {
-    const from = `${NetAddress.formatInet(address)}, which says that it is node ${id}`
-    log(
-      Effect.logWarning(
-        reason === "OtherKey"
-          ? `cannot read datagrams of ${from}: they are sealed with a key that is not in our ring, or for another cluster`
-          : `dropping datagrams of ${from}: they are not encrypted, which is required here`
-      )
-    )
-  })
-
-  const left = yield* Deferred.make<void>()
-  let leaving = false
-  const startLeaving = Effect.suspend(() => {
-    leaving = true
-    view.startLeaving(now())
-    return Scope.close(activity, Exit.void)
-  })
-  const leaveTargets = Effect.sync(() => {
-    const targets: Array<number> = []
-    view.table.drawLive(MaxLeaveTargets, random, targets)
-    return targets
-  })
-
-  const leave = yield* Effect.cached(
-    Effect.uninterruptible(
-      Effect.gen(function* () {
-        yield* startLeaving
-        const acknowledged = Effect.forEach(yield* leaveTargets, delivery.leave, {
-          concurrency: "unbounded",
-          discard: true
-        })
-        // A socket that is gone must not hold up the end.
-        yield* Effect.timeoutOption(
-          acknowledged,
-          Duration.sum(Duration.times(network.reliableAckTimeout, network.reliableMaxRetries + 1), Duration.millis(500))
-        )
-        yield* Deferred.succeed(left, undefined)
-      })
-    )
-  )
-  const announce = Effect.gen(function* () {
-    yield* startLeaving
-    for (const slot of yield* leaveTargets) outbox.send(slot, outbox.packer.leave(0))
-    yield* Effect.timeoutOption(transport.flushed, FlushTimeout)
-  })
-  const mode = yield* LeaveOnClose
-  yield* Effect.addFinalizer(() => {
-    if (leaving || mode === "acknowledged") return leave
-    return Effect.andThen(mode === "announced" ? announce : startLeaving, Deferred.succeed(left, undefined))
-  })
+  yield* logWarnings
+  const { awaitLeft, leave } = yield* makeLeaving
 
   return Cluster.of({
     id: view.selfId,
@@ -217,7 +107,7 @@ const make = Effect.gen(function* () {
     advertised: transport.advertised,
     advertisedFrom: transport.advertisedFrom,
     leave,
-    awaitLeft: Deferred.await(left),
+    awaitLeft,
     keyRing: transport.keyRing
   })
 })
@@ -330,7 +220,7 @@ export const layerParts: Layer.Layer<
 )
 
 /**
- * What a program may say about the layer of a node, beside its configuration.
+ * How the layer of a node behaves, besides the configuration of the node.
  *
  * @category models
  * @since 0.2.0
@@ -344,6 +234,14 @@ export interface LayerOptions {
    */
   readonly joinTimeout?: Duration.Input | undefined
 }
+
+/**
+ * All options of a node: its configuration, and how its layer behaves.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Options extends ClusterConfig.ClusterOptions, LayerOptions {}
 
 /**
  * A whole node on the `Network` that is provided, which looks up peers given by
@@ -394,10 +292,14 @@ export const layer = (
  * @category layers
  * @since 0.2.0
  */
-export const layerOptions = (
-  options: ClusterConfig.ClusterOptions
-): Layer.Layer<Services, StartError | ClusterConfig.ClusterConfigError, Dns.Dns | Network> =>
-  Layer.unwrap(Effect.map(Effect.fromResult(ClusterConfig.make(options)), layer))
+export const layerOptions = ({
+  joinTimeout,
+  leave,
+  ...options
+}: Options): Layer.Layer<Services, StartError | ClusterConfig.ClusterConfigError, Dns.Dns | Network> =>
+  Layer.unwrap(
+    Effect.map(Effect.fromResult(ClusterConfig.make(options)), (config) => layer(config, { joinTimeout, leave }))
+  )
 
 // `fresh` keeps the components of two nodes apart, and the outer layer is still built once.
 const isolated = <A, E, R>(node: Layer.Layer<A, E, R>): Layer.Layer<A, E, Exclude<R, Scope.Scope>> =>

@@ -26,18 +26,6 @@ export type StartError =
   | NodeAdminError
 
 /**
- * The options of a node: its configuration, and how its layer behaves.
- *
- * **Details**
- *
- * `leave` is `acknowledged` if it is left out.
- *
- * @category models
- * @since 0.2.0
- */
-export interface Options extends ClusterConfig.ClusterOptions, Cluster.LayerOptions {}
-
-/**
  * A node on this machine's network, from options.
  *
  * **When to use**
@@ -47,9 +35,10 @@ export interface Options extends ClusterConfig.ClusterOptions, Cluster.LayerOpti
  *
  * **Details**
  *
- * The node joins when the layer is built, and leaves when it closes: it waits until
- * the members have acknowledged that, at most 2 s by default. The layer is built
- * once however often it is provided; two calls give two nodes.
+ * The node joins when the layer is built, and leaves when it closes: `leave` is
+ * `acknowledged` if it is left out, so the node waits until the members have
+ * acknowledged that, at most 2 s by default. The layer is built once however often it
+ * is provided; two calls give two nodes.
  *
  * Reads the files of `clusterKeyFile` and `admin.tokenFile`. Serves the node over
  * HTTP at `metrics.serverPort` and at `admin.socket`, if one of them is set; the
@@ -77,7 +66,7 @@ export interface Options extends ClusterConfig.ClusterOptions, Cluster.LayerOpti
  * @category layers
  * @since 0.2.0
  */
-export const layer = (options: Options = {}): Layer.Layer<Cluster.Services, StartError> =>
+export const layer = (options: Cluster.Options = {}): Layer.Layer<Cluster.Services, StartError> =>
   Layer.unwrap(fromOptions(options))
 
 /**
@@ -103,7 +92,7 @@ export const layer = (options: Options = {}): Layer.Layer<Cluster.Services, Star
  * @since 0.2.0
  */
 export const layerConfig = (
-  options: Config.Wrap<Options>
+  options: Config.Wrap<Cluster.Options>
 ): Layer.Layer<Cluster.Services, StartError | Config.ConfigError> =>
   Layer.unwrap(Effect.flatMap(Config.unwrap(options), fromOptions))
 
@@ -128,7 +117,7 @@ export const layerResolved = (
     )
   ).pipe(Layer.provide(NodePlatform.layer))
 
-const fromOptions = ({ joinTimeout, leave, ...options }: Options) =>
+const fromOptions = ({ joinTimeout, leave, ...options }: Cluster.Options) =>
   Effect.map(Effect.fromResult(ClusterConfig.make(options)), (config) => layerResolved(config, { joinTimeout, leave }))
 
 const isServed = ({ admin, metrics }: ClusterConfig.ClusterConfig): boolean =>
