@@ -12,7 +12,12 @@ export const Suspect = 1
 /** The status byte of a member that died or left. */
 export const Dead = 2
 
-/** A status byte as it is on the wire. */
+/**
+ * A status byte as it is on the wire.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type StatusCode = typeof Alive | typeof Suspect | typeof Dead
 
 /** What a claim says about a node, apart from its address. */

@@ -5,7 +5,12 @@
 
 const none = -1
 
-/** Links of several lists. A slot is in at most one of them. */
+/**
+ * Links of several lists. A slot is in at most one of them.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class AgeLinks {
   previous = new Int32Array(0)
   next = new Int32Array(0)
@@ -13,6 +18,12 @@ export class AgeLinks {
   began = new Float64Array(0)
 }
 
+/**
+ * Slots in the order in which their time runs out.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class AgeList {
   readonly #links: AgeLinks
   #head = none

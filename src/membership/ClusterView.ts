@@ -27,7 +27,12 @@ import { Tombstones } from "./Tombstones.ts"
 import { UsableAddresses } from "./UsableAddresses.ts"
 import type { Conflict, DeathClaim, ViewObserver } from "./ViewObserver.ts"
 
-/** What a view is made of. Times in milliseconds. */
+/**
+ * What a view is made of. Times in milliseconds.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface ViewOptions {
   readonly id: NodeId.NodeId
   readonly address: NetAddress.InetAddress
@@ -52,6 +57,16 @@ export interface ViewOptions {
   }
 }
 
+/**
+ * What one node holds about every member, and how messages change that.
+ *
+ * **Details**
+ *
+ * Plain synchronous code. Every time is in milliseconds of a monotonic clock, and is an argument.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class ClusterView {
   readonly table: MemberTable
   readonly selfId: NodeId.NodeId

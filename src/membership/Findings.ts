@@ -6,6 +6,9 @@ const MaxRefused = 8
 /**
  * The findings about one message. A receiver keeps one object and reuses it for
  * every message, so the contents hold only until the next message is merged.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export class Findings {
   /** Slot of the sender, or -1 when the sender is this node or is unknown. */

@@ -7,6 +7,12 @@ import { SlotIndex } from "./SlotIndex.ts"
 /** Words of an entry: the hash, the slot, and both halves of the id. */
 const Stride = 4
 
+/**
+ * A hash table from node ids to slots.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class IdIndex extends SlotIndex {
   readonly #seed: number
 

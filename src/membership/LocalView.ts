@@ -16,9 +16,13 @@ import { Transport } from "../transport/Transport.ts"
 import { ClusterView } from "./ClusterView.ts"
 import { SelfSlot } from "./MemberTable.ts"
 
+export type { StatusCode } from "../domain/Claim.ts"
+export type { AgeLinks, AgeList } from "./AgeList.ts"
 export type { ClusterView, ViewOptions } from "./ClusterView.ts"
 export type { Findings } from "./Findings.ts"
+export type { IdIndex } from "./IdIndex.ts"
 export type { MemberTable } from "./MemberTable.ts"
+export type { Positions, SlotPool } from "./SlotPool.ts"
 export type { Conflict, DeathClaim, Transition, TransitionKind, ViewObserver } from "./ViewObserver.ts"
 
 /** The heartbeat of a live node advances at least once in this time, in ms, unless its interval is longer. */

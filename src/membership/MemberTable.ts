@@ -56,6 +56,16 @@ const grown = (length: number) => {
   }
 }
 
+/**
+ * What a view holds about each node, in parallel arrays: `incarnation[slot]`, `status[slot]` and so on.
+ *
+ * **Gotchas**
+ *
+ * The arrays are replaced when the table grows, so read them from the table each time. Slot 0 is the node itself.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class MemberTable {
   readonly index: IdIndex
 

@@ -71,14 +71,12 @@ export interface ViewsOptions {
  * @example
  * ```ts
  * import { Effect, Stream } from "effect"
- * import { Membership } from "effect-gossip"
+ * import { Membership, Snapshot } from "effect-gossip"
  *
  * const program = Effect.gen(function* () {
  *   const membership = yield* Membership.Membership
  *   yield* membership.awaitJoined
- *   const alive = yield* membership.alive
- *   yield* Effect.log(`${alive.length} members are alive`)
- *   yield* Stream.runForEach(membership.changes, (change) => Effect.log(change))
+ *   yield* Stream.runForEach(membership.views(), (view) => Effect.log(`${Snapshot.alive(view).length} members are alive`))
  * })
  * ```
  * @category services

@@ -1,10 +1,21 @@
 /** A set of slots with constant-time add, remove and random choice. */
 
-/** The index of each slot in its pool. Pools share it when a slot is in at most one of them. */
+/**
+ * The index of each slot in its pool. Pools share it when a slot is in at most one of them.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Positions {
   position: Int32Array
 }
 
+/**
+ * A set of slots from which random ones are drawn.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class SlotPool {
   readonly #positions: Positions
   #items = new Int32Array(16)

@@ -3,10 +3,20 @@ import type { NetAddress } from "effect/net"
 import type { MemberCause } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 
-/** What happened to a listed member. */
+/**
+ * What happened to a listed member.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type TransitionKind = "Joined" | "Suspected" | "Recovered" | "Died" | "Left" | "Updated"
 
-/** One change of one member. */
+/**
+ * One change of one member.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Transition {
   readonly slot: number
   readonly kind: TransitionKind
@@ -18,7 +28,12 @@ export interface Transition {
   readonly previousAddress: NetAddress.InetAddress | undefined
 }
 
-/** A Dead claim about a member that we hold Alive. It has to be checked before it is believed. */
+/**
+ * A Dead claim about a member that we hold Alive. It has to be checked before it is believed.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface DeathClaim {
   readonly slot: number
   readonly incarnation: number
@@ -26,7 +41,12 @@ export interface DeathClaim {
   readonly by: NodeId
 }
 
-/** Another node claims our id or our address. */
+/**
+ * Another node claims our id or our address.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Conflict {
   readonly kind: "SameId" | "SameAddress"
   readonly id: NodeId
@@ -37,6 +57,9 @@ export interface Conflict {
 /**
  * Callbacks of a component. They are called at once, while the message is still being merged, so they must not throw and
  * must not merge claims.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export interface ViewObserver {
   readonly transition?: (transition: Transition) => void

@@ -10,9 +10,7 @@ import { type PublicSymbol, publicSymbols } from "./PublicApi.ts"
 const pending: ReadonlyArray<RegExp> = [
   /^src\/admin\//,
   /^src\/config\//,
-  /^src\/domain\//,
   /^src\/failure-detector\//,
-  /^src\/membership\//,
   /^src\/outbox\//,
   /^src\/simulation\//
 ]
