@@ -333,6 +333,20 @@ export interface ClusterConfig extends Omit<ConfigValues, "network"> {
  * texts. A time is any `Duration.Input`; a bare number is milliseconds. What is left out or `undefined` takes its
  * default.
  *
+ * @example
+ * ```ts
+ * import type { ClusterConfig } from "effect-gossip"
+ * import { Config } from "effect"
+ *
+ * // Each option may be a `Config`, for `NodeCluster.layerConfig`.
+ * const options: Config.Wrap<ClusterConfig.ClusterOptions> = {
+ *   bind: Config.String("BIND"),
+ *   clusterKey: Config.Redacted("CLUSTER_KEY"),
+ *   probes: { interval: Config.Duration("PROBE_INTERVAL") }
+ * }
+ * const config: Config.Config<ClusterConfig.ClusterOptions> = Config.unwrap(options)
+ * ```
+ *
  * @category models
  * @since 0.2.0
  */
