@@ -1,4 +1,4 @@
-/** A network that can be cut: whoever lives in it goes on, but nothing gets in or out. */
+/** A network that can be cut: its node runs on, but no datagram gets in or out. */
 import { Effect } from "effect"
 import { DatagramSocket } from "effect/socket"
 import { Network } from "../../transport/Network.ts"
@@ -6,12 +6,12 @@ import { Network } from "../../transport/Network.ts"
 /** A network for one node, and its switch. */
 export interface SwitchableNetwork {
   readonly network: Network["Service"]
-  /** From now on datagrams vanish in both directions. Neither side gets to know. */
+  /** From now on datagrams are lost in both directions, without an error. */
   readonly cut: Effect.Effect<void>
   readonly heal: Effect.Effect<void>
 }
 
-/** Puts a switch before the network that is provided. */
+/** Adds a switch to the network that is provided. */
 export const make: Effect.Effect<SwitchableNetwork, never, Network> = Effect.gen(function* () {
   const real = yield* Network
   let isCut = false

@@ -3,13 +3,13 @@ import type { Change } from "../../domain/Change.ts"
 import type { Member, MemberStatus } from "../../domain/Member.ts"
 import * as NodeId from "../../domain/NodeId.ts"
 
-/** How a node fares, as the demo knows it, whatever the others think. */
+/** The real condition of a node, whatever the other nodes hold about it. */
 export type Condition = "running" | "cut" | "killed" | "leaving" | "left"
 
-/** A node on the stage. */
-export interface Actor {
+/** A node of the demo. */
+export interface DemoNode {
   readonly id: NodeId.NodeId
-  /** Of the address that it has on 127.0.0.1. */
+  /** The port of its address on 127.0.0.1. */
   readonly port: number
   readonly condition: Condition
 }
@@ -26,7 +26,7 @@ export interface Cell {
 /** What one node sees: cells by member. */
 export type View = ReadonlyMap<NodeId.NodeId, Cell>
 
-/** Something for the log. `at` in ms since 1970. */
+/** An entry of the log. `at` is in ms since 1970. */
 export type Event =
   | { readonly _tag: "Changed"; readonly at: number; readonly observer: NodeId.NodeId; readonly change: Change }
   /** What the demo did to the nodes. */
@@ -34,28 +34,28 @@ export type Event =
   /** What the nodes log. */
   | { readonly _tag: "Logged"; readonly at: number; readonly text: string }
 
-/** Something that a step of the play brought to light, and how long after its beginning that happened, in ms. */
+/** What a step found, and how long after the start of the step that happened, in ms. */
 export interface Finding {
   readonly after: number
   readonly text: string
 }
 
-/** A step of the play. */
+/** A step of the script. */
 export interface Step {
   readonly title: string
-  readonly state: "waiting" | "running" | "done" | "failed" | "broken-off" | "skipped"
+  readonly state: "waiting" | "running" | "done" | "failed" | "interrupted" | "skipped"
   readonly findings: ReadonlyArray<Finding>
 }
 
-/** All of it. */
-export interface Scene {
+/** Everything that the demo shows. */
+export interface DemoState {
   /** Which settings the nodes run with, in words. */
   readonly settings: string
   /** Ms since 1970. */
   readonly startedAt: number
   /** By id. */
-  readonly actors: ReadonlyArray<Actor>
-  /** Views of the nodes that run, by observer. */
+  readonly nodes: ReadonlyArray<DemoNode>
+  /** The views of the running nodes, by observer. */
   readonly views: ReadonlyMap<NodeId.NodeId, View>
   /** The latest, oldest first. */
   readonly events: ReadonlyArray<Event>
@@ -65,50 +65,50 @@ export interface Scene {
 /** Events that are kept. */
 const MaxEvents = 1000
 
-/** A stage without nodes. */
-export const empty = (settings: string, startedAt: number): Scene => ({
+/** The state without nodes. */
+export const empty = (settings: string, startedAt: number): DemoState => ({
   settings,
   startedAt,
-  actors: [],
+  nodes: [],
   views: new Map(),
   events: [],
   steps: []
 })
 
-/** What people call a node: n3. */
+/** The short name of a node: n3. */
 export const nameOf = (id: NodeId.NodeId): string => `n${NodeId.format(id)}`
 
 // --- changing it -------------------------------------------------------------
 
-export const withEvent = (scene: Scene, event: Event): Scene => ({
-  ...scene,
-  events: [...scene.events.slice(1 - MaxEvents), event]
+export const withEvent = (state: DemoState, event: Event): DemoState => ({
+  ...state,
+  events: [...state.events.slice(1 - MaxEvents), event]
 })
 
-/** Puts a node on the stage, in the place of one of the same id. */
-export const withActor = (scene: Scene, actor: Actor): Scene => ({
-  ...scene,
-  actors: [...scene.actors.filter(({ id }) => id !== actor.id), actor].sort((a, b) => (a.id < b.id ? -1 : 1))
+/** Adds a node, in the place of one with the same id. */
+export const withNode = (state: DemoState, node: DemoNode): DemoState => ({
+  ...state,
+  nodes: [...state.nodes.filter(({ id }) => id !== node.id), node].sort((a, b) => (a.id < b.id ? -1 : 1))
 })
 
-/** Sets a node's condition. What it sees goes with it when it is gone. */
-export const withCondition = (scene: Scene, id: NodeId.NodeId, condition: Condition): Scene => {
-  const actors = scene.actors.map((actor) => (actor.id === id ? { ...actor, condition } : actor))
-  if (isPresent({ condition })) return { ...scene, actors }
-  const views = new Map(scene.views)
+/** Sets the condition of a node. The view of a node that is gone is removed. */
+export const withCondition = (state: DemoState, id: NodeId.NodeId, condition: Condition): DemoState => {
+  const nodes = state.nodes.map((node) => (node.id === id ? { ...node, condition } : node))
+  if (isPresent({ condition })) return { ...state, nodes }
+  const views = new Map(state.views)
   views.delete(id)
-  return { ...scene, actors, views }
+  return { ...state, nodes, views }
 }
 
-/** Takes over what a node sees now. The same scene when that is what it showed. */
-export const withView = (scene: Scene, observer: NodeId.NodeId, members: ReadonlyArray<Member>): Scene => {
-  const known = scene.views.get(observer)
+/** Sets what a node sees now. Returns the same state if nothing changed. */
+export const withView = (state: DemoState, observer: NodeId.NodeId, members: ReadonlyArray<Member>): DemoState => {
+  const known = state.views.get(observer)
   const view = new Map(members.map((member) => [member.id, cellOf(member, known?.get(member.id))]))
   const same = known?.size === view.size && [...view].every(([id, cell]) => known.get(id) === cell)
-  return same ? scene : { ...scene, views: new Map(scene.views).set(observer, view) }
+  return same ? state : { ...state, views: new Map(state.views).set(observer, view) }
 }
 
-/** The cell of a member, `known` itself if nothing changed. */
+/** The cell of a member; `known` itself if nothing changed. */
 const cellOf = (member: Member, known: Cell | undefined): Cell => {
   const { incarnation, status } = member
   const { port } = member.address
@@ -117,48 +117,48 @@ const cellOf = (member: Member, known: Cell | undefined): Cell => {
     : { status, incarnation, port, since: member.since.epochMilliseconds }
 }
 
-/** Takes the nodes off the stage that are gone and that nobody lists any more. */
-export const withoutForgotten = (scene: Scene): Scene => {
-  const listed = new Set([...scene.views.values()].flatMap((view) => [...view.keys()]))
-  const actors = scene.actors.filter((actor) => isPresent(actor) || listed.has(actor.id))
-  return actors.length === scene.actors.length ? scene : { ...scene, actors }
+/** Removes the nodes that are gone and that no node lists any more. */
+export const withoutForgotten = (state: DemoState): DemoState => {
+  const listed = new Set([...state.views.values()].flatMap((view) => [...view.keys()]))
+  const nodes = state.nodes.filter((node) => isPresent(node) || listed.has(node.id))
+  return nodes.length === state.nodes.length ? state : { ...state, nodes }
 }
 
-/** Changes a step of the play. */
-export const withStep = (scene: Scene, index: number, change: (step: Step) => Step): Scene => ({
-  ...scene,
-  steps: scene.steps.map((step, at) => (at === index ? change(step) : step))
+/** Changes a step of the script. */
+export const withStep = (state: DemoState, index: number, change: (step: Step) => Step): DemoState => ({
+  ...state,
+  steps: state.steps.map((step, at) => (at === index ? change(step) : step))
 })
 
 // --- reading it --------------------------------------------------------------
 
-/** Whether a node's process lives. */
-export const isPresent = ({ condition }: Pick<Actor, "condition">): boolean =>
+/** Whether a node runs, reachable or not. */
+export const isPresent = ({ condition }: Pick<DemoNode, "condition">): boolean =>
   condition !== "killed" && condition !== "left"
 
 /** The nodes that run and can be reached. */
-export const reachable = (scene: Scene): ReadonlyArray<Actor> =>
-  scene.actors.filter(({ condition }) => condition === "running")
+export const reachable = (state: DemoState): ReadonlyArray<DemoNode> =>
+  state.nodes.filter(({ condition }) => condition === "running")
 
-export const cellAt = (scene: Scene, observer: NodeId.NodeId, subject: NodeId.NodeId): Cell | undefined =>
-  scene.views.get(observer)?.get(subject)
+export const cellAt = (state: DemoState, observer: NodeId.NodeId, subject: NodeId.NodeId): Cell | undefined =>
+  state.views.get(observer)?.get(subject)
 
-/** Who came to something last, and when. */
+/** The node that noticed something last, and when. */
 export interface Last {
   readonly observer: NodeId.NodeId
   readonly at: number
 }
 
-/** Who was last to see what is asked of a member, once all reachable nodes do; before, `undefined`. */
+/** The last node whose view of a member is as expected, once that of all reachable nodes is; `undefined` before. */
 export const lastToSee = (
-  scene: Scene,
+  state: DemoState,
   subject: NodeId.NodeId,
   expected: (cell: Cell) => boolean
 ): Last | undefined => {
   let last: Last | undefined
-  for (const { id } of reachable(scene)) {
+  for (const { id } of reachable(state)) {
     if (id === subject) continue
-    const cell = cellAt(scene, id, subject)
+    const cell = cellAt(state, id, subject)
     if (cell === undefined || !expected(cell)) return undefined
     if (last === undefined || cell.since > last.at) last = { observer: id, at: cell.since }
   }
@@ -175,9 +175,9 @@ export interface Seen {
 /** A change of a member: all but conflicts and gaps. */
 export type MemberChange = Extract<Change, { readonly member: Member }>
 
-/** What nodes saw happen to a member since a moment, oldest first. */
-export const seenOf = (scene: Scene, subject: NodeId.NodeId, since: number): ReadonlyArray<Seen> =>
-  scene.events.flatMap((event) =>
+/** The changes of a member that nodes saw since a time, oldest first. */
+export const seenOf = (state: DemoState, subject: NodeId.NodeId, since: number): ReadonlyArray<Seen> =>
+  state.events.flatMap((event) =>
     event._tag === "Changed" && "member" in event.change && event.change.member.id === subject && event.at >= since
       ? [{ observer: event.observer, change: event.change, at: event.at }]
       : []

@@ -1,13 +1,13 @@
-/** What happened, in plain words. */
+/** Durations, nodes, causes and events as text. */
 import { Duration, Equal } from "effect"
 import { NetAddress } from "effect/net"
 import type { Change, MemberCause } from "../../domain/Change.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
-import type { Event } from "./Scene.ts"
-import { nameOf } from "./Scene.ts"
+import type { Event } from "./DemoState.ts"
+import { nameOf } from "./DemoState.ts"
 
-/** A time span: `702 ms`, `4.01 s`. */
-export const span = (ms: number): string => {
+/** A duration in ms with its unit: `702 ms`, `4.01 s`. */
+export const duration = (ms: number): string => {
   const whole = Math.max(0, Math.round(ms))
   if (whole < 1000) return `${whole} ms`
   return whole < 100_000 ? `${(whole / 1000).toFixed(2).replace(/\.?0+$/, "")} s` : `${Math.round(whole / 1000)} s`
@@ -16,42 +16,42 @@ export const span = (ms: number): string => {
 /** `n1`, `n1 and n2`, `n1, n2 and n3`. */
 export const names = (ids: ReadonlyArray<NodeId>): string => {
   const all = ids.map(nameOf)
-  const last = all.at(-1) ?? "nobody"
+  const last = all.at(-1) ?? "no node"
   return all.length < 2 ? last : `${all.slice(0, -1).join(", ")} and ${last}`
 }
 
-/** Why a node thinks what it thinks. */
+/** Why a node changed what it holds about a member. */
 export const reason = (cause: MemberCause): string => {
   switch (cause._tag) {
     case "Heard":
-      return "it spoke up itself"
+      return "it sent a message"
     case "Claimed":
-      return `${nameOf(cause.by)} said so`
+      return `${nameOf(cause.by)} reported it`
     case "ProbeFailed":
       return cause.relays.length === 0
-        ? "it did not answer, and there was nobody else to try"
-        : `it did not answer, neither directly nor through ${names(cause.relays)}`
+        ? "no answer to a direct probe, and no relay to ask"
+        : `no answer to a direct probe, or through ${names(cause.relays)}`
     case "SuspicionExpired":
-      return `suspect for ${span(Duration.toMillis(cause.after))} without a word against it`
+      return `suspect for ${duration(Duration.toMillis(cause.after))}, no refutation`
     case "DeathConfirmed":
-      return `${nameOf(cause.by)} said so, and it answered none of ${cause.pings} PINGs`
+      return `${nameOf(cause.by)} reported it, and it answered none of ${cause.pings} PINGs`
     case "LeaveReceived":
-      return "it said goodbye"
+      return "it announced that it leaves"
     case "RetentionExpired":
-      return `${span(Duration.toMillis(cause.after))} have passed`
+      return `gone for ${duration(Duration.toMillis(cause.after))}`
   }
 }
 
 const changed = (change: Change): string => {
   switch (change._tag) {
     case "Joined":
-      return `meets ${nameOf(change.member.id)}${change.member.status === "suspect" ? ", a suspect" : ""}: ${reason(change.cause)}`
+      return `adds ${nameOf(change.member.id)}${change.member.status === "suspect" ? ", a suspect" : ""}: ${reason(change.cause)}`
     case "Suspected":
       return `suspects ${nameOf(change.member.id)}: ${reason(change.cause)}`
     case "Recovered":
       return `sees ${nameOf(change.member.id)} alive again: ${reason(change.cause)}`
     case "Died":
-      return `holds ${nameOf(change.member.id)} dead: ${reason(change.cause)}`
+      return `declares ${nameOf(change.member.id)} dead: ${reason(change.cause)}`
     case "Left":
       return `sees ${nameOf(change.member.id)} leave: ${reason(change.cause)}`
     case "Updated": {
@@ -60,7 +60,7 @@ const changed = (change: Change): string => {
         ...(incarnation === change.previousIncarnation ? [] : [`incarnation ${incarnation}`]),
         ...(Equal.equals(address, change.previousAddress) ? [] : [`address ${NetAddress.formatInet(address)}`])
       ]
-      return `notes that ${nameOf(id)} has ${news.join(" and ")}: ${reason(change.cause)}`
+      return `updates ${nameOf(id)} to ${news.join(" and ")}: ${reason(change.cause)}`
     }
     case "Removed":
       return `removes ${nameOf(change.member.id)} from its list: ${reason(change.cause)}`
@@ -71,7 +71,7 @@ const changed = (change: Change): string => {
     case "Unreadable":
       return `cannot read what ${NetAddress.formatInet(change.address)} sends`
     case "Missed":
-      return `was too busy to say what changed, ${change.count} times`
+      return `missed ${change.count} changes, because they came too fast`
   }
 }
 

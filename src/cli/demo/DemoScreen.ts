@@ -1,35 +1,35 @@
-/** The scene as lines of text: a pure function of what there is to show and of the room there is for it. */
+/** The state as lines of text: a pure function of the state and the size of the screen. */
 import type { MemberStatus } from "../../domain/Member.ts"
 import { blank, cropped, type Line, type Size, span, type Style, wrapped } from "../Canvas.ts"
-import * as Narration from "./Narration.ts"
-import * as Scene from "./Scene.ts"
+import * as DemoText from "./DemoText.ts"
+import * as DemoState from "./DemoState.ts"
 
 export { paint, plain, width } from "../Canvas.ts"
 
 /** The whole screen: at most as many lines as there are rows, none longer than there are columns. */
-export const render = (scene: Scene.Scene, { columns, rows }: Size): ReadonlyArray<Line> => {
-  const above = [...header(scene, columns), blank, ...table(scene, { columns, rows: Math.max(1, rows - 15) }), blank]
-  const below = [blank, footer(scene)]
+export const render = (state: DemoState.DemoState, { columns, rows }: Size): ReadonlyArray<Line> => {
+  const above = [...header(state, columns), blank, ...table(state, { columns, rows: Math.max(1, rows - 15) }), blank]
+  const below = [blank, footer(state)]
   const room = rows - above.length - below.length
-  const play = playIn(scene, columns, room)
-  const log = logIn(scene, room - play.length)
-  const empty = Array.from({ length: Math.max(0, room - play.length - log.length) }, () => blank)
-  const lines = [...above, ...play, ...log, ...empty, ...below]
-  // Where there is no room for everything, the keys go first and the table last.
+  const script = scriptIn(state, columns, room)
+  const log = logIn(state, room - script.length)
+  const empty = Array.from({ length: Math.max(0, room - script.length - log.length) }, () => blank)
+  const lines = [...above, ...script, ...log, ...empty, ...below]
+  // If there is no room for everything, the keys are cut off first and the table last.
   return lines.slice(0, rows).map((line) => cropped(line, columns))
 }
 
 // --- header and footer -------------------------------------------------------
 
-const header = (scene: Scene.Scene, columns: number): ReadonlyArray<Line> => [
+const header = (state: DemoState.DemoState, columns: number): ReadonlyArray<Line> => [
   [span("gossip demo", "bold"), span("  real nodes on UDP sockets of 127.0.0.1, all in this process")],
-  ...wrapped(scene.settings, columns).map((text) => [span(text, "dim")])
+  ...wrapped(state.settings, columns).map((text) => [span(text, "dim")])
 ]
 
-const isPlaying = ({ steps }: Scene.Scene): boolean =>
+const isScriptRunning = ({ steps }: DemoState.DemoState): boolean =>
   steps.some(({ state }) => state === "waiting" || state === "running")
 
-const footer = (scene: Scene.Scene): Line => {
+const footer = (state: DemoState.DemoState): Line => {
   const key = (name: string, does: string): Line => [span(name, "bold"), span(` ${does}   `)]
   const keys = [
     ...key("k", "kill one"),
@@ -38,7 +38,7 @@ const footer = (scene: Scene.Scene): Line => {
     ...key("h", "heal"),
     ...key("q", "quit")
   ]
-  return isPlaying(scene) ? [...keys, span("each ends the play", "dim")] : keys
+  return isScriptRunning(state) ? [...keys, span("each ends the script", "dim")] : keys
 }
 
 // --- the table ---------------------------------------------------------------
@@ -51,7 +51,7 @@ const looks: Readonly<Record<MemberStatus | "unknown", readonly [symbol: string,
   unknown: ["·", "dim"]
 }
 
-const conditions: Readonly<Record<Scene.Condition, readonly [text: string, style: Style]>> = {
+const conditions: Readonly<Record<DemoState.Condition, readonly [text: string, style: Style]>> = {
   running: ["", "plain"],
   cut: ["cut off", "yellow"],
   killed: ["killed", "red"],
@@ -64,44 +64,44 @@ const WordWidth = 10
 const SymbolWidth = 4
 const ConditionWidth = 8
 
-const table = (scene: Scene.Scene, { columns, rows }: Size): ReadonlyArray<Line> => {
-  const { actors } = scene
+const table = (state: DemoState.DemoState, { columns, rows }: Size): ReadonlyArray<Line> => {
+  const { nodes } = state
   const room = columns - LabelWidth - ConditionWidth
-  const words = actors.length * WordWidth <= room
-  const longest = Math.max(SymbolWidth, ...actors.map(({ id }) => Scene.nameOf(id).length + 1))
+  const words = nodes.length * WordWidth <= room
+  const longest = Math.max(SymbolWidth, ...nodes.map(({ id }) => DemoState.nameOf(id).length + 1))
   const width = words ? WordWidth : longest
-  const shown = actors.slice(0, Math.max(1, Math.floor(room / width)))
-  const hiddenColumns = actors.length - shown.length
-  const observers = actors.length <= rows ? actors : actors.slice(0, Math.max(1, rows - 1))
-  const hiddenRows = actors.length - observers.length
+  const shown = nodes.slice(0, Math.max(1, Math.floor(room / width)))
+  const hiddenColumns = nodes.length - shown.length
+  const observers = nodes.length <= rows ? nodes : nodes.slice(0, Math.max(1, rows - 1))
+  const hiddenRows = nodes.length - observers.length
   const more = hiddenColumns === 0 ? "" : `+${hiddenColumns}`
 
   return [
     [
       span("sees:".padEnd(LabelWidth), "dim"),
-      ...shown.map(({ id }) => span(Scene.nameOf(id).padEnd(width), "bold")),
+      ...shown.map(({ id }) => span(DemoState.nameOf(id).padEnd(width), "bold")),
       span(more, "dim")
     ],
-    ...observers.map((observer) => row(scene, observer, shown, width, words)),
+    ...observers.map((observer) => row(state, observer, shown, width, words)),
     ...(hiddenRows === 0 ? [] : [[span(`and ${hiddenRows} more`, "dim")]]),
     ...(words ? [] : [legend])
   ]
 }
 
 const row = (
-  scene: Scene.Scene,
-  observer: Scene.Actor,
-  subjects: ReadonlyArray<Scene.Actor>,
+  state: DemoState.DemoState,
+  observer: DemoState.DemoNode,
+  subjects: ReadonlyArray<DemoState.DemoNode>,
   width: number,
   words: boolean
 ): Line => {
   const [condition, style] = conditions[observer.condition]
   return [
-    span(Scene.nameOf(observer.id).padEnd(4), "bold"),
+    span(DemoState.nameOf(observer.id).padEnd(4), "bold"),
     span(` :${observer.port}`.padEnd(LabelWidth - 4), "dim"),
     ...subjects.map(({ id }) => {
-      if (!scene.views.has(observer.id)) return span("".padEnd(width))
-      const status = Scene.cellAt(scene, observer.id, id)?.status ?? "unknown"
+      if (!state.views.has(observer.id)) return span("".padEnd(width))
+      const status = DemoState.cellAt(state, observer.id, id)?.status ?? "unknown"
       const [symbol, style] = looks[status]
       if (id === observer.id) return span((words ? `${symbol} itself` : symbol).padEnd(width), "dim")
       return span((words ? `${symbol} ${status}` : symbol).padEnd(width), style)
@@ -115,13 +115,13 @@ const legend: Line = [
   ...Object.entries(looks).map(([status, [symbol, style]]) => span(`${symbol} ${status}  `, style))
 ]
 
-// --- the play ----------------------------------------------------------------
+// --- the script ----------------------------------------------------------------
 
-/** Lines that the play leaves to the log, unless that is more than half of the room. */
+/** Lines that the script leaves for the log, unless that is more than half of the room. */
 const MinLog = 4
 
-const playIn = (scene: Scene.Scene, columns: number, room: number): ReadonlyArray<Line> => {
-  const { steps } = scene
+const scriptIn = (state: DemoState.DemoState, columns: number, room: number): ReadonlyArray<Line> => {
+  const { steps } = state
   if (steps.length === 0) return []
   const running = steps.findIndex(({ state }) => state === "running" || state === "failed")
   const current = running >= 0 ? running : steps.findLastIndex(({ state }) => state === "done")
@@ -137,55 +137,60 @@ const playIn = (scene: Scene.Scene, columns: number, room: number): ReadonlyArra
   return versions.find(({ length }) => length + reserved <= room) ?? []
 }
 
-const marks: Readonly<Record<Scene.Step["state"], readonly [symbol: string, style: Style]>> = {
+const marks: Readonly<Record<DemoState.Step["state"], readonly [symbol: string, style: Style]>> = {
   waiting: [" ", "dim"],
   running: ["▶", "bold"],
   done: ["✓", "green"],
   failed: ["✗", "red"],
-  "broken-off": ["-", "dim"],
+  interrupted: ["-", "dim"],
   skipped: ["-", "dim"]
 }
 
-const remarks: Partial<Readonly<Record<Scene.Step["state"], string>>> = {
-  "broken-off": " (broken off)",
-  skipped: " (not played)"
+const remarks: Partial<Readonly<Record<DemoState.Step["state"], string>>> = {
+  interrupted: " (interrupted)",
+  skipped: " (skipped)"
 }
 
 const TimeWidth = 10
 
-const stepLines = (step: Scene.Step, index: number, columns: number, withFindings: boolean): ReadonlyArray<Line> => {
+const stepLines = (
+  step: DemoState.Step,
+  index: number,
+  columns: number,
+  withFindings: boolean
+): ReadonlyArray<Line> => {
   const [symbol, style] = marks[step.state]
   const title = `${step.title}${remarks[step.state] ?? ""}`
   const took = step.state === "done" && !withFindings ? (step.findings.at(-1)?.after ?? 0) : undefined
   const heading = [
     span(`${symbol} ${index + 1}. `, style),
     span(title, step.state === "running" ? "bold" : step.state === "done" ? "plain" : "dim"),
-    ...(took === undefined ? [] : [span(`  ${Narration.span(took)}`, "green")])
+    ...(took === undefined ? [] : [span(`  ${DemoText.duration(took)}`, "green")])
   ]
   return [heading, ...(withFindings ? step.findings.flatMap((finding) => findingLines(finding, columns)) : [])]
 }
 
-const findingLines = ({ after, text }: Scene.Finding, columns: number): ReadonlyArray<Line> =>
+const findingLines = ({ after, text }: DemoState.Finding, columns: number): ReadonlyArray<Line> =>
   wrapped(text, columns - TimeWidth - 4).map((part, index) => [
-    span(`  ${(index === 0 ? Narration.span(after) : "").padStart(TimeWidth)}  `, "green"),
+    span(`  ${(index === 0 ? DemoText.duration(after) : "").padStart(TimeWidth)}  `, "green"),
     span(part)
   ])
 
-/** The steps of the play as text, without a screen around them. */
-export const playLines = (scene: Scene.Scene, columns: number): ReadonlyArray<Line> =>
-  scene.steps.flatMap((step, index) => stepLines(step, index, columns, true))
+/** The steps as text, without the rest of the screen. */
+export const scriptLines = (state: DemoState.DemoState, columns: number): ReadonlyArray<Line> =>
+  state.steps.flatMap((step, index) => stepLines(step, index, columns, true))
 
 // --- the log -----------------------------------------------------------------
 
-const logIn = (scene: Scene.Scene, room: number): ReadonlyArray<Line> =>
-  scene.events
-    .slice(scene.events.length - Math.max(0, Math.min(room, scene.events.length)))
+const logIn = (state: DemoState.DemoState, room: number): ReadonlyArray<Line> =>
+  state.events
+    .slice(state.events.length - Math.max(0, Math.min(room, state.events.length)))
     .map((event) => [
-      span(`${((event.at - scene.startedAt) / 1000).toFixed(2).padStart(8)} s  `, "dim"),
-      span(Narration.line(event), eventStyle(event))
+      span(`${((event.at - state.startedAt) / 1000).toFixed(2).padStart(8)} s  `, "dim"),
+      span(DemoText.line(event), eventStyle(event))
     ])
 
-const eventStyle = (event: Scene.Event): Style => {
+const eventStyle = (event: DemoState.Event): Style => {
   if (event._tag === "Done") return "bold"
   if (event._tag === "Logged") return "red"
   switch (event.change._tag) {
