@@ -5,6 +5,7 @@
 import { Effect, Result, Schema } from "effect"
 import { NetAddress } from "effect/net"
 import * as NodeId from "../src/domain/NodeId.ts"
+import { AccusationQueue } from "../src/outbox/AccusationQueue.ts"
 import { MessagePacker } from "../src/outbox/MessagePacker.ts"
 import { ChangeQueue } from "../src/outbox/ChangeQueue.ts"
 import { Findings } from "../src/membership/Findings.ts"
@@ -12,7 +13,7 @@ import { ClusterView } from "../src/membership/ClusterView.ts"
 import { AddressCache } from "../src/wire/AddressCache.ts"
 import { internetChecksum } from "../src/wire/Checksum.ts"
 import { EntryCursor } from "../src/wire/Entry.ts"
-import { Kind } from "../src/wire/Header.ts"
+import { Kind, MaxMessage } from "../src/wire/Header.ts"
 import { Inbound } from "../src/wire/Inbound.ts"
 import * as Message from "../src/wire/Message.ts"
 import { MessageWriter } from "../src/wire/MessageWriter.ts"
@@ -162,7 +163,16 @@ for (const members of [10, 1000, 10_000]) {
   const packer = new MessagePacker(
     view,
     queue,
-    { fanout: 50, adaptiveFanout: true, piggybackMax: 6, retransmitMultiplier: 4 },
+    new AccusationQueue(),
+    {
+      fanout: 50,
+      adaptiveFanout: true,
+      piggybackMax: 6,
+      retransmitMultiplier: 4,
+      level: 1,
+      maxMessage: MaxMessage,
+      needsOwnEntry: () => false
+    },
     random
   )
   const refill = () => {
@@ -173,4 +183,5 @@ for (const members of [10, 1000, 10_000]) {
     packer.gossip()
   })
   measure(`a PING packed, ${members} members`, 1, () => packer.ping(1, false))
+  measure(`a PING of sections packed, ${members} members`, 1, () => packer.probe(1, false, 7))
 }

@@ -7,16 +7,22 @@
 import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { LocalView } from "../membership/LocalView.ts"
+import { Mark } from "../membership/MemberTable.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
 import { SlotLimiter } from "../outbox/SlotLimiter.ts"
 import { Activity } from "../time/Activity.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { Assemblies } from "./Assembly.ts"
+import { SectionType } from "../wire/sections/Section.ts"
 import { PacedSends } from "./PacedSends.ts"
+import { TableDigest } from "./TableDigest.ts"
 
-/** A member gets the table, or what it lacks, at most once in this time, in ms. */
+/** A member gets the table, or what it lacks, at most once in this time, in ms. So it does our buckets. */
 const AnswerInterval = 1000
+
+/** How long the answer to a digest of ours is taken, in ms. */
+const DigestWindow = 5000
 
 /** The most newcomers that must prove their address before they get the table. */
 const MaxUnprovedNewcomers = 256
@@ -28,8 +34,12 @@ const MaxUnprovedNewcomers = 256
  * @since 0.2.0
  */
 export interface AntiEntropyCounters {
-  /** Rounds in which our table went to a member. */
+  /** Rounds in which our table, or its digest, went to a member. */
   rounds: number
+  /** Digests of other nodes that were those of our table. */
+  digestsEqual: number
+  /** Digests of other nodes that were not. */
+  digestsDifferent: number
   /** Chunks of our table that were to be sent. */
   chunksSent: number
   /** Chunks of tables that live members sent us. */
@@ -45,9 +55,12 @@ export interface AntiEntropyCounters {
  *
  * **Details**
  *
- * A round sends the whole table, in chunks, to one random live member, which merges
- * it and answers with what it knows better and with the members that the snapshot
- * lacks. Rounds and paced answers end when the scope of `Activity` closes.
+ * A round sends the digest of the table to one random live member. If the member's
+ * own digest differs, it answers with the hashes of buckets of members, and gets our
+ * entries of the buckets that differ. To a member of version 1 the whole table is
+ * sent. What is sent goes in chunks; the receiver merges them and answers with what it
+ * knows better and with the members that they lack. Rounds and paced answers end when
+ * the scope of `Activity` closes.
  *
  * @category services
  * @since 0.2.0
@@ -60,14 +73,14 @@ export class AntiEntropy extends Context.Service<
     readonly assemblies: { readonly size: number; readonly inconsistent: number }
     /** How many tables and answers are being sent in bursts, and how many were not sent because there were too many. */
     readonly paced: { readonly size: number; readonly refused: number }
-    /** Takes an ANTI_ENTROPY message that was merged, and answers the snapshot when it is complete. */
-    readonly chunk: (received: Received) => void
+    /** Takes an ANTI_ENTROPY message that was merged: a digest, buckets, or a chunk, whose snapshot is answered when complete. */
+    readonly received: (received: Received) => void
   }
 >()("effect-gossip/anti-entropy/AntiEntropy") {}
 
 const make = (rounds: boolean) =>
   Effect.gen(function* () {
-    const { gossip, limits } = yield* CurrentConfig
+    const { extensions, gossip, limits } = yield* CurrentConfig
     const activity = yield* Activity
     const whileActive = Scope.provide(activity)
     const view = yield* LocalView
@@ -77,10 +90,17 @@ const make = (rounds: boolean) =>
     const assemblies = new Assemblies(table, limits.assemblies)
     const paced = new PacedSends(outbox.send)
     const answers = new SlotLimiter(AnswerInterval)
+    /** Apart from `answers`: the chunks that our buckets bring get an answer soon after. */
+    const bucketAnswers = new SlotLimiter(AnswerInterval)
+    const tableDigest = new TableDigest(table)
+    /** The member that got our digest last, and when, in ms. */
+    let asked = { slot: -1, at: -Infinity }
     /** Slots of newcomers that get the table once their address is proved. */
     const newcomers = new Set<number>()
     const counters: AntiEntropyCounters = {
       rounds: 0,
+      digestsEqual: 0,
+      digestsDifferent: 0,
       chunksSent: 0,
       chunksReceived: 0,
       snapshotsCompleted: 0,
@@ -97,17 +117,27 @@ const make = (rounds: boolean) =>
     }
 
     const sendTable = (slot: number): void => {
-      const chunks = packer.snapshot()
+      const chunks = packer.snapshot(outbox.speaksLevel1(slot))
       counters.chunksSent += chunks.length
       send(slot, chunks)
     }
 
     const period = rounds ? Duration.toMillis(gossip.antiEntropyInterval) : 0
-    const round = (): void => {
+    /** A random live member. Of members that we never heard, we do not know whether they read a digest, so others are preferred. */
+    const choose = (): number => {
       const slot = table.randomLive(random)
+      const known = table.aliveExtended
+      if (!extensions.digest || slot < 0 || table.has(slot, Mark.Heard) || known.length === 0) return slot
+      return known.at(Math.floor(random() * known.length))
+    }
+    const round = (): void => {
+      const slot = choose()
       if (slot < 0) return
       counters.rounds++
-      sendTable(slot)
+      if (!extensions.digest || !outbox.speaksLevel1(slot)) return sendTable(slot)
+      const { count, hi, lo } = tableDigest.digest
+      asked = { slot, at: readClock() }
+      outbox.send(slot, packer.digest(count, hi, lo))
     }
     if (period > 0) yield* whileActive(every("anti-entropy", { first: period, period: () => period, tick: round }))
 
@@ -129,6 +159,7 @@ const make = (rounds: boolean) =>
       forgotten: (slot) => {
         newcomers.delete(slot)
         answers.forget(slot)
+        bucketAnswers.forget(slot)
         paced.cancel(slot)
       }
     })
@@ -137,13 +168,45 @@ const make = (rounds: boolean) =>
       Effect.sync(() => newcomers.clear())
     )
 
+    /** A member compares its table with ours by a digest. */
+    const digest = ({ inbound: { sections }, now, sender }: Received): void => {
+      const { digestCount, digestHi, digestLo } = sections
+      if (tableDigest.digest.equals(digestCount, digestHi, digestLo)) {
+        counters.digestsEqual++
+        return
+      }
+      counters.digestsDifferent++
+      if (!bucketAnswers.allows(sender, now)) return
+      const { bits, hashes } = tableDigest.buckets()
+      outbox.send(sender, packer.buckets(bits, hashes))
+    }
+
+    /** A member answered our digest by its buckets. */
+    const buckets = ({ inbound: { sections }, now, sender }: Received): void => {
+      if (sender !== asked.slot || now - asked.at > DigestWindow) return
+      asked = { slot: -1, at: -Infinity }
+      const difference = tableDigest.difference(sections)
+      if (difference === undefined) return
+      const chunks = packer.chunks(difference.slots, true, difference)
+      counters.chunksSent += chunks.length
+      send(sender, chunks)
+    }
+
     return AntiEntropy.of({
       counters,
       assemblies,
       paced,
-      chunk: (received) => {
+      received: (received) => {
         const { inbound, now, sender } = received
+        const { sections } = inbound
         if (sender < 0 || !table.isLive(sender)) return
+        if (sections.has(SectionType.Digest)) {
+          // An unproved address gets one PING. Once it has answered that, its next digest gets its answer.
+          if (outbox.isUnproved(sender)) return outbox.prove(sender, received)
+          return digest(received)
+        }
+        if (sections.has(SectionType.Buckets)) return buckets(received)
+        if (!inbound.isChunk) return
         counters.chunksReceived++
         const id = view.idOf(sender)
         const version = inbound.tableVersionHi * 0x100000000 + inbound.tableVersionLo
@@ -161,7 +224,7 @@ const make = (rounds: boolean) =>
         if (outbox.isUnproved(sender)) return outbox.prove(sender, received)
         const slots = comparison.answerTo(sender)
         if (slots.length === 0) return
-        const messages = packer.entries(slots)
+        const messages = packer.entries(slots, outbox.speaksLevel1(sender))
         counters.answersSent += messages.length
         send(sender, messages)
       }

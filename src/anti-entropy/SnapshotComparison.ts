@@ -1,9 +1,12 @@
 /** What one snapshot of another node's table says, compared with our own table. */
 import * as Claim from "../domain/Claim.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
+import { bucketOf } from "../membership/Digest.ts"
 import { type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import type { Inbound } from "../wire/Inbound.ts"
+import { SectionType } from "../wire/sections/Section.ts"
+import { type Coverage, covers } from "./TableDigest.ts"
 
 /** The comparison of one snapshot. The chunks of the snapshot are added in any order. */
 export class SnapshotComparison {
@@ -14,13 +17,19 @@ export class SnapshotComparison {
   #containedCount = 0
   /** Slots whose claim is better in our table than in the snapshot. */
   readonly #better = new Set<number>()
+  /** The buckets that the snapshot covers; `undefined` when it is of the whole table. */
+  #coverage: Coverage | undefined
 
   constructor(table: MemberTable) {
     this.#table = table
   }
 
   /** Compares the entries of one chunk, after they have been merged. */
-  add({ bytes, entriesEnd, entriesStart }: Inbound): void {
+  add({ bytes, entriesEnd, entriesStart, sections }: Inbound): void {
+    if (this.#coverage === undefined && sections.has(SectionType.Differing)) {
+      const bitmap = bytes.slice(sections.startOf(SectionType.Differing) + 1, sections.endOf(SectionType.Differing))
+      this.#coverage = { bits: sections.differingBits, bitmap }
+    }
     const table = this.#table
     const cursor = this.#cursor
     for (let at = entriesStart; at < entriesEnd; at = cursor.next) {
@@ -62,7 +71,15 @@ export class SnapshotComparison {
 
   /** Whether `sender` introduces itself: a newcomer's snapshot contains nobody else that we know. */
   isIntroduction(sender: number): boolean {
-    return this.#containedCount <= 1 && this.contains(sender)
+    return this.#coverage === undefined && this.#containedCount <= 1 && this.contains(sender)
+  }
+
+  /** Whether the snapshot would contain the node of a slot if the other table had it. */
+  #isCovered(slot: number): boolean {
+    const coverage = this.#coverage
+    if (coverage === undefined) return true
+    const { idHi, idLo } = this.#table
+    return covers(coverage, bucketOf(idHi[slot]!, idLo[slot]!, coverage.bits))
   }
 
   /** The slots whose entries `sender` should get: those that we know better, and live members that it lacks. */
@@ -72,7 +89,7 @@ export class SnapshotComparison {
     // The table may have changed since the chunk came.
     for (const slot of this.#better) if (table.phase[slot] !== Phase.Free) slots.push(slot)
     for (let slot = SelfSlot + 1; slot < table.top; slot++) {
-      if (table.isLive(slot) && slot !== sender && !this.contains(slot)) slots.push(slot)
+      if (table.isLive(slot) && slot !== sender && !this.contains(slot) && this.#isCovered(slot)) slots.push(slot)
     }
     return slots
   }

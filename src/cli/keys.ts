@@ -3,10 +3,12 @@ import { Argument, Command } from "effect/cli"
 import * as EndpointFlags from "./EndpointFlags.ts"
 import * as LazyHandler from "./LazyHandler.ts"
 
+const load = () => import("./ManageKeys.ts")
+
 const list = Command.make(
   "list",
   EndpointFlags.flags,
-  LazyHandler.make(() => LazyHandler.client().then(({ listKeys }) => listKeys))
+  LazyHandler.make(() => load().then(({ list }) => ({ handle: list })))
 ).pipe(Command.withShortDescription("List the keys by fingerprint; the first one encrypts."))
 
 const addInput = {
@@ -23,7 +25,7 @@ export type AddInput = Command.Command.Config.Infer<typeof addInput>
 const add = Command.make(
   "add",
   addInput,
-  LazyHandler.make(() => LazyHandler.client().then(({ addKeys }) => addKeys))
+  LazyHandler.make(() => load().then(({ add }) => ({ handle: add })))
 ).pipe(
   Command.withShortDescription("Add a key that decrypts from now on, and does not encrypt yet."),
   Command.withDescription(
@@ -47,13 +49,13 @@ export type ChangeInput = Command.Command.Config.Infer<typeof changeInput>
 const use = Command.make(
   "use",
   changeInput,
-  LazyHandler.make(() => LazyHandler.client().then(({ useKey }) => useKey))
+  LazyHandler.make(() => load().then(({ use }) => ({ handle: use })))
 ).pipe(Command.withShortDescription("Encrypt with this key from now on."))
 
 const remove = Command.make(
   "remove",
   changeInput,
-  LazyHandler.make(() => LazyHandler.client().then(({ removeKey }) => removeKey))
+  LazyHandler.make(() => load().then(({ remove }) => ({ handle: remove })))
 ).pipe(
   Command.withShortDescription(
     "Remove a key that does not encrypt; the node no longer decrypts what is encrypted with it."

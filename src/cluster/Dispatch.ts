@@ -14,6 +14,10 @@ import type { Outbox } from "../outbox/Outbox.ts"
 import { Received } from "../outbox/Received.ts"
 import { Kind, RequestAck } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
+import { SectionType } from "../wire/sections/Section.ts"
+
+/** The accusation in a nack is for the probe that the nack answers. */
+const isNack = ({ sections }: Inbound): boolean => sections.has(SectionType.Nack)
 
 /** The components that messages are passed to. */
 export interface Recipients {
@@ -62,7 +66,7 @@ export class Dispatch {
     if (!inbound.has(RequestAck) || view.isSelf(inbound.header.idHi, inbound.header.idLo)) return
     outbox.startBudget(received)
     // The ACK carries our entry of the sender: Dead, if its LEAVE counts.
-    outbox.reply(received, (limit) => outbox.packer.ack(sender, true, limit))
+    outbox.acknowledge(received, true)
   }
 
   #message(received: Received): void {
@@ -78,6 +82,7 @@ export class Dispatch {
       gossip.received(received)
     }
     if (!fromOther) return
+    if (inbound.sections.has(SectionType.Accusations) && !isNack(inbound)) detector.accusations(received)
     switch (kind) {
       case Kind.PingReq:
         detector.pingReq(received)
@@ -87,11 +92,9 @@ export class Dispatch {
         delivery.ack(received)
         break
       case Kind.AntiEntropy:
-        if (!view.leaving) antiEntropy.chunk(received)
+        if (!view.leaving) antiEntropy.received(received)
         break
     }
-    if (received.acknowledged) {
-      outbox.reply(received, (limit) => outbox.packer.ack(findings.sender, findings.tellSender, limit))
-    }
+    if (received.acknowledged) outbox.acknowledge(received, findings.tellSender)
   }
 }

@@ -15,9 +15,6 @@ export const Evidence = {
   Replaced: 2
 } as const
 
-/** A kind of evidence, as its byte on the wire. */
-export type EvidenceCode = (typeof Evidence)[keyof typeof Evidence]
-
 /** The most distinct accusers of one suspect that are remembered. */
 const MaxAccusers = 16
 
@@ -68,11 +65,6 @@ export class Accusers {
     }
     if (this.provedAt === Infinity && this.#withEvidence() >= this.#proofNeeded) this.provedAt = now
     return index <= this.furtherNeeded || evidence !== Evidence.Silent
-  }
-
-  /** Calls `visit` for each accuser, first to last. */
-  forEach(visit: (idHi: number, idLo: number, evidence: number) => void): void {
-    for (const { evidence, idHi, idLo } of this.#accusers) visit(idHi, idLo, evidence)
   }
 
   #withEvidence(): number {

@@ -1,7 +1,9 @@
 /**
  * Failure detection by the SWIM protocol: probes, direct and through relays, and
- * suspicions that end in death unless the suspect refutes them. Local health and the
- * awareness of pauses are Lifeguard's (arXiv 1707.00788).
+ * suspicions that end in death unless the suspect refutes them. Local health, the
+ * awareness of pauses, and accusations that shorten a suspicion are Lifeguard's
+ * (arXiv 1707.00788). Second opinions, proof and damping are this project's own
+ * (docs/PROTOCOL.md, 3).
  *
  * This module connects `Prober`, `Relays`, `Suspicions` and `DeathChecks`, which are
  * plain code, to the clock, the view and the outbox.
@@ -11,6 +13,8 @@
 import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
+import { Hash64 } from "../domain/Hash64.ts"
+import * as SerialNumber from "../domain/SerialNumber.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Mark, Phase, SelfSlot } from "../membership/MemberTable.ts"
 import { claimOf } from "../outbox/MemberClaim.ts"
@@ -19,13 +23,21 @@ import type { Received } from "../outbox/Received.ts"
 import { Activity } from "../time/Activity.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { EntryCursor } from "../wire/Entry.ts"
-import { IndirectAck } from "../wire/Header.ts"
+import { HeaderLength, IndirectAck } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
+import { type Accusation, AccusationCursor } from "../wire/sections/Accusation.ts"
+import { SectionType } from "../wire/sections/Section.ts"
+import type { Sections } from "../wire/sections/Sections.ts"
+import { Evidence } from "./Accusers.ts"
+import { Damping } from "./Damping.ts"
 import { type CheckSteps, DeathChecks, Pings } from "./DeathChecks.ts"
-import { type ProbeCounters, Prober } from "./Prober.ts"
-import { Relays } from "./Relays.ts"
+import * as PortProofs from "./PortProofs.ts"
+import type { Probe } from "./Probe.ts"
+import { type Finding, type ProbeCounters, Prober } from "./Prober.ts"
+import { type RelayRequest, Relays } from "./Relays.ts"
 import { Suspicions } from "./Suspicions.ts"
-import { jitterFraction, suspicionTimeout } from "./SuspicionTiming.ts"
+import { jitterFraction, suspicionRange, suspicionRules } from "./SuspicionTiming.ts"
+import { isWitness } from "./Witnesses.ts"
 
 export type { ProbeCounters } from "./Prober.ts"
 
@@ -38,7 +50,18 @@ export type { ProbeCounters } from "./Prober.ts"
 export interface DetectorCounters extends ProbeCounters {
   /** ACKs that were passed on to the sender of a PING_REQ. */
   relayed: number
+  /** Nacks that came from relays. */
+  nacks: number
+  /** Accusations, our own included, that were counted for a suspicion. */
+  accusations: number
+  /** Probes that gave a second opinion. */
+  witnessed: number
+  /** Times that proof was found that the process of a member is gone. */
+  proofs: number
 }
+
+/** A relay sends its nack at the latest when this part of the time has passed that the requester waits. */
+const LatestNack = 0.8
 
 /**
  * Finds out which members have failed.
@@ -71,6 +94,8 @@ export class FailureDetector extends Context.Service<
     readonly onRoundTrip: (listener: (ms: number) => void) => void
     /** Takes an ACK that was merged. */
     readonly ack: (received: Received) => void
+    /** Takes the accusations of a message that was merged. */
+    readonly accusations: (received: Received) => void
     /** Takes a PING_REQ that was merged. */
     readonly pingReq: (received: Received) => void
   }
@@ -85,18 +110,15 @@ interface Role {
 
 const make = (role: Role) =>
   Effect.gen(function* () {
-    const { limits, probes } = yield* CurrentConfig
+    const { extensions, limits, probes } = yield* CurrentConfig
     const activity = yield* Activity
     const view = yield* LocalView
     const { packer, ...outbox } = yield* Outbox
     const { alarm, now: readClock, random, watch } = yield* NodeClock
     const { table } = view
     const interval = Duration.toMillis(probes.interval)
-    const timing = {
-      timeout: Duration.toMillis(probes.suspectTimeout),
-      multiplier: probes.suspectMultiplier,
-      jitter: Duration.toMillis(probes.suspectJitter)
-    }
+    const timeout = Duration.toMillis(probes.timeout)
+    const rules = suspicionRules(probes, extensions)
     const counters: DetectorCounters = {
       pings: 0,
       pingReqs: 0,
@@ -104,14 +126,20 @@ const make = (role: Role) =>
       failures: 0,
       savedByRelay: 0,
       voided: 0,
-      relayed: 0
+      relayed: 0,
+      nacks: 0,
+      accusations: 0,
+      witnessed: 0,
+      proofs: 0
     }
 
     const prober = new Prober(
       {
         interval,
-        timeout: Duration.toMillis(probes.timeout),
-        indirectK: probes.indirectK,
+        timeout,
+        indirectK: extensions.relays ? probes.indirectK : 0,
+        earlyFailure: extensions.earlyFailure,
+        localHealth: extensions.localHealth,
         first: role.probes ? readClock() + interval : Infinity
       },
       {
@@ -119,16 +147,31 @@ const make = (role: Role) =>
         counters,
         random,
         actions: {
-          ping: (target, now) => outbox.ping(target, table.status[target] === Claim.Suspect, now),
-          askRelay: (relay, target) => outbox.send(relay, packer.pingReq(target)),
-          suspect: (target, relays, now) =>
-            view.suspect(target, { _tag: "ProbeFailed", relays: relays.map((slot) => view.idOf(slot)) }, now)
+          ping: (target, sequence, now) =>
+            outbox.ping(target, extensions.telling && table.status[target] === Claim.Suspect, sequence, now),
+          askRelay: outbox.askRelay,
+          lookForProof: ({ sequence, target }) =>
+            proofs.look(target, sequence, ({ answered, evidence }) => {
+              if (answered) prober.answeredAgain(target, sequence)
+              if (evidence === Evidence.Silent) return
+              counters.proofs++
+              prober.proved(sequence, evidence)
+            }),
+          suspect: (probe, now) => suspect(probe, now)
         }
       }
     )
+    const proofs = yield* PortProofs.make({
+      enabled: extensions.proof && extensions.level1,
+      expected: (slot) => prober.roundTrips.wait(slot, timeout)
+    }).pipe(Scope.provide(activity))
     // A requester waits until its round ends, which is later if its own health is poor.
     const relays = new Relays(2 * interval, limits.relays)
-    const suspicions = new Suspicions()
+    const suspicions = new Suspicions(
+      extensions.proof ? Duration.toMillis(probes.proofTimeout) * role.suspicionFactor : Infinity
+    )
+    const damping = new Damping()
+    const hash = new Hash64()
     const checks = new DeathChecks()
     const checkSteps: CheckSteps = {
       // At the address that we hold: whoever forged the claim may have forged its address too.
@@ -140,35 +183,127 @@ const make = (role: Role) =>
     // --- deadlines -------------------------------------------------------
 
     const deadlines = yield* alarm("failure detection", {
-      next: () => Math.min(prober.next, suspicions.next, checks.next),
+      next: () => Math.min(prober.next, suspicions.next, checks.next, relays.next),
       fire: (now) => {
         prober.due(now, readClock())
-        suspicions.due(now, (slot, timeout) =>
-          view.declareDead(slot, { _tag: "SuspicionExpired", after: Duration.millis(timeout) }, now)
+        suspicions.due(now, (slot, lasted) =>
+          view.declareDead(slot, { _tag: "SuspicionExpired", after: Duration.millis(lasted) }, now)
         )
         checks.due(now, checkSteps)
+        relays.due(now, sendNack)
       }
     }).pipe(Scope.provide(activity))
     deadlines.reset()
 
-    watch.onPause((length, now) => {
-      prober.resume(now)
-      suspicions.shift(length)
-      checks.shift(length)
-    })
+    if (extensions.pauseAwareness) {
+      watch.onPause((length, now) => {
+        prober.resume(now)
+        suspicions.shift(length)
+        checks.shift(length)
+      })
+    }
 
-    // --- changes of the view ---------------------------------------------
+    // --- suspicions --------------------------------------------------------
 
     const startSuspicion = (slot: number, now: number): void => {
-      const { idHi, idLo, incarnation } = table
-      const jitter = jitterFraction(idHi[SelfSlot]!, idLo[SelfSlot]!, idHi[slot]!, idLo[slot]!) * timing.jitter
-      const timeout = (suspicionTimeout(timing, table.live) + jitter) * role.suspicionFactor
-      suspicions.start({ slot, incarnation: incarnation[slot]!, timeout }, now)
+      const { idHi, idLo, incarnation, live } = table
+      const jitter = jitterFraction(idHi[SelfSlot]!, idLo[SelfSlot]!, idHi[slot]!, idLo[slot]!) * rules.jitter
+      const factor = extensions.damping ? damping.factor(slot, now) : 1
+      const { least, most } = suspicionRange(rules, live, factor)
+      suspicions.start(
+        {
+          slot,
+          incarnation: incarnation[slot]!,
+          n: live,
+          least: least * role.suspicionFactor,
+          most: most * role.suspicionFactor,
+          jitter: jitter * role.suspicionFactor
+        },
+        now
+      )
       deadlines.reset()
     }
 
+    /** Counts an accusation, passes it on if it helps, and gives a second opinion if this node is chosen to. */
+    const accuse = (slot: number, accusation: Accusation, now: number): void => {
+      const { accuserHi, accuserLo, evidence, incarnation } = accusation
+      const accuser = { idHi: accuserHi, idLo: accuserLo, evidence: extensions.proof ? evidence : Evidence.Silent }
+      const result = suspicions.accuse(slot, incarnation, accuser, now)
+      if (result === "Known") return
+      counters.accusations++
+      deadlines.reset()
+      if (result === "Counted") return
+      outbox.accusations.add(slot, accusation)
+      if (result !== "First" || !extensions.secondOpinions || !role.probes) return
+      if (view.isSelf(accuserHi, accuserLo) || !isWitnessOf(slot, incarnation)) return
+      if (!prober.witness(slot, now, readClock())) return
+      counters.witnessed++
+      deadlines.reset()
+    }
+
+    const isWitnessOf = (slot: number, suspectIncarnation: number): boolean =>
+      isWitness(
+        {
+          ownIdHi: table.idHi[SelfSlot]!,
+          ownIdLo: table.idLo[SelfSlot]!,
+          suspectIdHi: table.idHi[slot]!,
+          suspectIdLo: table.idLo[slot]!,
+          suspectIncarnation
+        },
+        probes.witnesses,
+        table.live,
+        hash
+      )
+
+    const accusationBy = (accuser: number, target: number, evidence: number): Accusation => ({
+      targetHi: table.idHi[target]!,
+      targetLo: table.idLo[target]!,
+      incarnation: table.incarnation[target]!,
+      accuserHi: table.idHi[accuser]!,
+      accuserLo: table.idLo[accuser]!,
+      evidence
+    })
+
+    /** A probe of ours failed. */
+    const suspect = ({ evidence, relayEvidence, relays, target }: Probe, now: number): void => {
+      outbox.probeFailed(target, true)
+      const wasAlive = table.status[target] === Claim.Alive
+      view.suspect(target, { _tag: "ProbeFailed", relays: relays.map((slot) => view.idOf(slot)) }, now)
+      if (extensions.accusations && extensions.level1) {
+        accuse(target, accusationBy(SelfSlot, target, evidence), now)
+        for (const found of relayEvidence) accuse(target, accusationBy(found.relay, target, found.evidence), now)
+      }
+      // A suspect that is alive refutes within a round trip.
+      if (wasAlive && extensions.telling) outbox.ping(target, true, prober.nextSequence(), now)
+    }
+
+    const accusationCursor = new AccusationCursor()
+    /** Takes the accusations of a message, whoever sent it. */
+    const readAccusations = ({ inbound: { bytes, sections }, now }: Received): void => {
+      const end = sections.endOf(SectionType.Accusations)
+      for (let at = sections.startOf(SectionType.Accusations); at < end; at = accusationCursor.next) {
+        accusationCursor.read(bytes, at)
+        const { accuserHi, accuserLo, evidence, incarnation, targetHi, targetLo } = accusationCursor
+        const slot = table.index.get(targetHi, targetLo)
+        // An accuser that is not a live member here is invented, or says nothing that lasts.
+        const accuser = table.index.get(accuserHi, accuserLo)
+        if (evidence > Evidence.Replaced || accuser < 0 || accuser === slot) continue
+        if (slot === SelfSlot) {
+          const ours = SerialNumber.compare(incarnation, view.incarnation) >= 0
+          if (ours && !view.leaving) view.raiseIncarnation(incarnation, true, now)
+          continue
+        }
+        if (accuser !== SelfSlot && !table.isLive(accuser)) continue
+        if (slot < 0 || !table.isLive(slot) || table.incarnation[slot] !== incarnation) continue
+        if (table.status[slot] === Claim.Alive) view.suspect(slot, { _tag: "Claimed", by: view.idOf(accuser) }, now)
+        accuse(slot, { targetHi, targetLo, incarnation, accuserHi, accuserLo, evidence }, now)
+      }
+    }
+
+    // --- changes of the view ---------------------------------------------
+
     view.observe({
-      transition: ({ now, slot }) => {
+      transition: ({ kind, now, previousStatus, slot }) => {
         if (!table.isLive(slot)) {
           checks.cancel(slot)
           suspicions.clear(slot)
@@ -177,12 +312,14 @@ const make = (role: Role) =>
         }
         checks.refuted(slot, table.incarnation[slot]!)
         prober.add(slot)
+        if (kind === "Recovered" && previousStatus === Claim.Suspect) damping.refuted(slot, now)
         if (table.status[slot] === Claim.Suspect) startSuspicion(slot, now)
         else suspicions.clear(slot)
       },
       forgotten: (slot) => {
         prober.forget(slot)
         relays.forget(slot)
+        damping.forget(slot)
       },
       selfChanged: (refuted) => {
         if (refuted && role.probes) prober.health.worsen()
@@ -197,12 +334,45 @@ const make = (role: Role) =>
 
     const cursor = new EntryCursor()
     /** An ACK that a relay passes on: its first entry is made of the header of the target's own ACK. */
-    const relayedAck = (relay: number, inbound: Inbound): void => {
+    const relayedAck = (relay: number, inbound: Inbound, now: number): void => {
+      const { sections } = inbound
+      if (sections.has(SectionType.Nack)) return nacked(relay, inbound, now)
       if (!prober.waiting || inbound.entriesStart >= inbound.entriesEnd) return
       cursor.read(inbound.bytes, inbound.entriesStart)
       const target = table.index.get(cursor.idHi, cursor.idLo)
       if (target < 0 || cursor.status !== Claim.Alive) return
-      if (!view.isOlderThanHeard(target, cursor.incarnation, cursor.heartbeat)) prober.answeredThrough(relay, target)
+      if (view.isOlderThanHeard(target, cursor.incarnation, cursor.heartbeat)) return
+      prober.answeredThrough(relay, target, sequenceOf(inbound))
+      outbox.probeFailed(target, false)
+    }
+
+    /** A relay has no answer. The accusation that comes with that is the relay's own. */
+    const nacked = (relay: number, { bytes, sections }: Inbound, now: number): void => {
+      counters.nacks++
+      prober.nacked(relay, sections.nackSequence, firstFinding(bytes, sections), now)
+      deadlines.reset()
+    }
+    const firstFinding = (bytes: Uint8Array, sections: Sections): Finding | undefined => {
+      const at = sections.startOf(SectionType.Accusations)
+      if (at === sections.endOf(SectionType.Accusations)) return undefined
+      accusationCursor.read(bytes, at)
+      const { evidence, incarnation, targetHi, targetLo } = accusationCursor
+      if (evidence === Evidence.Silent || evidence > Evidence.Replaced) return undefined
+      return { target: table.index.get(targetHi, targetLo), incarnation, evidence }
+    }
+
+    /** How long a relay waits for the target before it looks for proof, so that its nack is in time, in ms. */
+    const nackWait = (target: number, waitMs: number): number =>
+      Math.max(0, Math.min(prober.roundTrips.wait(target, timeout), LatestNack * waitMs - proofs.duration(target)))
+    /** Tells the sender of a PING_REQ that there is no answer, after a look whether the target's host refuses. */
+    const sendNack = (request: RelayRequest): void =>
+      proofs.look(request.target, request.ownSequence, ({ answered, evidence }) => {
+        if (!answered) nack(request, evidence)
+      })
+    const nack = ({ limit, path, sequence, target }: RelayRequest, evidence: number): void => {
+      if (sequence === undefined || limit < HeaderLength) return
+      const accusation = evidence === Evidence.Silent ? undefined : accusationBy(SelfSlot, target, evidence)
+      outbox.sendBack(path, packer.nack(sequence, accusation, limit))
     }
 
     const roundTripListeners: Array<(ms: number) => void> = []
@@ -216,20 +386,33 @@ const make = (role: Role) =>
       onRoundTrip: (listener) => {
         roundTripListeners.push(listener)
       },
+      accusations: readAccusations,
       ack: ({ findings, inbound, now }) => {
         const { replay, sender } = findings
         if (sender < 0 || replay) return
-        view.prove(sender, now)
-        if (inbound.has(IndirectAck)) return relayedAck(sender, inbound)
-        const took = prober.answered(sender, now)
+        if (inbound.has(IndirectAck)) return relayedAck(sender, inbound, now)
+        const sequence = sequenceOf(inbound)
+        const took = prober.answered(sender, now, sequence)
         if (took !== undefined) {
           table.rtt[sender] = took
           for (const listener of roundTripListeners) listener(took)
+        } else if (sequence !== undefined) {
+          prober.answeredByAnother(sequence)
+          relays.replaced(sequence, sender, (request) => nack(request, Evidence.Replaced))
         }
-        relays.answer(sender, now, (path, limit) => {
+        const relayed = relays.answer(sender, sequence, now, ({ limit, path, requester, sequence: asked }) => {
           counters.relayed++
-          outbox.sendBack(path, packer.indirectAck(sender, inbound, limit))
+          outbox.sendBack(
+            path,
+            asked === undefined
+              ? packer.indirectAck(sender, inbound, limit)
+              : packer.indirectAckProbe(sender, inbound, limit, requester, asked)
+          )
         })
+        // An ACK with a sequence proves an address only if the sequence is that of a PING of ours.
+        if (sequence !== undefined && took === undefined && !relayed) return
+        outbox.probeFailed(sender, false)
+        view.prove(sender, now)
       },
       pingReq: (received) => {
         const { budget, inbound, now, replyPath, sender } = received
@@ -238,11 +421,28 @@ const make = (role: Role) =>
         if (sender < 0 || target <= SelfSlot || table.phase[target] !== Phase.Member) return
         // An address that is only the source of a message is not passed on.
         if (table.has(target, Mark.Provisional)) return
-        if (!relays.add({ target, requester: sender, path: replyPath, limit: budget.limit }, now)) return
-        outbox.ping(target, table.status[target] !== Claim.Alive, now, received)
+        const { sectioned } = inbound.header
+        const ownSequence = prober.nextSequence()
+        const request = {
+          target,
+          requester: sender,
+          path: replyPath,
+          limit: budget.limit,
+          sequence: sectioned ? inbound.sections.sequence : undefined,
+          ownSequence,
+          sequenced: outbox.speaksLevel1(target),
+          nackAt: sectioned ? now + nackWait(target, inbound.sections.waitMs) : Infinity
+        }
+        if (!relays.add(request, now)) return
+        outbox.ping(target, extensions.telling && table.status[target] !== Claim.Alive, ownSequence, now, received)
+        deadlines.reset()
       }
     })
   })
+
+/** The sequence of an ACK, if it has one. */
+const sequenceOf = ({ sections }: Inbound): number | undefined =>
+  sections.has(SectionType.Probe) ? sections.sequence : undefined
 
 /** What a failure detector needs. */
 type Requirements = Activity | CurrentConfig | LocalView | NodeClock | Outbox

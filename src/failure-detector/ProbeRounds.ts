@@ -16,8 +16,12 @@ export interface RoundOptions {
 
 /** Until when a probe of a round waits, in ms of the monotonic clock. */
 export interface RoundTimes {
-  readonly askRelaysAt: number
+  /** When the timeout of the probe ends: it does not fail earlier. */
+  readonly mayFailAt: number
+  /** When the round ends, and the probe fails. */
   readonly failsAt: number
+  /** By how much local health lengthens the round. */
+  readonly scale: number
 }
 
 export class ProbeRounds {
@@ -37,9 +41,9 @@ export class ProbeRounds {
   /** Begins the round that is due at `next`, with a local health of `score`. */
   begin(now: number, score: number): RoundTimes {
     this.#scale = score + 1
-    const askRelaysAt = nextDeadline(this.next, now, this.#timeout * this.#scale)
-    this.next = askRelaysAt + this.#relayWait * this.#scale
-    return { askRelaysAt, failsAt: this.next }
+    const mayFailAt = nextDeadline(this.next, now, this.#timeout * this.#scale)
+    this.next = mayFailAt + this.#relayWait * this.#scale
+    return { mayFailAt, failsAt: this.next, scale: this.#scale }
   }
 
   /**

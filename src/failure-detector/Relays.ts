@@ -15,10 +15,19 @@ export interface RelayRequest {
   readonly path: ReplyPath
   /** The most bytes that the requester may get. */
   readonly limit: number
+  /** The sequence of the requester's probe; `undefined` for a request of version 1, which has none. */
+  readonly sequence: number | undefined
+  /** The sequence of our PING to the target. */
+  readonly ownSequence: number
+  /** Whether our PING carried `ownSequence`, so that only an ACK with it answers the request. */
+  readonly sequenced: boolean
+  /** When the answer is late and the requester is to be told so, in ms of the monotonic clock; Infinity for never. */
+  readonly nackAt: number
 }
 
 interface Waiting extends RelayRequest {
   readonly expiresAt: number
+  nacked: boolean
 }
 
 export class Relays {
@@ -38,6 +47,13 @@ export class Relays {
     return this.#waiting.length
   }
 
+  /** When the next nack is due, in ms of the monotonic clock; Infinity for none. */
+  get next(): number {
+    let next = Infinity
+    for (const { nackAt, nacked } of this.#waiting) if (!nacked) next = Math.min(next, nackAt)
+    return next
+  }
+
   /** Adds a request. Returns whether it is served. */
   add(request: RelayRequest, now: number): boolean {
     this.#expire(now)
@@ -45,20 +61,45 @@ export class Relays {
       this.refused++
       return false
     }
-    this.#waiting.push({ ...request, expiresAt: now + this.#lifetime })
+    this.#waiting.push({ ...request, expiresAt: now + this.#lifetime, nacked: false })
     return true
   }
 
-  /** The target sent an ACK: removes every request for it, and calls `reply` for each. */
-  answer(target: number, now: number, reply: (path: ReplyPath, limit: number) => void): void {
-    if (this.#waiting.length === 0) return
+  /** Calls `nack` for each request whose target has not answered in time. An ACK that comes later is still passed on. */
+  due(now: number, nack: (request: RelayRequest) => void): void {
+    for (const request of this.#waiting) {
+      if (request.nacked || request.nackAt > now) continue
+      request.nacked = true
+      nack(request)
+    }
+  }
+
+  /**
+   * The target sent an ACK, with the sequence of our PING if that had one: removes every request that it answers, and calls
+   * `reply` for each. Returns whether there was one.
+   */
+  answer(target: number, sequence: number | undefined, now: number, reply: (request: RelayRequest) => void): boolean {
+    if (this.#waiting.length === 0) return false
     this.#expire(now)
+    const before = this.#waiting.length
     const rest: Array<Waiting> = []
     for (const request of this.#waiting) {
-      if (request.target === target) reply(request.path, request.limit)
+      const answers = request.sequenced ? request.ownSequence === sequence : sequence === undefined
+      if (request.target === target && answers) reply(request)
       else rest.push(request)
     }
     this.#waiting = rest
+    return rest.length < before
+  }
+
+  /** A node answered our PING that is not the target of the request: calls `nack` for it, once. */
+  replaced(sequence: number, sender: number, nack: (request: RelayRequest) => void): void {
+    for (const request of this.#waiting) {
+      if (!request.sequenced || request.ownSequence !== sequence || request.target === sender || request.nacked)
+        continue
+      request.nacked = true
+      nack(request)
+    }
   }
 
   /** Removes the requests of and for a slot that another node may get. */

@@ -46,22 +46,19 @@ export class RoundTrips {
     if (slot < this.#smoothed.length) this.#smoothed[slot] = NaN
   }
 
-  /** The smoothed round trip to a member, or NaN without samples. */
-  smoothed(slot: number): number {
-    return this.#smoothed[slot] ?? NaN
-  }
-
   /**
    * The time within which an acknowledgement is expected: the smoothed round trip plus four variations, at least
    * `LeastWait` and at most `most`. Without any samples at all it is `most`.
    */
   wait(slot: number, most: number): number {
-    const expected = Number.isNaN(this.smoothed(slot)) ? this.#typical() : this.#expected(slot)
+    const measured = this.#expected(slot)
+    const expected = Number.isNaN(measured) ? this.#typical() : measured
     return Number.isNaN(expected) ? most : Math.min(most, Math.max(LeastWait, expected))
   }
 
+  /** NaN without samples. */
   #expected(slot: number): number {
-    return this.#smoothed[slot]! + Variations * this.#variation[slot]!
+    return (this.#smoothed[slot] ?? NaN) + Variations * (this.#variation[slot] ?? NaN)
   }
 
   /** The median of the recent waits, or NaN. */

@@ -1,4 +1,5 @@
 /** How long a suspicion lasts before its subject is declared dead: the arithmetic. */
+import { Duration } from "effect"
 
 /** Times in ms. */
 export interface SuspicionTiming {
@@ -47,6 +48,48 @@ export interface SuspicionRange {
   readonly most: number
   /** The timeout when all the further accusers that are needed have come. At most `most`. */
   readonly least: number
+}
+
+/** What the range of a suspicion depends on. */
+export interface SuspicionRules extends SuspicionTiming {
+  /** The least time in a cluster of any size, as a part of `timeout`; `undefined` where accusers shorten nothing. */
+  readonly leastFraction: number | undefined
+}
+
+/** The rules of a node with this configuration. */
+export const suspicionRules = (
+  probes: {
+    readonly suspectTimeout: Duration.Duration
+    readonly suspectMultiplier: number
+    readonly suspectJitter: Duration.Duration
+    readonly suspectMinFraction: number
+  },
+  extensions: { readonly accusations: boolean; readonly level1: boolean }
+): SuspicionRules => ({
+  timeout: Duration.toMillis(probes.suspectTimeout),
+  multiplier: probes.suspectMultiplier,
+  jitter: Duration.toMillis(probes.suspectJitter),
+  leastFraction: extensions.accusations && extensions.level1 ? probes.suspectMinFraction : undefined
+})
+
+/** The least time in ms that a member is suspect before it is declared dead, whatever its accusers found. */
+export const shortestSuspicion = (
+  probes: Parameters<typeof suspicionRules>[0] & { readonly proofTimeout: Duration.Duration },
+  extensions: { readonly accusations: boolean; readonly level1: boolean; readonly proof: boolean }
+): number => {
+  const { least } = suspicionRange(suspicionRules(probes, extensions), 1, 1)
+  const { accusations, level1, proof } = extensions
+  return accusations && level1 && proof ? Math.min(least, Duration.toMillis(probes.proofTimeout)) : least
+}
+
+/**
+ * The range of a suspicion that begins now among `n` live members. The least time does not grow with n, so that a death
+ * is known as fast in a large cluster as in a small one. `factor` lengthens it, up to the most.
+ */
+export const suspicionRange = (rules: SuspicionRules, n: number, factor: number): SuspicionRange => {
+  const most = suspicionTimeout(rules, n)
+  const { leastFraction } = rules
+  return { most, least: leastFraction === undefined ? most : Math.min(most, rules.timeout * leastFraction * factor) }
 }
 
 /**

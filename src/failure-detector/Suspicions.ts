@@ -1,22 +1,47 @@
 /**
- * The suspicions that are running, and when each expires. A suspicion belongs to one
- * incarnation of its subject: repeated claims of it restart nothing, and only a
- * higher incarnation begins a new one.
+ * The suspicions that are running, and when each expires (Lifeguard, arXiv 1707.00788,
+ * section IV.B; docs/PROTOCOL.md, 3.3). A suspicion belongs to one incarnation of its
+ * subject: repeated claims of it restart nothing, and only a higher incarnation begins
+ * a new one. Further accusers move its deadline, which counts from its start.
  */
 import { DeadlineQueue } from "../time/DeadlineQueue.ts"
+import { Accusers } from "./Accusers.ts"
+import { accusedTimeout, type SuspicionRange } from "./SuspicionTiming.ts"
 
-/** A member that is suspect from now on. */
-export interface SuspicionOptions {
+/** A member that is suspect from now on. Times in ms. */
+export interface SuspicionOptions extends SuspicionRange {
   /** Slot of the member. */
   readonly slot: number
   readonly incarnation: number
-  /** How long the suspicion lasts, in ms. */
-  readonly timeout: number
+  /** Added to the timeout. */
+  readonly jitter: number
+  /** Live members, this node included. */
+  readonly n: number
 }
+
+/** Who accuses a suspect, and of what. */
+export interface AccusedBy {
+  readonly idHi: number
+  readonly idLo: number
+  readonly evidence: number
+}
+
+/** What became of an accusation. */
+export type AccusationResult =
+  /** No suspicion of that incarnation is running, or it says nothing new. */
+  | "Known"
+  /** It counts, and further accusers are not passed on. */
+  | "Counted"
+  /** It counts, and is passed on. */
+  | "PassOn"
+  /** It is passed on, and is the first of its suspicion. */
+  | "First"
 
 interface Suspicion {
   readonly incarnation: number
-  readonly timeout: number
+  readonly range: SuspicionRange
+  readonly jitter: number
+  readonly accusers: Accusers
   /** When it began, in ms of the monotonic clock, and later by the pauses of this process since. */
   startedAt: number
 }
@@ -24,6 +49,12 @@ interface Suspicion {
 export class Suspicions {
   readonly #running = new Map<number, Suspicion>()
   readonly #deadlines = new DeadlineQueue()
+  readonly #proofTimeout: number
+
+  /** `proofTimeout`: how long a suspect has once its death is proved, in ms. */
+  constructor(proofTimeout = Infinity) {
+    this.#proofTimeout = proofTimeout
+  }
 
   get size(): number {
     return this.#running.size
@@ -35,11 +66,23 @@ export class Suspicions {
   }
 
   /** Starts a suspicion, unless one of the member's incarnation is running. */
-  start({ incarnation, slot, timeout }: SuspicionOptions, now: number): void {
+  start({ incarnation, jitter, least, most, n, slot }: SuspicionOptions, now: number): void {
     if (this.#running.get(slot)?.incarnation === incarnation) return
-    const suspicion = { incarnation, timeout, startedAt: now }
+    const suspicion = { incarnation, range: { least, most }, jitter, accusers: new Accusers(n), startedAt: now }
     this.#running.set(slot, suspicion)
     this.#schedule(slot, suspicion)
+  }
+
+  /** A member accuses the suspect of a slot at an incarnation. */
+  accuse(slot: number, incarnation: number, { evidence, idHi, idLo }: AccusedBy, now: number): AccusationResult {
+    const suspicion = this.#running.get(slot)
+    if (suspicion === undefined || suspicion.incarnation !== incarnation) return "Known"
+    const { accusers } = suspicion
+    const before = accusers.size
+    const passOn = accusers.add(idHi, idLo, evidence, now)
+    if (passOn || accusers.size > before) this.#schedule(slot, suspicion)
+    if (passOn) return before === 0 ? "First" : "PassOn"
+    return accusers.size > before ? "Counted" : "Known"
   }
 
   /** The member is no longer suspect. */
@@ -49,20 +92,28 @@ export class Suspicions {
 
   /** This process was paused for `ms`, which is not the members' fault. */
   shift(ms: number): void {
-    for (const suspicion of this.#running.values()) suspicion.startedAt += ms
+    for (const suspicion of this.#running.values()) {
+      suspicion.startedAt += ms
+      suspicion.accusers.provedAt += ms
+    }
     this.#deadlines.shift(ms)
   }
 
-  /** Ends every suspicion that is due, and calls `expire` with its member and with the time that it was to last. */
-  due(now: number, expire: (slot: number, timeout: number, now: number) => void): void {
+  /** Ends every suspicion that is due, and calls `expire` with its member and with how long it lasted. */
+  due(now: number, expire: (slot: number, lasted: number, now: number) => void): void {
     for (let slot = this.#deadlines.popDue(now); slot >= 0; slot = this.#deadlines.popDue(now)) {
-      const { timeout } = this.#running.get(slot)!
+      const suspicion = this.#running.get(slot)!
       this.#running.delete(slot)
-      expire(slot, timeout, now)
+      expire(slot, this.#deadline(suspicion) - suspicion.startedAt, now)
     }
   }
 
-  #schedule(slot: number, { startedAt, timeout }: Suspicion): void {
-    this.#deadlines.set(slot, startedAt + timeout)
+  #deadline({ accusers, jitter, range, startedAt }: Suspicion): number {
+    const timeout = accusedTimeout(range, accusers.further, accusers.furtherNeeded) + jitter
+    return Math.min(startedAt + timeout, accusers.provedAt + this.#proofTimeout)
+  }
+
+  #schedule(slot: number, suspicion: Suspicion): void {
+    this.#deadlines.set(slot, this.#deadline(suspicion))
   }
 }

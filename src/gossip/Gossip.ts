@@ -70,20 +70,21 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
       const { gossip } = yield* CurrentConfig
       const activity = yield* Activity
       const { table } = yield* LocalView
-      const { packer, queue, ...outbox } = yield* Outbox
+      const { accusations, queue, ...outbox } = yield* Outbox
       const { every, random } = yield* NodeClock
       const counters: GossipCounters = { rounds: 0, sent: 0, told: 0 }
       const tells = new SlotLimiter(TellInterval)
 
       const targets: Array<number> = []
       const round = (): void => {
-        if (queue.size === 0) return
+        if (queue.size === 0 && accusations.size === 0) return
         counters.rounds++
         const { adaptiveTargets, maxSends } = gossip
         table.drawLive(adaptiveTargets ? maxSends * logarithmicGrowth(table.live) : maxSends, random, targets)
         for (const slot of targets) {
-          if (queue.size === 0) return
-          outbox.send(slot, packer.gossip())
+          // Members of version 1 get no accusations.
+          if (queue.size === 0 && (accusations.size === 0 || !outbox.speaksLevel1(slot))) continue
+          outbox.gossip(slot)
           counters.sent++
         }
       }
@@ -93,7 +94,7 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
       const tell = (slot: number, received: Received): void => {
         if (!tells.allows(slot, received.now)) return
         counters.told++
-        outbox.reply(received, (limit) => packer.tell(slot, limit))
+        outbox.tell(slot, received)
       }
 
       return Gossip.of({

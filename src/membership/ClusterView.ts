@@ -12,6 +12,8 @@ import * as NodeId from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { Kind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
+import { LeftMemberCursor } from "../wire/sections/LeftMember.ts"
+import { SectionType } from "../wire/sections/Section.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { maySpeakFor, prove } from "./AddressProof.ts"
 import { ClaimRecord } from "./ClaimRecord.ts"
@@ -20,6 +22,7 @@ import type { Findings } from "./Findings.ts"
 import { AddressStride, MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 import { MergeRules } from "./MergeRules.ts"
 import { Observers } from "./Observers.ts"
+import { recordOwnEntry } from "./OwnEntryKnown.ts"
 import { OwnClaims } from "./OwnClaims.ts"
 import { Replays } from "./Replays.ts"
 import { TableUpdates } from "./TableUpdates.ts"
@@ -57,6 +60,17 @@ export interface ViewOptions {
   }
 }
 
+/** Whether a message of sections says that the node of a Dead claim left of its own will. */
+const isMarkedLeft = ({ bytes, sections }: Inbound, claim: ClaimRecord, cursor: LeftMemberCursor): boolean => {
+  const end = sections.endOf(SectionType.Left)
+  for (let at = sections.startOf(SectionType.Left); at < end; at = cursor.next) {
+    cursor.read(bytes, at)
+    const { idHi, idLo, incarnation } = cursor
+    if (idHi === claim.idHi && idLo === claim.idLo && incarnation === claim.incarnation) return true
+  }
+  return false
+}
+
 /**
  * What one node holds about every member, and how messages change that.
  *
@@ -78,6 +92,7 @@ export class ClusterView {
   readonly #updates: TableUpdates
   readonly #rules: MergeRules
   readonly #claim = new ClaimRecord()
+  readonly #leftCursor = new LeftMemberCursor()
   #replayed = 0
 
   constructor(options: ViewOptions) {
@@ -139,12 +154,15 @@ export class ClusterView {
       claim.read(bytes, at)
       if (claim.status > Claim.Dead) continue
       claim.firstHand = !replay && claim.idHi === idHi && claim.idLo === idLo
+      claim.left = claim.status === Claim.Dead && isMarkedLeft(inbound, claim, this.#leftCursor)
       this.#rules.mergeEntry(claim, findings)
     }
 
+    claim.left = false
     if (this.isSelf(idHi, idLo)) return
     if (!replay) this.#rules.mergeHeader(claim, inbound, findings)
     findings.sender = table.index.get(idHi, idLo)
+    if (!replay && findings.sender > SelfSlot) recordOwnEntry(table, findings.sender, inbound)
     findings.tellSender = findings.sender >= 0 && this.#shouldTell(findings.sender, replay, inbound)
   }
 

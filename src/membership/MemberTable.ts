@@ -7,6 +7,7 @@ import { Alive, Dead, type StatusCode, Suspect } from "../domain/Claim.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { AddressIndex } from "./AddressIndex.ts"
 import { AgeLinks, AgeList } from "./AgeList.ts"
+import { Digest, type DigestMember } from "./Digest.ts"
 import { IdIndex } from "./IdIndex.ts"
 import { SlotPool } from "./SlotPool.ts"
 
@@ -31,8 +32,16 @@ export const Mark = {
   AtOurAddress: 64,
   /** It is live, but another live member has the same address, and the index by address has that one. */
   Shadowed: 128,
-  /** Its newest message was sealed. */
-  Sealed: 256
+  /** Its newest message came sealed. */
+  Sealed: 256,
+  /** A message of sections with our own entry, of our present incarnation, was sent to it. */
+  OwnEntrySent: 512,
+  /** It has acknowledged a message since `OwnEntrySent`: it has our own entry. */
+  HasOwnEntry: 1024,
+  /** It said that it does not have our own entry. */
+  WantsOwnEntry: 2048,
+  /** The last probe of it failed, so it is spoken to in version 1 until it answers. */
+  ProbeFailed: 4096
 } as const
 
 /** Our own slot. */
@@ -125,12 +134,16 @@ export class MemberTable {
   leftCount = 0
   readonly #free: Array<number> = []
   readonly #liveByAddress: AddressIndex
+  readonly #digestMember = { idHi: 0, idLo: 0, incarnation: 0, status: 0, tagVersion: 0 }
   #shadowed = 0
 
   constructor(seed: number) {
     this.index = new IdIndex(seed)
     this.#liveByAddress = new AddressIndex(this, seed)
   }
+
+  /** The digest of the live members, ourselves excluded. */
+  readonly digest = new Digest()
 
   /** Alive and Suspect members, ourselves included: the n of the protocol's formulas. */
   get live(): number {
@@ -238,6 +251,16 @@ export class MemberTable {
     return this.#liveByAddress.get(bytes, at)
   }
 
+  /** What of a slot goes into the digest, in one object that is reused. */
+  digestMember(slot: number): DigestMember {
+    const member = this.#digestMember
+    member.idHi = this.idHi[slot]!
+    member.idLo = this.idLo[slot]!
+    member.incarnation = this.incarnation[slot]!
+    member.status = this.status[slot]!
+    return member
+  }
+
   #pool(slot: number): SlotPool {
     if (this.status[slot] === Suspect) return this.suspects
     return this.level[slot] === 0 ? this.aliveBase : this.aliveExtended
@@ -250,6 +273,7 @@ export class MemberTable {
       if (this.has(slot, Mark.Left)) this.leftCount++
       return
     }
+    this.digest.add(this.digestMember(slot))
     this.#pool(slot).add(slot)
     // A restarted node and its former run claim one address. The first to claim it has it until it dies.
     if (this.liveAt(this.address, slot * AddressStride) >= 0) {
@@ -265,6 +289,7 @@ export class MemberTable {
       if (this.has(slot, Mark.Left)) this.leftCount--
       return
     }
+    this.digest.remove(this.digestMember(slot))
     this.#pool(slot).remove(slot)
     if (this.has(slot, Mark.Shadowed)) {
       this.unmark(slot, Mark.Shadowed)

@@ -142,7 +142,10 @@ export class MergeRules {
       this.#compareWithHeld(slot, claim) ||
       PackedAddress.compare(claim.address, claim.addressAt, table.address, table.addressAt(slot))
     if (order <= 0) {
-      if (order < 0) this.stale++
+      // At equal incarnation Left ranks above Dead.
+      if (claim.left && table.status[slot] === Claim.Dead && table.incarnation[slot] === claim.incarnation) {
+        if (!table.has(slot, Mark.Left)) this.#updates.markLeft(slot, claim)
+      } else if (order < 0) this.stale++
       this.#recordAliveHeartbeat(slot, claim)
       return false
     }
@@ -156,7 +159,7 @@ export class MergeRules {
         claim.cause = undefined
         return true
       }
-      if (table.status[slot] === Claim.Alive) {
+      if (table.status[slot] === Claim.Alive && !claim.left) {
         // Nobody suspected the member, so the claim may be left over from a partition, or forged. The member is asked
         // first, at the address that we know, whatever the claim says.
         const { heartbeat, incarnation } = claim

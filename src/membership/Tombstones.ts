@@ -88,6 +88,7 @@ export class Tombstones {
         table.unmark(slot, Mark.Left)
         PackedAddress.copy(claim.address, claim.addressAt, table.address, table.addressAt(slot))
       }
+      if (claim.left && table.incarnation[slot] === claim.incarnation) table.mark(slot, Mark.Left)
       return Verdict.Ignored
     }
     if (newer) return Verdict.Newer

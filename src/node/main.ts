@@ -1,20 +1,16 @@
 /**
  * The program as a process of Node.js: its arguments, environment, output, signals and exit code.
  */
-// Only these modules, not the package's index or NodeServices: each module that is loaded takes time at every start.
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodePath from "@effect/platform-node/NodePath"
+// Not from the package's index, which loads an HTTP client and much more: it doubles the time to start.
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeStdio from "@effect/platform-node/NodeStdio"
-import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
-import { Deferred, Effect, Layer, Option, Queue, type Runtime } from "effect"
-import { ChildProcessSpawner } from "effect/process"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Deferred, Effect, FileSystem, Option, Queue, type Runtime, Schema } from "effect"
 import { constants } from "node:os"
+import { fileURLToPath } from "node:url"
 import { exitCode } from "../cli/ExitCode.ts"
 import { main } from "../cli/gossip.ts"
 import { Host } from "../cli/Host.ts"
 import { LineWriter, reasonOf } from "../cli/LineWriter.ts"
-import { version } from "../metrics/Version.ts"
 import * as StandardOutput from "./StandardOutput.ts"
 
 let signal: Option.Option<"SIGINT" | "SIGTERM"> = Option.none()
@@ -93,21 +89,20 @@ const teardown: Runtime.Teardown = (exit, onExit) => {
   })
 }
 
-const services = Layer.mergeAll(
-  NodeFileSystem.layer,
-  NodePath.layer,
-  NodeStdio.layer,
-  NodeTerminal.layer,
-  // The command line requires it in types. No command starts a process.
-  Layer.succeed(
-    ChildProcessSpawner.ChildProcessSpawner,
-    ChildProcessSpawner.make(() => Effect.die("no command starts a process"))
-  )
-)
+const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 
-main(version).pipe(
+// At the same place relative to the source and to the build.
+const manifest = fileURLToPath(new URL("../../package.json", import.meta.url))
+
+const program = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const { version } = yield* Schema.decodeEffect(Manifest)(yield* fs.readFileString(manifest))
+  yield* main(version)
+})
+
+program.pipe(
   Effect.raceFirst(Deferred.await(outputFailed)),
   Effect.provideService(Host, { env: process.env, signal: Effect.sync(() => signal), hangups, unfinished, openLog }),
-  Effect.provide(services),
+  Effect.provide(NodeServices.layer),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown })
 )

@@ -2,10 +2,21 @@
  * Puts entries of the member table into a message, in the order of the calls. No
  * entry is written twice, and none that does not fit.
  */
+import * as Claim from "../domain/Claim.ts"
 import { Mark, type MemberTable, SelfSlot } from "../membership/MemberTable.ts"
+import { Ipv4EntryLength, MaxEntryLength } from "../wire/Entry.ts"
+import { Length as LeftLength } from "../wire/sections/LeftMember.ts"
+import { SectionHeaderLength } from "../wire/sections/Section.ts"
 import type { ChangeQueue } from "./ChangeQueue.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
 import type { EntryWriter } from "./MessageForm.ts"
+
+/** Bytes of a slot's entry. */
+export const entryLength = (table: MemberTable, slot: number): number =>
+  table.address[table.addressAt(slot)] === 4 ? Ipv4EntryLength : MaxEntryLength
+
+/** Bytes of the section that names `count` members that left. */
+export const leftLength = (count: number): number => (count === 0 ? 0 : SectionHeaderLength + count * LeftLength)
 
 /** Packs the entries of one message at a time. */
 export class EntryPacker {
@@ -17,6 +28,8 @@ export class EntryPacker {
   #stamps = new Uint32Array(16)
   #stamp = 0
   readonly #sent: Array<number> = []
+  /** Slots of this message whose members left. A message of sections names them in a section of its own. */
+  readonly left: Array<number> = []
 
   constructor(table: MemberTable, queue: ChangeQueue, writer: EntryWriter, random: () => number) {
     this.#table = table
@@ -29,12 +42,15 @@ export class EntryPacker {
   begin(writer: EntryWriter): void {
     this.#writer = writer
     this.#stamp = (this.#stamp + 1) >>> 0
+    this.left.length = 0
   }
 
   /** Writes the entry of a slot, unless the message has it. Returns `false` when it does not fit. */
   slot(slot: number): boolean {
     if (this.#stamps[slot] === this.#stamp) return true
     const table = this.#table
+    const hasLeft = this.#writer.header.sectioned && table.status[slot] === Claim.Dead && table.has(slot, Mark.Left)
+    if (this.#writer.room < entryLength(table, slot) + leftLength(this.left.length + (hasLeft ? 1 : 0))) return false
     const written = this.#writer.entry(
       table.idHi[slot]!,
       table.idLo[slot]!,
@@ -45,6 +61,7 @@ export class EntryPacker {
       table.addressAt(slot)
     )
     if (written) this.#stampSlot(slot)
+    if (written && hasLeft) this.left.push(slot)
     return written
   }
 
@@ -71,14 +88,13 @@ export class EntryPacker {
   }
 
   /**
-   * Writes our own entry, and then queued changes until the message has `limit` entries. Counts each of them as sent once
-   * more; at `retransmits` a change leaves the queue.
+   * Writes queued changes until the message has `limit` entries, after our own entry if `own`. Counts each of them as sent
+   * once more; at `retransmits` a change leaves the queue. So does our own entry without `own`, since the receiver has it.
    */
-  ownAndChanges(limit: number, retransmits: number): void {
+  changes(own: boolean, limit: number, retransmits: number): void {
     const sent = this.#sent
     sent.length = 0
-    this.slot(SelfSlot)
-    sent.push(SelfSlot)
+    if (!own || this.slot(SelfSlot)) sent.push(SelfSlot)
     this.#queue.forEach((slot) => {
       if (slot === SelfSlot) return true
       if (this.#writer.entries >= limit || !this.slot(slot)) return false

@@ -1,13 +1,16 @@
-/**
- * The form in which the protocol puts messages into bytes. Version 1 is written by
- * `MessageWriter`, which fits this interface as it is.
- */
+/** What the packers need of `MessageWriter`, which writes both forms of a payload: entries alone, and sections. */
 import type { Header } from "../wire/Header.ts"
+import type { Accusation } from "../wire/sections/Accusation.ts"
+import type { LeftMember } from "../wire/sections/LeftMember.ts"
 
 /** Takes the entries of a message, one after another, until one does not fit. */
 export interface EntryWriter {
+  /** The header of the message; `sectioned` tells its form. */
+  readonly header: Header
   /** Entries written so far. */
   readonly entries: number
+  /** Bytes that may still be written. */
+  readonly room: number
   /** Adds an entry. Returns `false` and adds nothing when it does not fit. */
   readonly entry: (
     idHi: number,
@@ -20,16 +23,45 @@ export interface EntryWriter {
   ) => boolean
 }
 
-/** Writes one message at a time. */
+/** Writes one message at a time. The fields of the sender in `header` are set before it is begun. */
 export interface MessageForm extends EntryWriter {
-  /** The fields of the sender are set before `begin`. */
-  readonly header: Header
-  /** Starts a message of a base kind of at most `limit` bytes. */
+  /** Starts a message of version 1, of at most `limit` bytes. */
   readonly begin: (kind: number, flags: number, limit?: number) => void
-  /** Starts one chunk of a snapshot. */
-  readonly beginChunk: (version: number, index: number, total: number) => void
-  /** Sets the target of a PING_REQ. */
-  readonly target: (idHi: number, idLo: number, address: Uint8Array, addressAt: number) => void
+  /** Starts a message of sections, of at most `limit` bytes. */
+  readonly beginSectioned: (kind: number, flags: number, limit?: number) => void
+  /** Opens a section for list items. */
+  readonly beginSection: (type: number) => boolean
+  /** The open section is written even if it has no items. */
+  readonly keepSection: () => void
+  /** Adds a member to the open section of members that left. */
+  readonly left: (member: LeftMember) => boolean
+  /** Adds an accusation to the open section of accusations. */
+  readonly accusation: (accusation: Accusation) => boolean
+  /** Writes the probe section of a PING. */
+  readonly pingProbe: (sequence: number, idHi: number, idLo: number) => boolean
+  /** Writes the probe section of an ACK. */
+  readonly ackProbe: (sequence: number) => boolean
+  /** Writes the probe section of a PING_REQ. */
+  readonly requestProbe: (
+    sequence: number,
+    waitMs: number,
+    idHi: number,
+    idLo: number,
+    address: Uint8Array,
+    addressAt: number
+  ) => boolean
+  /** Writes a nack. */
+  readonly nack: (sequence: number) => boolean
+  /** Writes the chunk header of an ANTI_ENTROPY, in either form. */
+  readonly chunk: (versionHi: number, versionLo: number, index: number, total: number) => boolean
+  /** Writes the digest of a table. */
+  readonly digest: (count: number, hashHi: number, hashLo: number) => boolean
+  /** Writes the hashes of all buckets. */
+  readonly buckets: (bits: number, hashes: Uint32Array) => boolean
+  /** Writes which buckets the chunks cover. */
+  readonly differing: (bits: number, bitmap: Uint8Array) => boolean
+  /** Writes the target of a PING_REQ of version 1. */
+  readonly target: (idHi: number, idLo: number, address: Uint8Array, addressAt: number) => boolean
   /** Completes the message and returns its bytes. */
   readonly finish: () => Uint8Array
 }

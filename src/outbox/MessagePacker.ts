@@ -6,24 +6,23 @@
 import * as Claim from "../domain/Claim.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
-import { Ipv4EntryLength, MaxEntryLength } from "../wire/Entry.ts"
 import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
 import { ChunkPrefixLength, type Inbound } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
+import type { Accusation } from "../wire/sections/Accusation.ts"
+import { SectionHeaderLength, SectionType } from "../wire/sections/Section.ts"
+import type { AccusationQueue } from "./AccusationQueue.ts"
 import type { ChangeQueue } from "./ChangeQueue.ts"
-import { EntryPacker } from "./EntryPacker.ts"
-import { logarithmicGrowth } from "./Growth.ts"
+import { EntryPacker, entryLength, leftLength } from "./EntryPacker.ts"
+import { decimalGrowth, logarithmicGrowth } from "./Growth.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
 import type { MessageForm } from "./MessageForm.ts"
-
-/** The extension level that this node speaks. */
-export const Level = 0
 
 /** Snapshots have numbers. With a 32-bit incarnation above it, a number stays below 2^53. */
 const SnapshotsPerIncarnation = 0x100000
 
-/** Bytes of an ANTI_ENTROPY message for its entries. */
-const ChunkRoom = MaxChunk - HeaderLength - ChunkPrefixLength
+/** Bytes that the headers of the chunk section and of the section of entries add to a chunk. */
+const SectionedChunkOverhead = 2 * SectionHeaderLength
 
 /** What the configuration says about messages. */
 export interface PackerOptions {
@@ -33,8 +32,14 @@ export interface PackerOptions {
   readonly adaptiveFanout: boolean
   /** The most heartbeats of other members in a PING or ACK. */
   readonly piggybackMax: number
-  /** A change is sent this many times ceil(log2(n + 1)). */
+  /** A change is sent this many times ceil(log10(n + 1)). */
   readonly retransmitMultiplier: number
+  /** The extension level that this node speaks, in every header. */
+  readonly level: number
+  /** The most bytes of a message, so that its datagram, seal included, keeps to `network.max_datagram`. */
+  readonly maxMessage: number
+  /** Whether a message of sections to the member of a slot must carry our own entry. */
+  readonly needsOwnEntry: (slot: number) => boolean
 }
 
 /**
@@ -54,11 +59,19 @@ export class MessagePacker {
   readonly #options: PackerOptions
   readonly #form: MessageForm = new MessageWriter()
   readonly #entries: EntryPacker
+  readonly #accusations: AccusationQueue
   #snapshot = 0
 
-  constructor(view: ClusterView, queue: ChangeQueue, options: PackerOptions, random: () => number) {
+  constructor(
+    view: ClusterView,
+    queue: ChangeQueue,
+    accusations: AccusationQueue,
+    options: PackerOptions,
+    random: () => number
+  ) {
     this.#table = view.table
     this.#options = options
+    this.#accusations = accusations
     this.#entries = new EntryPacker(view.table, queue, this.#form, random)
   }
 
@@ -70,12 +83,23 @@ export class MessagePacker {
 
   /**
    * A PING. With `tell` it begins with what we hold about the receiver. Only with `changes` other entries follow our own:
-   * an address that may be forged gets none.
+   * an address that may be forged gets none. Heartbeats are left out for a receiver that may speak extension level 1,
+   * which has no use for them.
    */
-  ping(to: number, tell: boolean, changes = true): Uint8Array {
+  ping(to: number, tell: boolean, changes = true, heartbeats = true): Uint8Array {
     this.#begin(Kind.Ping)
     if (to >= 0 && tell) this.#entries.slot(to)
-    return changes ? this.#finishWithChanges(this.#options.piggybackMax) : this.#finishWithOwnEntry()
+    return changes ? this.#finishWithChanges(heartbeats ? this.#options.piggybackMax : 0) : this.#finishWithOwnEntry()
+  }
+
+  /** A PING of sections, which its ACK answers by the same `sequence`. `tell` and `changes` as for `ping`. */
+  probe(to: number, tell: boolean, sequence: number, changes = true): Uint8Array {
+    const table = this.#table
+    this.#beginSectioned(Kind.Ping)
+    this.#form.pingProbe(sequence, table.idHi[to]!, table.idLo[to]!)
+    this.#form.beginSection(SectionType.Entries)
+    if (tell) this.#entries.slot(to)
+    return this.#finishSections(to, changes)
   }
 
   /** A PING that begins with a claim that its receiver is Dead. `changes` as for `ping`. */
@@ -95,6 +119,18 @@ export class MessagePacker {
     return this.#finishAck(limit)
   }
 
+  /**
+   * An ACK of sections. `sequence` is that of the PING, or `undefined` if the PING had none. A receiver whose entry we do
+   * not have is asked for it by a section of entries that is empty. `tell` and `limit` as for `ack`.
+   */
+  ackProbe(to: number, tell: boolean, limit: number, sequence: number | undefined): Uint8Array {
+    this.#beginSectioned(Kind.Ack, 0, limit)
+    if (sequence !== undefined) this.#form.ackProbe(sequence)
+    this.#form.beginSection(SectionType.Entries)
+    if (to >= 0 && tell) this.#entries.slot(to)
+    return this.#finishSections(to, limit >= this.#options.maxMessage, this.#isUnknown(to))
+  }
+
   /** An ACK that passes on the ACK of a relay's target. The entry of the target has the numbers of `ack`. `limit` as above. */
   indirectAck(target: number, { header }: Inbound, limit: number): Uint8Array {
     this.#begin(Kind.Ack, IndirectAck, limit)
@@ -102,8 +138,38 @@ export class MessagePacker {
     return this.#finishAck(limit)
   }
 
+  /** The same as sections, for the probe of the requester that `sequence` names. */
+  indirectAckProbe(
+    target: number,
+    { header }: Inbound,
+    limit: number,
+    requester: number,
+    sequence: number
+  ): Uint8Array {
+    this.#beginSectioned(Kind.Ack, IndirectAck, limit)
+    this.#form.ackProbe(sequence)
+    this.#form.beginSection(SectionType.Entries)
+    this.#entries.told(target, header.incarnation, header.heartbeat, Claim.Alive)
+    return this.#finishSections(requester, limit >= this.#options.maxMessage)
+  }
+
+  /**
+   * An ACK that says that a relay is well and has no answer for the requester's probe. It carries the relay's own
+   * accusation of the target, if it found evidence.
+   */
+  nack(sequence: number, accusation: Accusation | undefined, limit: number): Uint8Array {
+    this.#beginSectioned(Kind.Ack, IndirectAck, limit)
+    this.#form.nack(sequence)
+    if (accusation !== undefined && this.#form.beginSection(SectionType.Accusations)) {
+      this.#form.accusation(accusation)
+    }
+    return this.#form.finish()
+  }
+
   #finishAck(limit: number): Uint8Array {
-    return limit < MaxMessage ? this.#finishWithOwnEntry() : this.#finishWithChanges(this.#options.piggybackMax)
+    return limit < this.#options.maxMessage
+      ? this.#finishWithOwnEntry()
+      : this.#finishWithChanges(this.#options.piggybackMax)
   }
 
   /** A PING_REQ for a member. */
@@ -112,6 +178,23 @@ export class MessagePacker {
     this.#begin(Kind.PingReq)
     this.#form.target(table.idHi[target]!, table.idLo[target]!, table.address, table.addressAt(target))
     return this.#form.finish()
+  }
+
+  /** A PING_REQ of sections: the relay is to answer within `waitMs`, by the `sequence` of our probe. */
+  probeRequest(to: number, target: number, sequence: number, waitMs: number): Uint8Array {
+    const table = this.#table
+    const { address, idHi, idLo } = table
+    this.#beginSectioned(Kind.PingReq)
+    this.#form.requestProbe(
+      sequence,
+      Math.min(0xffff, Math.round(waitMs)),
+      idHi[target]!,
+      idLo[target]!,
+      address,
+      table.addressAt(target)
+    )
+    this.#form.beginSection(SectionType.Entries)
+    return this.#finishSections(to, false)
   }
 
   /** A LEAVE. */
@@ -126,6 +209,13 @@ export class MessagePacker {
     return this.#finishWithChanges(0)
   }
 
+  /** The same as sections, with the accusations that wait. */
+  gossipSections(to: number): Uint8Array {
+    this.#beginSectioned(Kind.Gossip)
+    this.#form.beginSection(SectionType.Entries)
+    return this.#finishSections(to, true)
+  }
+
   /** A GOSSIP of the entry of one node and our own, of at most `limit` bytes. */
   tell(slot: number, limit: number): Uint8Array {
     this.#begin(Kind.Gossip, 0, limit)
@@ -133,50 +223,86 @@ export class MessagePacker {
     return this.#finishWithOwnEntry()
   }
 
+  /** The same as sections. */
+  tellSections(slot: number, limit: number): Uint8Array {
+    this.#beginSectioned(Kind.Gossip, 0, limit)
+    this.#form.beginSection(SectionType.Entries)
+    this.#entries.slot(slot)
+    this.#entries.slot(SelfSlot)
+    return this.#finishEntries()
+  }
+
   /** GOSSIP messages with the entries of the given slots, as many messages as that takes. */
-  entries(slots: ReadonlyArray<number>): Array<Uint8Array> {
+  entries(slots: ReadonlyArray<number>, sectioned = false): Array<Uint8Array> {
     const messages: Array<Uint8Array> = []
     const limit = this.#entryLimit
     let at = 0
     while (at < slots.length) {
-      this.#begin(Kind.Gossip)
+      if (sectioned) {
+        this.#beginSectioned(Kind.Gossip)
+        this.#form.beginSection(SectionType.Entries)
+      } else this.#begin(Kind.Gossip)
       this.#entries.slot(SelfSlot)
       const first = at
       while (at < slots.length && (at === first || this.#form.entries < limit)) {
         if (!this.#entries.shared(slots[at]!)) break
         at++
       }
-      messages.push(this.#form.finish())
+      messages.push(this.#finishEntries())
     }
     return messages
   }
 
   /** The whole table as the chunks of one ANTI_ENTROPY snapshot: every listed member, also the dead. */
-  snapshot(): Array<Uint8Array> {
+  snapshot(sectioned = false): Array<Uint8Array> {
     const table = this.#table
     const slots = [SelfSlot]
     for (let slot = SelfSlot + 1; slot < table.top; slot++) {
       if (table.phase[slot] === Phase.Member && !table.has(slot, Mark.Provisional)) slots.push(slot)
     }
-    return this.#chunks(slots)
+    return this.chunks(slots, sectioned)
   }
 
   /** The snapshot of a newcomer, which contains only itself. */
   introduction(): Array<Uint8Array> {
-    return this.#chunks([SelfSlot])
+    return this.chunks([SelfSlot], false)
   }
 
-  #chunks(slots: ReadonlyArray<number>): Array<Uint8Array> {
+  /** The chunks of a snapshot of some slots. `buckets` says in each chunk which buckets the snapshot covers. */
+  chunks(
+    slots: ReadonlyArray<number>,
+    sectioned: boolean,
+    buckets?: { readonly bits: number; readonly bitmap: Uint8Array }
+  ): Array<Uint8Array> {
     // Each chunk says how many there are, so the layout comes first.
     const version = this.#nextVersion()
-    const starts = this.#layOut(slots)
+    const limit = Math.min(MaxChunk, this.#options.maxMessage)
+    const bitmapLength = buckets === undefined ? 0 : SectionHeaderLength + 1 + buckets.bitmap.length
+    const overhead = sectioned ? SectionedChunkOverhead + bitmapLength : 0
+    const starts = this.#layOut(slots, limit - HeaderLength - ChunkPrefixLength - overhead, sectioned)
     return starts.map((start, index) => {
-      this.#setSender()
-      this.#form.beginChunk(version, index, starts.length)
-      this.#entries.begin(this.#form)
+      if (sectioned) this.#beginSectioned(Kind.AntiEntropy, 0, limit)
+      else this.#begin(Kind.AntiEntropy, 0, limit)
+      this.#form.chunk(Math.floor(version / 0x1_0000_0000), version, index, starts.length)
+      if (buckets !== undefined) this.#form.differing(buckets.bits, buckets.bitmap)
+      if (sectioned) this.#form.beginSection(SectionType.Entries)
       for (const slot of slots.slice(start, starts[index + 1] ?? slots.length)) this.#entries.slot(slot)
-      return this.#form.finish()
+      return this.#finishEntries()
     })
+  }
+
+  /** An ANTI_ENTROPY that starts a comparison by the digest of the table. */
+  digest(count: number, hashHi: number, hashLo: number): Uint8Array {
+    this.#beginSectioned(Kind.AntiEntropy)
+    this.#form.digest(count, hashHi, hashLo)
+    return this.#form.finish()
+  }
+
+  /** An ANTI_ENTROPY that answers a digest that differs by the hashes of buckets. */
+  buckets(bits: number, hashes: Uint32Array): Uint8Array {
+    this.#beginSectioned(Kind.AntiEntropy)
+    this.#form.buckets(bits, hashes)
+    return this.#form.finish()
   }
 
   /** The number of a snapshot rises with each snapshot and, through the incarnation, across restarts. */
@@ -185,29 +311,39 @@ export class MessagePacker {
     return this.#table.incarnation[SelfSlot]! * SnapshotsPerIncarnation + this.#snapshot
   }
 
-  /** The positions in `slots` at which the chunks begin. */
-  #layOut(slots: ReadonlyArray<number>): Array<number> {
+  /** The positions in `slots` at which the chunks begin. `room` is what each has for entries and members that left. */
+  #layOut(slots: ReadonlyArray<number>, room: number, sectioned: boolean): Array<number> {
+    const table = this.#table
     const starts: Array<number> = []
-    let room = 0
+    let used = Infinity
+    let left = 0
     slots.forEach((slot, i) => {
-      const length = this.#table.address[this.#table.addressAt(slot)] === 4 ? Ipv4EntryLength : MaxEntryLength
-      if (length > room) {
+      const length = entryLength(table, slot)
+      const leaves = sectioned && table.status[slot] === Claim.Dead && table.has(slot, Mark.Left) ? 1 : 0
+      if (used + length + leftLength(left + leaves) > room) {
         starts.push(i)
-        room = ChunkRoom
+        used = 0
+        left = 0
       }
-      room -= length
+      used += length
+      left += leaves
     })
     return starts
   }
 
   /** How often a change is sent. */
   get retransmitLimit(): number {
-    return this.#options.retransmitMultiplier * logarithmicGrowth(this.#table.live + 1)
+    return this.#options.retransmitMultiplier * decimalGrowth(this.#table.live)
   }
 
   get #entryLimit(): number {
     const { adaptiveFanout, fanout } = this.#options
     return adaptiveFanout ? fanout * logarithmicGrowth(this.#table.live) : fanout
+  }
+
+  /** Whether we do not have the entry of the member of a slot: it is a stranger, or known only by where it spoke from. */
+  #isUnknown(slot: number): boolean {
+    return slot < 0 || this.#table.has(slot, Mark.Provisional)
   }
 
   #setSender(): void {
@@ -217,12 +353,18 @@ export class MessagePacker {
     header.idLo = table.idLo[SelfSlot]!
     header.heartbeat = table.heartbeat[SelfSlot]!
     header.incarnation = table.incarnation[SelfSlot]!
-    header.level = Level
+    header.level = this.#options.level
   }
 
   #begin(kind: number, flags = 0, limit = MaxMessage): void {
     this.#setSender()
-    this.#form.begin(kind, flags, limit)
+    this.#form.begin(kind, flags, Math.min(limit, this.#options.maxMessage))
+    this.#entries.begin(this.#form)
+  }
+
+  #beginSectioned(kind: number, flags = 0, limit = MaxMessage): void {
+    this.#setSender()
+    this.#form.beginSectioned(kind, flags, Math.min(limit, this.#options.maxMessage))
     this.#entries.begin(this.#form)
   }
 
@@ -233,8 +375,40 @@ export class MessagePacker {
 
   #finishWithChanges(heartbeats: number): Uint8Array {
     const limit = this.#entryLimit
-    this.#entries.ownAndChanges(limit, this.retransmitLimit)
+    this.#entries.changes(true, limit, this.retransmitLimit)
     this.#entries.heartbeats(heartbeats, limit)
     return this.#form.finish()
+  }
+
+  /**
+   * Ends a message of sections whose section of entries is open: with our own entry where the receiver may not have it,
+   * and with changes and accusations if `changes`.
+   */
+  #finishSections(to: number, changes: boolean, asksForEntry = false): Uint8Array {
+    const own = this.#options.needsOwnEntry(to)
+    if (changes) this.#entries.changes(own, this.#entryLimit, this.retransmitLimit)
+    else if (own) this.#entries.slot(SelfSlot)
+    if (own && to >= 0) this.#table.mark(to, Mark.OwnEntrySent)
+    if (asksForEntry) this.#form.keepSection()
+    if (!changes) return this.#finishEntries()
+    this.#writeLeft()
+    if (this.#accusations.size > 0 && this.#form.beginSection(SectionType.Accusations)) {
+      this.#accusations.take(this.retransmitLimit, (accusation) => this.#form.accusation(accusation))
+    }
+    return this.#form.finish()
+  }
+
+  /** Ends a message after its entries, in either form. */
+  #finishEntries(): Uint8Array {
+    this.#writeLeft()
+    return this.#form.finish()
+  }
+
+  #writeLeft(): void {
+    const { left } = this.#entries
+    if (left.length === 0) return
+    const { idHi, idLo, incarnation } = this.#table
+    this.#form.beginSection(SectionType.Left)
+    for (const slot of left) this.#form.left({ idHi: idHi[slot]!, idLo: idLo[slot]!, incarnation: incarnation[slot]! })
   }
 }

@@ -4,15 +4,18 @@
  *
  * @since 0.2.0
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, type Duration, Effect, Layer } from "effect"
 import type { NetAddress } from "effect/net"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { Overhead } from "../crypto/SealedDatagram.ts"
+import * as Claim from "../domain/Claim.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Mark, SelfSlot } from "../membership/MemberTable.ts"
 import { NodeClock } from "../time/NodeClock.ts"
-import { Transport } from "../transport/Transport.ts"
-import { HeaderLength } from "../wire/Header.ts"
+import { type PortReply, Transport } from "../transport/Transport.ts"
+import { HeaderLength, MaxMessage } from "../wire/Header.ts"
+import { SectionType } from "../wire/sections/Section.ts"
+import { AccusationQueue } from "./AccusationQueue.ts"
 import { ChangeQueue } from "./ChangeQueue.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
 import { MessagePacker } from "./MessagePacker.ts"
@@ -20,11 +23,19 @@ import type { Received, ReplyPath } from "./Received.ts"
 
 export type { Findings } from "../membership/Findings.ts"
 export type { Inbound } from "../wire/Inbound.ts"
+export type { PortReply } from "../transport/Transport.ts"
+export type { AccusationQueue } from "./AccusationQueue.ts"
 export type { ChangeQueue } from "./ChangeQueue.ts"
 export type { MemberClaim } from "./MemberClaim.ts"
 export type { MessagePacker } from "./MessagePacker.ts"
 export type { Received, ReplyPath } from "./Received.ts"
 export type { ReplyBudget } from "./ReplyBudget.ts"
+
+/**
+ * How long after its last change our own entry may still be news to a member that has not acknowledged it, in ms. Changes
+ * reach every member of a cluster of any size in a small part of that.
+ */
+const OwnEntryNews = 60_000
 
 /**
  * Sends messages to members and addresses, and replies to messages.
@@ -44,6 +55,15 @@ export class Outbox extends Context.Service<
   {
     /** Changes that wait to be passed on, by slot. They go into each GOSSIP, PING and ACK. */
     readonly queue: ChangeQueue
+    /** Accusations that wait to be passed on to members of extension level 1. */
+    readonly accusations: AccusationQueue
+    /**
+     * Whether a member is spoken to in the form of extension level 1: its newest message says that it reads that, and the
+     * last probe of it did not fail. After a failed probe it may have been replaced by a node that reads version 1 only.
+     */
+    readonly speaksLevel1: (slot: number) => boolean
+    /** Notes that a probe of a member failed, or with `false` that it answered. */
+    readonly probeFailed: (slot: number, failed: boolean) => void
     /** Builds messages. */
     readonly packer: MessagePacker
     /** Sends a message to the address of a member. */
@@ -57,11 +77,22 @@ export class Outbox extends Context.Service<
     /** Replies to a message. `build` makes the reply within a limit of bytes. It is not called when nothing may be sent. */
     readonly reply: (received: Received, build: (limit: number) => Uint8Array) => void
     /**
-     * Sends a PING to a member. With `tell` it carries what we hold about the member. With `received`, the PING follows
-     * from that message: if it goes to the source of the message, and that is unproved, it counts on the reply budget, and
-     * is not sent when the budget is used up.
+     * Sends a PING to a member. With `tell` it carries what we hold about the member. `sequence` names the probe; returns
+     * whether the PING carries it, which one of version 1 does not. With `received`, the PING follows from that message: if
+     * it goes to the source of the message, and that is unproved, it counts on the reply budget, and is not sent when the
+     * budget is used up.
      */
-    readonly ping: (slot: number, tell: boolean, now: number, received?: Received) => void
+    readonly ping: (slot: number, tell: boolean, sequence: number, now: number, received?: Received) => boolean
+    /** Asks a relay to PING a member, and to say within `waitMs` if there is no answer. One of version 1 only PINGs. */
+    readonly askRelay: (relay: number, target: number, sequence: number, waitMs: number) => void
+    /** Sends the changes and accusations that wait to a member. */
+    readonly gossip: (slot: number) => void
+    /** Acknowledges a message. With `tell` the ACK carries what we hold about the sender. */
+    readonly acknowledge: (received: Received, tell: boolean) => void
+    /** Sends a message to a member once from a connected socket, which learns whether the member's host refuses. */
+    readonly probePort: (slot: number, message: Uint8Array, timeout: Duration.Duration) => Effect.Effect<PortReply>
+    /** Tells a node the claim that a slot holds. */
+    readonly tell: (slot: number, received: Received) => void
     /** Sends a PING with nothing but our own entry, so that the ACK proves the member's address. The budget as for `ping`. */
     readonly prove: (slot: number, received: Received) => void
     /** Sends a PING with a claim to the address in the claim. */
@@ -81,22 +112,53 @@ export class Outbox extends Context.Service<
 export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeClock | Transport> = Layer.effect(
   Outbox,
   Effect.gen(function* () {
-    const { gossip } = yield* CurrentConfig
+    const { extensions, gossip, network } = yield* CurrentConfig
     const view = yield* LocalView
     const transport = yield* Transport
-    const { random } = yield* NodeClock
+    const { now, random } = yield* NodeClock
     const { table } = view
     const queue = new ChangeQueue()
-    const packer = new MessagePacker(view, queue, gossip, random)
+    const accusations = new AccusationQueue()
+    /** When our own entry last changed, in ms. */
+    let ownChangedAt = now()
+    const isOwnEntryNews = (): boolean => queue.has(SelfSlot) || now() - ownChangedAt < OwnEntryNews
+    const needsOwnEntry = (slot: number): boolean => {
+      if (!extensions.smallProbes || slot < 0 || table.has(slot, Mark.WantsOwnEntry)) return true
+      return !table.has(slot, Mark.HasOwnEntry) && isOwnEntryNews()
+    }
+    const packer = new MessagePacker(
+      view,
+      queue,
+      accusations,
+      {
+        ...gossip,
+        level: extensions.level1 ? 1 : 0,
+        maxMessage: Math.min(MaxMessage, network.maxDatagram - (network.encryption === "off" ? 0 : Overhead)),
+        needsOwnEntry
+      },
+      random
+    )
+    const speaksLevel1 = (slot: number): boolean =>
+      extensions.level1 && slot > SelfSlot && table.level[slot]! > 0 && !table.has(slot, Mark.ProbeFailed)
 
     view.observe({
       transition: ({ kind, previousIncarnation, slot }) => {
+        // An accusation is of one incarnation and of a member that lives.
+        if (table.status[slot] === Claim.Dead || previousIncarnation !== table.incarnation[slot])
+          accusations.remove(slot)
         // Others cannot use an address that is only where the member spoke from. Its own entry follows.
         if (table.has(slot, Mark.Provisional)) return
         queue.add(slot, kind !== "Updated" || previousIncarnation !== table.incarnation[slot])
       },
-      forgotten: (slot) => queue.remove(slot),
-      selfChanged: () => queue.add(SelfSlot, true)
+      forgotten: (slot) => {
+        queue.remove(slot)
+        accusations.remove(slot)
+      },
+      selfChanged: (_, at) => {
+        ownChangedAt = at
+        for (let slot = SelfSlot + 1; slot < table.top; slot++) table.unmark(slot, Mark.OwnEntrySent | Mark.HasOwnEntry)
+        queue.add(SelfSlot, true)
+      }
     })
 
     /** Whether we do not know what a member reads, because it has not spoken to us in its present incarnation. */
@@ -109,8 +171,10 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       transport.send(message, to, true)
       transport.send(message, to, false)
     }
+    const routeOf = (slot: number): NetAddress.InetAddress =>
+      (table.routes[slot] ??= transport.route(table.address, table.addressAt(slot)))
     const send = (slot: number, message: Uint8Array): void => {
-      const route = (table.routes[slot] ??= transport.route(table.address, table.addressAt(slot)))
+      const route = routeOf(slot)
       if (getsBothForms(slot)) sendBoth(message, route)
       else transport.send(message, route, table.has(slot, Mark.Sealed))
     }
@@ -120,6 +184,9 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       else transport.send(message, route, true)
     }
 
+    /** Whether a member may read sections, though it has not said so: it was never heard, or it does not answer them. */
+    const mayReadSections = (slot: number): boolean =>
+      extensions.level1 && extensions.smallProbes && (!table.has(slot, Mark.Heard) || table.level[slot]! > 0)
     const isUnproved = (slot: number): boolean => slot < 0 || !table.has(slot, Mark.AddressProved)
 
     /** Whether a PING may follow from a message. To the unproved source of the message, it is part of the reply. */
@@ -128,11 +195,20 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       if (getsBothForms(slot)) return budget.take(2 * length + Overhead)
       return budget.take(length + (inbound.sealed || table.has(slot, Mark.Sealed) ? Overhead : 0))
     }
-    const sendPing = (slot: number, ping: Uint8Array, now: number, received?: Received): void => {
+    const sendPing = (slot: number, ping: Uint8Array, at: number, received?: Received): void => {
       if (received !== undefined && !mayPing(slot, ping.length, received)) return
-      table.pinged[slot] = now
+      table.pinged[slot] = at
       send(slot, ping)
     }
+    const reply = ({ budget, datagram, inbound }: Received, build: (limit: number) => Uint8Array): void => {
+      if (budget.limit < HeaderLength) return
+      const message = build(budget.limit)
+      budget.spend(message.length)
+      transport.send(message, datagram, inbound.sealed)
+    }
+    /** Whether the sender of a message reads sections: it sent some, or its header says so. */
+    const readsSections = ({ inbound, sender }: Received): boolean =>
+      extensions.level1 && (inbound.header.sectioned || speaksLevel1(sender))
 
     return Outbox.of({
       queue,
@@ -144,13 +220,40 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
         const trusted = !isUnproved(sender) && table.sameAddress(sender, inbound.source, 0)
         budget.start(inbound.bytes.length, inbound.sealed, trusted)
       },
-      reply: ({ budget, datagram, inbound }, build) => {
-        if (budget.limit < HeaderLength) return
-        const message = build(budget.limit)
-        budget.spend(message.length)
-        transport.send(message, datagram, inbound.sealed)
+      reply,
+      accusations,
+      speaksLevel1,
+      probeFailed: (slot, failed) => {
+        if (failed) table.mark(slot, Mark.ProbeFailed)
+        else table.unmark(slot, Mark.ProbeFailed)
       },
-      ping: (slot, tell, now, received) => sendPing(slot, packer.ping(slot, tell, !isUnproved(slot)), now, received),
+      ping: (slot, tell, sequence, at, received) => {
+        const sectioned = speaksLevel1(slot)
+        const changes = !isUnproved(slot)
+        const ping = sectioned
+          ? packer.probe(slot, tell, sequence, changes)
+          : packer.ping(slot, tell, changes, !mayReadSections(slot))
+        sendPing(slot, ping, at, received)
+        return sectioned
+      },
+      askRelay: (relay, target, sequence, waitMs) => {
+        const sectioned = speaksLevel1(relay)
+        send(relay, sectioned ? packer.probeRequest(relay, target, sequence, waitMs) : packer.pingReq(target))
+      },
+      probePort: (slot, message, timeout) =>
+        Effect.suspend(() => transport.probePort(message, routeOf(slot), table.has(slot, Mark.Sealed), timeout)),
+      gossip: (slot) => send(slot, speaksLevel1(slot) ? packer.gossipSections(slot) : packer.gossip()),
+      acknowledge: (received, tell) => {
+        const { inbound, sender } = received
+        if (!readsSections(received)) return reply(received, (limit) => packer.ack(sender, tell, limit))
+        const { sections } = inbound
+        const sequence = sections.has(SectionType.Probe) ? sections.sequence : undefined
+        reply(received, (limit) => packer.ackProbe(sender, tell, limit, sequence))
+      },
+      tell: (slot, received) => {
+        const sectioned = readsSections(received)
+        reply(received, (limit) => (sectioned ? packer.tellSections(slot, limit) : packer.tell(slot, limit)))
+      },
       prove: (slot, received) => sendPing(slot, packer.contact(), received.now, received),
       pingWithClaim: (claim, now) => {
         const slot = table.index.get(claim.idHi, claim.idLo)

@@ -14,6 +14,8 @@ import { count, type TransportCounters } from "./TransportCounters.ts"
 
 /** What an `Intake` is made of. */
 export interface IntakeOptions {
+  /** The highest extension level whose messages are understood. */
+  readonly maxLevel: number
   readonly limits: ClusterConfig["limits"]
   readonly network: ClusterConfig["network"]
   /** The keys of the node; `undefined` if it does not encrypt. */
@@ -47,8 +49,10 @@ export class Intake {
   readonly #counters: TransportCounters
   readonly #ring: KeyRing["Service"] | undefined
   readonly #acceptsPlaintext: boolean
+  readonly #maxLevel: number
 
-  constructor({ counters, limits, network, ring, seed }: IntakeOptions) {
+  constructor({ counters, limits, maxLevel, network, ring, seed }: IntakeOptions) {
+    this.#maxLevel = maxLevel
     this.#allowed = new AllowList(network.allow)
     this.limiter = new RateLimiter({
       maxInboundRate: network.maxInboundRate,
@@ -88,7 +92,7 @@ export class Intake {
     }
     const message = this.#open(payload, now)
     if (message === undefined) return undefined
-    const fault = inbound.decode(message)
+    const fault = inbound.decode(message, this.#maxLevel)
     if (fault !== undefined) {
       counters.dropped[fault._tag]++
       return undefined

@@ -6,24 +6,40 @@
  *
  * @since 0.2.0
  */
-import { Array as Arr, Context, Effect, Exit, FiberHandle, Latch, Layer, Option, Schedule, Schema, Scope } from "effect"
+import {
+  Array as Arr,
+  Context,
+  type Duration,
+  Effect,
+  Exit,
+  FiberHandle,
+  Latch,
+  Layer,
+  Option,
+  Schedule,
+  Schema,
+  Scope
+} from "effect"
 import { NetAddress } from "effect/net"
 import type { DatagramSocket } from "effect/socket"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import type { KeyRing } from "../crypto/KeyRing.ts"
 import { NodeClock } from "../time/NodeClock.ts"
+import { MaxLevel, SectionedKind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import * as AdvertisedAddress from "./AdvertisedAddress.ts"
 import { Intake } from "./Intake.ts"
 import { Keys } from "./Keys.ts"
 import { Network } from "./Network.ts"
+import * as PortReply from "./PortReply.ts"
 import { noLimitWarning } from "./RateLimiter.ts"
 import type { Rejection } from "./Rejections.ts"
 import { SendQueue } from "./SendQueue.ts"
 import * as Counters from "./TransportCounters.ts"
 
 export type { AdvertiseSource } from "./AdvertisedAddress.ts"
+export type { PortReply } from "./PortReply.ts"
 export type { Rejection, RejectionReason } from "./Rejections.ts"
 export type { DropReason, TrafficByKind, TransportCounters } from "./TransportCounters.ts"
 
@@ -121,6 +137,16 @@ export class Transport extends Context.Service<
     readonly flushed: Effect.Effect<void>
     /** Whether messages to unknown nodes go out sealed and in the clear: while a cluster moves to encryption. */
     readonly sendsBothForms: boolean
+    /**
+     * Sends a message once from a connected socket of its own, which learns whether the host refuses, and takes the reply.
+     * `sealed` as for `send`. Where the platform has no connected sockets, it is silent.
+     */
+    readonly probePort: (
+      message: Uint8Array,
+      to: NetAddress.InetAddress,
+      sealed: boolean,
+      timeout: Duration.Duration
+    ) => Effect.Effect<PortReply.PortReply>
     /** The address for a packed one that `send` handles at the lowest cost; to be kept. */
     readonly route: (packed: Uint8Array, at: number) => NetAddress.InetAddress
     /** The keys; none if encryption is off. */
@@ -175,7 +201,7 @@ const advertise = Effect.fnUntraced(function* (
 })
 
 const make = Effect.gen(function* () {
-  const { limits, network: options } = yield* CurrentConfig
+  const { extensions, limits, network: options } = yield* CurrentConfig
   const { now, seed } = yield* NodeClock
   const keyRing = yield* Keys
   const network = yield* Network
@@ -210,18 +236,36 @@ const make = Effect.gen(function* () {
   const ring = Option.getOrUndefined(keyRing)
   const mode = ring === undefined ? "off" : options.encryption
 
+  const datagramOf = (message: Uint8Array, sealed: boolean): Uint8Array =>
+    ring !== undefined && (mode === "required" || (mode === "accept" && sealed)) ? ring.seal(message) : message
+
   const send = (message: Uint8Array, to: Destination, sealed: boolean): void => {
     if (queue.isFull) {
       counters.overflow++
       return
     }
-    const seals = ring !== undefined && (mode === "required" || (mode === "accept" && sealed))
-    const payload = seals ? ring.seal(message) : message
+    const payload = datagramOf(message, sealed)
     queue.add({ payload, address: to })
-    Counters.count(counters.sent, message[1]!, payload.length)
+    Counters.count(counters.sent, message[1]! & ~SectionedKind, payload.length)
     idle.closeUnsafe()
     waiting.openUnsafe()
   }
+
+  const probePort = (
+    message: Uint8Array,
+    target: NetAddress.InetAddress,
+    sealed: boolean,
+    timeout: Duration.Duration
+  ): Effect.Effect<PortReply.PortReply> =>
+    network.probePort === undefined
+      ? Effect.succeed(PortReply.silent)
+      : Effect.map(
+          network.probePort({ target, payload: datagramOf(message, sealed), source: bound.address, timeout }),
+          (answer) =>
+            answer._tag === "Replied"
+              ? PortReply.read(answer.payload, mode === "off" ? undefined : ring, mode === "accept")
+              : answer
+        )
 
   /** An IPv4 address is written to a dual-stack socket in its mapped form. */
   const route = (packed: Uint8Array, at: number): NetAddress.InetAddress => {
@@ -259,7 +303,14 @@ const make = Effect.gen(function* () {
   // --- receiving -----------------------------------------------------------
 
   if (options.maxInboundRate === 0) yield* Effect.logWarning(noLimitWarning)
-  const intake = new Intake({ limits, network: options, ring, seed, counters })
+  const intake = new Intake({
+    maxLevel: extensions.level1 ? MaxLevel : 0,
+    limits,
+    network: options,
+    ring,
+    seed,
+    counters
+  })
 
   const read = Effect.fnUntraced(function* (reader: DatagramSocket.Reader, receive: Receive) {
     while (true) {
@@ -316,6 +367,7 @@ const make = Effect.gen(function* () {
       intake.rejectionListeners.push(listener)
     },
     sources: () => ({ members: intake.limiter.members, strangers: intake.limiter.strangers }),
+    probePort,
     route,
     run
   })

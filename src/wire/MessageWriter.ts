@@ -64,6 +64,7 @@ export class MessageWriter {
   #entries = 0
   /** The type of list items that can be written now, or 0. In a message of version 1 entries can always be. */
   #open = 0
+  #keepsEmpty = false
   /** Where the open section begins. */
   #sectionAt = 0
   /** Bit t is set when the message has a section of type t. */
@@ -197,16 +198,22 @@ export class MessageWriter {
     this.endSection()
     if (!this.#canBegin(type) || this.room < SectionHeaderLength) return false
     this.#open = type
+    this.#keepsEmpty = false
     this.#sectionAt = this.#at
     this.#at += SectionHeaderLength
     return true
   }
 
-  /** Closes the open section, if there is one. A section without items is dropped. */
+  /** The open section is written even if it has no items. */
+  keepSection(): void {
+    this.#keepsEmpty = true
+  }
+
+  /** Closes the open section, if there is one. A section without items is dropped, unless `keepSection` was called. */
   endSection(): void {
     if (this.#open === 0 || !this.header.sectioned) return
     const length = this.#at - this.#sectionAt - SectionHeaderLength
-    if (length === 0) this.#at = this.#sectionAt
+    if (length === 0 && !this.#keepsEmpty) this.#at = this.#sectionAt
     else this.#writeSectionHeader(this.#sectionAt, this.#open, length)
     this.#open = 0
   }

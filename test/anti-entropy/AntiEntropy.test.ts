@@ -15,7 +15,11 @@ import * as LocalView from "../../src/membership/LocalView.ts"
 import * as Outbox from "../../src/outbox/Outbox.ts"
 import * as Transport from "../../src/transport/Transport.ts"
 import type * as Message from "../../src/wire/Message.ts"
-import { claim, countsOf, Lab, parts, sender } from "../cluster/Lab.ts"
+import { claim, countsOf, Lab, type LabNode, parts, sender } from "../cluster/Lab.ts"
+
+/** Whether a message is a chunk of a snapshot, in either form. */
+const isChunk = (message: Message.Message): boolean =>
+  message._tag === "AntiEntropy" || (message._tag === "AntiEntropy1" && message.chunk !== undefined)
 
 /** A node at 10.0.0.1 that compares its table with nobody. */
 const start = (lab: Lab) => {
@@ -50,8 +54,8 @@ const withPuppet = Effect.fnUntraced(function* (probes: ClusterConfig.ClusterOpt
     gossip: { antiEntropyInterval: 0, interval: 6_000_000 },
     probes: { interval: 6_000_000, timeout: 3_000_000, ...probes }
   }
-  const node = yield* lab.start(1, options)
-  yield* lab.start(2, { ...options, peers: [node.address] })
+  const node = yield* lab.start(1, { extensions: {}, ...options })
+  yield* lab.start(2, { extensions: {}, ...options, peers: [node.address] })
   yield* TestClock.adjust(100)
   const puppet = yield* lab.puppet(50)
   const own = claim("Alive", 50, "10.0.0.50:7946")
@@ -126,7 +130,71 @@ describe("AntiEntropy", () => {
         if (leaves) yield* puppet.send({ _tag: "Leave", ...sender(50, 0, 9) }, node)
         yield* TestClock.adjust(500)
         const answers = lab.sent(({ message, to }) => to === "n50" && message._tag === "Gossip", from)
-        assert.lengthOf(answers, leaves ? 8 : 18)
+        // With 49 members, and the sender, in each.
+        assert.lengthOf(answers, leaves ? 8 : 21)
+      }
+    })
+  )
+})
+
+/** Node 1, which alone has rounds, one a second, and node 2. Neither sends anything else. The puppet is only told to send. */
+const compared = Effect.gen(function* () {
+  const lab = yield* Lab.make()
+  const options = (antiEntropyInterval: number) => ({
+    extensions: {},
+    gossip: { antiEntropyInterval, interval: 6_000_000, healInterval: 6_000_000 },
+    probes: { interval: 6_000_000, timeout: 3_000_000, suspectTimeout: 6_000_000 }
+  })
+  const starter = yield* lab.start(1, options(1000))
+  const receiver = yield* lab.start(2, { ...options(0), peers: [starter.address] })
+  // Rounds prove the addresses.
+  yield* TestClock.adjust(3500)
+  const puppet = yield* lab.puppet(50)
+  let heartbeat = 0
+  const tell = (node: LabNode, ...entries: ReadonlyArray<Message.MessageEntry>) =>
+    Effect.andThen(
+      puppet.send(
+        { _tag: "Gossip", ...sender(60, 0, heartbeat++), entries: [claim("Alive", 60, "10.0.0.60:1"), ...entries] },
+        node
+      ),
+      TestClock.adjust(1)
+    )
+  // Both know the node in whose name the puppet speaks.
+  yield* tell(starter)
+  yield* tell(receiver)
+  yield* TestClock.adjust(1000)
+  const from = lab.now
+  const messages = () =>
+    lab
+      .sent(({ message }) => message._tag === "AntiEntropy1" || message._tag === "Gossip1", from)
+      .map(({ from, message }) => {
+        if (message._tag !== "AntiEntropy1") return `${from} ${message._tag}`
+        const { buckets, chunk, digest } = message
+        return `${from} ${digest ? "digest" : ""}${buckets ? "buckets" : ""}${chunk ? "chunk" : ""}`
+      })
+  return { lab, starter, receiver, tell, messages }
+})
+
+describe("a round between members of level 1", () => {
+  it.effect("ends after a digest when the tables agree", () =>
+    Effect.gen(function* () {
+      const { messages, receiver, starter } = yield* compared
+      yield* TestClock.adjust(3000)
+      assert.deepStrictEqual([...new Set(messages())], ["n1 digest"])
+      assert.isAtLeast(parts(receiver).antiEntropy.counters.digestsEqual, 3)
+      assert.strictEqual(parts(starter).antiEntropy.counters.chunksSent, 0)
+    })
+  )
+
+  it.effect("brings each what only the other knows", () =>
+    Effect.gen(function* () {
+      const { lab, messages, receiver, starter, tell } = yield* compared
+      yield* tell(starter, claim("Alive", 71, "10.0.0.71:1"))
+      yield* tell(receiver, claim("Alive", 72, "10.0.0.72:1"))
+      yield* TestClock.adjust(1000)
+      assert.deepStrictEqual(messages(), ["n1 digest", "n2 buckets", "n1 chunk", "n2 Gossip1"])
+      for (const node of [starter, receiver]) {
+        for (const id of [71n, 72n]) assert.strictEqual(yield* lab.status(node, id), "alive")
       }
     })
   )
@@ -137,14 +205,14 @@ describe("AntiEntropy.layerNone", () => {
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const { counters } = yield* start(lab)
-      const options = { peers: ["10.0.0.1:7946"], gossip: { antiEntropyInterval: 7000 } } as const
+      const options = { extensions: {}, peers: ["10.0.0.1:7946"], gossip: { antiEntropyInterval: 7000 } } as const
       for (const number of [2, 3]) yield* lab.start(number, options)
       yield* TestClock.adjust(30_000)
       const from = lab.now
       const newcomer = yield* lab.start(4, { ...options, probes: { interval: "1 hour", timeout: "1 minute" } })
       yield* TestClock.adjust(6)
       assert.strictEqual((yield* countsOf(newcomer)).alive, 4)
-      const tables = lab.sent(({ from, message }) => from === "n1" && message._tag === "AntiEntropy")
+      const tables = lab.sent(({ from, message }) => from === "n1" && isChunk(message))
       // One for each node that asked when it joined.
       assert.deepStrictEqual(
         tables.map(({ at, to }) => [to, at >= from]),
@@ -156,8 +224,9 @@ describe("AntiEntropy.layerNone", () => {
       )
       yield* TestClock.adjust(60_000)
       assert.strictEqual(counters.rounds, 0)
-      assert.isAbove(counters.snapshotsCompleted, 5)
-      // The others have their rounds.
+      // The others have their rounds, and compare by digests.
+      assert.isAbove(counters.digestsEqual, 5)
+      assert.strictEqual(counters.snapshotsCompleted, 3)
       assert.isAbove(parts(newcomer).antiEntropy.counters.rounds, 5)
     })
   )

@@ -40,6 +40,21 @@ import * as KeyRing from "../../src/crypto/KeyRing.ts"
 import { Transport } from "../../src/transport/Transport.ts"
 import * as Message from "../../src/wire/Message.ts"
 
+/**
+ * Nodes that speak version 1 and follow its rules, to the millisecond: what nodes of every level do to each other when one
+ * of them does not speak more. Scenarios of extension level 1 set `extensions: {}`.
+ */
+export const version1 = {
+  level1: false,
+  accusations: false,
+  secondOpinions: false,
+  proof: false,
+  damping: false,
+  earlyFailure: false,
+  digest: false,
+  smallProbes: false
+} as const
+
 /** LEAVE and its retries are over by then, with the default configuration, in ms. */
 const LongestGoodbye = 3000
 
@@ -232,7 +247,7 @@ export class Lab {
     return Effect.gen({ self: this }, function* () {
       const scope = yield* Scope.make()
       this.#scopes.push(scope)
-      const config = Result.getOrThrow(ClusterConfig.make(options))
+      const config = Result.getOrThrow(ClusterConfig.make({ extensions: version1, ...options }))
       const context = yield* Layer.buildWithScope(Layer.provide(layerOf(config), host.layer), scope).pipe(
         Random.withSeed(name),
         Effect.provideService(Clock.Clock, clock)

@@ -272,7 +272,7 @@ describe("anti-entropy", () => {
       }
       puppet.received.length = 0
       const from = lab.now
-      // It knows nobody but itself and one other: it lacks 1000, of which 57 fit a message beside our own entry.
+      // It knows nobody but itself and one other: it lacks 1000, of which 49 fit a message of 1232 bytes beside our own entry.
       yield* puppet.send(
         {
           _tag: "AntiEntropy",
@@ -283,7 +283,7 @@ describe("anti-entropy", () => {
         a
       )
       yield* TestClock.adjust(1200)
-      const answers = Math.ceil(1000 / 57)
+      const answers = Math.ceil(1000 / 49)
       assert.deepStrictEqual(burst("Gossip", from), [
         [1, 8],
         [21, 8],

@@ -52,6 +52,9 @@ const saw = (node: LabNode, tag: Timed["_tag"], subject: bigint, from = 0) =>
 /** What a message says first. */
 const firstEntry = ({ message }: Seen) => entriesOf(message)[0]
 
+/** Whether a message is a PING that begins with what its sender holds about the receiver. */
+const isTelling = (seen: Seen, id: bigint) => seen.message._tag === "Ping" && firstEntry(seen)!.nodeId === id
+
 describe("a suspicion", () => {
   it.effect(
     "ends in death after the timeout for so many members as there are when it begins, and the jitter of the pair",
@@ -154,7 +157,7 @@ describe("a suspicion", () => {
   it.effect("is not restarted by heartbeats or by claims that are repeated, and not cleared by them", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
-      const [a] = yield* started(lab, 1, { probes: { indirectK: 0 } })
+      const [a] = yield* started(lab, 1, { probes: { indirectK: 0, interval: "1 hour" } })
       const liar = yield* lab.puppet(2)
       const address = "10.0.0.3:7946"
       const say = (...entries: ReadonlyArray<ReturnType<typeof claim>>) =>
@@ -227,7 +230,8 @@ describe("a refutation", () => {
         const lab = yield* Lab.make()
         const nodes: Array<LabNode> = [yield* lab.start(1, quiet)]
         for (let i = 2; i <= 4; i++) {
-          const probes = i === 4 ? { interval: "1 hour" as const } : {}
+          // Only the first probes, so it is the accuser.
+          const probes = { interval: "1 hour" as const }
           nodes.push(yield* lab.start(i, { peers: ["10.0.0.1:7946"], ...quiet, probes }))
         }
         yield* TestClock.adjust(10_500)
@@ -244,7 +248,7 @@ describe("a refutation", () => {
         yield* TestClock.adjust(15_000)
 
         const first = lab.sent(
-          (seen) => seen.to === subject.name && seen.message._tag === "Ping" && firstEntry(seen)!.nodeId === subject.id,
+          (seen) => seen.to === subject.name && seen.fate === "carried" && isTelling(seen, subject.id),
           mended
         )[0]!
         assert.deepInclude(firstEntry(first)!, { status: "Suspect", incarnation: 0 })

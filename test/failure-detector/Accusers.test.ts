@@ -80,8 +80,8 @@ describe("Accusers", () => {
     const accusers = new Accusers(1000)
     for (let id = 0; id < 10_000; id++) accusers.add(0, id, Silent, 0)
     expect(accusers.size).toBe(16)
-    const kept: Array<number> = []
-    accusers.forEach((_, lo) => kept.push(lo))
-    expect(kept).toEqual(Array.from({ length: 16 }, (_, i) => i))
+    // Only a remembered accuser can add evidence.
+    const remembered = Array.from({ length: 20 }, (_, id) => id).filter((id) => accusers.add(0, id, Refused, 0))
+    expect(remembered).toEqual(Array.from({ length: 16 }, (_, id) => id))
   })
 })

@@ -8,9 +8,9 @@ describe("ProbeRounds", () => {
   it("begin an interval apart, and a probe waits for the timeout and then for the rest of its round", () => {
     const rounds = roundsFrom(5000)
     expect(rounds.next).toBe(5000)
-    expect(rounds.begin(5000, 0)).toEqual({ askRelaysAt: 5400, failsAt: 6000 })
+    expect(rounds.begin(5000, 0)).toEqual({ mayFailAt: 5400, failsAt: 6000, scale: 1 })
     expect(rounds.next).toBe(6000)
-    expect(rounds.begin(6000, 0)).toEqual({ askRelaysAt: 6400, failsAt: 7000 })
+    expect(rounds.begin(6000, 0)).toEqual({ mayFailAt: 6400, failsAt: 7000, scale: 1 })
     expect(rounds.next).toBe(7000)
   })
 
@@ -21,28 +21,28 @@ describe("ProbeRounds", () => {
     expect(rounds.next).toBe(Infinity)
   })
 
-  it.each<[score: number, askRelaysAt: number, failsAt: number]>([
+  it.each<[score: number, mayFailAt: number, failsAt: number]>([
     [0, 400, 1000],
     [1, 800, 2000],
     [2, 1200, 3000],
     [8, 3600, 9000]
   ])(
-    "are longer by local health: with a score of %i relays are asked after %i ms and the probe fails after %i ms",
-    (score, askRelaysAt, failsAt) => {
+    "are longer by local health: with a score of %i the timeout ends after %i ms and the probe fails after %i ms",
+    (score, mayFailAt, failsAt) => {
       const rounds = roundsFrom(0)
-      expect(rounds.begin(0, score)).toEqual({ askRelaysAt, failsAt })
+      expect(rounds.begin(0, score)).toEqual({ mayFailAt, failsAt, scale: score + 1 })
       expect(rounds.next).toBe(failsAt)
     }
   )
 
   it("keep their places if one begins late by no more than the timeout, and otherwise begin again from there", () => {
     const late = roundsFrom(1000)
-    expect(late.begin(1400, 0)).toEqual({ askRelaysAt: 1400, failsAt: 2000 })
+    expect(late.begin(1400, 0)).toEqual({ mayFailAt: 1400, failsAt: 2000, scale: 1 })
     const tooLate = roundsFrom(1000)
-    expect(tooLate.begin(1401, 0)).toEqual({ askRelaysAt: 1801, failsAt: 2401 })
+    expect(tooLate.begin(1401, 0)).toEqual({ mayFailAt: 1801, failsAt: 2401, scale: 1 })
     // A longer timeout tolerates more.
     const slow = roundsFrom(1000)
-    expect(slow.begin(1401, 1)).toEqual({ askRelaysAt: 1800, failsAt: 3000 })
+    expect(slow.begin(1401, 1)).toEqual({ mayFailAt: 1800, failsAt: 3000, scale: 2 })
   })
 
   it("wait after a pause for as long as an ACK through relays may take, and for no longer if the round ends later", () => {
@@ -65,9 +65,9 @@ describe("ProbeRounds", () => {
         const rounds = roundsFrom(1000)
         for (const { late, paused, score } of steps) {
           const now = rounds.next + late
-          const { askRelaysAt, failsAt } = rounds.begin(now, score)
-          expect(askRelaysAt).toBeGreaterThanOrEqual(now)
-          expect(failsAt - askRelaysAt).toBe(600 * (score + 1))
+          const { failsAt, mayFailAt } = rounds.begin(now, score)
+          expect(mayFailAt).toBeGreaterThanOrEqual(now)
+          expect(failsAt - mayFailAt).toBe(600 * (score + 1))
           expect(rounds.next).toBe(failsAt)
           if (paused > 0) rounds.resume(now + 500 * paused)
           expect(rounds.next).toBeGreaterThanOrEqual(failsAt)

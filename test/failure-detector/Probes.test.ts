@@ -1,15 +1,18 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Probe } from "../../src/failure-detector/Probe.ts"
+import { Probe, type ProbeOptions } from "../../src/failure-detector/Probe.ts"
 import { Probes } from "../../src/failure-detector/Probes.ts"
 
 /** A probe that is sent at a time, and waits 400 ms for a direct ACK and 600 ms more for one through relays. */
-const sentAt = (target: number, at: number) => ({
+const sentAt = (target: number, at: number, sequence = 0): ProbeOptions => ({
   target,
   incarnation: 7,
+  sequence,
   sentAt: at,
   askRelaysAt: at + 400,
-  failsAt: at + 1000
+  mayFailAt: at + 400,
+  failsAt: at + 1000,
+  witness: false
 })
 
 /** Does what is due up to a time, and records it. Each probe asks the relays 91 and 92. */
@@ -34,6 +37,44 @@ describe("Probe", () => {
     expect([probe.step, probe.deadline]).toEqual(["AskRelays", 500])
     probe.waitForRelays()
     expect([probe.step, probe.deadline]).toEqual(["Fail", 1100])
+  })
+})
+
+/** A probe of a member whose PING carried the sequence. */
+const startSequenced = (probes: Probes, target: number, at: number, sequence: number) => {
+  const probe = probes.start(sentAt(target, at, sequence))
+  probe.sequenced = true
+  return probe
+}
+
+describe("Probe", () => {
+  it("is hopeless when every relay that was asked has said that it has no answer", () => {
+    const probe = new Probe(sentAt(3, 0))
+    expect(probe.isHopeless).toBe(false)
+    probe.waitForRelays()
+    // Without relays it waits for a late ACK of the target.
+    expect(probe.isHopeless).toBe(false)
+    probe.relays.push(91, 92)
+    expect(probe.isHopeless).toBe(false)
+    expect([probe.nacked(91), probe.nacked(91), probe.nacked(93)]).toEqual([true, false, false])
+    expect(probe.isHopeless).toBe(false)
+    expect(probe.nacked(92)).toBe(true)
+    expect(probe.isHopeless).toBe(true)
+  })
+
+  it("forgets what a relay said whose slot another node may get", () => {
+    const probe = new Probe(sentAt(3, 0))
+    probe.relays.push(91, 92, 93)
+    probe.waitForRelays()
+    for (const relay of [91, 92]) {
+      probe.nacked(relay)
+      probe.relayEvidence.push({ relay, evidence: 1 })
+    }
+    probe.forgetRelay(91)
+    expect([probe.relays, probe.nacks, probe.relayEvidence]).toEqual([[92, 93], [92], [{ relay: 92, evidence: 1 }]])
+    expect(probe.isHopeless).toBe(false)
+    probe.forgetRelay(7)
+    expect(probe.relays).toEqual([92, 93])
   })
 })
 
@@ -144,5 +185,113 @@ describe("Probes", () => {
         }
       })
     )
+  })
+
+  it("that carried a sequence end only with an ACK of the target that has it", () => {
+    const probes = new Probes()
+    startSequenced(probes, 3, 0, 41)
+    startSequenced(probes, 3, 100, 42)
+    startSequenced(probes, 4, 100, 43)
+    expect(probes.answered(3)).toBeUndefined()
+    // Of another probe, of nobody's, or from another member.
+    expect(probes.answeredBySequence(3, 43)).toBeUndefined()
+    expect(probes.answeredBySequence(3, 44)).toBeUndefined()
+    expect(probes.answeredBySequence(4, 42)).toBeUndefined()
+    expect(probes.size).toBe(3)
+    expect(probes.answeredBySequence(3, 42)?.sentAt).toBe(100)
+    expect(probes.answeredBySequence(3, 42)).toBeUndefined()
+    expect(probes.answeredBySequence(3, 41)?.sentAt).toBe(0)
+    expect(run(probes, Infinity)).toEqual(["500 ask about 4", "1100 fail 4"])
+  })
+
+  it("whose PING had no sequence end with an ACK without one, past those that had", () => {
+    const probes = new Probes()
+    startSequenced(probes, 3, 0, 41)
+    probes.start(sentAt(3, 100, 42))
+    expect(probes.answered(3)?.sentAt).toBe(100)
+    expect(probes.answered(3)).toBeUndefined()
+    expect(probes.size).toBe(1)
+  })
+
+  it("end with the ACK of a relay that names their sequence, or names none", () => {
+    const probes = new Probes()
+    startSequenced(probes, 3, 0, 41)
+    startSequenced(probes, 3, 10, 42)
+    run(probes, 410)
+    expect(probes.answeredThrough(91, 3, 43)).toBeUndefined()
+    expect(probes.answeredThrough(93, 3, 42)).toBeUndefined()
+    expect(probes.answeredThrough(91, 3, 42)?.sentAt).toBe(10)
+    // A relay of version 1 knows no sequence.
+    expect(probes.answeredThrough(92, 3)?.sentAt).toBe(0)
+  })
+
+  it("are found by their sequence and by their target, while they are in flight", () => {
+    const probes = new Probes()
+    const probe = startSequenced(probes, 3, 0, 41)
+    expect([probes.withSequence(41), probes.withSequence(42)]).toEqual([probe, undefined])
+    expect([probes.has(3), probes.has(4)]).toEqual([true, false])
+    probes.answeredBySequence(3, 41)
+    expect([probes.withSequence(41), probes.has(3)]).toEqual([undefined, false])
+  })
+
+  it("count those that give second opinions", () => {
+    const probes = new Probes()
+    for (const target of [3, 4, 5]) probes.start({ ...sentAt(target, 0), witness: true })
+    probes.start(sentAt(6, 0))
+    expect(probes.witnesses).toBe(3)
+    probes.answered(3)
+    probes.answered(6)
+    expect(probes.witnesses).toBe(2)
+    probes.forget(4)
+    expect(probes.witnesses).toBe(1)
+    run(probes, Infinity)
+    expect(probes.witnesses).toBe(0)
+    probes.start({ ...sentAt(3, 0), witness: true })
+    probes.void()
+    expect(probes.witnesses).toBe(0)
+  })
+
+  describe("that all their relays have given up", () => {
+    /** A probe that may fail after 600 ms and fails after 1000 ms, and has asked the relays 91 and 92 after 400 ms. */
+    const asked = () => {
+      const probes = new Probes()
+      const probe = probes.start({ ...sentAt(3, 0), mayFailAt: 600 })
+      run(probes, 400)
+      return { probes, probe }
+    }
+
+    it("fail at the end of the timeout, and not before", () => {
+      const { probe, probes } = asked()
+      probe.nacked(91)
+      probes.hasten(450)
+      expect(probes.next).toBe(1000)
+      probe.nacked(92)
+      probes.hasten(460)
+      expect(probes.next).toBe(600)
+      expect(run(probes, Infinity)).toEqual(["600 fail 3"])
+    })
+
+    it("fail at once when the timeout is over", () => {
+      const { probe, probes } = asked()
+      for (const relay of [91, 92]) probe.nacked(relay)
+      probes.hasten(700)
+      expect(run(probes, Infinity)).toEqual(["700 fail 3"])
+    })
+
+    it("do not fail later than without", () => {
+      const { probe, probes } = asked()
+      for (const relay of [91, 92]) probe.nacked(relay)
+      probes.hasten(600)
+      probes.hasten(900)
+      expect(probes.next).toBe(600)
+    })
+
+    it("still end with a late ACK", () => {
+      const { probe, probes } = asked()
+      for (const relay of [91, 92]) probe.nacked(relay)
+      probes.hasten(500)
+      expect(probes.answered(3)).toBe(probe)
+      expect(run(probes, Infinity)).toEqual([])
+    })
   })
 })

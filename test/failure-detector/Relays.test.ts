@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { NetAddress } from "effect/net"
 import type { ReplyPath } from "../../src/outbox/Received.ts"
 import * as fc from "fast-check"
-import { Relays } from "../../src/failure-detector/Relays.ts"
+import { type RelayRequest, Relays } from "../../src/failure-detector/Relays.ts"
 
 const Lifetime = 2000
 const MaxRelays = 256
@@ -13,14 +13,26 @@ const pathTo = (port: number): ReplyPath => ({
   sealed: port % 2 === 0
 })
 
-/** Adds a request whose requester may get 100 bytes times its port. */
+/** A request of version 1, whose requester may get 100 bytes times its port. */
+const requestOf = (target: number, requester: number, port: number): RelayRequest => ({
+  target,
+  requester,
+  path: pathTo(port),
+  limit: 100 * port,
+  sequence: undefined,
+  ownSequence: port,
+  sequenced: false,
+  nackAt: Infinity
+})
+
+/** Adds a request of version 1. */
 const add = (relays: Relays, target: number, requester: number, port: number, now: number) =>
-  relays.add({ target, requester, path: pathTo(port), limit: 100 * port }, now)
+  relays.add(requestOf(target, requester, port), now)
 
 /** Answers the requests for `target`, and returns their ports and limits. */
-const answered = (relays: Relays, target: number, now: number) => {
+const answered = (relays: Relays, target: number, now: number, sequence?: number) => {
   const replies: Array<readonly [port: number, limit: number]> = []
-  relays.answer(target, now, ({ datagram }, limit) => replies.push([datagram.address.port, limit]))
+  relays.answer(target, sequence, now, ({ limit, path }) => replies.push([path.datagram.address.port, limit]))
   return replies
 }
 
@@ -105,5 +117,81 @@ describe("Relays", () => {
         }
       })
     )
+  })
+
+  /** A request of sections: the requester's probe is 100 times the port, and our own PING has the port as sequence. */
+  const sequencedOf = (target: number, requester: number, port: number, nackAt: number): RelayRequest => ({
+    ...requestOf(target, requester, port),
+    sequence: 100 * port,
+    sequenced: true,
+    nackAt
+  })
+
+  /** Sends the nacks that are due, and returns the sequences of the requesters' probes. */
+  const nacked = (relays: Relays, now: number) => {
+    const sequences: Array<number | undefined> = []
+    relays.due(now, ({ sequence }) => sequences.push(sequence))
+    return sequences
+  }
+
+  it("answers a request whose PING had a sequence only to an ACK with that sequence, from the target", () => {
+    const relays = new Relays(Lifetime, MaxRelays)
+    relays.add(sequencedOf(7, 1, 1, 500), 0)
+    relays.add(sequencedOf(7, 2, 2, 500), 0)
+    add(relays, 7, 3, 3, 0)
+    expect(answered(relays, 7, 5, 9)).toEqual([])
+    expect(answered(relays, 8, 5, 1)).toEqual([])
+    expect(answered(relays, 7, 5, 2)).toEqual([[2, 200]])
+    expect(answered(relays, 7, 5)).toEqual([[3, 300]])
+    expect(answered(relays, 7, 5, 1)).toEqual([[1, 100]])
+    expect(relays.size).toBe(0)
+  })
+
+  it("says once that there is no answer, at the time of the request, and passes a later ACK on all the same", () => {
+    const relays = new Relays(Lifetime, MaxRelays)
+    expect(relays.next).toBe(Infinity)
+    add(relays, 9, 1, 9, 0)
+    expect(relays.next).toBe(Infinity)
+    relays.add(sequencedOf(7, 1, 1, 500), 0)
+    relays.add(sequencedOf(7, 2, 2, 300), 0)
+    expect(relays.next).toBe(300)
+    expect(nacked(relays, 299)).toEqual([])
+    expect(nacked(relays, 300)).toEqual([200])
+    expect(relays.next).toBe(500)
+    expect(nacked(relays, 499)).toEqual([])
+    expect(nacked(relays, 600)).toEqual([100])
+    expect([nacked(relays, 700), relays.next]).toEqual([[], Infinity])
+    expect(answered(relays, 7, 800, 2)).toEqual([[2, 200]])
+    expect(answered(relays, 7, 900, 1)).toEqual([[1, 100]])
+  })
+
+  it("says nothing about a request that was answered, or is forgotten", () => {
+    const relays = new Relays(Lifetime, MaxRelays)
+    relays.add(sequencedOf(7, 1, 1, 500), 0)
+    relays.add(sequencedOf(8, 1, 2, 500), 0)
+    relays.add(sequencedOf(8, 3, 3, 500), 0)
+    answered(relays, 7, 10, 1)
+    relays.forget(3)
+    expect(nacked(relays, 1000)).toEqual([200])
+  })
+
+  it("says at once and once that another node answered in place of the target", () => {
+    const relays = new Relays(Lifetime, MaxRelays)
+    relays.add(sequencedOf(7, 1, 1, 500), 0)
+    relays.add(sequencedOf(7, 2, 2, 500), 0)
+    add(relays, 7, 3, 3, 0)
+    const replaced = (sequence: number, sender: number) => {
+      const sequences: Array<number | undefined> = []
+      relays.replaced(sequence, sender, (request) => sequences.push(request.sequence))
+      return sequences
+    }
+    expect(replaced(9, 8)).toEqual([])
+    // The target itself, and a request whose PING had no sequence.
+    expect(replaced(1, 7)).toEqual([])
+    expect(replaced(3, 8)).toEqual([])
+    expect(replaced(1, 8)).toEqual([100])
+    expect(replaced(1, 8)).toEqual([])
+    expect(nacked(relays, 500)).toEqual([200])
+    expect(replaced(2, 8)).toEqual([])
   })
 })

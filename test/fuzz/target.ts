@@ -19,7 +19,7 @@ import * as NodeId from "../../src/domain/NodeId.ts"
 import { Gossip } from "../../src/gossip/Gossip.ts"
 import { Join } from "../../src/join/Join.ts"
 import { MaxCandidates } from "../../src/join/HealList.ts"
-import { Level } from "../../src/outbox/MessagePacker.ts"
+import { MaxLevel } from "../../src/wire/Header.ts"
 import { Outbox } from "../../src/outbox/Outbox.ts"
 import { LocalView } from "../../src/membership/LocalView.ts"
 import { Membership } from "../../src/membership/Membership.ts"
@@ -102,7 +102,7 @@ let invalidAnswers = 0
 /** Whether a datagram is a message that the node's peers can read. */
 const isValid = (datagram: Uint8Array): boolean => {
   const message = sealed ? opener.open(datagram) : datagram
-  return message instanceof Uint8Array && judge.decode(message, Level) === undefined
+  return message instanceof Uint8Array && judge.decode(message, MaxLevel) === undefined
 }
 
 let addresses = 0
@@ -148,7 +148,7 @@ const program = Effect.gen(function* () {
     [NodeId.hi(cluster.id), NodeId.lo(cluster.id)],
     PackedAddress.pack(cluster.advertised).slice(0, PackedAddress.Ipv4Length),
     // A node of level 0 drops these as messages of an unknown kind, which a few of them show.
-    Level > 0 ? 3 : 32
+    MaxLevel > 0 ? 3 : 32
   )
   const { dice } = generator
   // Nonces that follow from a seed are not safe outside of tests.
@@ -180,7 +180,7 @@ const program = Effect.gen(function* () {
   const ofKind: Record<number, number> = {}
   const foresee = (datagram: Uint8Array): void => {
     const message = sealed ? opener.open(datagram) : datagram
-    const fault = message instanceof Uint8Array ? judge.decode(message, Level) : message
+    const fault = message instanceof Uint8Array ? judge.decode(message, MaxLevel) : message
     if (fault !== undefined) foreseen[fault._tag] = (foreseen[fault._tag] ?? 0) + 1
     else ofKind[judge.header.kind] = (ofKind[judge.header.kind] ?? 0) + 1
   }
@@ -295,7 +295,7 @@ const program = Effect.gen(function* () {
       const start = performance.now()
       socket.on("message", (datagram) => {
         const message = sealed ? opener.open(datagram) : datagram
-        if (!(message instanceof Uint8Array) || judge.decode(message, Level) !== undefined) return
+        if (!(message instanceof Uint8Array) || judge.decode(message, MaxLevel) !== undefined) return
         if (judge.header.kind === Kind.Ack) resolve(performance.now() - start)
       })
       const { header } = writer

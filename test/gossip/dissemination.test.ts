@@ -44,12 +44,12 @@ describe("dissemination", () => {
       })
   )
 
-  it.effect("each node sends a change retransmit_multiplier x ceil(log2(n + 1)) times, and not once more", () =>
+  it.effect("each node sends a change retransmit_multiplier x ceil(log10(n + 1)) times, and not once more", () =>
     Effect.gen(function* () {
       for (const [size, retransmitMultiplier] of [
         [2, 4],
         [5, 4],
-        [9, 1]
+        [9, 4]
       ] as const) {
         const lab = yield* Lab.make()
         const nodes = yield* cluster(lab, size, {
@@ -62,7 +62,7 @@ describe("dissemination", () => {
         yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 77, "10.0.0.77:1")] }, nodes[0]!)
         yield* TestClock.adjust(60_000)
         // The node that was announced counts as live too.
-        const times = retransmitMultiplier * Math.ceil(Math.log2(size + 2))
+        const times = retransmitMultiplier * Math.ceil(Math.log10(size + 2))
         for (const node of nodes) {
           assert.strictEqual(yield* lab.status(node, 77n), "alive")
           assert.strictEqual(namings(lab, node.name, 77, from), times)
@@ -85,7 +85,7 @@ describe("dissemination", () => {
           [2, true, 8]
         ] as const) {
           const lab = yield* Lab.make()
-          const gossip = { ...changesOnly.gossip, maxSends, adaptiveTargets, retransmitMultiplier: 10 }
+          const gossip = { ...changesOnly.gossip, maxSends, adaptiveTargets, retransmitMultiplier: 40 }
           const [first] = yield* cluster(lab, 8, { ...changesOnly, gossip })
           const teller = yield* lab.puppet(99)
           const from = lab.now
@@ -122,12 +122,12 @@ describe("dissemination", () => {
         const from = lab.now
         const tell = (entry: typeof next) => teller.send({ _tag: "Gossip", ...sender(2), entries: [entry] }, first!)
         yield* tell(claim("Alive", 77, address, 5, 1))
-        // Rounds are 200 ms apart and send it once each: three times so far, of 4 x ceil(log2 4).
+        // Rounds are 200 ms apart and send it once each: three times so far, of 4 x ceil(log10 4).
         yield* TestClock.adjust(600)
         assert.strictEqual(namings(lab, "n1", 77, from), 3)
         yield* tell(next)
         yield* TestClock.adjust(10_000)
-        assert.strictEqual(namings(lab, "n1", 77, from), renews ? 3 + 8 : 8)
+        assert.strictEqual(namings(lab, "n1", 77, from), renews ? 3 + 4 : 4)
       }
     })
   )

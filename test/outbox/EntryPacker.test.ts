@@ -7,10 +7,13 @@ import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
 import { EntryPacker } from "../../src/outbox/EntryPacker.ts"
 import { claimOf } from "../../src/outbox/MemberClaim.ts"
 import type { EntryWriter } from "../../src/outbox/MessageForm.ts"
+import { Ipv4EntryLength } from "../../src/wire/Entry.ts"
+import { Header } from "../../src/wire/Header.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
 
 /** Takes a number of entries, and keeps them as `id status incarnation heartbeat`. */
 class Writer implements EntryWriter {
+  readonly header = new Header()
   readonly written: Array<string> = []
   readonly #room: number
 
@@ -20,6 +23,11 @@ class Writer implements EntryWriter {
 
   get entries(): number {
     return this.written.length
+  }
+
+  /** In bytes. All addresses here are IPv4. */
+  get room(): number {
+    return (this.#room - this.written.length) * Ipv4EntryLength
   }
 
   entry(_hi: number, id: number, heartbeat: number, incarnation: number, status: number): boolean {
@@ -72,7 +80,7 @@ describe("EntryPacker", () => {
             if (first && before.has(slot)) continue
             if (kind === "slot") entries.slot(slot)
             else if (kind === "shared") entries.shared(slot)
-            else if (kind === "own") entries.ownAndChanges(15, 3)
+            else if (kind === "own") entries.changes(true, 15, 3)
             else if (kind === "heartbeats") entries.heartbeats(slot, 15)
             else if (kind === "claim") entries.claim(claimOf(table, slot), Claim.Dead)
             else entries.told(slot, 9, 9, Claim.Alive)
@@ -117,20 +125,32 @@ describe("EntryPacker", () => {
     const { entries, queue, start } = make(5)
     for (const slot of [3, SelfSlot, 1, 2]) queue.add(slot, true)
     const first = start(3)
-    entries.ownAndChanges(100, 2)
+    entries.changes(true, 100, 2)
     assert.deepStrictEqual(first.ids, [0, 3, 1])
     const second = start()
-    entries.ownAndChanges(100, 2)
+    entries.changes(true, 100, 2)
     // 2 was not sent yet, so it comes first; 3, 1 and our own were sent twice, and leave the queue.
     assert.deepStrictEqual(second.ids, [0, 2, 3, 1])
     assert.deepStrictEqual([queue.size, queue.has(2)], [1, true])
+  })
+
+  it("counts a change of our own entry as sent to a receiver that has it, so that it leaves the queue", () => {
+    const { entries, queue, start } = make(5)
+    for (const slot of [3, SelfSlot]) queue.add(slot, true)
+    const first = start()
+    entries.changes(false, 100, 2)
+    assert.deepStrictEqual(first.ids, [3])
+    assert.isTrue(queue.has(SelfSlot))
+    start()
+    entries.changes(false, 100, 2)
+    assert.deepStrictEqual([queue.size, queue.has(SelfSlot)], [0, false])
   })
 
   it("keeps to the limit of entries with changes and with heartbeats", () => {
     const { entries, queue, start } = make(20, () => 0.5)
     for (let slot = 1; slot <= 20; slot++) queue.add(slot, true)
     const changes = start()
-    entries.ownAndChanges(6, 3)
+    entries.changes(true, 6, 3)
     assert.strictEqual(changes.entries, 6)
     entries.heartbeats(5, 6)
     assert.strictEqual(changes.entries, 6)

@@ -3,9 +3,10 @@ import { Result } from "effect"
 import { NetAddress } from "effect/net"
 import * as fc from "fast-check"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import { logarithmicGrowth } from "../../src/outbox/Growth.ts"
+import { decimalGrowth, logarithmicGrowth } from "../../src/outbox/Growth.ts"
 import type { MemberClaim } from "../../src/outbox/MemberClaim.ts"
 import { MessagePacker, type PackerOptions } from "../../src/outbox/MessagePacker.ts"
+import { AccusationQueue } from "../../src/outbox/AccusationQueue.ts"
 import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
 import { Findings } from "../../src/membership/Findings.ts"
 import { ClusterView } from "../../src/membership/ClusterView.ts"
@@ -20,7 +21,15 @@ type Family = "IPv4" | "IPv6" | "mixed"
 
 const families: ReadonlyArray<Family> = ["IPv4", "IPv6", "mixed"]
 const sizes = [1, 2, 58, 59, 64, 1000] as const
-const defaults: PackerOptions = { fanout: 50, adaptiveFanout: true, piggybackMax: 6, retransmitMultiplier: 4 }
+const defaults: PackerOptions = {
+  fanout: 50,
+  adaptiveFanout: true,
+  piggybackMax: 6,
+  retransmitMultiplier: 4,
+  level: 1,
+  maxMessage: MaxMessage,
+  needsOwnEntry: () => true
+}
 
 const Self = 0xffffffff
 const selfId = NodeId.fromWords(0, Self)
@@ -69,6 +78,7 @@ const cluster = (n: number, family: Family, options: Partial<PackerOptions> = {}
     limits: { members: 65_536, tombstones: 8192, unlistedTombstones: 1024 }
   })
   const queue = new ChangeQueue()
+  const accusations = new AccusationQueue()
   view.observe({
     transition: ({ kind, previousIncarnation, slot }) => {
       if (view.table.has(slot, Mark.Provisional)) return
@@ -103,9 +113,9 @@ const cluster = (n: number, family: Family, options: Partial<PackerOptions> = {}
     const members = Array.from({ length: Math.min(30, n - from) }, (_, i) => [from + i, "Alive", 1] as const)
     say(from, members)
   }
-  const packer = new MessagePacker(view, queue, { ...defaults, ...options }, chance(seed))
+  const packer = new MessagePacker(view, queue, accusations, { ...defaults, ...options }, chance(seed))
   const slotOf = (n: number) => view.slotOf(NodeId.fromWords(0, n))
-  return { view, queue, packer, say, slotOf, table: view.table }
+  return { view, queue, accusations, packer, say, slotOf, table: view.table }
 }
 
 type Rig = ReturnType<typeof cluster>
@@ -338,7 +348,7 @@ describe("MessagePacker", () => {
     assert.isAtLeast(view.slotOf(NodeId.fromWords(0, 100)), 0)
   })
 
-  it("sends every change retransmit_multiplier x ceil(log2(n + 1)) times, and not once more", () => {
+  it("sends every change retransmit_multiplier x ceil(log10(n + 1)) times, and not once more", () => {
     fc.assert(
       fc.property(
         fc.record({
@@ -354,7 +364,7 @@ describe("MessagePacker", () => {
         ({ family, kinds, n, seed, ...options }) => {
           const { packer, queue, view } = cluster(n, family, { ...options, piggybackMax: 0 }, seed)
           view.raiseIncarnation(view.incarnation, false, 0)
-          const times = options.retransmitMultiplier * Math.ceil(Math.log2(n + 1))
+          const times = options.retransmitMultiplier * decimalGrowth(n)
           const sent = new Map<number, number>()
           for (let i = 0; queue.size > 0; i++) {
             assert.isBelow(i, 10_000)

@@ -109,6 +109,22 @@ describe("Outbox", () => {
     })
   )
 
+  it.effect("passes a refutation on, and stops when all have it", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      // The other acknowledges a PING with the new entry before a round of gossip.
+      const options = { extensions: {}, gossip: { interval: 5000 }, probes: { interval: 200, timeout: 100 } }
+      const a = yield* lab.start(1, options)
+      yield* lab.start(2, { ...options, peers: [a.address] })
+      yield* TestClock.adjust(100_000)
+      const suspicion = claim("Suspect", 1, a.address, 0, 2 ** 20)
+      yield* lab.forge(bytesOf({ _tag: "Gossip", ...sender(2, 0, 1), entries: [suspicion] }), "10.0.0.2:7946", a)
+      yield* TestClock.adjust(30_000)
+      assert.strictEqual(parts(a).view.incarnation, 1)
+      assert.strictEqual(outboxOf(a).queue.size, 0)
+    })
+  )
+
   it.effect("sends to a packed address, to a member, and back along the path of a message", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()

@@ -2,6 +2,7 @@
 import { Duration } from "effect"
 import { Dead, Suspect } from "../../domain/Claim.ts"
 import type * as NodeId from "../../domain/NodeId.ts"
+import { shortestSuspicion } from "../../failure-detector/SuspicionTiming.ts"
 import * as SerialNumber from "../../domain/SerialNumber.ts"
 import { SelfSlot } from "../../membership/MemberTable.ts"
 import type { Transition } from "../../membership/ViewObserver.ts"
@@ -51,7 +52,7 @@ export class NodeCheck {
     this.#dropped = dropped
     this.port = Number(node.address.slice(node.address.lastIndexOf(":") + 1))
     const { probes } = node.config
-    this.#suspectTimeout = Duration.toMillis(probes.suspectTimeout)
+    this.#suspectTimeout = shortestSuspicion(probes, node.config.extensions)
     this.#deadRetention = Duration.toMillis(probes.deadRetention)
     const { table } = node.view
     this.#ownIncarnation = table.incarnation[SelfSlot]!

@@ -1,0 +1,76 @@
+/**
+ * How fast one change spreads, and what it costs: the time until 99.99 % of the
+ * members know of a member that joined, for several retransmit limits, without
+ * loss and with 25 %.
+ *
+ *     node bench/detection/2-spread.ts --seeds 10 --sizes 100,1000,2000
+ */
+import { Effect } from "effect"
+import { all, type Mode } from "./Modes.ts"
+import * as Plot from "./Plot.ts"
+import { options, run } from "./Runs.ts"
+import { median, quantile, seconds, short, table } from "./Statistics.ts"
+
+const { seeds, sizes } = options({ seeds: 10, sizes: "100,1000,2000" })
+
+/** The time until the change is known to 99.99 % of the members, in ms, and the bytes that were sent for it. */
+const spread = (mode: Mode, nodes: number, loss: number, seed: number) =>
+  run({ mode, nodes, seed, network: { loss } }, ({ nodes: cluster, verbs }) =>
+    Effect.gen(function* () {
+      yield* Effect.sleep(3000)
+      const idleFrom = verbs.network.counters.sentBytes
+      yield* Effect.sleep(3000)
+      const idle = (verbs.network.counters.sentBytes - idleFrom) / 3000
+      const start = verbs.now()
+      const before = verbs.network.counters.sentBytes
+      const [newcomer] = yield* verbs.start(1, { config: mode.config })
+      const times: Array<number> = []
+      for (const node of cluster) {
+        node.onViewChange((id, known) => {
+          if (id === newcomer.id && known === "alive") times.push(verbs.now() - start)
+        })
+      }
+      const wanted = Math.ceil(0.9999 * nodes)
+      yield* verbs.until("the change is known", () => times.length >= wanted, "1 minute")
+      const took = verbs.now() - start
+      yield* Effect.sleep(10_000)
+      const bytes = verbs.network.counters.sentBytes - before - idle * (verbs.now() - start)
+      return { took, half: median(times), perNode: bytes / nodes }
+    })
+  )
+
+const modes: ReadonlyArray<Mode> = [2, 3, 4, 6].map((multiplier) => ({
+  name: `multiplier ${multiplier}`,
+  config: { ...all.config, gossip: { retransmitMultiplier: multiplier } }
+}))
+const rows: Array<ReadonlyArray<string>> = []
+const lines = modes.map(({ name }) => ({ name, points: [] as Array<readonly [number, number]> }))
+for (const loss of [0, 0.25]) {
+  for (const nodes of sizes) {
+    for (const [index, mode] of modes.entries()) {
+      const found = []
+      for (const seed of seeds) found.push(await spread(mode, nodes, loss, seed))
+      const times = found.map(({ took }) => took)
+      rows.push([
+        `${100 * loss} %`,
+        String(nodes),
+        mode.name,
+        seconds(median(found.map(({ half }) => half))),
+        seconds(median(times)),
+        seconds(quantile(times, 0.99)),
+        short(median(found.map(({ perNode }) => perNode)))
+      ])
+      if (loss === 0) lines[index]?.points.push([nodes, median(times)])
+    }
+  }
+}
+console.log(
+  table(["loss", "n", "rules", "half know (s)", "99.99 % know (s)", "99 % of runs (s)", "bytes per node"], rows)
+)
+Plot.write("2-spread", {
+  title: "Time until 99.99 % know of a change, without loss",
+  x: "members",
+  y: "ms",
+  logX: true,
+  lines
+})

@@ -1,0 +1,153 @@
+/**
+ * The two experiments of the Lifeguard paper (arXiv 1707.00788, section V): of 128
+ * members, C block for D and run for I, in lock step. In the first form their
+ * packets wait while their timers run, as in the paper; in the second their process
+ * stalls, so that timers wait too.
+ *
+ *     node bench/detection/3-lifeguard.ts --seeds 10 [--short]
+ */
+import { Effect } from "effect"
+import { all, alone, type Mode, plain } from "./Modes.ts"
+import * as Plot from "./Plot.ts"
+import { type Cluster, options, run, watchDeaths, watchFalseVerdicts } from "./Runs.ts"
+import { mean, quantile, seconds, short, table } from "./Statistics.ts"
+
+const { seeds, short: isShort } = options({ seeds: 10, sizes: "128" })
+const Nodes = 128
+/** How long members block and run in turn, in ms. */
+const Length = 120_000
+
+type Form = "packets wait" | "process stalls"
+
+/** How many members block, for how long, and how long they run in between, in ms. */
+interface Cell {
+  readonly blocked: number
+  readonly block: number
+  readonly run: number
+}
+
+// The corners of the paper's grid, and its middle.
+const cells: ReadonlyArray<Cell> = isShort
+  ? [{ blocked: 8, block: 8192, run: 64 }]
+  : [1, 8, 32].flatMap((blocked) =>
+      [128, 2048, 8192, 32_768].flatMap((block) => [1, 64, 16_384].map((run) => ({ blocked, block, run })))
+    )
+const modes: ReadonlyArray<Mode> = isShort ? [plain, all] : [plain, ...alone, all]
+const forms: ReadonlyArray<Form> = ["packets wait", "process stalls"]
+
+interface Outcome {
+  readonly falseDeaths: number
+  readonly falseDeathsAtHealthy: number
+  readonly blockedDeaths: number
+  readonly messages: number
+  readonly bytes: number
+}
+
+const blocking = (mode: Mode, cell: Cell, form: Form, seed: number): Promise<Outcome> =>
+  run({ mode, nodes: Nodes, seed }, ({ nodes, verbs }) =>
+    Effect.gen(function* () {
+      const blocked = nodes.slice(1, 1 + cell.blocked)
+      const isBlocked = new Set<unknown>(blocked)
+      yield* Effect.sleep(5000)
+      const verdicts = watchFalseVerdicts(nodes, (node) => !isBlocked.has(node))
+      const ofBlocked = watchFalseVerdicts(nodes, (node) => isBlocked.has(node))
+      const { sent, sentBytes } = verbs.network.counters
+      const end = verbs.now() + Length
+      const [stop, go] = form === "packets wait" ? [verbs.blockIo, verbs.unblockIo] : [verbs.freeze, verbs.thaw]
+      while (verbs.now() < end) {
+        for (const node of blocked) yield* stop(node)
+        yield* Effect.sleep(cell.block)
+        for (const node of blocked) yield* go(node)
+        yield* Effect.sleep(cell.run)
+      }
+      return {
+        falseDeaths: verdicts.deaths,
+        falseDeathsAtHealthy: verdicts.deathsAtHealthy,
+        blockedDeaths: ofBlocked.deaths,
+        messages: verbs.network.counters.sent - sent,
+        bytes: verbs.network.counters.sentBytes - sentBytes
+      }
+    })
+  )
+
+/** Times of first detection and full dissemination after one member blocks for good, in ms. */
+const detection = (mode: Mode, seed: number) =>
+  run({ mode, nodes: Nodes, seed }, (cluster: Cluster) =>
+    Effect.gen(function* () {
+      const { nodes, verbs } = cluster
+      yield* Effect.sleep(5000 + ((seed * 377) % 1000))
+      const [victim] = nodes
+      if (victim === undefined) return { first: NaN, full: NaN }
+      const observers = nodes.slice(1)
+      const deaths = watchDeaths(cluster, observers, victim)
+      const start = verbs.now()
+      yield* verbs.blockIo(victim)
+      yield* verbs.until("all know of the death", () => deaths.size === observers.length, "3 minutes")
+      const times = [...deaths.values()]
+      return { first: Math.min(...times) - start, full: Math.max(...times) - start }
+    })
+  )
+
+for (const form of forms) {
+  const totals = new Map<string, ReadonlyArray<Outcome>>()
+  const bars: Array<readonly [number, number]> = []
+  for (const mode of modes) {
+    const outcomes: Array<Outcome> = []
+    for (const cell of cells) for (const seed of seeds) outcomes.push(await blocking(mode, cell, form, seed))
+    totals.set(mode.name, outcomes)
+  }
+  const reference = totals.get(plain.name) ?? []
+  const sum = (outcomes: ReadonlyArray<Outcome>, of: (outcome: Outcome) => number) =>
+    outcomes.reduce((total, outcome) => total + of(outcome), 0)
+  const percent = (value: number, of: number) => (of === 0 ? "-" : `${short((100 * value) / of)} %`)
+  const rows: Array<ReadonlyArray<string>> = []
+  for (const [index, mode] of modes.entries()) {
+    const outcomes = totals.get(mode.name) ?? []
+    const found = []
+    if (form === "packets wait") for (const seed of seeds) found.push(await detection(mode, seed))
+    const firsts = found.map(({ first }) => first)
+    const fulls = found.map(({ full }) => full)
+    const figures = (values: ReadonlyArray<number>) =>
+      [0.5, 0.99, 0.999].map((part) => seconds(quantile(values, part))).join(" / ")
+    const falseDeaths = sum(outcomes, (outcome) => outcome.falseDeaths)
+    bars.push([index, falseDeaths])
+    rows.push([
+      mode.name,
+      `${falseDeaths} (${percent(
+        falseDeaths,
+        sum(reference, (outcome) => outcome.falseDeaths)
+      )})`,
+      `${sum(outcomes, (outcome) => outcome.falseDeathsAtHealthy)} (${percent(
+        sum(outcomes, (outcome) => outcome.falseDeathsAtHealthy),
+        sum(reference, (outcome) => outcome.falseDeathsAtHealthy)
+      )})`,
+      String(sum(outcomes, (outcome) => outcome.blockedDeaths)),
+      figures(firsts),
+      figures(fulls),
+      percent(mean(outcomes.map(({ messages }) => messages)), mean(reference.map(({ messages }) => messages))),
+      percent(mean(outcomes.map(({ bytes }) => bytes)), mean(reference.map(({ bytes }) => bytes)))
+    ])
+  }
+  console.log(`\n${form}: ${cells.length} cells x ${seeds.length} seeds\n`)
+  console.log(
+    table(
+      [
+        "rules",
+        "FP",
+        "FP at healthy members",
+        "deaths of blocked members",
+        "first detection, median / 99 % / 99.9 % (s)",
+        "known to all (s)",
+        "messages",
+        "bytes"
+      ],
+      rows
+    )
+  )
+  Plot.write(`3-lifeguard-${form.replace(" ", "-")}`, {
+    title: `False deaths, ${form}`,
+    x: modes.map(({ name }, index) => `${index} ${name}`).join(", "),
+    y: "false deaths",
+    lines: [{ name: "false deaths", points: bars, scattered: true }]
+  })
+}

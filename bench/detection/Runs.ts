@@ -1,0 +1,126 @@
+/** Simulated clusters under one rule set, and what is measured in all of them. */
+import { parseArgs } from "node:util"
+import { Effect } from "effect"
+import type * as ClusterConfig from "../../src/config/ClusterConfig.ts"
+import * as Simulation from "../../src/simulation/Simulation.ts"
+import type { Conditions } from "../../src/simulation/network/Conditions.ts"
+import type { AnyNode, SimNode } from "../../src/simulation/SimNode.ts"
+import type { Verbs } from "../../src/simulation/Verbs.ts"
+import type { Mode } from "./Modes.ts"
+
+/** One run. */
+export interface Run {
+  readonly mode: Mode
+  readonly nodes: number
+  readonly seed: number
+  readonly network?: Partial<Conditions>
+  readonly config?: ClusterConfig.ClusterOptions
+  /** Whether the nodes join through the first, instead of having met long ago. */
+  readonly joining?: boolean
+}
+
+/** A cluster and its verbs. */
+export interface Cluster {
+  readonly verbs: Verbs
+  readonly nodes: ReadonlyArray<SimNode>
+}
+
+const merged = (
+  a: ClusterConfig.ClusterOptions,
+  b: ClusterConfig.ClusterOptions = {}
+): ClusterConfig.ClusterOptions => ({
+  ...a,
+  ...b,
+  extensions: { ...a.extensions, ...b.extensions },
+  probes: { ...a.probes, ...b.probes },
+  gossip: { ...a.gossip, ...b.gossip }
+})
+
+/**
+ * Runs a scenario on a cluster whose nodes have met long ago, unless they are to join. A network round trip takes 1 ms
+ * unless the run says otherwise. Invariants are not watched: the rules that are compared break some of them.
+ */
+export const run = <A>(
+  { config, joining = false, mode, network, nodes, seed }: Run,
+  scenario: (cluster: Cluster) => Effect.Effect<A, unknown>
+): Promise<A> =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const verbs = yield* Simulation.Simulation
+      const options = merged(mode.config, config)
+      const started = yield* verbs.start(nodes, { config: joining ? options : { ...options, peers: [] } })
+      if (!joining) yield* verbs.introduce(started)
+      return yield* scenario({ verbs, nodes: started })
+    }).pipe((program) =>
+      Simulation.run(program, {
+        seed,
+        invariants: false,
+        network: { latency: 0.5, jitter: 0.1, ...network }
+      })
+    )
+  )
+
+/** When each of `observers` first holds `subject` dead; filled in as it happens. */
+export const watchDeaths = (
+  { verbs }: Cluster,
+  observers: ReadonlyArray<AnyNode>,
+  subject: AnyNode
+): ReadonlyMap<AnyNode, number> => {
+  const times = new Map<AnyNode, number>()
+  for (const observer of observers) {
+    observer.onViewChange((id, known) => {
+      if (id === subject.id && (known === "dead" || known === "left") && !times.has(observer)) {
+        times.set(observer, verbs.now())
+      }
+    })
+  }
+  return times
+}
+
+/** Verdicts about members that are well: suspicions and deaths, by who holds them. */
+export interface FalseVerdicts {
+  suspicions: number
+  deaths: number
+  /** Deaths in the eyes of members that are well themselves. */
+  deathsAtHealthy: number
+}
+
+/** Counts verdicts about nodes for which `isWell`, from now on. */
+export const watchFalseVerdicts = (
+  nodes: ReadonlyArray<AnyNode>,
+  isWell: (node: AnyNode) => boolean
+): FalseVerdicts => {
+  const counts: FalseVerdicts = { suspicions: 0, deaths: 0, deathsAtHealthy: 0 }
+  const byId = new Map(nodes.map((node) => [node.id, node]))
+  for (const observer of nodes) {
+    observer.onViewChange((id, known) => {
+      const subject = byId.get(id)
+      if (subject === undefined || !isWell(subject)) return
+      if (known === "suspect") counts.suspicions++
+      if (known !== "dead") return
+      counts.deaths++
+      if (isWell(observer)) counts.deathsAtHealthy++
+    })
+  }
+  return counts
+}
+
+/** Sleeps in virtual time until a time in ms. */
+export const until = ({ verbs }: Cluster, at: number): Effect.Effect<void> =>
+  Effect.sleep(Math.max(0, at - verbs.now()))
+
+/** The options that every experiment understands. */
+export const options = (defaults: { readonly seeds: number; readonly sizes: string }) => {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: "string", default: String(defaults.seeds) },
+      sizes: { type: "string", default: defaults.sizes },
+      short: { type: "boolean", default: false }
+    }
+  })
+  return {
+    seeds: Array.from({ length: Number(values.seeds) }, (_, i) => i + 1),
+    sizes: values.sizes.split(",").map(Number),
+    short: values.short
+  }
+}
