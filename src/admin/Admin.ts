@@ -1,6 +1,8 @@
 /**
- * A node over HTTP, for the person who runs it: is it healthy, whom does it see, why is a member dead, what changes.
- * The platform provides the `HttpServer`; on Node.js see `NodeAdmin`.
+ * The HTTP server of a node: its health, its members with the reasons for their status, its changes and metrics, and
+ * operations such as leaving. The platform provides the `HttpServer`; on Node.js see `NodeAdmin`.
+ *
+ * @since 0.2.0
  */
 import { Duration, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { HttpRouter, HttpServer, HttpServerError, HttpServerResponse } from "effect/http"
@@ -22,22 +24,38 @@ import { Journal, layer as layerJournal } from "./Journal.ts"
 import * as MetricsAnswer from "./MetricsAnswer.ts"
 import * as Problems from "./Problems.ts"
 
-/** The node that is asked. */
+/**
+ * The services of the node that the routes read and operate.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Node = Cluster | Join | Journal | LocalView | Membership | Metrics | NodeClock
 
-/** Who may follow the events of a server at once. */
+/**
+ * The most clients that can follow the events at the same time.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const MaxFollowers = 64
 
+/**
+ * Options of the routes.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Options {
-  /** Whoever has it may operate the node: make it leave, change its keys. Without one, nobody may. */
+  /** Admits operators, who make the node leave and change its keys. Without a token, operations are refused. */
   readonly token?: Redacted.Redacted<string> | undefined
 }
 
 const encodeNode = Schema.encodeEffect(AdminApi.Node)
 const SliceSize = 256
 
-/** Microseconds are as much as anybody wants to read. */
-const shown = (ms: number): number => Math.round(ms * 1000) / 1000
+/** Rounds to microseconds. */
+const rounded = (ms: number): number => Math.round(ms * 1000) / 1000
 
 const observe = HttpApiBuilder.group(
   AdminApi.AdminApi,
@@ -55,7 +73,7 @@ const observe = HttpApiBuilder.group(
     const rttOf = (id: NodeId): Option.Option<Duration.Duration> => {
       const slot = view.slotOf(id)
       const ms = slot < 0 ? NaN : (view.table.rtt[slot] ?? NaN)
-      return Number.isNaN(ms) ? Option.none() : Option.some(Duration.millis(shown(ms)))
+      return Number.isNaN(ms) ? Option.none() : Option.some(Duration.millis(rounded(ms)))
     }
 
     const nodeOf = (member: Member): AdminApi.Node => ({
@@ -68,19 +86,21 @@ const observe = HttpApiBuilder.group(
       healthz: () => {
         if (failedLoops.size === 0) return Effect.succeed({ status: "ok" as const })
         const loops = [...failedLoops]
-        return Effect.fail(new AdminApi.Unhealthy({ detail: `died of a defect: ${loops.join(", ")}`, dead: loops }))
+        return Effect.fail(
+          new AdminApi.Unhealthy({ detail: `these loops failed by a defect: ${loops.join(", ")}`, dead: loops })
+        )
       },
 
       readyz: Effect.fnUntraced(function* () {
         const { status } = yield* membership.self
         if (status === "left") return yield* new AdminApi.NotReady({ detail: "the node has left the cluster" })
         if (peers.waiting > 0 && !hasMet()) {
-          return yield* new AdminApi.NotReady({ detail: "the node has not joined yet: none of its peers answered" })
+          return yield* new AdminApi.NotReady({ detail: "the node has not joined yet: no peer has answered" })
         }
         return { status: "ready" as const, ...(yield* membership.counts) }
       }),
 
-      // In slices, so that a list of thousands does not keep the node from its work.
+      // In slices, so that a list of thousands does not delay the node.
       members: Effect.fnUntraced(function* ({ query }) {
         const members = (yield* membership.members).filter(
           (member) => query.status === undefined || member.status === query.status
@@ -110,7 +130,7 @@ const observe = HttpApiBuilder.group(
         }
         if (followers >= MaxFollowers) {
           return yield* new AdminApi.TooManyFollowers({
-            detail: `${MaxFollowers} others follow the events, and no more may`
+            detail: `${MaxFollowers} clients follow the events, which is the limit`
           })
         }
         yield* Effect.acquireRelease(
@@ -150,7 +170,7 @@ const operate = HttpApiBuilder.group(
 
     return handlers.handleAll({
       leave: Effect.fnUntraced(function* () {
-        yield* Effect.logInfo("leaves the cluster, as asked over HTTP")
+        yield* Effect.logInfo("leaving the cluster as requested over HTTP")
         yield* leave
         return { status: "left" as const }
       }),
@@ -164,14 +184,14 @@ const operate = HttpApiBuilder.group(
         )
         const { add } = yield* ring
         const fingerprint = yield* add(key).pipe(Effect.catchTag("CryptoError", Effect.die), Effect.mapError(conflict))
-        yield* Effect.logInfo(`key ${fingerprint} can be read, as asked over HTTP`)
+        yield* Effect.logInfo(`added key ${fingerprint} as requested over HTTP`)
         return yield* list
       }),
 
       useKey: Effect.fnUntraced(function* ({ payload }) {
         const { use } = yield* ring
         yield* Effect.mapError(use(payload.fingerprint), notFound)
-        yield* Effect.logInfo(`key ${payload.fingerprint} seals, as asked over HTTP`)
+        yield* Effect.logInfo(`encrypting with key ${payload.fingerprint} as requested over HTTP`)
         return yield* list
       }),
 
@@ -183,29 +203,39 @@ const operate = HttpApiBuilder.group(
             PrimaryKey: (error) => Effect.fail(conflict(error))
           })
         )
-        yield* Effect.logInfo(`key ${payload.fingerprint} is removed, as asked over HTTP`)
+        yield* Effect.logInfo(`removed key ${payload.fingerprint} as requested over HTTP`)
         return yield* list
       })
     })
   })
 )
 
-/** Lets nobody pass but who has the token. */
+/**
+ * Admits only clients with the token.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const withToken = (token: Redacted.Redacted<string> | undefined): Layer.Layer<AdminApi.Operator> =>
   Layer.succeed(AdminApi.Operator, {
     bearer: (answer, { credential }) => {
       if (token === undefined || Redacted.value(token) === "") {
         return Effect.fail(
-          new AdminApi.Forbidden({ detail: "no token is configured, so this works over the Unix socket only" })
+          new AdminApi.Forbidden({ detail: "no token is configured, so operations work only over the Unix socket" })
         )
       }
       return BearerToken.matches(token, credential)
         ? answer
-        : Effect.fail(new AdminApi.Unauthorized({ detail: "this takes the bearer token of the node" }))
+        : Effect.fail(new AdminApi.Unauthorized({ detail: "this requires the bearer token of the node" }))
     }
   })
 
-/** Lets everybody pass who can connect. */
+/**
+ * Admits every client that can connect.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const withoutToken: Layer.Layer<AdminApi.Operator> = Layer.succeed(AdminApi.Operator, {
   bearer: (answer) => answer
 })
@@ -217,10 +247,15 @@ const routes: ReadonlyArray<Problems.Route> = [
   { method: "GET", path: AdminApi.OpenApiPath }
 ]
 
-/** Streams are ended first, as a server that closes waits for what it answers. */
+/** Ends the streams of events before the server closes, because it waits for open requests. */
 const endStreams = Layer.effectDiscard(Effect.acquireRelease(Journal, ({ events }) => Effect.sync(() => events.end())))
 
-/** What answers, whoever asks. */
+/**
+ * The handlers of the routes, without a server and without a check of the token.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layerHandlers = Layer.mergeAll(observe, operate)
 
 const layerApi = (operator: Layer.Layer<AdminApi.Operator>) =>
@@ -260,9 +295,19 @@ export const layerRoutes = ({ token }: Options = {}): Layer.Layer<
   HttpRouter.HttpRouter | Exclude<Node, Journal>
 > => endStreams.pipe(Layer.provideMerge(layerApi(withToken(token))), Layer.provide(layerJournal))
 
-/** Serves the node over a network: whoever has the token may operate it too. */
+/**
+ * Serves the node over a network. Operations require the token.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layer = ({ token }: Options = {}): Layer.Layer<never, never, HttpServer.HttpServer | Node> =>
   serve(withToken(token))
 
-/** Serves the node where only its owner can connect: whoever does may operate it. */
+/**
+ * Serves the node where only its owner can connect, such as a Unix socket: every client is an operator.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
 export const layerTrusted: Layer.Layer<never, never, HttpServer.HttpServer | Node> = serve(withoutToken)

@@ -1,7 +1,9 @@
 /**
- * What a node answers over HTTP, as schemas: the server, the client and the OpenAPI document are all made from this.
- * In JSON ids are texts, since they have 64 bits; addresses are `ip:port`, times ISO 8601, and lengths of time
- * milliseconds. Every error is a problem detail (RFC 9457).
+ * The HTTP API of a node, as schemas: the server, the client and the OpenAPI document are made from them. In JSON, ids
+ * are strings, because they have 64 bits; addresses are `ip:port`, times are ISO 8601, and durations are milliseconds.
+ * Every error is a problem detail (RFC 9457).
+ *
+ * @since 0.2.0
  */
 import { Schema } from "effect"
 import {
@@ -21,10 +23,20 @@ import { MetricsAnswer } from "./MetricsAnswer.ts"
 
 // --- answers -------------------------------------------------------------------------------------
 
-/** All loops of the node run. */
+/**
+ * The answer of `GET /healthz`: all loops of the node run.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const Health = Schema.Struct({ status: Schema.Literal("ok") })
 
-/** The node has joined, and how many members of each status it sees, itself included. */
+/**
+ * The answer of `GET /readyz`: the node has joined, with its count of members by status, itself included.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const Readiness = Schema.Struct({
   status: Schema.Literal("ready"),
   alive: Schema.Int,
@@ -35,64 +47,123 @@ export const Readiness = Schema.Struct({
 
 const nodeFields = {
   ...memberFields,
-  /** How long the member took to answer the newest probe that it answered itself. */
+  /** The round-trip time of the newest direct probe that the member answered. */
   rtt: Schema.OptionFromNullOr(Schema.DurationFromMillis),
-  /** Why it has its status; null where that was not seen. */
+  /** Why it has its status; null if the node did not see that. */
   cause: Schema.OptionFromNullOr(Cause)
 }
 const nodeKeys = { address: "addr", rtt: "rtt_ms" } as const
 
-/** A member as the node sees it now. */
+/**
+ * A member as the node sees it now.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const Node = Schema.Struct(nodeFields).pipe(Schema.encodeKeys(nodeKeys))
-/** @see {@link Node} the schema */
+/**
+ * The type of `Node`.
+ *
+ * @see {@link Node} for the schema
+ * @category models
+ * @since 0.2.0
+ */
 export type Node = typeof Node.Type
 
-/** The members of a node, itself first. */
+/**
+ * The answer of `GET /membership`: the members of a node, itself first.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const Nodes = Schema.Struct({ nodes: Schema.Array(Node) })
 
-/** One change of mind about a member. */
+/**
+ * One change in the history of a member.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const Transition = Schema.Struct({
   sequence: Schema.Int,
   at: Schema.DateTimeUtcFromString,
-  /** Null where the status before was not seen. */
+  /** Null if the node did not see the status before. */
   from: Schema.NullOr(MemberStatus),
-  /** The same as `from` where only the incarnation or address is new. */
+  /** The same as `from` if only the incarnation or address is new. */
   to: MemberStatus,
   address: Schema.InetAddressFromString,
   incarnation: Schema.Int,
   cause: Cause
 }).pipe(Schema.encodeKeys({ address: "addr" }))
-/** @see {@link Transition} the schema */
+/**
+ * The type of `Transition`.
+ *
+ * @see {@link Transition} for the schema
+ * @category models
+ * @since 0.2.0
+ */
 export type Transition = typeof Transition.Type
 
-/** A member and what became of it, oldest first. */
+/**
+ * The answer of `GET /membership/:id`: a member and its history, oldest change first.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const NodeDetails = Schema.Struct({
   ...nodeFields,
-  /** Whether it is still in the list of members; if not, this is what was known of it last. */
+  /** Whether it is listed; if not, this is its last known state. */
   listed: Schema.Boolean,
   history: Schema.Array(Transition)
 }).pipe(Schema.encodeKeys(nodeKeys))
-/** @see {@link NodeDetails} the schema */
+/**
+ * The type of `NodeDetails`.
+ *
+ * @see {@link NodeDetails} for the schema
+ * @category models
+ * @since 0.2.0
+ */
 export type NodeDetails = typeof NodeDetails.Type
 
-/** The events of `GET /events`. */
+/**
+ * The events of `GET /events`.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const Event = Schema.Union([
   /** A change; `id` is its sequence. */
   Schema.Struct({ event: Schema.Literal("message"), id: Schema.String, data: Schema.fromJsonString(Change) }),
-  /** Changes that are lost: `count` of them up to the one with this `id`, null where nobody knows how many. */
+  /** Changes that are lost: `count` of them up to the one with this `id`, null if their number is unknown. */
   Schema.Struct({
     event: Schema.Literal("missed"),
     id: Schema.String,
     data: Schema.fromJsonString(Schema.Struct({ count: Schema.NullOr(Schema.Int) }))
   })
 ])
-/** @see {@link Event} the schema */
+/**
+ * The type of `Event`.
+ *
+ * @see {@link Event} for the schema
+ * @category models
+ * @since 0.2.0
+ */
 export type Event = typeof Event.Type
 
-/** The node has said goodbye. */
+/**
+ * The answer of `POST /leave`: the node has left.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const Departure = Schema.Struct({ status: Schema.Literal("left") })
 
-/** The keys of the node, as they may be shown: the one that seals first. */
+/**
+ * The fingerprints of the keys of the node; the key that seals is first.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
 export const Keys = Schema.Struct({
   keys: Schema.Array(Schema.Struct({ fingerprint: Schema.String, primary: Schema.Boolean }))
 })
@@ -101,56 +172,96 @@ export const Keys = Schema.Struct({
 
 const blank = "about:blank"
 
-/** Something in the request is not what the route takes. */
+/**
+ * The request has a wrong parameter, header or body.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class BadRequest extends HttpApiError.Problem<BadRequest>()("BadRequest", {
   type: blank,
   status: 400,
   title: "Bad Request"
 }) {}
 
-/** The token is missing or wrong. */
+/**
+ * The token is missing or wrong.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class Unauthorized extends HttpApiError.Problem<Unauthorized>()("Unauthorized", {
   type: blank,
   status: 401,
   title: "Unauthorized"
 }) {}
 
-/** No token is configured, so nobody may do this here. */
+/**
+ * No token is configured, so operations are refused on this server.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class Forbidden extends HttpApiError.Problem<Forbidden>()("Forbidden", {
   type: blank,
   status: 403,
   title: "Forbidden"
 }) {}
 
-/** There is no such thing. */
+/**
+ * There is no such member or key.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class NotFound extends HttpApiError.Problem<NotFound>()("NotFound", {
   type: blank,
   status: 404,
   title: "Not Found"
 }) {}
 
-/** It cannot be done as things are. */
+/**
+ * The operation contradicts the state of the node.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class Conflict extends HttpApiError.Problem<Conflict>()("Conflict", {
   type: blank,
   status: 409,
   title: "Conflict"
 }) {}
 
-/** Loops of the node died: it cannot do its work. */
+/**
+ * Loops of the node failed, which only a restart corrects.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class Unhealthy extends HttpApiError.Problem<Unhealthy>()(
   "Unhealthy",
   { type: blank, status: 503, title: "Service Unavailable" },
   { dead: Schema.Array(Schema.String) }
 ) {}
 
-/** The node has not joined yet, or has left. */
+/**
+ * The node has not joined yet, or has left.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class NotReady extends HttpApiError.Problem<NotReady>()("NotReady", {
   type: blank,
   status: 503,
   title: "Service Unavailable"
 }) {}
 
-/** As many follow the events as may. */
+/**
+ * The largest number of followers is reached.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export class TooManyFollowers extends HttpApiError.Problem<TooManyFollowers>()("TooManyFollowers", {
   type: blank,
   status: 503,
@@ -159,29 +270,39 @@ export class TooManyFollowers extends HttpApiError.Problem<TooManyFollowers>()("
 
 // --- the API -------------------------------------------------------------------------------------
 
-/** Turns what cannot be decoded into a `BadRequest` that says why, and shows nothing of a body. */
+/**
+ * Answers a request that cannot be decoded with a `BadRequest` that says why, without anything from a body.
+ *
+ * @category middleware
+ * @since 0.2.0
+ */
 export class Requests extends HttpApiMiddleware.Service<Requests>()("effect-gossip/admin/Requests", {
   error: BadRequest
 }) {}
 
-/** Lets pass whoever may operate the node: with the token, or over a socket that only its owner can open. */
+/**
+ * Admits the operators of a node: with its token, or over a socket that only its owner can open.
+ *
+ * @category middleware
+ * @since 0.2.0
+ */
 export class Operator extends HttpApiMiddleware.Service<Operator>()("effect-gossip/admin/Operator", {
   security: { bearer: HttpApiSecurity.bearer },
   error: [Unauthorized, Forbidden]
 }) {}
 
-/** For anybody who can connect: what the node is and sees. */
+/** Routes that read, for every client that can connect. */
 const observe = HttpApiGroup.make("observe", { topLevel: true })
   .add(
     HttpApiEndpoint.get("healthz", "/healthz", { success: Health, error: Unhealthy }).annotate(
       OpenApi.Description,
-      "Whether the node works: 503 when a loop of it died, which only a restart mends."
+      "Whether the node is healthy: 503 when one of its loops failed, which only a restart corrects."
     )
   )
   .add(
     HttpApiEndpoint.get("readyz", "/readyz", { success: Readiness, error: NotReady }).annotate(
       OpenApi.Description,
-      "Whether the node has joined its cluster: with peers, once one answered. It stays so until the node leaves."
+      "Whether the node has joined its cluster: if it has peers, once one has answered. It stays ready until it leaves."
     )
   )
   .add(
@@ -195,7 +316,7 @@ const observe = HttpApiGroup.make("observe", { topLevel: true })
       params: { id: NodeIdFromString },
       success: NodeDetails,
       error: NotFound
-    }).annotate(OpenApi.Description, "One member, and why it is what it is: also one that is listed no more.")
+    }).annotate(OpenApi.Description, "One member with its history, also after it was removed from the list.")
   )
   .add(
     HttpApiEndpoint.get("events", "/events", {
@@ -204,7 +325,7 @@ const observe = HttpApiGroup.make("observe", { topLevel: true })
       error: [BadRequest, TooManyFollowers]
     }).annotate(
       OpenApi.Description,
-      "Every change from now on, or from the one after Last-Event-ID. What is lost is told by an event `missed`."
+      "Every change from now on, or from the one after Last-Event-ID. An event `missed` reports changes that are lost."
     )
   )
   .add(
@@ -219,12 +340,12 @@ const observe = HttpApiGroup.make("observe", { topLevel: true })
     )
   )
 
-/** For whoever may operate the node. */
+/** Routes that change the node, for its operators. */
 const operate = HttpApiGroup.make("operate", { topLevel: true })
   .add(
     HttpApiEndpoint.post("leave", "/leave", { success: Departure }).annotate(
       OpenApi.Description,
-      "Leaves the cluster, and answers when the others know or cannot be told."
+      "Leaves the cluster, and answers when the members have acknowledged it or cannot be reached."
     )
   )
   .add(
@@ -238,30 +359,40 @@ const operate = HttpApiGroup.make("operate", { topLevel: true })
       payload: Schema.Struct({ key: Schema.RedactedFromValue(Schema.String) }),
       success: Keys,
       error: [BadRequest, Conflict]
-    }).annotate(OpenApi.Description, "Adds a key of 64 hexadecimal digits, which opens and does not seal yet.")
+    }).annotate(OpenApi.Description, "Adds a key of 64 hexadecimal digits, which decrypts and does not encrypt yet.")
   )
   .add(
     HttpApiEndpoint.post("useKey", "/keys/use", {
       payload: Schema.Struct({ fingerprint: Schema.String }),
       success: Keys,
       error: [NotFound, Conflict]
-    }).annotate(OpenApi.Description, "Makes a key the one that seals.")
+    }).annotate(OpenApi.Description, "Encrypts with this key from now on.")
   )
   .add(
     HttpApiEndpoint.post("removeKey", "/keys/remove", {
       payload: Schema.Struct({ fingerprint: Schema.String }),
       success: Keys,
       error: [NotFound, Conflict]
-    }).annotate(OpenApi.Description, "Removes a key: what is sealed with it opens no more.")
+    }).annotate(OpenApi.Description, "Removes a key that does not encrypt. The node no longer decrypts with it.")
   )
   .middleware(Operator)
 
-/** The HTTP face of a node. */
+/**
+ * The HTTP API of a node.
+ *
+ * @category API
+ * @since 0.2.0
+ */
 export class AdminApi extends HttpApi.make("effect-gossip")
   .add(observe)
   .add(operate)
   .middleware(Requests)
   .annotateMerge(OpenApi.annotations({ title: "effect-gossip", version: "1" })) {}
 
-/** Where the OpenAPI document is. */
+/**
+ * The path of the OpenAPI document.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const OpenApiPath = "/openapi.json"

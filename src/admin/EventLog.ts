@@ -1,18 +1,18 @@
 /**
- * The newest changes, for whoever follows them at a pace of its own: each follower only remembers how far it has read,
- * so a slow one costs nothing but what it misses.
+ * The newest changes, for followers that read at their own pace: a follower only keeps its position, so a slow one costs
+ * the node nothing, and misses changes.
  */
 import type { Change } from "./ChangeJson.ts"
 
-/** Changes that are kept. */
+/** The number of changes that are kept. */
 export const Capacity = 1024
 
-/** What a follower gets at once. */
+/** Changes that a follower reads at once. */
 export interface Batch {
-  /** Changes that are lost to it before the first of `entries`; null where nobody knows how many. */
+  /** The number of changes that are lost before the first of `entries`; null if it is unknown. */
   readonly missed: number | null
   readonly entries: ReadonlyArray<Change>
-  /** How far it has read then. */
+  /** Its position after this batch. */
   readonly cursor: number | undefined
 }
 
@@ -28,12 +28,12 @@ export class EventLog {
     this.#capacity = capacity
   }
 
-  /** Where to begin to read in order to get only what comes from now on. */
+  /** The position from which a follower reads only new changes. */
   get now(): number | undefined {
     return this.#ring.length === 0 ? undefined : this.#latest
   }
 
-  /** Whether nothing comes any more. */
+  /** Whether no more changes will follow. */
   get ended(): boolean {
     return this.#ended
   }
@@ -55,26 +55,26 @@ export class EventLog {
 
   /**
    * Up to `limit` changes after the one with the sequence `cursor`; without one, from the first that was logged. A cursor
-   * beyond the newest change is from a former life of the node: all of this one is new to it.
+   * beyond the newest change is from an earlier run of the node, so all changes of this run are new to the follower.
    */
   read(cursor: number | undefined, limit: number): Batch {
-    const former = cursor !== undefined && cursor > this.#latest
-    const after = former ? 0 : (cursor ?? (this.#ring.length === 0 ? 0 : this.#at(0).sequence - 1))
+    const isEarlierRun = cursor !== undefined && cursor > this.#latest
+    const after = isEarlierRun ? 0 : (cursor ?? (this.#ring.length === 0 ? 0 : this.#at(0).sequence - 1))
     const entries: Array<Change> = []
     for (let i = this.#firstAfter(after); i < this.#ring.length && entries.length < limit; i++) {
       const entry = this.#at(i)
-      // Changes that did not reach this log either end the batch, so that what is missed is told in its place.
+      // A gap in the log ends the batch, so that it is reported in its place.
       const previous = entries.at(-1)
       if (previous !== undefined && entry.sequence !== previous.sequence + 1) break
       entries.push(entry)
     }
     const [first] = entries
     const last = entries.at(-1)
-    const missed = former ? null : (first?.sequence ?? this.#latest + 1) - after - 1
+    const missed = isEarlierRun ? null : (first?.sequence ?? this.#latest + 1) - after - 1
     return { missed, entries, cursor: last?.sequence ?? (cursor === undefined ? undefined : this.#latest) }
   }
 
-  /** Calls back once, when there is more to read or nothing comes any more. Returns how to call that off. */
+  /** Calls back once, when there is more to read or the log has ended. Returns a function that cancels that. */
   onMore(wake: () => void): () => void {
     this.#waiting.add(wake)
     return () => this.#waiting.delete(wake)

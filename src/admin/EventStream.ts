@@ -1,4 +1,4 @@
-/** The changes as server-sent events, for one follower. */
+/** The stream of server-sent events of one follower. */
 import { Clock, Duration, Effect, Schema, type Scope, Stream } from "effect"
 import { Sse } from "effect/encoding"
 import * as MonotonicTime from "../time/MonotonicTime.ts"
@@ -6,17 +6,17 @@ import * as AdminApi from "./AdminApi.ts"
 import type * as ChangeJson from "./ChangeJson.ts"
 import type { Batch, EventLog } from "./EventLog.ts"
 
-/** A comment goes out this long after the last word, so that neither side takes the silence for a broken line. */
+/** A comment is sent after this time without an event, so that neither side takes the connection for broken. */
 export const Heartbeat = Duration.seconds(15)
-/** Who takes nothing for this long, while there is something to take, is cut off. */
-export const Patience = Duration.seconds(60)
+/** A follower that reads nothing for this time, while there is something to read, is disconnected. */
+export const StallLimit = Duration.seconds(60)
 
-/** Changes in one piece of the stream. */
+/** The most changes in one piece of the stream. */
 const PieceSize = 64
 
 const encodeEvent = Schema.encodeEffect(AdminApi.Event)
 
-/** Turns changes into text, each once for all followers. */
+/** Encodes changes, each once for all followers. */
 export type Writer = (change: ChangeJson.Change) => Effect.Effect<string>
 
 export const makeWriter = (): Writer => {
@@ -33,50 +33,52 @@ export const makeWriter = (): Writer => {
 }
 
 /**
- * The stream's text. It begins with a comment, which sends the headers on their way, and ends with the log. The scope
- * is that of the request; `cut` ends the request of a follower that has stopped to take what is sent.
+ * The text of the stream. It begins with a comment, so that the headers are sent at once, and ends with the log. The
+ * scope is that of the request; `disconnect` ends the request of a follower that has stopped reading.
  */
 export const make = Effect.fnUntraced(function* (
   log: EventLog,
   from: number | undefined,
   textOf: Writer,
-  cut: Effect.Effect<void>
+  disconnect: Effect.Effect<void>
 ): Effect.fn.Return<Stream.Stream<string>, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const now = () => MonotonicTime.millis(clock)
-  // When the follower took the last piece; undefined while it waits for the next one.
-  let tookAt: number | undefined = now()
+  // When the follower read the last piece; undefined while it waits for the next one.
+  let readAt: number | undefined = now()
 
   yield* Effect.sleep(Heartbeat).pipe(
     Effect.andThen(
-      Effect.suspend(() => (tookAt !== undefined && now() - tookAt >= Duration.toMillis(Patience) ? cut : Effect.void))
+      Effect.suspend(() =>
+        readAt !== undefined && now() - readAt >= Duration.toMillis(StallLimit) ? disconnect : Effect.void
+      )
     ),
     Effect.forever,
     Effect.forkScoped
   )
 
-  const isNews = ({ entries, missed }: Batch): boolean => entries.length > 0 || missed !== 0
+  const hasNews = ({ entries, missed }: Batch): boolean => entries.length > 0 || missed !== 0
 
   const more = (cursor: number | undefined) =>
     Effect.callback<void>((resume) => {
-      // This may run a moment after it was found that there is none.
-      if (log.ended || isNews(log.read(cursor, 1))) return resume(Effect.void)
-      const callOff = log.onMore(() => resume(Effect.void))
-      return Effect.sync(callOff)
+      // A change may have arrived since the last read.
+      if (log.ended || hasNews(log.read(cursor, 1))) return resume(Effect.void)
+      const cancel = log.onMore(() => resume(Effect.void))
+      return Effect.sync(cancel)
     })
 
   const piece = Effect.fnUntraced(function* (cursor: number | undefined) {
-    tookAt = undefined
+    readAt = undefined
     let batch = log.read(cursor, PieceSize)
-    if (!isNews(batch)) {
+    if (!hasNews(batch)) {
       if (log.ended) return undefined
       const woken = yield* Effect.timeoutOption(more(cursor), Heartbeat)
       if (woken._tag === "None") {
-        tookAt = now()
+        readAt = now()
         return [": still here\n\n", cursor] as const
       }
       batch = log.read(cursor, PieceSize)
-      if (!isNews(batch)) return undefined
+      if (!hasNews(batch)) return undefined
     }
     let text = ""
     if (batch.missed !== 0) {
@@ -85,9 +87,9 @@ export const make = Effect.fnUntraced(function* (
       text += yield* write({ event: "missed", id, data: { count: batch.missed } })
     }
     for (const change of batch.entries) text += yield* textOf(change)
-    // A long tale is told without keeping the node from its work.
+    // Many changes are sent without delaying the node.
     if (batch.entries.length === PieceSize) yield* Effect.yieldNow
-    tookAt = now()
+    readAt = now()
     return [text, batch.cursor] as const
   })
 

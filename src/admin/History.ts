@@ -1,17 +1,17 @@
-/** What became of each member, newest last: bounded, and kept for those that are listed no more. */
+/** The history of each member, bounded, which is kept after the member is removed from the list. */
 import type { Change, MemberCause } from "../domain/Change.ts"
 import type { Member, MemberStatus } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { Transition } from "./AdminApi.ts"
 
-/** Transitions kept of one member; beyond, the oldest is forgotten. */
+/** The most changes that are kept of one member. */
 export const MaxTransitions = 16
-/** Members of whom something is kept; beyond, the one of whom nothing was heard for longest is forgotten. */
+/** The most members whose history is kept; beyond, the one with the oldest change is dropped. */
 export const MaxNodes = 4096
 
-/** What is known of a member. */
+/** The history of a member. */
 export interface Record {
-  /** As the newest change told of it, or as it was when the history began. */
+  /** Its state after the newest change, or when the history began. */
   readonly member: Member
   /** Oldest first. */
   readonly transitions: ReadonlyArray<Transition>
@@ -23,7 +23,7 @@ interface Held {
 }
 
 export class History {
-  // In the order of the newest change.
+  // Ordered by the newest change.
   readonly #records = new Map<NodeId, Held>()
   readonly #maxNodes: number
   readonly #maxTransitions: number
@@ -33,13 +33,13 @@ export class History {
     this.#maxTransitions = maxTransitions
   }
 
-  /** A member that was there when the history began, however it came there. */
+  /** Adds a member that was listed when the history began. */
   begin(member: Member): void {
     if (!this.#records.has(member.id)) this.#put({ member, transitions: [] })
   }
 
-  /** Notes a change, if it is one of a member. */
-  note(change: Change): void {
+  /** Adds a change, if it is one of a member. */
+  add(change: Change): void {
     if (!("member" in change) || change._tag === "Removed") return
     const { at, cause, member, sequence } = change
     const held = this.#records.get(member.id) ?? { member, transitions: [] }
@@ -62,7 +62,7 @@ export class History {
     return this.#records.get(id)
   }
 
-  /** Why a member has this status, as far as it was seen. */
+  /** Why a member has this status, if the history has that. */
   causeOf(id: NodeId, status: MemberStatus): MemberCause | undefined {
     const latest = this.#records.get(id)?.transitions.at(-1)
     return latest?.to === status ? latest.cause : undefined

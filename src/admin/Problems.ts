@@ -1,4 +1,4 @@
-/** Problem details (RFC 9457) for what no route answers: unknown paths, other methods, refused bodies, defects. */
+/** Problem details (RFC 9457) for requests that no route answers: unknown paths and methods, refused bodies, defects. */
 import { ByteSize, Cause, Effect, type Layer, SchemaIssue } from "effect"
 import {
   HttpIncomingMessage,
@@ -12,7 +12,7 @@ import { HttpApiMiddleware } from "effect/http-api"
 import type { unhandled } from "effect/Types"
 import { BadRequest, Requests } from "./AdminApi.ts"
 
-/** A path that is answered, with `:name` for a part that varies, and one of its methods. */
+/** The path of a route, with `:name` for a part that varies, and one of its methods. */
 export interface Route {
   readonly method: string
   readonly path: string
@@ -38,7 +38,7 @@ const problem = (status: number, detail?: string): HttpServerResponse.HttpServer
   })
 }
 
-const fits = (pattern: string, path: string): boolean => {
+const matches = (pattern: string, path: string): boolean => {
   const wanted = pattern.split("/")
   const given = path.split("/")
   return (
@@ -49,12 +49,12 @@ const fits = (pattern: string, path: string): boolean => {
 
 const noRoute = (routes: ReadonlyArray<Route>, { method, url }: HttpServerRequest.HttpServerRequest) => {
   const path = url.split("?", 1)[0] ?? ""
-  const methods = new Set(routes.filter((route) => fits(route.path, path)).map((route) => route.method))
-  // Every GET answers HEAD too.
+  const methods = new Set(routes.filter((route) => matches(route.path, path)).map((route) => route.method))
+  // Every GET route also answers HEAD.
   if (methods.has("GET")) methods.add("HEAD")
   if (methods.size === 0 || methods.has(method)) return problem(404, "there is nothing at this path")
   const allowed = [...methods].join(", ")
-  return HttpServerResponse.setHeader(problem(405, `this path takes ${allowed}`), "allow", allowed)
+  return HttpServerResponse.setHeader(problem(405, `this path supports ${allowed}`), "allow", allowed)
 }
 
 const withProblem = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
@@ -63,10 +63,10 @@ const withProblem = (response: HttpServerResponse.HttpServerResponse): HttpServe
   return status < 400 || response.headers["content-type"] === ProblemDetails.contentType ? response : problem(status)
 }
 
-/** The most bytes that a body may have; a key takes far fewer. */
+/** The largest body, far larger than one with a key. */
 const MaxBody = ByteSize.kibibytes(16)
 
-/** Answers what no route answers, and gives every error a body. */
+/** Answers requests without a route, and gives every error a body. */
 export const layer = (routes: ReadonlyArray<Route>): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
   HttpRouter.middleware(
     (
@@ -94,7 +94,7 @@ const answerTo = (
   return Effect.flatMap(HttpServerError.causeResponse(cause), ([response]) =>
     response.status < 500
       ? Effect.succeed(response)
-      : Effect.as(Effect.logError("a defect kept the node from answering over HTTP", cause), response)
+      : Effect.as(Effect.logError("a defect prevented an answer over HTTP", cause), response)
   )
 }
 
@@ -103,7 +103,7 @@ const inOneLine = (issue: SchemaIssue.Issue): string => format(issue).replaceAll
 
 const parts = { Params: "path", Query: "query", Headers: "header" } as const
 
-/** What a request lacks, in words; of a body only that it is wrong, as it may hold a secret. */
+/** Says what is wrong with a request; of a body only that it is wrong, because it may contain a secret. */
 export const layerRequests: Layer.Layer<Requests> = HttpApiMiddleware.layerSchemaErrorTransform(Requests, (error) => {
   switch (error.kind) {
     case "Params":
@@ -111,7 +111,7 @@ export const layerRequests: Layer.Layer<Requests> = HttpApiMiddleware.layerSchem
     case "Headers":
       return Effect.fail(new BadRequest({ detail: `${parts[error.kind]}: ${inOneLine(error.cause.issue)}` }))
     case "Payload":
-      return Effect.fail(new BadRequest({ detail: "the body is not what this path takes; see /openapi.json" }))
+      return Effect.fail(new BadRequest({ detail: "the body is not what this path expects; see /openapi.json" }))
     default:
       return Effect.fail(error)
   }

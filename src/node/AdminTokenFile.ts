@@ -35,14 +35,14 @@ export type ReadError = TextFile.UnreadableFile | TokenFileError
 /** The bits of the mode of a file that let others than its owner read, write or run it. */
 const OthersBits = 0o077
 
-/** Reads the token in a file, blanks around it left out. Warns when others than its owner can read it. */
+/** Reads the token in a file, without the spaces around it. Warns if other users than its owner can read it. */
 export const read = (path: string): Effect.Effect<Redacted.Redacted<string>, ReadError, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     const text = (yield* TextFile.read(path)).trim()
     if (!isToken(text)) return yield* new TokenFileError({ path })
     const { mode } = yield* Effect.mapError(files.stat(path), TextFile.unreadable(path))
-    // On Windows every file seems to be open to all.
+    // On Windows the mode of every file allows all users.
     if (process.platform !== "win32" && (mode & OthersBits) !== 0) {
       const octal = (mode & 0o777).toString(8).padStart(4, "0")
       yield* Effect.logWarning(`token file ${path} is open to other users (mode ${octal}): chmod 600 it`)
@@ -50,7 +50,7 @@ export const read = (path: string): Effect.Effect<Redacted.Redacted<string>, Rea
     return Redacted.make(text)
   })
 
-/** The token of a configuration, of the file that it names if it has none itself, or none. */
+/** The token of a configuration, or of the file that it names, or none. */
 export const load = ({
   admin: { token, tokenFile }
 }: ClusterConfig): Effect.Effect<Redacted.Redacted<string> | undefined, ReadError, FileSystem.FileSystem> =>

@@ -39,13 +39,13 @@ export type ReadError = TextFile.UnreadableFile | ClusterKeyFileError
 const OthersBits = 0o077
 
 const warnOfOthers = Effect.fnUntraced(function* (path: string, mode: number) {
-  // On Windows every file seems to be open to all.
+  // On Windows the mode of every file allows all users.
   if (process.platform === "win32" || (mode & OthersBits) === 0) return
   const octal = (mode & 0o777).toString(8).padStart(4, "0")
   yield* Effect.logWarning(`key file ${path} is open to other users (mode ${octal}): chmod 600 it`)
 })
 
-/** Reads the keys in a file, of which the first seals. Warns when others than its owner can read it. */
+/** Reads the keys in a file; the first one seals. Warns if other users than its owner can read it. */
 export const read = (
   path: string
 ): Effect.Effect<
@@ -65,7 +65,7 @@ export const read = (
     return keys
   })
 
-/** The configuration with the keys of the file that it names, or as it is when it names none or encryption is off. */
+/** The configuration with the keys of the file that it names. Unchanged if it names none, or if encryption is off. */
 export const load = (
   config: ClusterConfig.ClusterConfig
 ): Effect.Effect<ClusterConfig.ClusterConfig, ReadError | ClusterConfig.ClusterConfigError, FileSystem.FileSystem> => {

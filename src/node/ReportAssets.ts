@@ -1,4 +1,4 @@
-/** What the page of a simulation brings along: the text of Apache ECharts, which draws it. */
+/** The text of Apache ECharts, which draws the charts of a simulation report. */
 import { Effect, FileSystem, Schema } from "effect"
 import { fileURLToPath } from "node:url"
 import * as TextFile from "./TextFile.ts"
@@ -9,11 +9,11 @@ export class ReportAssetError extends Schema.TaggedError<ReportAssetError>()("Re
   reason: Schema.String
 }) {
   override get message(): string {
-    return `cannot read ${this.path}, which draws the report: ${this.reason}`
+    return `cannot read ${this.path}, which draws the charts of the report: ${this.reason}`
   }
 }
 
-/** `echarts`, from one of two places: a file of the build or, where there is none, the file of an installed package. */
+/** `echarts` from a file of the build or, if there is none, from an installed package. */
 export const echartsFrom = (
   built: string,
   installed: () => string

@@ -5,7 +5,7 @@ import * as BearerToken from "../../src/admin/BearerToken.ts"
 const matches = (expected: string, given: string) => BearerToken.matches(Redacted.make(expected), Redacted.make(given))
 
 describe("the token", () => {
-  it("is matched by itself only", () => {
+  it("matches only itself", () => {
     expect(matches("correct horse battery", "correct horse battery")).toBe(true)
     for (const wrong of [
       "",
@@ -21,7 +21,7 @@ describe("the token", () => {
     expect(matches("ä", "a")).toBe(false)
   })
 
-  it("an empty one protects nothing, and so matches nothing", () => {
+  it("matches nothing if it is empty", () => {
     expect(matches("", "")).toBe(false)
     expect(matches("", "x")).toBe(false)
   })

@@ -28,7 +28,7 @@ const read = (log: EventLog, cursor: number | undefined, limit = 100) => {
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
 describe("the log of events", () => {
-  it("gives what came after a cursor", () => {
+  it("returns the changes after a cursor", () => {
     const log = logOf([1, 2, 3])
     expect(read(log, 0)).toEqual([0, [1, 2, 3], 3])
     expect(read(log, 1)).toEqual([0, [2, 3], 3])
@@ -37,26 +37,26 @@ describe("the log of events", () => {
     expect(log.now).toBe(3)
   })
 
-  it("tells how many are lost", () => {
+  it("reports the number of lost changes", () => {
     const log = logOf(range(1, 20))
     expect(read(log, 0)).toEqual([12, range(13, 20), 20])
     expect(read(log, 12)).toEqual([0, range(13, 20), 20])
     expect(read(log, 15)).toEqual([0, range(16, 20), 20])
   })
 
-  it("tells of those in the middle that never reached it", () => {
+  it("reports gaps between its changes", () => {
     const log = logOf([1, 2, 7, 8])
     expect(read(log, 0)).toEqual([0, [1, 2], 2])
     expect(read(log, 2)).toEqual([4, [7, 8], 8])
     expect(read(log, 4)).toEqual([2, [7, 8], 8])
   })
 
-  it("gives all of this life to one that has read a former one", () => {
+  it("returns all changes of this run to a follower of an earlier run", () => {
     expect(read(logOf([1, 2]), 500)).toEqual([null, [1, 2], 2])
     expect(read(logOf([]), 500)).toEqual([null, [], 0])
   })
 
-  it("who begins before the first change misses none", () => {
+  it("loses no change for a follower that begins before the first one", () => {
     const log = logOf([])
     expect(log.now).toBeUndefined()
     expect(read(log, log.now)).toEqual([0, [], undefined])
@@ -65,7 +65,7 @@ describe("the log of events", () => {
     expect(read(log, undefined)).toEqual([0, [4, 5], 5])
   })
 
-  it("wakes each waiting one once, and not who called it off", () => {
+  it("wakes each waiting follower once, and none that cancelled", () => {
     const log = logOf([1])
     const woken: Array<string> = []
     log.onMore(() => woken.push("a"))
@@ -78,7 +78,7 @@ describe("the log of events", () => {
     expect([woken, log.ended]).toEqual([["a", "end"], true])
   })
 
-  it(`keeps ${Capacity}, in order, however often it wraps round`, () => {
+  it(`keeps the newest ${Capacity} changes in order, also after many wraps`, () => {
     const log = new EventLog()
     for (const sequence of range(1, 5000)) log.append(change(sequence))
     expect(read(log, 0, 10_000)).toEqual([5000 - Capacity, range(5001 - Capacity, 5000), 5000])

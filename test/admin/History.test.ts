@@ -27,12 +27,12 @@ const change = (
 ): Change => ({ _tag, sequence: ++sequence, at: DateTime.makeUnsafe(sequence), member, cause })
 
 describe("history", () => {
-  it("tells what a member was before and after each change, and why", () => {
+  it("has the status before and after each change, with its cause", () => {
     const history = new History()
-    history.note(change("Joined", member(1, "alive")))
-    history.note(change("Suspected", member(1, "suspect"), { _tag: "Claimed", by: id(2) }))
-    history.note(change("Recovered", member(1, "alive", 1)))
-    history.note(change("Left", member(1, "left", 1), { _tag: "LeaveReceived" }))
+    history.add(change("Joined", member(1, "alive")))
+    history.add(change("Suspected", member(1, "suspect"), { _tag: "Claimed", by: id(2) }))
+    history.add(change("Recovered", member(1, "alive", 1)))
+    history.add(change("Left", member(1, "left", 1), { _tag: "LeaveReceived" }))
     expect(
       history.get(id(1))?.transitions.map(({ cause, from, incarnation, to }) => [from, to, incarnation, cause._tag])
     ).toEqual([
@@ -42,31 +42,31 @@ describe("history", () => {
       ["alive", "left", 1, "LeaveReceived"]
     ])
     expect(history.causeOf(id(1), "left")).toEqual({ _tag: "LeaveReceived" })
-    // What is not (yet) noted is not explained by what went before.
+    // A status that is not recorded yet has no cause.
     expect(history.causeOf(id(1), "alive")).toBeUndefined()
     expect(history.causeOf(id(9), "alive")).toBeUndefined()
   })
 
-  it("knows what those were who were there when it began", () => {
+  it("has the members that were listed when it began", () => {
     const history = new History()
     history.begin(member(1, "alive"))
     expect(history.get(id(1))).toEqual({ member: member(1, "alive"), transitions: [] })
-    history.note(change("Died", member(1, "dead")))
+    history.add(change("Died", member(1, "dead")))
     history.begin(member(1, "alive"))
     expect(history.get(id(1))?.transitions).toMatchObject([{ from: "alive", to: "dead" }])
     expect(history.get(id(1))?.member.status).toBe("dead")
   })
 
-  it("ignores changes of no member", () => {
+  it("ignores changes that concern no member", () => {
     const history = new History()
-    history.note({
+    history.add({
       _tag: "Missed",
       sequence: 3,
       at: DateTime.makeUnsafe(0),
       cause: { _tag: "SlowSubscriber" },
       count: 3
     })
-    history.note({
+    history.add({
       _tag: "Conflict",
       sequence: 1,
       at: DateTime.makeUnsafe(0),
@@ -78,21 +78,21 @@ describe("history", () => {
     expect(history.get(id(1))).toBeUndefined()
   })
 
-  it(`keeps ${MaxTransitions} transitions of a member, the newest`, () => {
+  it(`keeps the newest ${MaxTransitions} changes of a member`, () => {
     const history = new History()
     for (let i = 0; i < 100; i++) {
-      history.note(change(i % 2 === 0 ? "Suspected" : "Recovered", member(1, i % 2 === 0 ? "suspect" : "alive", i)))
+      history.add(change(i % 2 === 0 ? "Suspected" : "Recovered", member(1, i % 2 === 0 ? "suspect" : "alive", i)))
     }
     const incarnations = history.get(id(1))?.transitions.map(({ incarnation }) => incarnation)
     expect(incarnations).toEqual(Array.from({ length: MaxTransitions }, (_, i) => 100 - MaxTransitions + i))
   })
 
-  it(`keeps ${MaxNodes} members, those that changed last`, () => {
+  it(`keeps the ${MaxNodes} members that changed last`, () => {
     const history = new History()
-    for (let i = 0; i < MaxNodes; i++) history.note(change("Joined", member(i, "alive")))
-    history.note(change("Died", member(0, "dead")))
-    history.note(change("Joined", member(MaxNodes, "alive")))
-    history.note(change("Joined", member(MaxNodes + 1, "alive")))
+    for (let i = 0; i < MaxNodes; i++) history.add(change("Joined", member(i, "alive")))
+    history.add(change("Died", member(0, "dead")))
+    history.add(change("Joined", member(MaxNodes, "alive")))
+    history.add(change("Joined", member(MaxNodes + 1, "alive")))
     const known = (n: number) => Option.isSome(Option.fromUndefinedOr(history.get(id(n))))
     expect([0, 1, 2, 3, MaxNodes, MaxNodes + 1].map(known)).toEqual([true, false, false, true, true, true])
   })

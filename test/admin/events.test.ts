@@ -28,88 +28,88 @@ const text = (sequence: number) =>
 
 const missed = (count: number | null, id: number) => `id: ${id}\nevent: missed\ndata: {"count":${count}}\n\n`
 
-const hello = ": the changes of this node\n\n"
+const greeting = ": the changes of this node\n\n"
 const heartbeat = ": still here\n\n"
 
-/** Follows a log; `heard` is what came so far. A follower takes nothing while `open` is closed. */
+/** Follows a log; `received` is what has arrived. The follower reads nothing while `open` is closed. */
 const followLog = Effect.fnUntraced(function* (log: EventLog, from: number | undefined, open?: Latch.Latch) {
-  const heard: Array<string> = []
-  let cut = false
+  const received: Array<string> = []
+  let disconnected = false
   const scope = yield* Scope.fork(yield* Effect.scope)
   const stream = yield* EventStream.make(
     log,
     from,
     EventStream.makeWriter(),
-    Effect.sync(() => (cut = true))
+    Effect.sync(() => (disconnected = true))
   ).pipe(Scope.provide(scope))
   const fiber = yield* Stream.runForEach(stream, (piece) =>
     Effect.andThen(
-      Effect.sync(() => heard.push(piece)),
+      Effect.sync(() => received.push(piece)),
       open === undefined ? Effect.void : open.await
     )
   ).pipe(Effect.forkScoped({ startImmediately: true }))
-  return { heard, isCut: () => cut, fiber, close: Scope.close(scope, Exit.void) }
+  return { received, isDisconnected: () => disconnected, fiber, close: Scope.close(scope, Exit.void) }
 })
 
 describe("the stream", () => {
-  it.effect("tells what comes, and breaks silence every 15 seconds", () =>
+  it.effect("sends changes as they happen, and a comment after 15 seconds without one", () =>
     Effect.gen(function* () {
       const log = new EventLog()
-      const { heard } = yield* followLog(log, log.now)
+      const { received } = yield* followLog(log, log.now)
       yield* TestClock.adjust("14 seconds")
-      expect(heard).toEqual([hello])
+      expect(received).toEqual([greeting])
       log.append(change(3))
       yield* TestClock.adjust("14 seconds")
-      expect(heard).toEqual([hello, text(3)])
+      expect(received).toEqual([greeting, text(3)])
       yield* TestClock.adjust("1 second")
-      expect(heard).toEqual([hello, text(3), heartbeat])
+      expect(received).toEqual([greeting, text(3), heartbeat])
       yield* TestClock.adjust("30 seconds")
-      expect(heard).toEqual([hello, text(3), heartbeat, heartbeat, heartbeat])
+      expect(received).toEqual([greeting, text(3), heartbeat, heartbeat, heartbeat])
     })
   )
 
-  it.effect("goes on where it was, and tells what is lost", () =>
+  it.effect("continues after a cursor, and reports lost changes", () =>
     Effect.gen(function* () {
       const log = new EventLog(4)
       for (let sequence = 1; sequence <= 10; sequence++) log.append(change(sequence))
-      const heardFrom = Effect.fnUntraced(function* (from: number | undefined) {
-        const { heard } = yield* followLog(log, from)
+      const receivedFrom = Effect.fnUntraced(function* (from: number | undefined) {
+        const { received } = yield* followLog(log, from)
         yield* TestClock.adjust(0)
-        return heard.join("")
+        return received.join("")
       })
-      expect(yield* heardFrom(8)).toBe(hello + text(9) + text(10))
-      expect(yield* heardFrom(10)).toBe(hello)
-      expect(yield* heardFrom(log.now)).toBe(hello)
-      expect(yield* heardFrom(0)).toBe(hello + missed(6, 6) + text(7) + text(8) + text(9) + text(10))
-      // That was another life of the node.
-      expect(yield* heardFrom(99)).toBe(hello + missed(null, 6) + text(7) + text(8) + text(9) + text(10))
+      expect(yield* receivedFrom(8)).toBe(greeting + text(9) + text(10))
+      expect(yield* receivedFrom(10)).toBe(greeting)
+      expect(yield* receivedFrom(log.now)).toBe(greeting)
+      expect(yield* receivedFrom(0)).toBe(greeting + missed(6, 6) + text(7) + text(8) + text(9) + text(10))
+      // A cursor of an earlier run of the node.
+      expect(yield* receivedFrom(99)).toBe(greeting + missed(null, 6) + text(7) + text(8) + text(9) + text(10))
     })
   )
 
-  it.effect("whom nothing is known of since is told so once", () =>
+  it.effect("reports once that an unknown number of changes is lost", () =>
     Effect.gen(function* () {
-      const { heard } = yield* followLog(new EventLog(), 99)
+      const { received } = yield* followLog(new EventLog(), 99)
       yield* TestClock.adjust("15 seconds")
-      expect(heard).toEqual([hello, missed(null, 0), heartbeat])
+      expect(received).toEqual([greeting, missed(null, 0), heartbeat])
     })
   )
 
   it.effect("ends with the log", () =>
     Effect.gen(function* () {
       const log = new EventLog()
-      const { fiber, heard } = yield* followLog(log, log.now)
+      const { fiber, received } = yield* followLog(log, log.now)
       yield* TestClock.adjust(0)
       log.append(change(1))
       log.end()
       yield* Fiber.join(fiber)
-      expect(heard.join("")).toBe(hello + text(1))
+      expect(received.join("")).toBe(greeting + text(1))
       const late = yield* followLog(log, 0)
       yield* Fiber.join(late.fiber)
-      expect(late.heard.join("")).toBe(hello + text(1))
+      expect(late.received.join("")).toBe(greeting + text(1))
     })
   )
 
-  it.effect("a slow follower misses what it cannot keep up with, and holds up nobody", () =>
+  it.effect("drops changes for a slow follower, and delays no other", () =>
     Effect.gen(function* () {
       const log = new EventLog(16)
       const open = yield* Latch.make(true)
@@ -122,43 +122,41 @@ describe("the stream", () => {
         log.append(change(sequence))
         yield* TestClock.adjust(0)
       }
-      expect(quick.heard.join("").match(/^id: /gm)).toHaveLength(100)
+      expect(quick.received.join("").match(/^id: /gm)).toHaveLength(100)
       yield* open.open
       yield* TestClock.adjust(0)
-      const ids = slow.heard
+      const ids = slow.received
         .join("")
         .match(/(?<=^id: )\d+/gm)
         ?.map(Number)
       assert(ids !== undefined)
-      expect(slow.heard.join("")).toMatch(/event: missed\ndata: \{"count":82\}/)
+      expect(slow.received.join("")).toMatch(/event: missed\ndata: \{"count":82\}/)
       expect(ids.slice(-16)).toEqual(Array.from({ length: 16 }, (_, i) => 85 + i))
-      expect(slow.isCut()).toBe(false)
+      expect(slow.isDisconnected()).toBe(false)
     })
   )
 
-  it.effect(
-    "a follower that takes nothing for a minute is cut off, and one to which there is nothing to tell is not",
-    () =>
-      Effect.gen(function* () {
-        const log = new EventLog()
-        const open = yield* Latch.make(true)
-        const idle = yield* followLog(log, log.now)
-        const stuck = yield* followLog(log, log.now, open)
-        yield* TestClock.adjust(0)
-        yield* open.close
-        log.append(change(1))
-        yield* TestClock.adjust("55 seconds")
-        expect([idle.isCut(), stuck.isCut()]).toEqual([false, false])
-        yield* TestClock.adjust("30 seconds")
-        expect([idle.isCut(), stuck.isCut()]).toEqual([false, true])
-        yield* TestClock.adjust("10 minutes")
-        expect(idle.isCut()).toBe(false)
-      })
+  it.effect("disconnects a follower that reads nothing for a minute, and none that has nothing to read", () =>
+    Effect.gen(function* () {
+      const log = new EventLog()
+      const open = yield* Latch.make(true)
+      const idle = yield* followLog(log, log.now)
+      const stuck = yield* followLog(log, log.now, open)
+      yield* TestClock.adjust(0)
+      yield* open.close
+      log.append(change(1))
+      yield* TestClock.adjust("55 seconds")
+      expect([idle.isDisconnected(), stuck.isDisconnected()]).toEqual([false, false])
+      yield* TestClock.adjust("30 seconds")
+      expect([idle.isDisconnected(), stuck.isDisconnected()]).toEqual([false, true])
+      yield* TestClock.adjust("10 minutes")
+      expect(idle.isDisconnected()).toBe(false)
+    })
   )
 })
 
 describe("GET /events", () => {
-  it.live("tells of every change as it comes, and of those before to who asks for them", () =>
+  it.live("sends every change as it happens, and earlier ones on request", () =>
     Effect.gen(function* () {
       const a = yield* start({ nodeId: "1" })
       const live = yield* follow(a.url)
@@ -168,7 +166,7 @@ describe("GET /events", () => {
         "no-store"
       ])
       const b = yield* start({ nodeId: "2", peers: [a.address] })
-      yield* untilTrue("it has joined", () => live.events.length > 0)
+      yield* untilTrue("the node has joined", () => live.events.length > 0)
       const iso = expect.stringMatching(/Z$/)
       const joined = {
         event: "message",
@@ -193,7 +191,7 @@ describe("GET /events", () => {
       expect(live.events[0]).toEqual(joined)
       yield* b.stop
       const leftNow = () => live.events.some(({ data }) => Object(data).kind === "Left")
-      yield* untilTrue("it has left", leftNow)
+      yield* untilTrue("the node has left", leftNow)
 
       const again = yield* follow(a.url, { "last-event-id": "0" })
       yield* untilTrue("all came again", () => again.events.length === live.events.length)
@@ -207,7 +205,7 @@ describe("GET /events", () => {
     })
   )
 
-  it.live("the id of an event is a number", () =>
+  it.live("refuses an id that is not a number", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
       for (const id of ["x", "-1", "1.5", "9".repeat(16)]) {
@@ -225,7 +223,7 @@ describe("GET /events", () => {
     })
   )
 
-  it.live("streams end with the node, at once and completely", () =>
+  it.live("ends streams completely and at once when the node ends", () =>
     Effect.gen(function* () {
       const node = yield* start()
       const following = yield* Effect.all([follow(node.url), follow(node.url)])
@@ -239,7 +237,7 @@ describe("GET /events", () => {
     })
   )
 
-  it.live("nobody who is slow or silent holds up the end of a node for long", () =>
+  it.live("does not wait long for slow or silent clients when the node ends", () =>
     Effect.gen(function* () {
       const node = yield* start()
       const port = Number(new URL(node.url).port)
@@ -263,7 +261,7 @@ describe("GET /events", () => {
     })
   )
 
-  it.live(`no more than ${MaxFollowers} follow at once, and who goes makes room`, () =>
+  it.live(`allows ${MaxFollowers} followers at the same time`, () =>
     Effect.gen(function* () {
       const node = yield* start()
       const scope = yield* Scope.fork(yield* Effect.scope)
@@ -274,7 +272,7 @@ describe("GET /events", () => {
       expect([full.status, full.headers["content-type"], Object(full.json).detail]).toEqual([
         503,
         "application/problem+json",
-        `${MaxFollowers} others follow the events, and no more may`
+        `${MaxFollowers} clients follow the events, which is the limit`
       ])
       yield* Scope.close(scope, Exit.void)
       yield* until(
@@ -285,7 +283,7 @@ describe("GET /events", () => {
     })
   )
 
-  it.live("the client has them in types", () =>
+  it.live("gives the client typed events", () =>
     Effect.gen(function* () {
       const a = yield* start({ nodeId: "1" })
       const client = yield* AdminClient.make({ baseUrl: a.url })

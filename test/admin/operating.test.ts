@@ -17,13 +17,13 @@ const bearer = { authorization: `Bearer ${token}` }
 const first = "6f1c0f7e6d5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c"
 const second = "00d1c2b3a495867768594a3b2c1d0e0f1f2e3d4c5b6a79880716253443526170"
 
-/** A directory of its own, which is gone after the test. */
+/** A directory that is removed at the end of the test. */
 const directory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "gossip-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
-/** What is logged meanwhile, in one text. */
+/** Collects the log as one text. */
 const logged = () => {
   const lines: Array<string> = []
   const layer = Logger.layer([
@@ -49,21 +49,21 @@ const operations = [
 ] as const
 
 describe("over a network", () => {
-  it.live("nobody operates a node that has no token", () =>
+  it.live("operations are refused if the node has no token", () =>
     Effect.gen(function* () {
       const { services, url } = yield* start({ clusterKey: first })
       for (const [method, path, body] of operations) {
         for (const headers of [{}, bearer, { authorization: "Bearer " }]) {
           const answer = yield* ask(url, path, { method, body, headers })
           expect([path, answer.status, answer.headers["content-type"]]).toEqual([path, 403, "application/problem+json"])
-          expect(detail(answer)).toBe("no token is configured, so this works over the Unix socket only")
+          expect(detail(answer)).toBe("no token is configured, so operations work only over the Unix socket")
         }
       }
       expect((yield* Context.get(services, Membership).self).status).toBe("alive")
     })
   )
 
-  it.live("an empty token is none", () =>
+  it.live("an empty token admits no client", () =>
     Effect.gen(function* () {
       const { url } = yield* start({ clusterKey: first }, { token: Redacted.make("") })
       for (const headers of [{}, { authorization: "Bearer " }]) {
@@ -72,7 +72,7 @@ describe("over a network", () => {
     })
   )
 
-  it.live("whoever lacks the token is refused, whatever else is wrong with the request", () =>
+  it.live("a client without the token is refused before anything else is checked", () =>
     Effect.gen(function* () {
       const { url } = yield* start({ clusterKey: first }, { token: Redacted.make(token) })
       for (const [method, path, body] of operations) {
@@ -95,7 +95,7 @@ describe("over a network", () => {
             type: "about:blank",
             status: 401,
             title: "Unauthorized",
-            detail: "this takes the bearer token of the node"
+            detail: "this requires the bearer token of the node"
           })
         }
       }
@@ -161,7 +161,7 @@ describe("over a network", () => {
         const broken = yield* ask(url, "/keys", { method: "POST", raw: `{"key":"${second}`, headers: bearer })
         expect([broken.status, detail(broken)]).toEqual([
           400,
-          "the body is not what this path takes; see /openapi.json"
+          "the body is not what this path expects; see /openapi.json"
         ])
         const other = yield* ask(url, "/keys", {
           method: "POST",
@@ -196,7 +196,7 @@ describe("over a network", () => {
     })
   )
 
-  it.live("a node leaves, tells when it has, and is ready no more", () =>
+  it.live("a node leaves, answers when it has left, and is no longer ready", () =>
     Effect.gen(function* () {
       const a = yield* start()
       const b = yield* start({ peers: [a.address] }, { token: Redacted.make(token) })
@@ -216,7 +216,7 @@ describe("over a network", () => {
 })
 
 describe("over a Unix socket", () => {
-  it.live("whoever can open it operates the node, and only its owner can", () =>
+  it.live("every client is an operator, and only the owner can open the socket", () =>
     Effect.gen(function* () {
       const path = join(yield* directory, "admin.sock")
       const node = yield* start({ clusterKey: first }, { socket: path, token: Redacted.make(token) })
@@ -236,7 +236,7 @@ describe("over a Unix socket", () => {
     })
   )
 
-  it.live("a socket that a crash left there is replaced", () =>
+  it.live("a socket that is left from a crash is replaced", () =>
     Effect.gen(function* () {
       const path = join(yield* directory, "admin.sock")
       // A socket that is bound and then moved stays when its server ends.
@@ -255,7 +255,7 @@ describe("over a Unix socket", () => {
   const failure = (options: NodeAdmin.Options) =>
     Effect.map(Effect.flip(start({}, options)), (error) => [error._tag, error.message])
 
-  it.live("what is in the way is named in one line", () =>
+  it.live("an obstacle at the path is reported in one line", () =>
     Effect.gen(function* () {
       const home = yield* directory
       const path = join(home, "admin.sock")
@@ -293,7 +293,7 @@ describe("over a Unix socket", () => {
 })
 
 describe("the line in the log", () => {
-  it.live("says where, and what may be done there", () =>
+  it.live("has the addresses, and whether operations are possible", () =>
     Effect.gen(function* () {
       const path = join(yield* directory, "s")
       const { services, url } = yield* start({}, { socket: path })

@@ -24,8 +24,8 @@ const aliveSeen = (url: string, count: number) =>
     (json) => JSON.stringify(json).includes(`"alive_nodes":${count},`)
   )
 
-describe("what anybody may ask", () => {
-  it.live("healthz: ok while the loops run, and which one died", () =>
+describe("routes that read", () => {
+  it.live("healthz: ok while all loops run, else the failed ones", () =>
     Effect.gen(function* () {
       const node = yield* start()
       const well = yield* ask(node.url, "/healthz")
@@ -38,13 +38,13 @@ describe("what anybody may ask", () => {
       expect(ill.status).toBe(503)
       expect(ill.headers["content-type"]).toBe("application/problem+json")
       expect(ill.json).toEqual({
-        ...problem(503, "Service Unavailable", "died of a defect: gossip"),
+        ...problem(503, "Service Unavailable", "these loops failed by a defect: gossip"),
         dead: ["gossip"]
       })
     })
   )
 
-  it.live("readyz: at once without peers, with peers once one of them answered, and for good", () =>
+  it.live("readyz: at once without peers, with peers after one has answered, and from then on", () =>
     Effect.gen(function* () {
       const first = yield* start()
       const alone = yield* ask(first.url, "/readyz")
@@ -58,7 +58,7 @@ describe("what anybody may ask", () => {
         yield* ask(lost.url, "/readyz"),
         503,
         "Service Unavailable",
-        "the node has not joined yet: none of its peers answered"
+        "the node has not joined yet: no peer has answered"
       )
 
       const second = yield* start({ peers: [first.address, "127.0.0.1:9"] })
@@ -74,7 +74,7 @@ describe("what anybody may ask", () => {
     })
   )
 
-  it.live("membership: every member, itself first, with the time of its last answer and why it is what it is", () =>
+  it.live("membership: every member, itself first, with its round-trip time and the cause of its status", () =>
     Effect.gen(function* () {
       const a = yield* start({ nodeId: "18446744073709551615" })
       const b = yield* start({ nodeId: "7", peers: [a.address] })
@@ -193,7 +193,7 @@ describe("what anybody may ask", () => {
     })
   )
 
-  it.live("openapi.json, of the same schemas", () =>
+  it.live("openapi.json, from the same schemas", () =>
     Effect.gen(function* () {
       const node = yield* start()
       const { json, status } = yield* ask(node.url, "/openapi.json")
@@ -219,8 +219,8 @@ describe("what anybody may ask", () => {
   )
 })
 
-describe("what nobody can ask", () => {
-  it.live("no such path: 404", () =>
+describe("requests without a route", () => {
+  it.live("an unknown path: 404", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
       for (const path of ["/", "/nope", "/healthz/x", "/membership/1/2", "/keys/zzz", "/metrics/json/x", "//", "/%"]) {
@@ -230,7 +230,7 @@ describe("what nobody can ask", () => {
     })
   )
 
-  it.live("no such method: 405, and which ones there are", () =>
+  it.live("an unknown method: 405, with the supported ones", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
       for (const [method, path, allowed] of [
@@ -246,12 +246,12 @@ describe("what nobody can ask", () => {
       ] as const) {
         const answer = yield* ask(url, path, { method })
         expect([method, path, answer.status, answer.headers["allow"]]).toEqual([method, path, 405, allowed])
-        if (method !== "HEAD") expectProblem(answer, 405, "Method Not Allowed", `this path takes ${allowed}`)
+        if (method !== "HEAD") expectProblem(answer, 405, "Method Not Allowed", `this path supports ${allowed}`)
       }
     })
   )
 
-  it.live("HEAD is GET without a body", () =>
+  it.live("HEAD: GET without a body", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
       for (const path of ["/healthz", "/readyz", "/membership", "/metrics", "/events"]) {
@@ -261,7 +261,7 @@ describe("what nobody can ask", () => {
     })
   )
 
-  it.live("what is no HTTP does no harm", () =>
+  it.live("bytes that are not HTTP do no harm", () =>
     Effect.gen(function* () {
       const { url } = yield* start()
       const text = yield* Effect.callback<string>((resume) => {
@@ -279,7 +279,7 @@ describe("what nobody can ask", () => {
 })
 
 describe("the client", () => {
-  it.live("says the same in types", () =>
+  it.live("returns typed answers", () =>
     Effect.gen(function* () {
       const node = yield* start({ nodeId: "5" })
       const client = yield* AdminClient.make({ baseUrl: node.url })

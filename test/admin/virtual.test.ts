@@ -31,7 +31,7 @@ const clientOf = Effect.fnUntraced(function* (node: LabNode) {
 const id = (n: number) => NodeId.fromWords(0, n)
 
 describe("the history of a member", () => {
-  it.effect("says why it is dead, and still does when it is listed no more", () =>
+  it.effect("has the cause of a death, also after the member is removed", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
@@ -73,13 +73,13 @@ describe("the history of a member", () => {
     })
   )
 
-  it.effect("keeps the cause of what was, not of what is, out of a list", () =>
+  it.effect("has no cause for members that were listed before it began", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
       yield* lab.start(2, { peers: ["10.0.0.1:7946"] })
       yield* TestClock.adjust("2 seconds")
-      // It was there before anybody took notes.
+      // The member was listed before the journal began.
       const { client, journal } = yield* clientOf(a)
       expect((yield* client.member({ params: { id: id(2) } })).history).toEqual([])
       expect((yield* client.members({ query: {} })).nodes.map(({ cause }) => cause._tag)).toEqual(["None", "None"])
@@ -89,7 +89,7 @@ describe("the history of a member", () => {
 })
 
 describe("a node that has joined", () => {
-  it.effect("stays ready when all others are gone and forgotten", () =>
+  it.effect("stays ready after all other members are gone and removed", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, { peers: ["10.0.0.2:7946", "10.0.0.9:7946"] })
@@ -108,7 +108,7 @@ describe("a node that has joined", () => {
 const soon = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
 describe("over a real connection", () => {
-  it.effect("who takes nothing for a minute is cut off, quietly", () =>
+  it.effect("a client that reads nothing for a minute is disconnected without a log line", () =>
     Effect.gen(function* () {
       const lines: Array<unknown> = []
       const log = Logger.layer([Logger.make(({ message }) => void lines.push(message))])
