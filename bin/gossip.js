@@ -1,26 +1,27 @@
 #!/usr/bin/env node
-// Starts the program: from its source in a checkout, from the build when installed. The source is not published, so its
-// presence tells the two apart. It is TypeScript that Node.js runs as it is, which takes 22.19; a checkout has such a
-// Node.js among its development dependencies, whatever the machine has, and under an older one this file starts itself
-// again there.
+// Starts the program: from its source in a checkout, from the bundle when installed. The source is not published, so its
+// presence tells the two apart. It is TypeScript that Node.js runs as it is, which takes 22.19. A checkout has such a
+// Node.js among its development dependencies, and an older one runs this file again with it.
 //
-// The signals must then arrive exactly once, because a second one means "exit at once". A terminal, a supervisor or a
-// test signals one process or the whole group, and the receiver cannot tell which, so forwarding within one group
-// would deliver some signals twice and withholding would lose others. The child therefore leads a session of its own:
-// nothing reaches it but what is forwarded, and everything is. What the session costs is made good here: stopping and
+// Signals must then arrive exactly once, because a second one means "exit at once". A terminal, a supervisor or a test
+// signals one process or the whole group, and the receiver cannot tell which, so forwarding within one group would
+// deliver some signals twice, and not forwarding would lose others. The child therefore leads a session of its own:
+// it gets only what is forwarded, and everything is. The rest that the session changes is restored here: stopping and
 // continuing (Ctrl-Z, fg) and the size of the window are forwarded as well, and a channel between the two closes when
-// the parent dies in whatever way, upon which the child ends as by SIGTERM. Where a process can replace itself
-// (`process.execve`), there is no parent and none of this.
+// the parent dies, at which the child ends as by SIGTERM. Where a process can replace itself (`process.execve`), there
+// is no parent and none of this.
 import { spawn } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
+import { enableCompileCache } from "node:module"
 import { constants } from "node:os"
 import { fileURLToPath } from "node:url"
+import { setFlagsFromString } from "node:v8"
 
 const source = new URL("../src/node/main.ts", import.meta.url)
-const build = new URL("../dist/node/main.js", import.meta.url)
+const bundle = new URL("../dist/bin/gossip.js", import.meta.url)
 const bundledNode = fileURLToPath(new URL("../node_modules/node/bin/node", import.meta.url))
 
-// Set in the child, so that a bundled Node.js which is too old is reported, not started again for ever.
+// Set in the child, so that a Node.js of the checkout that is too old is reported, and not started again.
 const startedAgainMark = "EFFECT_GOSSIP_STARTED_AGAIN"
 const startedAgain = process.env[startedAgainMark] !== undefined
 delete process.env[startedAgainMark]
@@ -29,16 +30,29 @@ const inCheckout = existsSync(source)
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 const recent = major > 22 || (major === 22 && minor >= 19)
 
-// 23.0 to 23.5 are later than 22.19 and do not run TypeScript.
-if (recent && (!inCheckout || process.features.typescript)) {
+if (process.argv.length === 3 && process.argv[2] === "--version") {
+  printVersion()
+} else if (recent && (!inCheckout || process.features.typescript)) {
+  // 23.0 to 23.5 are later than 22.19 and do not run TypeScript.
   if (startedAgain) endWithParent()
   silenceTypeStrippingWarning()
-  await import((inCheckout ? source : build).href)
+  // Otherwise V8 enlarges its young generation while the program starts, and an idle node never needs that again.
+  setFlagsFromString("--semi-space-growth-factor=1")
+  // Keeps the compiled code for the next start, which then takes two thirds of the time.
+  enableCompileCache()
+  await import((inCheckout ? source : bundle).href)
 } else if (inCheckout && !startedAgain && existsSync(bundledNode)) {
   startAgain()
 } else {
   process.stderr.write(`effect-gossip needs Node.js 22.19 or later, this is ${process.version}\n`)
   process.exitCode = 1
+}
+
+// Without the program, which would take most of the time.
+function printVersion() {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+  process.stdout.on("error", () => process.exit(1))
+  process.stdout.write(`gossip ${version}\n`)
 }
 
 function startAgain() {
@@ -59,7 +73,7 @@ function startAgain() {
     "SIGCONT"
   ])
   for (const signal of forwarded) process.on(signal, () => child.kill(signal))
-  // The leader of a session ignores SIGTSTP, so it is stopped the hard way.
+  // The leader of a session ignores SIGTSTP, so it gets SIGSTOP.
   process.on("SIGTSTP", () => {
     child.kill("SIGSTOP")
     process.kill(process.pid, "SIGSTOP")
@@ -71,7 +85,7 @@ function startAgain() {
   })
   child.on("exit", (code, signal) => {
     if (signal === null) process.exit(code ?? 1)
-    // Die as the child died, so that the caller sees the same; the exit code is for a signal that does not kill here.
+    // Die by the same signal as the child, for the caller; the exit code is for a signal that does not kill here.
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
     process.exitCode = 128 + signals[signal]

@@ -24,7 +24,7 @@ export type Flags = Command.Command.Config.Infer<typeof flags>
 export const demo = Command.make(
   "demo",
   flags,
-  LazyHandler.make(() => import("./demo/RunDemo.ts"))
+  LazyHandler.make(() => import("./demo/RunDemo.ts").then(({ handle }) => handle))
 ).pipe(
   Command.withShortDescription("Watch five nodes join, one fail, one leave and one come back."),
   Command.withDescription(

@@ -15,7 +15,7 @@ export type Flags = Command.Command.Config.Infer<typeof flags>
 export const events = Command.make(
   "events",
   flags,
-  LazyHandler.make(() => import("./EventLines.ts"))
+  LazyHandler.make(() => LazyHandler.client().then(({ followEvents }) => followEvents))
 ).pipe(
   Command.withShortDescription("Follow the changes in the cluster, as a node sees them."),
   Command.withDescription(

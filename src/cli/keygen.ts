@@ -24,7 +24,7 @@ export type Flags = Command.Command.Config.Infer<typeof flags>
 export const keygen = Command.make(
   "keygen",
   flags,
-  LazyHandler.make(() => import("./GenerateKey.ts"))
+  LazyHandler.make(() => import("./GenerateKey.ts").then(({ handle }) => handle))
 ).pipe(
   Command.withShortDescription("Make a key that encrypts the datagrams between the nodes of a cluster."),
   Command.withDescription(

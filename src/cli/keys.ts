@@ -3,12 +3,10 @@ import { Argument, Command } from "effect/cli"
 import * as EndpointFlags from "./EndpointFlags.ts"
 import * as LazyHandler from "./LazyHandler.ts"
 
-const load = () => import("./ManageKeys.ts")
-
 const list = Command.make(
   "list",
   EndpointFlags.flags,
-  LazyHandler.make(() => load().then(({ list }) => ({ handle: list })))
+  LazyHandler.make(() => LazyHandler.client().then(({ listKeys }) => listKeys))
 ).pipe(Command.withShortDescription("List the keys by fingerprint; the first one encrypts."))
 
 const addInput = {
@@ -25,7 +23,7 @@ export type AddInput = Command.Command.Config.Infer<typeof addInput>
 const add = Command.make(
   "add",
   addInput,
-  LazyHandler.make(() => load().then(({ add }) => ({ handle: add })))
+  LazyHandler.make(() => LazyHandler.client().then(({ addKeys }) => addKeys))
 ).pipe(
   Command.withShortDescription("Add a key that decrypts from now on, and does not encrypt yet."),
   Command.withDescription(
@@ -49,13 +47,13 @@ export type ChangeInput = Command.Command.Config.Infer<typeof changeInput>
 const use = Command.make(
   "use",
   changeInput,
-  LazyHandler.make(() => load().then(({ use }) => ({ handle: use })))
+  LazyHandler.make(() => LazyHandler.client().then(({ useKey }) => useKey))
 ).pipe(Command.withShortDescription("Encrypt with this key from now on."))
 
 const remove = Command.make(
   "remove",
   changeInput,
-  LazyHandler.make(() => load().then(({ remove }) => ({ handle: remove })))
+  LazyHandler.make(() => LazyHandler.client().then(({ removeKey }) => removeKey))
 ).pipe(
   Command.withShortDescription(
     "Remove a key that does not encrypt; the node no longer decrypts what is encrypted with it."

@@ -23,7 +23,7 @@ export type Flags = Command.Command.Config.Infer<typeof flags>
 export const members = Command.make(
   "members",
   flags,
-  LazyHandler.make(() => import("./ShowMembers.ts"))
+  LazyHandler.make(() => LazyHandler.client().then(({ showMembers }) => showMembers))
 ).pipe(
   Command.withShortDescription("List the members of the cluster, as a node sees them."),
   Command.withDescription(

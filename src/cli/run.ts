@@ -25,7 +25,7 @@ export type Flags = Command.Command.Config.Infer<typeof flags>
 export const run = Command.make(
   "run",
   flags,
-  LazyHandler.make(() => import("./RunNode.ts"))
+  LazyHandler.make(() => import("./RunNode.ts").then(({ handle }) => handle))
 ).pipe(
   Command.withShortDescription("Run a node: join a cluster and log which members join, fail and leave."),
   Command.withDescription(

@@ -23,12 +23,17 @@ import {
 import { HttpServer } from "effect/http"
 import { NetAddress } from "effect/net"
 import * as Fs from "node:fs/promises"
-import * as Http from "node:http"
+import type * as HttpModule from "node:http"
+import { createRequire } from "node:module"
 import * as Net from "node:net"
 import * as Admin from "../admin/Admin.ts"
 import * as Journal from "../admin/Journal.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import * as AdminTokenFile from "./AdminTokenFile.ts"
+
+// An ES import of node:http reads all of its exports, and one of them loads undici, which takes 5 MB.
+const require = createRequire(import.meta.url)
+const Http: typeof HttpModule = require("node:http")
 
 /**
  * The HTTP server cannot be opened.
@@ -154,7 +159,7 @@ const serve = <R>(server: Server, routes: Layer.Layer<never, never, HttpServer.H
 const Grace = Duration.seconds(1)
 
 // Requests are small, so that only an attacker sends one slowly.
-const limits: Http.ServerOptions = {
+const limits: HttpModule.ServerOptions = {
   headersTimeout: 10_000,
   requestTimeout: 20_000,
   connectionsCheckingInterval: 5000,
@@ -163,9 +168,9 @@ const limits: Http.ServerOptions = {
 const MaxConnections = 256
 
 /** Holds the requests that come while the server listens and has no routes yet, and passes them on once it has. */
-const holdEarlyRequests = (server: Http.Server): void => {
-  const held: Array<Parameters<Http.RequestListener>> = []
-  const hold: Http.RequestListener = (...request) => void held.push(request)
+const holdEarlyRequests = (server: HttpModule.Server): void => {
+  const held: Array<Parameters<HttpModule.RequestListener>> = []
+  const hold: HttpModule.RequestListener = (...request) => void held.push(request)
   const passOn = (event: string | symbol): void => {
     if (event !== "request") return
     server.off("newListener", passOn)

@@ -1,16 +1,20 @@
 /**
  * The program as a process of Node.js: its arguments, environment, output, signals and exit code.
  */
-// Not from the package's index, which loads an HTTP client and much more: it doubles the time to start.
+// Only these modules, not the package's index or NodeServices: each module that is loaded takes time at every start.
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Deferred, Effect, FileSystem, Option, Queue, type Runtime, Schema } from "effect"
+import * as NodeStdio from "@effect/platform-node/NodeStdio"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import { Deferred, Effect, Layer, Option, Queue, type Runtime } from "effect"
+import { ChildProcessSpawner } from "effect/process"
 import { constants } from "node:os"
-import { fileURLToPath } from "node:url"
 import { exitCode } from "../cli/ExitCode.ts"
 import { main } from "../cli/gossip.ts"
 import { Host } from "../cli/Host.ts"
 import { LineWriter, reasonOf } from "../cli/LineWriter.ts"
+import { version } from "../metrics/Version.ts"
 import * as StandardOutput from "./StandardOutput.ts"
 
 let signal: Option.Option<"SIGINT" | "SIGTERM"> = Option.none()
@@ -89,20 +93,21 @@ const teardown: Runtime.Teardown = (exit, onExit) => {
   })
 }
 
-const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
+const services = Layer.mergeAll(
+  NodeFileSystem.layer,
+  NodePath.layer,
+  NodeStdio.layer,
+  NodeTerminal.layer,
+  // The command line requires it in types. No command starts a process.
+  Layer.succeed(
+    ChildProcessSpawner.ChildProcessSpawner,
+    ChildProcessSpawner.make(() => Effect.die("no command starts a process"))
+  )
+)
 
-// At the same place relative to the source and to the build.
-const manifest = fileURLToPath(new URL("../../package.json", import.meta.url))
-
-const program = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
-  const { version } = yield* Schema.decodeEffect(Manifest)(yield* fs.readFileString(manifest))
-  yield* main(version)
-})
-
-program.pipe(
+main(version).pipe(
   Effect.raceFirst(Deferred.await(outputFailed)),
   Effect.provideService(Host, { env: process.env, signal: Effect.sync(() => signal), hangups, unfinished, openLog }),
-  Effect.provide(NodeServices.layer),
+  Effect.provide(services),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown })
 )
