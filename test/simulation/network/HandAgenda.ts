@@ -1,4 +1,4 @@
-/** A virtual network whose time is turned by hand, for tests that need no fibers and many runs. */
+/** A virtual network whose time the test advances, for tests with many runs and without fibers. */
 import { Effect, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import type { Agenda } from "../../../src/simulation/network/Agenda.ts"
@@ -27,12 +27,12 @@ export class HandAgenda implements Agenda {
     this.#tasks.sort((a, b) => a.ms - b.ms || a.asked - b.asked)
   }
 
-  /** How much is still to be done. */
+  /** The number of pending tasks. */
   get ahead(): number {
     return this.#tasks.length
   }
 
-  /** Does what is due by then, and lets time come to it. */
+  /** Runs the tasks that are due by then, and advances the time. */
   runTo(ms: number): void {
     while (this.#tasks.length > 0 && this.#tasks[0]!.ms <= ms) {
       const { ms, run } = this.#tasks.shift()!
@@ -42,20 +42,20 @@ export class HandAgenda implements Agenda {
     this.#now = ms
   }
 
-  /** Does all there is to do. */
+  /** Runs all tasks. */
   runAll(): void {
     for (let next = this.#tasks[0]; next !== undefined; next = this.#tasks[0]) this.runTo(next.ms)
   }
 }
 
-/** What became of a datagram, and when. */
+/** The fate of a datagram with its time. */
 export interface Outcome {
   readonly ms: number
   readonly packet: Packet
   readonly fate: "delivered" | PacketDropReason
 }
 
-/** A socket that hears nobody: what gets to it is seen by `outcomes`. */
+/** A socket that does not read. What it receives is in `outcomes`. */
 export const openAt = (host: Host, at: string) => {
   const socket = Effect.runSync(host.network.socket(NetAddress.inetAddressFromStringUnsafe(at)))
   const scope = Effect.runSync(Scope.make())
@@ -63,7 +63,7 @@ export const openAt = (host: Host, at: string) => {
   const writer = Effect.runSync(Scope.provide(socket.writer, scope))
   return {
     scope,
-    /** Sends so many bytes, or these. */
+    /** Sends these bytes, or a number of zero bytes. */
     send: (payload: number | Uint8Array, to: string) =>
       Effect.runSync(
         writer.write({
@@ -74,7 +74,7 @@ export const openAt = (host: Host, at: string) => {
   }
 }
 
-/** Why a socket cannot be opened there. */
+/** Why a socket cannot be opened at an address. */
 export const refusal = (host: Host, at: string) => {
   const opened = Effect.flatMap(
     host.network.socket(NetAddress.inetAddressFromStringUnsafe(at)),
@@ -102,7 +102,7 @@ export const pair = (defaults: Partial<Conditions> = {}, random: () => number = 
     network,
     hostA,
     hostB,
-    /** Everything that became of datagrams, in order. */
+    /** The fates of all datagrams, in order. */
     outcomes,
     a,
     b,
@@ -110,7 +110,7 @@ export const pair = (defaults: Partial<Conditions> = {}, random: () => number = 
     send: (payload: number | Uint8Array = 0) => a.send(payload, "10.0.0.2:1"),
     /** Sends from `b` to `a`. */
     answer: (payload: number | Uint8Array = 0) => b.send(payload, "10.0.0.1:1"),
-    /** When those that were delivered arrived, in ms. */
+    /** The arrival times of delivered datagrams, in ms. */
     arrivals: () => outcomes.filter(({ fate }) => fate === "delivered").map(({ ms }) => ms),
     fates: () => outcomes.map(({ fate }) => fate)
   }

@@ -1,4 +1,4 @@
-/** Sockets on a virtual network on the test's clock that send text, and keep what they hear. */
+/** Sockets that send and collect text, on a virtual network on the test's clock. */
 import { Effect, Exit, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
@@ -15,7 +15,7 @@ interface Arrival {
   readonly text: string
 }
 
-/** A socket that keeps what it gets and sends text. */
+/** A socket that sends text and collects what it receives. */
 export const open = (host: Host, at: string) =>
   Effect.gen(function* () {
     const clock = yield* TestClock.testClockWith(Effect.succeed)
@@ -46,7 +46,7 @@ export const open = (host: Host, at: string) =>
     }
   })
 
-/** What became of a datagram; until it is dropped it is carried. */
+/** A datagram with its fate, which is "carried" until it is dropped. */
 interface Sighting {
   readonly number: number
   readonly from: string

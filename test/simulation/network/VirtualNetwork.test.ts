@@ -10,7 +10,7 @@ const openFails = (host: Host, at: string) =>
   Effect.map(Effect.flip(open(host, at)), ({ reason }) => ("kind" in reason ? reason.kind : reason._tag))
 
 describe("the virtual network", () => {
-  it.effect("carries a datagram in exactly the latency of its link, each way its own", () =>
+  it.effect("delivers a datagram after exactly the latency of its link, which each direction has of its own", () =>
     Effect.gen(function* () {
       const { a, b, network } = yield* duo({ latency: 5 })
       network.link("b", "a").latency = 70
@@ -43,7 +43,7 @@ describe("the virtual network", () => {
     })
   )
 
-  it.effect("loses none at a loss of 0, all at 1, and about that part in between, seeded", () =>
+  it.effect("loses no datagram at a loss of 0, all at 1, and about the given part otherwise, by seed", () =>
     Effect.gen(function* () {
       const run = (loss: number, seed: string) =>
         Effect.gen(function* () {
@@ -63,28 +63,30 @@ describe("the virtual network", () => {
     })
   )
 
-  it.effect("a cut link carries nothing one way, and a separation nothing either way, until it is mended", () =>
-    Effect.gen(function* () {
-      const { a, b, network, seen } = yield* duo()
-      const both = Effect.gen(function* () {
-        a.got.length = 0
-        b.got.length = 0
-        seen.length = 0
-        yield* a.send("x", "10.0.0.2:1")
-        yield* b.send("y", "10.0.0.1:1")
-        yield* TestClock.adjust(1)
-        return [b.got.length, a.got.length, ...seen.map(({ fate }) => fate)]
+  it.effect(
+    "delivers nothing over a cut link in that direction, and nothing across a separation, until it is healed",
+    () =>
+      Effect.gen(function* () {
+        const { a, b, network, seen } = yield* duo()
+        const both = Effect.gen(function* () {
+          a.got.length = 0
+          b.got.length = 0
+          seen.length = 0
+          yield* a.send("x", "10.0.0.2:1")
+          yield* b.send("y", "10.0.0.1:1")
+          yield* TestClock.adjust(1)
+          return [b.got.length, a.got.length, ...seen.map(({ fate }) => fate)]
+        })
+        network.link("a", "b").cut = true
+        assert.deepStrictEqual(yield* both, [0, 1, "cut", "carried"])
+        network.separate(["a"], ["b"], true)
+        assert.deepStrictEqual(yield* both, [0, 0, "cut", "cut"])
+        network.separate(["a"], ["b"], false)
+        assert.deepStrictEqual(yield* both, [1, 1, "carried", "carried"])
       })
-      network.link("a", "b").cut = true
-      assert.deepStrictEqual(yield* both, [0, 1, "cut", "carried"])
-      network.separate(["a"], ["b"], true)
-      assert.deepStrictEqual(yield* both, [0, 0, "cut", "cut"])
-      network.separate(["a"], ["b"], false)
-      assert.deepStrictEqual(yield* both, [1, 1, "carried", "carried"])
-    })
   )
 
-  it.effect("what is under way when a link is cut arrives; what is under way to an unplugged host does not", () =>
+  it.effect("delivers datagrams in flight when a link is cut, but not to a host that is unplugged", () =>
     Effect.gen(function* () {
       const { a, b, hosts, network } = yield* duo({ latency: 5 })
       yield* a.send("1", "10.0.0.2:1")
@@ -103,7 +105,7 @@ describe("the virtual network", () => {
     })
   )
 
-  it.effect("another host may have the address of an unplugged one, whose closing takes nothing from it", () =>
+  it.effect("lets another host have the address of an unplugged one, whose sockets may close later", () =>
     Effect.gen(function* () {
       const { a, b, hosts, network } = yield* duo()
       hosts[1].detach()
@@ -119,7 +121,7 @@ describe("the virtual network", () => {
     })
   )
 
-  it.effect("a port that is taken, and an address that the host does not have, fail as they do on a real one", () =>
+  it.effect("refuses a port in use and an address that the host does not have, as a real host does", () =>
     Effect.gen(function* () {
       const { a, hosts } = yield* duo()
       assert.strictEqual(yield* openFails(hosts[0], "10.0.0.1:1"), "AddressInUse")
@@ -132,7 +134,7 @@ describe("the virtual network", () => {
     })
   )
 
-  it.effect("nobody hears what goes to a port or an address without a socket", () =>
+  it.effect("drops datagrams for a port or an address without a socket", () =>
     Effect.gen(function* () {
       const { a, b, seen } = yield* duo()
       yield* a.send("x", "10.0.0.2:2")
@@ -152,43 +154,45 @@ describe("the virtual network", () => {
     })
   )
 
-  it.effect("a wildcard hears all addresses of its family, `::` of both, and speaks from one of the receiver's", () =>
-    Effect.gen(function* () {
-      const network = yield* VirtualNetwork.make()
-      const host = network.host("a", ["10.0.0.1", "10.1.0.1", "fd00::1"])
-      const v4 = yield* open(host, "0.0.0.0:4")
-      const dual = yield* open(host, "[::]:6")
-      const other = network.host("b", ["10.0.0.2", "fd00::2"])
-      const b4 = yield* open(other, "10.0.0.2:1")
-      const b6 = yield* open(other, "[fd00::2]:1")
-      yield* b4.send("1", "10.0.0.1:4")
-      yield* b4.send("2", "10.1.0.1:4")
-      yield* b6.send("3", "[fd00::1]:4")
-      yield* b4.send("4", "10.1.0.1:6")
-      yield* b6.send("5", "[fd00::1]:6")
-      // An IPv4-mapped destination is the IPv4 address.
-      yield* b4.send("6", "[::ffff:10.0.0.1]:4")
-      yield* dual.send("7", "10.0.0.2:1")
-      yield* dual.send("8", "[fd00::2]:1")
-      yield* v4.send("9", "10.0.0.2:1")
-      // To itself it speaks from the address it speaks to.
-      yield* v4.send("10", "10.1.0.1:4")
-      yield* TestClock.adjust(1)
-      const heard = ({ got }: typeof v4) => got.map(({ from, text }) => `${text} from ${from}`)
-      assert.deepStrictEqual(heard(v4), [
-        "1 from 10.0.0.2:1",
-        "2 from 10.0.0.2:1",
-        "6 from 10.0.0.2:1",
-        "10 from 10.1.0.1:4"
-      ])
-      assert.deepStrictEqual(heard(dual), ["4 from 10.0.0.2:1", "5 from [fd00::2]:1"])
-      assert.deepStrictEqual(heard(b4), ["7 from 10.0.0.1:6", "9 from 10.0.0.1:4"])
-      assert.deepStrictEqual(heard(b6), ["8 from [fd00::1]:6"])
-      assert.deepStrictEqual((yield* host.network.interfaces).map(NetAddress.formatIp), [
-        "10.0.0.1",
-        "10.1.0.1",
-        "fd00::1"
-      ])
-    })
+  it.effect(
+    "binds a wildcard to all addresses of its family, `::` to both, and sends from one of the destination's family",
+    () =>
+      Effect.gen(function* () {
+        const network = yield* VirtualNetwork.make()
+        const host = network.host("a", ["10.0.0.1", "10.1.0.1", "fd00::1"])
+        const v4 = yield* open(host, "0.0.0.0:4")
+        const dual = yield* open(host, "[::]:6")
+        const other = network.host("b", ["10.0.0.2", "fd00::2"])
+        const b4 = yield* open(other, "10.0.0.2:1")
+        const b6 = yield* open(other, "[fd00::2]:1")
+        yield* b4.send("1", "10.0.0.1:4")
+        yield* b4.send("2", "10.1.0.1:4")
+        yield* b6.send("3", "[fd00::1]:4")
+        yield* b4.send("4", "10.1.0.1:6")
+        yield* b6.send("5", "[fd00::1]:6")
+        // An IPv4-mapped destination means the IPv4 address.
+        yield* b4.send("6", "[::ffff:10.0.0.1]:4")
+        yield* dual.send("7", "10.0.0.2:1")
+        yield* dual.send("8", "[fd00::2]:1")
+        yield* v4.send("9", "10.0.0.2:1")
+        // To itself it sends from the destination address.
+        yield* v4.send("10", "10.1.0.1:4")
+        yield* TestClock.adjust(1)
+        const heard = ({ got }: typeof v4) => got.map(({ from, text }) => `${text} from ${from}`)
+        assert.deepStrictEqual(heard(v4), [
+          "1 from 10.0.0.2:1",
+          "2 from 10.0.0.2:1",
+          "6 from 10.0.0.2:1",
+          "10 from 10.1.0.1:4"
+        ])
+        assert.deepStrictEqual(heard(dual), ["4 from 10.0.0.2:1", "5 from [fd00::2]:1"])
+        assert.deepStrictEqual(heard(b4), ["7 from 10.0.0.1:6", "9 from 10.0.0.1:4"])
+        assert.deepStrictEqual(heard(b6), ["8 from [fd00::1]:6"])
+        assert.deepStrictEqual((yield* host.network.interfaces).map(NetAddress.formatIp), [
+          "10.0.0.1",
+          "10.1.0.1",
+          "fd00::1"
+        ])
+      })
   )
 })

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as Agenda from "../../../src/simulation/network/Agenda.ts"
 import * as VirtualNetwork from "../../../src/simulation/network/VirtualNetwork.ts"
 
-/** An agenda, and what was done of what it was asked, with the time. */
+/** An agenda, with the callbacks that ran and their times. */
 const diary = Effect.gen(function* () {
   const agenda = yield* Agenda.fromClock
   const done: Array<readonly [number, string]> = []
@@ -17,7 +17,7 @@ const diary = Effect.gen(function* () {
 })
 
 describe("an agenda on Effect's clock", () => {
-  it.effect("does things in the order of time, and at one instant in the order asked", () =>
+  it.effect("runs callbacks in the order of their times, and at one instant in the order of the requests", () =>
     Effect.gen(function* () {
       const { ask, done } = yield* diary
       ask(20, "d")
@@ -36,27 +36,29 @@ describe("an agenda on Effect's clock", () => {
     })
   )
 
-  it.effect("does nothing on the stack of who asks, even if the time is now or past, but without time going on", () =>
-    Effect.gen(function* () {
-      const { ask, done } = yield* diary
-      yield* TestClock.adjust(5)
-      ask(5, "now")
-      ask(3, "past")
-      ask(9, "later")
-      ask(5, "now too")
-      assert.deepStrictEqual(done, [])
-      yield* TestClock.adjust(0)
-      assert.deepStrictEqual(done, [
-        [5, "now"],
-        [5, "past"],
-        [5, "now too"]
-      ])
-      yield* TestClock.adjust(4)
-      assert.deepStrictEqual(done.slice(3), [[9, "later"]])
-    })
+  it.effect(
+    "runs nothing on the stack of the caller, even for the present or the past, and does not advance time for it",
+    () =>
+      Effect.gen(function* () {
+        const { ask, done } = yield* diary
+        yield* TestClock.adjust(5)
+        ask(5, "now")
+        ask(3, "past")
+        ask(9, "later")
+        ask(5, "now too")
+        assert.deepStrictEqual(done, [])
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual(done, [
+          [5, "now"],
+          [5, "past"],
+          [5, "now too"]
+        ])
+        yield* TestClock.adjust(4)
+        assert.deepStrictEqual(done.slice(3), [[9, "later"]])
+      })
   )
 
-  it.effect("does what is asked while it does something after that, at the same instant if need be", () =>
+  it.effect("runs a callback that is requested by another one after that, at the same instant if due", () =>
     Effect.gen(function* () {
       const { agenda, ask, done } = yield* diary
       let inside = false
@@ -79,7 +81,7 @@ describe("an agenda on Effect's clock", () => {
     })
   )
 
-  it.effect("wakes up for what is nearer than all before, again and again", () =>
+  it.effect("wakes up for a time that is nearer than all before, repeatedly", () =>
     Effect.gen(function* () {
       const { ask, done } = yield* diary
       for (const ms of [50, 40, 30]) {
@@ -97,7 +99,7 @@ describe("an agenda on Effect's clock", () => {
     })
   )
 
-  it.effect("does nothing any more once its scope is closed", () =>
+  it.effect("runs nothing after its scope has closed", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const { ask, done } = yield* Scope.provide(diary, scope)
@@ -109,7 +111,7 @@ describe("an agenda on Effect's clock", () => {
     })
   )
 
-  it.effect("carries the datagrams of a network without latency, and none on the sender's stack", () =>
+  it.effect("serves a network without latency, and delivers nothing on the stack of the sender", () =>
     Effect.gen(function* () {
       const network = yield* VirtualNetwork.make({ latency: 0 })
       const got: Array<number> = []

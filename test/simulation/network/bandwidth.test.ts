@@ -6,8 +6,8 @@ import { VirtualHost } from "../../../src/simulation/network/VirtualHost.ts"
 import { openAt, pair } from "./HandAgenda.ts"
 
 describe("a bandwidth", () => {
-  it("sends datagrams one after the other, each for its bytes and headers", () => {
-    // 1 byte a ms. A datagram of 72 is 100 with its headers.
+  it("sends datagrams one after the other, and counts their headers", () => {
+    // 1 byte per ms. A datagram of 72 bytes is 100 with headers.
     const { agenda, arrivals, send } = pair({ latency: 1000, bandwidth: 1000 })
     for (const bytes of [72, 72, 172, 22]) send(bytes)
     agenda.runTo(300)
@@ -26,7 +26,7 @@ describe("a bandwidth", () => {
     expect(outcomes.map(({ ms }) => ms)).toEqual([100])
   })
 
-  it("is each pair's own by default, and each direction's", () => {
+  it("belongs to each pair and direction by default", () => {
     const { a, agenda, answer, arrivals, network, send } = pair({ bandwidth: 1000 })
     openAt(network.host("c", ["10.0.0.3"]), "10.0.0.3:1")
     send(72)
@@ -37,7 +37,7 @@ describe("a bandwidth", () => {
     expect(arrivals()).toEqual([100, 100, 100, 200])
   })
 
-  it("of egress and ingress is shared by all that leave or come", () => {
+  it("of egress and ingress is shared by all datagrams of a host", () => {
     const { a, agenda, arrivals, hostA, hostB, network, outcomes, send } = pair({ latency: 10 })
     const c = openAt(network.host("c", ["10.0.0.3"]), "10.0.0.3:1")
     hostA.egress().bandwidth = 1000
@@ -54,23 +54,23 @@ describe("a bandwidth", () => {
     agenda.runTo(from + 20)
     c.send(72, "10.0.0.2:1")
     agenda.runAll()
-    // That of C gets there first, at 30, so that of A waits from 60 on.
+    // The datagram of C arrives first, at 30, so that of A waits from 60 on.
     expect(outcomes.map(({ ms, packet }) => [packet.from, ms - from])).toEqual([
       ["c", 130],
       ["a", 230]
     ])
   })
 
-  it("drops what the queue has no room for, the rest of the datagram being sent counted", () => {
+  it("drops a datagram that does not fit in the queue, in which the rest of the datagram being sent counts", () => {
     const { agenda, arrivals, fates, network, send } = pair({ bandwidth: 1000, queue: 250 })
     send(72)
     send(72)
-    // 200 are unsent, so 50 more have room.
+    // 200 are unsent, so there is room for 50 more.
     send(23)
     send(22)
     send(0)
     expect(fates()).toEqual(["queue", "queue"])
-    // Of the 250 bytes 70 are sent by then.
+    // 70 of the 250 bytes have been sent by then.
     agenda.runTo(70)
     send(43)
     send(42)
@@ -80,7 +80,7 @@ describe("a bandwidth", () => {
     expect(arrivals()).toEqual([100, 200, 250, 320])
   })
 
-  it("with a queue of nothing sends what need not wait, however long it is", () => {
+  it("with a queue of 0 sends a datagram that need not wait, however long it is", () => {
     const { agenda, arrivals, fates, send } = pair({ bandwidth: 1000, queue: 0 })
     send(972)
     send(0)
@@ -93,7 +93,7 @@ describe("a bandwidth", () => {
     expect(arrivals()).toEqual([1000, 1100])
   })
 
-  it("is used by what is lost after it, and not by copies, nor by what is too long", () => {
+  it("is used by datagrams that are lost, but not by copies or by datagrams that are too long", () => {
     const { agenda, arrivals, network, outcomes, send } = pair({ bandwidth: 1000, mtu: 200 })
     network.link("a", "b").loss = 1
     send(72)
@@ -107,7 +107,7 @@ describe("a bandwidth", () => {
     expect(outcomes.filter(({ packet }) => packet.copy)).toHaveLength(2)
   })
 
-  it("may be changed, for what is sent from then on", () => {
+  it("may be changed for later datagrams", () => {
     const { agenda, arrivals, network, send } = pair({ bandwidth: 1000 })
     send(72)
     network.defaults.bandwidth = 10_000
@@ -119,7 +119,7 @@ describe("a bandwidth", () => {
     expect(arrivals()).toEqual([100, 110, 110])
   })
 
-  it("is kept for each pair while it is in use, and forgotten after", () => {
+  it("keeps state for a pair only while the pair uses it", () => {
     const { a, agenda, arrivals, hostA, network } = pair({ bandwidth: 1000 })
     const addresses = Array.from({ length: 400 }, (_, i) => `10.1.${i >> 8}.${i & 255}`)
     for (const [i, address] of addresses.entries()) openAt(network.host(`h${i}`, [address]), `${address}:1`)
@@ -143,7 +143,7 @@ describe("the line of a hop", () => {
     fc.record({ after: fc.integer({ min: 0, max: 300 }), bytes: fc.integer({ min: 1, max: 99 }) })
   )
 
-  it("is a queue of bytes that are sent one after the other", () => {
+  it("behaves like a queue of bytes", () => {
     fc.assert(
       // Each byte takes a whole number of ms, so that the model is exact.
       fc.property(offers, fc.constantFrom(1, 2, 4, 5), fc.integer({ min: 0, max: 400 }), (offers, msEach, queue) => {
@@ -154,7 +154,7 @@ describe("the line of a hop", () => {
           now += after
           unsentMs = Math.max(0, unsentMs - after)
           expect(hop.isIdle(now)).toBe(unsentMs === 0)
-          // Less than half a byte is nothing.
+          // Less than half a byte rounds to 0.
           const unsent = Math.round(unsentMs / msEach)
           const fits = unsent === 0 || unsent + bytes <= queue
           if (fits) unsentMs += bytes * msEach

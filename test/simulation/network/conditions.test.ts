@@ -38,7 +38,7 @@ const conditions: fc.Arbitrary<Conditions.Conditions> = fc.record({
 })
 
 describe("the check of conditions", () => {
-  it("finds no fault with neutral ones, nor with any within the bounds", () => {
+  it("accepts neutral conditions, and any within the bounds", () => {
     expect(Conditions.problem(Conditions.neutral)).toBeUndefined()
     fc.assert(
       fc.property(conditions, (some) => {
@@ -75,7 +75,7 @@ describe("the check of conditions", () => {
     [{ jitter: { kind: "pareto", scale: 1, shape: NaN } }, /^jitter\.shape is NaN/]
   ]
 
-  it.each(wrong)("says of %o which field is wrong, and its bounds", (given, words) => {
+  it.each(wrong)("names the wrong field of %o and its bounds", (given, words) => {
     expect(Conditions.problem(given)).toMatch(words)
     expect(Conditions.problem({ ...Conditions.neutral, ...given })).toMatch(words)
   })
@@ -91,7 +91,7 @@ describe("a distribution", () => {
       median: drawn[Draws / 2]!,
       most: drawn[Draws - 1]!,
       mean: drawn.reduce((sum, ms) => sum + ms, 0) / Draws,
-      /** The part of all that is above. */
+      /** The fraction of values above a limit. */
       above: (ms: number) => drawn.filter((other) => other > ms).length / Draws
     }
   }
@@ -100,7 +100,7 @@ describe("a distribution", () => {
     expect(value).toBeLessThan(wanted * (1 + part))
   }
 
-  it("gives a number that is finite and not negative, whatever it is", () => {
+  it("always gives a finite number of at least 0", () => {
     fc.assert(
       fc.property(distribution, seed, (distribution, seed) => {
         const random = generator(seed)
@@ -113,7 +113,7 @@ describe("a distribution", () => {
     )
   })
 
-  it("of a number, and `uniform`, is as likely anywhere below it", () => {
+  it("given as a number, and `uniform`, is uniform below it", () => {
     for (const distribution of [80, { kind: "uniform", most: 80 }] as const) {
       const { above, least, mean, most } = sampled(distribution)
       expect(least).toBeGreaterThanOrEqual(0)
@@ -124,7 +124,7 @@ describe("a distribution", () => {
     }
   })
 
-  it("`normal` has its mean and deviation, and nothing below 0", () => {
+  it("`normal` has its mean and deviation, and no value below 0", () => {
     const { above, mean } = sampled({ kind: "normal", mean: 100, deviation: 20 })
     near(mean, 100)
     near(above(100), 0.5)
@@ -135,7 +135,7 @@ describe("a distribution", () => {
     near(cropped.above(0), 0.5)
   })
 
-  it("`exponential` has its mean, and e times fewer for each mean more", () => {
+  it("`exponential` has its mean, and its tail decreases by e per mean", () => {
     const { above, mean, median } = sampled({ kind: "exponential", mean: 50 })
     near(mean, 50)
     near(median, 50 * Math.LN2, 0.05)
@@ -143,7 +143,7 @@ describe("a distribution", () => {
     near(above(150), Math.exp(-3), 0.1)
   })
 
-  it("`pareto` is at least its scale, has the mean of its shape, and a heavy tail", () => {
+  it("`pareto` is at least its scale, and has the mean and the tail of its shape", () => {
     const { above, least, mean, most } = sampled({ kind: "pareto", scale: 10, shape: 3 })
     expect(least).toBeGreaterThanOrEqual(10)
     near(mean, 15, 0.05)
@@ -151,11 +151,11 @@ describe("a distribution", () => {
     near(above(40), 1 / 64, 0.2)
     expect(most).toBeGreaterThan(100)
     expect(sampled({ kind: "pareto", scale: 10, shape: 0.01 }).most).toBe(Distribution.Longest)
-    // The power is infinite.
+    // The power is Infinity.
     expect(Distribution.draw({ kind: "pareto", scale: 0, shape: 1e-9 }, () => 0.5)).toBe(0)
   })
 
-  it("`none`, and the number 0, take no chance", () => {
+  it("`none`, and the number 0, draw no random number", () => {
     let drawn = 0
     for (const distribution of [0, { kind: "none" }] as const) {
       expect(Distribution.draw(distribution, () => ++drawn)).toBe(0)
@@ -168,7 +168,7 @@ describe("flipped bits", () => {
   const bitsApart = (a: Uint8Array, b: Uint8Array) =>
     a.reduce((sum, byte, i) => sum + (byte ^ b[i]!).toString(2).replaceAll("0", "").length, 0)
 
-  it("are one to three of a copy, anywhere in it", () => {
+  it("are one to three bits of a copy, anywhere in it", () => {
     const counts = new Set<number>()
     const places = new Set<number>()
     fc.assert(

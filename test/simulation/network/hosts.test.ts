@@ -8,7 +8,7 @@ import { openAt, pair, refusal } from "./HandAgenda.ts"
 import { duo } from "./TextSockets.ts"
 
 describe("a host that is held", () => {
-  it("gets nothing until it is released, and then all, in order, at that instant but not on that stack", () => {
+  it("receives nothing until it is released, and then everything in order at that instant, but not on that stack", () => {
     const { agenda, arrivals, hostB, network, outcomes, send } = pair({ latency: 10 })
     expect(hostB.holding).toBe(false)
     hostB.hold()
@@ -31,7 +31,7 @@ describe("a host that is held", () => {
     ])
   })
 
-  it("sends as ever", () => {
+  it("still sends", () => {
     const { agenda, arrivals, hostA, send } = pair({ latency: 10 })
     hostA.hold()
     send()
@@ -39,12 +39,12 @@ describe("a host that is held", () => {
     expect(arrivals()).toEqual([10])
   })
 
-  it("lets nothing overtake what waited", () => {
+  it("lets no datagram overtake those that wait", () => {
     const { agenda, hostB, outcomes, send } = pair({ latency: 10 })
     hostB.hold()
     send()
     agenda.runTo(20)
-    // Both arrive at the instant of the release: one before it, one between it and the handing over.
+    // Both arrive at the instant of the release: one before it, one between it and the delivery.
     send()
     agenda.at(30, () => hostB.release())
     send()
@@ -56,7 +56,7 @@ describe("a host that is held", () => {
     ])
   })
 
-  it("may be held again while it is handed what waited, or before", () => {
+  it("may be held again during the delivery of waiting datagrams, or before", () => {
     const { agenda, hostB, network, outcomes, send } = pair({ latency: 1 })
     hostB.hold()
     for (let i = 0; i < 4; i++) send()
@@ -79,7 +79,7 @@ describe("a host that is held", () => {
     expect(outcomes.map(({ packet }) => packet.number)).toEqual([0, 1, 2, 3])
   })
 
-  it("has room for so many bytes at each socket, each datagram with what the kernel keeps for it", () => {
+  it("has a receive buffer at each socket, in which each datagram has an overhead", () => {
     const { a, agenda, fates, hostB, network, outcomes, send } = pair()
     expect(hostB.receiveBuffer).toBe(DefaultReceiveBuffer)
     expect(DefaultReceiveBuffer).toBe(212_992)
@@ -92,7 +92,7 @@ describe("a host that is held", () => {
     expect(hostB.held).toBe(fit)
     expect(fates()).toEqual(["buffer", "buffer", "buffer"])
     expect(outcomes[0]!.packet.number).toBe(fit)
-    // What is left has room for one with exactly so many bytes, and no more.
+    // The rest has room for exactly this many bytes.
     send(DefaultReceiveBuffer - fit * each - WaitingOverhead + 1)
     send(DefaultReceiveBuffer - fit * each - WaitingOverhead)
     agenda.runAll()
@@ -104,14 +104,14 @@ describe("a host that is held", () => {
     hostB.release()
     agenda.runAll()
     expect(fates()).toEqual(Array.from({ length: fit + 2 }, () => "delivered"))
-    // The buffer is as empty as before.
+    // The buffer is empty again.
     hostB.hold()
     for (let i = 0; i < fit + 1; i++) send(1000)
     agenda.runAll()
     expect(hostB.held).toBe(fit)
   })
 
-  it("has as large a buffer as it is given", () => {
+  it("has a buffer of the given size", () => {
     const { agenda, fates, hostB, send } = pair()
     hostB.receiveBuffer = 2 * WaitingOverhead
     hostB.hold()
@@ -120,7 +120,7 @@ describe("a host that is held", () => {
     expect([hostB.held, fates()]).toEqual([2, ["buffer"]])
   })
 
-  it("loses what waits for a socket that is closed, and only that, even if the port is opened again", () => {
+  it("drops what waits for a socket that closes, and only that, even if the port is opened again", () => {
     const { a, agenda, b, hostB, outcomes, send } = pair()
     openAt(hostB, "10.0.0.2:2")
     hostB.hold()
@@ -137,7 +137,7 @@ describe("a host that is held", () => {
     ])
   })
 
-  it("loses what waits when it is unplugged", () => {
+  it("drops what waits when it is unplugged", () => {
     const { agenda, fates, hostB, send } = pair()
     hostB.hold()
     send()
@@ -148,7 +148,7 @@ describe("a host that is held", () => {
     expect([fates(), hostB.held]).toEqual([["unplugged"], 0])
   })
 
-  itEffect.effect("gives its sockets on Effect's clock what waited when it is released", () =>
+  itEffect.effect("delivers what waited when it is released, on Effect's clock", () =>
     Effect.gen(function* () {
       const { a, b, hosts } = yield* duo({ latency: 5 })
       hosts[1].hold()
@@ -170,7 +170,7 @@ describe("a host that is held", () => {
 })
 
 describe("a host that is unplugged", () => {
-  it("neither sends nor gets, and what is under way to it does not reach who has its address next", () => {
+  it("neither sends nor receives, and datagrams in flight to it do not reach the next owner of its address", () => {
     const { agenda, answer, fates, hostB, network, outcomes, send } = pair({ latency: 10 })
     send()
     hostB.detach()
@@ -190,7 +190,7 @@ describe("a host that is unplugged", () => {
     expect([hostB.traffic.datagramsIn, heir.traffic.datagramsIn]).toEqual([0, 1])
   })
 
-  it("may be followed by one of the same name and address, which is another one", () => {
+  it("is replaced by a new host with the same name and address", () => {
     const { agenda, hostB, network, outcomes, send } = pair({ latency: 10 })
     hostB.ingress().cut = true
     hostB.hold()
@@ -210,7 +210,7 @@ describe("a host that is unplugged", () => {
 })
 
 describe("a host", () => {
-  it("is the same under the same name, with all addresses that it was given", () => {
+  it("is found by its name, and has all addresses that it was given", () => {
     const { a, agenda, hostB, network, outcomes } = pair()
     expect(network.host("b", ["10.0.0.2", "10.0.1.2"])).toBe(hostB)
     expect(Effect.runSync(hostB.network.interfaces).map(NetAddress.formatIp)).toEqual(["10.0.0.2", "10.0.1.2"])
@@ -224,7 +224,7 @@ describe("a host", () => {
     ])
   })
 
-  it("loses an address that another one is given, with the sockets on it", () => {
+  it("loses an address that another host gets, with the sockets on it", () => {
     const { agenda, answer, arrivals, hostB, network, outcomes, send } = pair({ latency: 10 })
     send()
     agenda.runTo(5)
@@ -243,7 +243,7 @@ describe("a host", () => {
     expect(arrivals()).toHaveLength(3)
   })
 
-  it("hands out ports that are free, and fails when none is", () => {
+  it("assigns free ports, and fails when there is none", () => {
     const { hostA } = pair()
     openAt(hostA, "10.0.0.1:49153")
     const ports = 65_536 - 49_152

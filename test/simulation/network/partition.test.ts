@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { HandAgenda, openAt } from "./HandAgenda.ts"
 import { VirtualNetwork } from "../../../src/simulation/network/VirtualNetwork.ts"
 
-/** A network where everybody can be asked who hears whom. */
+/** A network in which the reachability of all pairs can be queried. */
 const parts = (names: ReadonlyArray<string>) => {
   const agenda = new HandAgenda()
   const network = new VirtualNetwork(agenda, () => 0.5, { latency: 1 })
@@ -13,7 +13,7 @@ const parts = (names: ReadonlyArray<string>) => {
     hosts.set(name, openAt(network.host(name, [addressOf(name).slice(0, -2)]), addressOf(name)))
   }
   for (const name of names) add(name)
-  /** All pairs of which the second hears the first, as `ab`, and the reasons why others do not. */
+  /** All pairs whose second host receives from the first, as `ab`, and the drop reasons of the others. */
   const heard = () => {
     const pairs: Array<string> = []
     const reasons = new Set<string>()
@@ -26,7 +26,7 @@ const parts = (names: ReadonlyArray<string>) => {
     }
     agenda.runAll()
     stop()
-    // What the network says of itself is the same.
+    // `reaches` agrees.
     const reached = [...hosts.keys()].flatMap((from) =>
       [...hosts.keys()].filter((to) => from !== to && network.reaches(from, to)).map((to) => from + to)
     )
@@ -37,14 +37,14 @@ const parts = (names: ReadonlyArray<string>) => {
 }
 
 describe("a partition", () => {
-  it("lets nothing from one group to another, and those in no group stay together", () => {
+  it("delivers nothing between groups, and hosts in no group form one", () => {
     const { heard, network } = parts(["a", "b", "c", "d", "e", "f"])
     network.partition([["a", "b"], new Set(["c", "d"])])
     expect(heard()).toEqual({ pairs: "ab ba cd dc ef fe", reasons: ["cut"] })
     expect(network.counters.dropped.cut).toBe(24)
   })
 
-  it("takes the place of the one before", () => {
+  it("replaces the previous partition", () => {
     const { heard, network } = parts(["a", "b", "c"])
     network.partition([["a"]])
     expect(heard().pairs).toBe("bc cb")
@@ -54,7 +54,7 @@ describe("a partition", () => {
     expect(heard().reasons).toEqual([])
   })
 
-  it("holds for hosts that come later, or come back, by their names", () => {
+  it("applies to hosts that are added later or again, by name", () => {
     const { add, heard, network } = parts(["a", "b"])
     network.partition([["a", "d"], ["b"]])
     add("c")
@@ -67,7 +67,7 @@ describe("a partition", () => {
     expect(heard().reasons).toEqual([])
   })
 
-  it("lets what is under way arrive", () => {
+  it("does not stop datagrams in flight", () => {
     const { agenda, network } = parts([])
     const host = network.host("a", ["10.0.0.1"])
     const { send } = openAt(host, "10.0.0.1:1")
@@ -81,11 +81,11 @@ describe("a partition", () => {
 
   const Names = [..."abcdefgh"]
 
-  it("lets a datagram through exactly where both hosts are in one group", () => {
+  it("delivers a datagram exactly if both hosts are in one group", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 8, maxLength: 8 }), (numbers) => {
         const { heard, network } = parts(Names)
-        // Group 0 is not told to the network.
+        // The network does not get group 0.
         network.partition([1, 2, 3].map((number) => Names.filter((_, i) => numbers[i] === number)))
         const expected = Names.flatMap((from, i) =>
           Names.filter((to, j) => from !== to && numbers[i] === numbers[j]).map((to) => from + to)
@@ -98,7 +98,7 @@ describe("a partition", () => {
 })
 
 describe("a cut", () => {
-  it("of whatever is on its way keeps a datagram from arriving", () => {
+  it("of any part of the path drops a datagram", () => {
     const { heard, network } = parts(["a", "b", "c"])
     network.link("a", "b").cut = true
     expect(heard()).toEqual({ pairs: "ac ba bc ca cb", reasons: ["cut"] })
@@ -113,7 +113,7 @@ describe("a cut", () => {
 })
 
 describe("healing", () => {
-  it("mends whatever is cut, and nothing else", () => {
+  it("ends all cuts, and nothing else", () => {
     const { heard, network } = parts(["a", "b", "c"])
     const hostC = network.host("c", [])
     network.partition([["a"]])

@@ -1,4 +1,4 @@
-/** Refusals: which datagrams are answered by ICMP port unreachable, and who learns of it. */
+/** Refusals: which datagrams are answered by ICMP port unreachable, and which sockets learn of it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { NetAddress } from "effect/net"
@@ -39,7 +39,7 @@ const refused = (after: number) => ({ tag: "Refused", text: "", after })
 const silent = { tag: "Silent", text: "", after: timeout }
 
 describe("a port probe on a virtual network", () => {
-  it.effect("is refused by a host without a socket at the port, after the way there and back", () =>
+  it.effect("is refused by a host without a socket at the port, after the delay of both directions", () =>
     Effect.gen(function* () {
       const { hosts, network, seen } = yield* duo({ latency: 5 })
       network.link("b", "a").latency = 7
@@ -112,7 +112,7 @@ describe("a port probe on a virtual network", () => {
     ["the egress of its own host", (_, a) => (a.egress().reject = 1)],
     ["the ingress of the other host", (_, __, b) => (b.ingress().reject = 1)]
   ]
-  it.effect.each(rejections)("is refused though the process lives, if %s rejects datagrams", ([, arrange]) =>
+  it.effect.each(rejections)("is refused although the process runs, if %s rejects datagrams", ([, arrange]) =>
     Effect.gen(function* () {
       const { a, b, hosts, network, seen } = yield* duo({ latency: 5 })
       arrange(network, ...hosts)
@@ -145,7 +145,7 @@ describe("a port probe on a virtual network", () => {
     })
   )
 
-  it.effect("reaches a process that does not read as soon as that reads again", () =>
+  it.effect("reports a refusal to a process that does not read as soon as it reads again", () =>
     Effect.gen(function* () {
       const { hosts } = yield* duo({ latency: 5 })
       hosts[0].hold()
@@ -179,7 +179,7 @@ describe("a host whose process has ended", () => {
     })
   )
 
-  it.effect("is followed by another one of its name and address", () =>
+  it.effect("is replaced by a new host with its name and address", () =>
     Effect.gen(function* () {
       const { a, hosts, network } = yield* duo({ latency: 5 })
       hosts[1].exit()

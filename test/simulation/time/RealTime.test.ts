@@ -5,7 +5,7 @@ import { makeInRealTime } from "../../../src/simulation/time/RealTime.ts"
 import { Timeline } from "../../../src/simulation/time/Timeline.ts"
 import { VirtualClock } from "../../../src/simulation/time/VirtualClock.ts"
 
-/** Takes real time. */
+/** An effect that takes real time. */
 const really = (ms: number) => Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, ms)))
 
 type InRealTime = ReturnType<typeof makeInRealTime>
@@ -13,12 +13,12 @@ type InRealTime = ReturnType<typeof makeInRealTime>
 interface World {
   readonly timeline: Timeline
   readonly inRealTime: InRealTime
-  /** Notes what happens, with the virtual time in ms. */
+  /** Records an event with the virtual time in ms. */
   readonly note: (what: string) => Effect.Effect<void>
   readonly notes: Array<string>
 }
 
-/** Runs an effect in virtual time for as long as it needs of real time. */
+/** Runs an effect in virtual time to its end. */
 const simulate = <A, E>(scenario: (world: World) => Effect.Effect<A, E>): Promise<Exit.Exit<A, E>> => {
   const timeline = new Timeline()
   const notes: Array<string> = []
@@ -52,8 +52,8 @@ const succeeded = async <A, E>(scenario: (world: World) => Effect.Effect<A, E>):
   return exit.value
 }
 
-describe("work outside of virtual time", () => {
-  it("lets the world stand still, and lets it go on afterwards", async () => {
+describe("work in real time", () => {
+  it("stops virtual time until it ends", async () => {
     const notes = await succeeded(({ inRealTime, note, notes, timeline }) =>
       Effect.gen(function* () {
         const ticks = yield* Effect.forkChild(
@@ -71,7 +71,7 @@ describe("work outside of virtual time", () => {
     expect(notes).toEqual(["tick at 10", "tick at 20", "back at 25", "tick at 30", "tick at 40"])
   })
 
-  it("is done one after the other, in the order in which it was asked for", async () => {
+  it("runs one piece at a time, in the order of the requests", async () => {
     const notes = await succeeded(({ inRealTime, note, notes }) =>
       Effect.gen(function* () {
         const work = (name: string, ms: number) =>
@@ -91,7 +91,7 @@ describe("work outside of virtual time", () => {
     )
   })
 
-  it("makes one history, however long it takes", async () => {
+  it("gives one history, however long it takes", async () => {
     const history = (durations: ReadonlyArray<number>) =>
       succeeded(({ inRealTime, note, notes }) =>
         Effect.gen(function* () {
@@ -100,7 +100,7 @@ describe("work outside of virtual time", () => {
               for (let round = 0; round < 3; round++) {
                 yield* Effect.sleep(1 + (name % 2))
                 const ms = durations[(3 * name + round) % durations.length]!
-                // Down to what is over at once, or with the next microtask.
+                // Including work that ends at once, or with the next microtask.
                 yield* inRealTime(ms === 0 ? Effect.void : ms === 1 ? Effect.promise(async () => {}) : really(ms - 2))
                 yield* note(`${name}.${round}`)
                 yield* Effect.yieldNow
@@ -120,7 +120,7 @@ describe("work outside of virtual time", () => {
     )
   })
 
-  it("lets the world go on when it fails, dies or is interrupted, with what it ended with", async () => {
+  it("lets time continue when it fails, dies or is interrupted, and keeps its exit", async () => {
     const exits = await succeeded(({ inRealTime, timeline }) =>
       Effect.gen(function* () {
         const stuck = yield* Effect.forkChild(inRealTime(Effect.never))
@@ -145,7 +145,7 @@ describe("work outside of virtual time", () => {
     }
   })
 
-  it("leaves its place when it is interrupted before its turn", async () => {
+  it("leaves the queue when it is interrupted before its turn", async () => {
     const notes = await succeeded(({ inRealTime, note, notes }) =>
       Effect.gen(function* () {
         const opened = yield* Latch.make()
@@ -177,7 +177,7 @@ describe("work outside of virtual time", () => {
     ])
   })
 
-  it("is one piece with what it does outside itself, also at once", async () => {
+  it("includes nested work in its turn, also concurrent work", async () => {
     const notes = await succeeded(({ inRealTime, note, notes }) =>
       Effect.gen(function* () {
         const other = yield* Effect.forkChild(Effect.andThen(Effect.yieldNow, inRealTime(note("other"))))
@@ -195,7 +195,7 @@ describe("work outside of virtual time", () => {
     expect(notes).toEqual(["both at 0", "back at 0", "other at 0"])
   })
 
-  it("is no longer the turn of what it left behind", async () => {
+  it("ends its turn for fibers that it left running", async () => {
     const notes = await succeeded(({ inRealTime, note, notes }) =>
       Effect.gen(function* () {
         const over = yield* Latch.make()
@@ -213,11 +213,11 @@ describe("work outside of virtual time", () => {
         return notes
       })
     )
-    // Time stood still for it too.
+    // Time was stopped for that one too.
     expect(notes).toEqual(["left behind at 0", "tick at 1"])
   })
 
-  it("keeps two timelines apart", async () => {
+  it("keeps two timelines separate", async () => {
     const other = new Timeline()
     const notes = await succeeded(({ inRealTime, note, notes }) =>
       Effect.gen(function* () {

@@ -18,7 +18,7 @@ import {
 import * as fc from "fast-check"
 import { TaskQueue } from "../../../src/simulation/time/TaskQueue.ts"
 
-/** A task that, when it runs, schedules others and perhaps drains the queue itself. */
+/** A task that schedules others when it runs, and may drain the queue itself. */
 interface Plan {
   readonly name: number
   readonly priority: number
@@ -31,7 +31,7 @@ const plans = fc
     fc.record({
       priority: fc.integer({ min: -2, max: 3 }),
       drains: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
-      // Which of those before schedules it, 0 for none.
+      // The earlier task that schedules it; 0 for none.
       by: fc.nat(1000)
     }),
     { maxLength: 60, size: "max" }
@@ -47,7 +47,7 @@ const plans = fc
     return first
   })
 
-/** The order that a sorted list makes of plans: batch by batch, by priority, first come first served. */
+/** The order of a reference implementation with a sorted list: by batch, by priority, in the order of scheduling. */
 const expectedOrder = (plans: ReadonlyArray<Plan>): ReadonlyArray<number> => {
   const order: Array<number> = []
   let waiting: Array<Plan> = [...plans]
@@ -77,7 +77,7 @@ const scheduleAll = (queue: TaskQueue, plans: ReadonlyArray<Plan>, order: Array<
 }
 
 describe("TaskQueue", () => {
-  it("runs tasks as a list sorted by priority does, batch by batch, whatever they schedule and drain themselves", () => {
+  it("runs tasks like a list sorted by priority, batch by batch, whatever they schedule and drain", () => {
     fc.assert(
       fc.property(plans, (plans) => {
         const queue = new TaskQueue()
@@ -91,7 +91,7 @@ describe("TaskQueue", () => {
     )
   })
 
-  it("runs what a batch schedules after the batch, even if that is of a lower number", () => {
+  it("runs tasks that a batch schedules after the batch, even with a lower priority number", () => {
     const queue = new TaskQueue()
     const order: Array<string> = []
     const task =
@@ -110,7 +110,7 @@ describe("TaskQueue", () => {
     expect(order).toEqual(["first", "second", "last", "urgent, but later"])
   })
 
-  it("has one order for all its dispatchers", () => {
+  it("has one order for all dispatchers", () => {
     const queue = new TaskQueue()
     const order: Array<number> = []
     const dispatchers = [queue.makeDispatcher(), queue.makeDispatcher(), queue.makeDispatcher()]
@@ -119,7 +119,7 @@ describe("TaskQueue", () => {
     expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
   })
 
-  it("gives up on tasks that have no end, and has them all still", () => {
+  it("stops after a number of tasks, and keeps the rest", () => {
     const queue = new TaskQueue()
     const runs = { endless: 0, other: 0, last: 0 }
     let stop = false
@@ -133,7 +133,7 @@ describe("TaskQueue", () => {
     expect(runs).toEqual({ endless: 999, other: 1, last: 0 })
     expect(queue.ran).toBe(1000)
     queue.scheduleTask(() => runs.last++, 1)
-    // No more than was allowed: not even one.
+    // Exactly as many as allowed.
     expect(queue.drain(0)).toBe(false)
     expect(queue.drain(-5)).toBe(false)
     expect(runs.endless).toBe(999)
@@ -142,7 +142,7 @@ describe("TaskQueue", () => {
     expect(runs).toEqual({ endless: 1000, other: 1, last: 1 })
   })
 
-  it("does not give up on the last task", () => {
+  it("does not count the last task as left", () => {
     const queue = new TaskQueue()
     expect(queue.drain(0)).toBe(true)
     let left = 100
@@ -154,13 +154,13 @@ describe("TaskQueue", () => {
     expect(left).toBe(0)
   })
 
-  it("tells of work once: when something comes while nothing is there and nobody is at it", () => {
+  it("reports work once: when a task comes while the queue is empty and not being drained", () => {
     const queue = new TaskQueue()
     const told: Array<boolean> = []
     queue.onWork = () => told.push(queue.isEmpty)
     const nothing = () => {}
     queue.scheduleTask(nothing, 0)
-    // Whoever is told finds the task.
+    // The callback finds the task in the queue.
     expect(told).toEqual([false])
     queue.scheduleTask(nothing, 0)
     queue.scheduleTask(nothing, -1)
@@ -168,7 +168,7 @@ describe("TaskQueue", () => {
     queue.scheduleTask(() => {
       queue.scheduleTask(nothing, 0)
       queue.drain()
-      // The nested drain is over, the outer one is not.
+      // The nested drain has ended, the outer one has not.
       queue.scheduleTask(nothing, 0)
     }, 0)
     queue.drain()
@@ -177,7 +177,7 @@ describe("TaskQueue", () => {
     expect(told.length).toBe(2)
   })
 
-  it("is of use after a task that throws", () => {
+  it("works on after a task that throws", () => {
     const queue = new TaskQueue()
     let told = 0
     queue.onWork = () => told++
@@ -194,7 +194,7 @@ describe("TaskQueue", () => {
 })
 
 describe("fibers on a TaskQueue", () => {
-  // What gets to the platform would run in an order of its own.
+  // Anything that uses a timer of the platform would run in another order.
   const platform = ["setTimeout", "setImmediate", "setInterval", "queueMicrotask"] as const
   beforeEach(() => {
     for (const name of platform) {
@@ -210,7 +210,7 @@ describe("fibers on a TaskQueue", () => {
     vi.restoreAllMocks()
   })
 
-  /** What an effect ends with by the time the queue is empty, without a turn of the event loop. */
+  /** The exit of an effect when the queue is empty, without a turn of the event loop. */
   const drained = <A, E>(effect: Effect.Effect<A, E>): A => {
     const queue = new TaskQueue()
     const fiber = Effect.runForkWith(Context.make(Scheduler.Scheduler, queue))(effect)
@@ -221,7 +221,7 @@ describe("fibers on a TaskQueue", () => {
     return exit.value
   }
 
-  it("take turns when they yield, by priority", () => {
+  it("alternate when they yield, by priority", () => {
     const order = drained(
       Effect.gen(function* () {
         const order: Array<string> = []
@@ -239,7 +239,7 @@ describe("fibers on a TaskQueue", () => {
     expect(order).toEqual(["c1", "a1", "b1", "a2", "b2", "c2", "a3", "b3", "c3"])
   })
 
-  it("start in the order in which they were forked, children, daemons and immediate ones", () => {
+  it("start in the order in which they were forked: children, daemons and immediate ones", () => {
     const order = drained(
       Effect.gen(function* () {
         const order: Array<string> = []
@@ -258,7 +258,7 @@ describe("fibers on a TaskQueue", () => {
     expect(order).toEqual(["immediate", "parent", "child", "daemon", "last"])
   })
 
-  it("are made to yield when they never do, so that none keeps the others waiting", () => {
+  it("are forced to yield if they never do", () => {
     const order = drained(
       Effect.gen(function* () {
         const order: Array<string> = []
@@ -274,7 +274,7 @@ describe("fibers on a TaskQueue", () => {
     expect(order).toEqual(["short", "long"])
   })
 
-  it("hand over to each other by latches, deferreds, queues and pubsubs", () => {
+  it("pass control by latches, deferreds, queues and pubsubs", () => {
     const got = drained(
       Effect.gen(function* () {
         const got: Array<unknown> = []
@@ -299,7 +299,7 @@ describe("fibers on a TaskQueue", () => {
         )
         yield* Effect.yieldNow
         yield* Effect.yieldNow
-        // Both hold fewer than that: the offering fiber waits for the taking one.
+        // Their capacity is smaller, so the offering fiber waits for the taking one.
         yield* Effect.forEach([1, 2, 3, 4, 5, 6], (n) => Queue.offer(queue, n))
         yield* Effect.forEach([7, 8, 9, 10], (n) => PubSub.publish(pubsub, n))
         yield* latch.open
@@ -311,7 +311,7 @@ describe("fibers on a TaskQueue", () => {
     expect(got).toEqual(["latch", "deferred", [1, 2, 3, 4, 5, 6], [7, 8, 9, 10]])
   })
 
-  it("share semaphores first come first served", () => {
+  it("get permits of semaphores in the order of the requests", () => {
     const { most, order } = drained(
       Effect.gen(function* () {
         const order: Array<number> = []
@@ -323,7 +323,7 @@ describe("fibers on a TaskQueue", () => {
             Effect.gen(function* () {
               order.push(n)
               most = Math.max(most, ++inside)
-              // The later ones are the faster ones.
+              // Later ones are faster.
               for (let i = n; i < 5; i++) yield* Effect.yieldNow
               inside--
             })
@@ -336,7 +336,7 @@ describe("fibers on a TaskQueue", () => {
     expect(most).toBe(2)
   })
 
-  it("map concurrently, race, stream, and end with scopes", () => {
+  it("map concurrently, race, stream, and close scopes", () => {
     const ended: Array<string> = []
     const got = drained(
       Effect.gen(function* () {
@@ -375,7 +375,7 @@ describe("fibers on a TaskQueue", () => {
     expect(ended).toEqual(["replaced", "scope", "map", "set", "handle"])
   })
 
-  it("end at once when they are interrupted while they wait to run on", () => {
+  it("end at once when they are interrupted while they wait for their next turn", () => {
     const queue = new TaskQueue()
     const fiber = Effect.runForkWith(Context.make(Scheduler.Scheduler, queue))(Effect.forever(Effect.yieldNow))
     expect(queue.drain(100)).toBe(false)

@@ -6,7 +6,7 @@ import { type TimelineEntry, type StopReason, Timeline } from "../../../src/simu
 
 const never = () => false
 
-/** A timeline as one would write it that need not be fast: a list, sorted before each entry that happens. */
+/** A slow reference implementation of a timeline: a list that is sorted before each entry. */
 class SortedList {
   now = 0
   events = 0
@@ -56,23 +56,23 @@ class SortedList {
 
 const owners = [{ name: "a" }, { name: "b" }, undefined] as const
 
-/** Something done to a timeline, by hand or by an entry that happens. */
+/** A call on a timeline, made directly or by an entry that fires. */
 interface Act {
   readonly what: "at" | "cancel" | "drop" | "remap" | "putBack" | "run"
-  /** Which entry or owner, how many events, or which act it is that an entry does. */
+  /** Selects the entry, the owner, the number of events, or the action of an entry. */
   readonly which: number
-  /** How far ahead, negative for the past, or by how much to move. */
+  /** The distance from now, negative for the past, or the distance of a move. */
   readonly by: number
 }
 
-// Few times, so that many entries are at one instant.
+// There are few distinct times, so that many entries share an instant.
 const act = fc.record({
   what: fc.constantFrom<Act["what"]>("at", "at", "at", "at", "cancel", "drop", "remap", "putBack", "run"),
   which: fc.nat(1000),
   by: fc.integer({ min: -3, max: 8 })
 })
 
-/** Does all acts, and gives all that is to be seen. */
+/** Makes all calls, and returns everything that can be observed. */
 const history = (
   timeline: Pick<Timeline | SortedList, "now" | "events" | "pending" | "at" | "cancel" | "drop" | "remap" | "putBack">,
   run: (events: number) => StopReason,
@@ -81,7 +81,7 @@ const history = (
   const seen: Array<unknown> = []
   const dues: Array<TimelineEntry> = []
   const happened: Array<TimelineEntry> = []
-  // So that entries that put themselves back come to an end.
+  // Bounds the number of entries that entries add.
   let left = 200
   const perform = ({ by, what, which }: Act, top: boolean): void => {
     const owner = owners[which % 2]!
@@ -108,7 +108,7 @@ const history = (
         timeline.drop(owner)
         break
       case "remap":
-        // By more for some than for others, so that their order changes.
+        // The distances differ, so that the order changes.
         timeline.remap(owner, ({ at, sequence }) => at + (sequence % 2 === 0 ? by : -by))
         break
       case "putBack": {
@@ -127,7 +127,7 @@ const history = (
 }
 
 describe("Timeline", () => {
-  it("does what a sorted list does: entries, taken back, dropped, moved and put back, also by what happens", () => {
+  it("behaves like a sorted list when entries are added, cancelled, dropped, moved and put back, also by entries", () => {
     fc.assert(
       fc.property(fc.array(act, { minLength: 1, maxLength: 80, size: "max" }), (acts) => {
         const timeline = new Timeline()
@@ -140,7 +140,7 @@ describe("Timeline", () => {
     )
   })
 
-  it("keeps its order and its count when most of very many entries are taken back", () => {
+  it("keeps its order and its count when most of very many entries are cancelled", () => {
     fc.assert(
       fc.property(
         fc.array(fc.record({ at: fc.nat(500), kept: fc.integer({ min: 0, max: 5 }).map((n) => n === 0) }), {
@@ -167,7 +167,7 @@ describe("Timeline", () => {
     )
   })
 
-  it("does not keep what was taken back until its time comes", async () => {
+  it("releases cancelled entries before their time", async () => {
     const timeline = new Timeline()
     setFlagsFromString("--expose-gc")
     const collect: () => void = runInNewContext("gc")
@@ -177,7 +177,7 @@ describe("Timeline", () => {
       held.push(new WeakRef(heavy))
       timeline.cancel(timeline.at(1e9 + i, () => heavy))
     }
-    // What a weak reference was made for stays until the next turn of the event loop.
+    // The target of a weak reference is kept until the next turn of the event loop.
     await new Promise((resolve) => setTimeout(resolve, 1))
     collect()
     const kept = held.filter((ref) => ref.deref() !== undefined).length
@@ -185,7 +185,7 @@ describe("Timeline", () => {
     expect(timeline.pending).toBe(0)
   })
 
-  it("never calls back before it returned, and has the past happen now", () => {
+  it("never calls back before it has returned, and treats the past as now", () => {
     const timeline = new Timeline()
     const order: Array<string> = []
     timeline.at(5, () => {
@@ -198,7 +198,7 @@ describe("Timeline", () => {
     expect(order).toEqual(["asked", "asked before", "past at 5", "nonsense at 5"])
   })
 
-  it("never comes to Infinity", () => {
+  it("never reaches Infinity", () => {
     const timeline = new Timeline()
     let happened = false
     const due = timeline.at(Infinity, () => (happened = true))
@@ -209,7 +209,7 @@ describe("Timeline", () => {
     expect(timeline.pending).toBe(0)
   })
 
-  it("counts as taken back once only, and not at all what happened or was dropped", () => {
+  it("counts a cancelled entry once, and does not count one that has fired or was dropped", () => {
     const timeline = new Timeline()
     const owner = {}
     const twice = timeline.at(3, () => {})
@@ -226,7 +226,7 @@ describe("Timeline", () => {
     expect([timeline.pending, timeline.events, timeline.now]).toEqual([0, 2, 9])
   })
 
-  it("lets fibers do everything of an entry before the next", () => {
+  it("runs all fibers that an entry wakes before the next entry", () => {
     const timeline = new Timeline()
     const order: Array<string> = []
     const task = (name: string, next?: () => void) =>
@@ -242,7 +242,7 @@ describe("Timeline", () => {
     expect(order).toEqual(["before all at 0", "task at 1", "its task at 1", "second entry", "later"])
   })
 
-  it("says why it stops", () => {
+  it("returns why it stops", () => {
     const timeline = new Timeline()
     let done = false
     expect(timeline.run(0, never)).toBe("spent")
@@ -252,11 +252,11 @@ describe("Timeline", () => {
     timeline.at(3, () => timeline.suspend())
     timeline.at(4, () => {})
     expect([timeline.run(1, never), timeline.now]).toEqual(["spent", 1])
-    // Done, though the last event that was granted is over too.
+    // "done" wins over "spent".
     expect([timeline.run(1, () => done), timeline.now]).toEqual(["done", 2])
     expect([timeline.run(5, () => done), timeline.now]).toEqual(["done", 2])
     expect([timeline.run(5, never), timeline.now]).toEqual(["suspended", 3])
-    // Who is done need not wait for the outside.
+    // "done" wins over "suspended".
     expect(timeline.run(5, () => done)).toBe("done")
     let ran = false
     timeline.tasks.scheduleTask(() => (ran = true), 0)
@@ -269,7 +269,7 @@ describe("Timeline", () => {
     expect(timeline.events).toBe(4)
   })
 
-  it("is stuck when tasks, or entries, or both, keep an instant from ending", () => {
+  it("is stuck when tasks or entries without end keep an instant from ending", () => {
     const again: ReadonlyArray<(timeline: Timeline, run: () => void) => void> = [
       (timeline, run) => timeline.tasks.scheduleTask(run, 0),
       (timeline, run) => timeline.at(timeline.now, run),
@@ -286,7 +286,7 @@ describe("Timeline", () => {
       timeline.at(5, run)
       timeline.at(6, () => {})
       let pause: StopReason
-      // However often it is asked.
+      // Also when it is called again.
       do pause = timeline.run(7, never)
       while (pause === "spent")
       expect([pause, timeline.now]).toEqual(["stuck", 5])
@@ -299,7 +299,7 @@ describe("Timeline", () => {
     }
   })
 
-  it("has patience anew at each instant", () => {
+  it("counts the steps of each instant separately", () => {
     const timeline = new Timeline(1000)
     for (let instant = 0; instant < 20; instant++) {
       for (let entry = 0; entry < 300; entry++) {
@@ -312,7 +312,7 @@ describe("Timeline", () => {
     expect(timeline.events).toBe(6000)
   })
 
-  it("tells of work whenever something comes while nothing runs, and then only", () => {
+  it("reports work whenever it comes while nothing runs, and only then", () => {
     const timeline = new Timeline()
     const told: Array<string> = []
     let doing = ""
@@ -324,7 +324,7 @@ describe("Timeline", () => {
       return [...told]
     }
     const nothing = () => {}
-    // What came is there when it is told of.
+    // The callback finds the work.
     expect(during("entry", () => timeline.at(1, nothing))).toEqual(["entry 1 true"])
     expect(during("task", () => timeline.tasks.scheduleTask(nothing, 0))).toEqual(["task 1 false"])
     const busy = () => {
@@ -340,7 +340,7 @@ describe("Timeline", () => {
     expect(during("run", () => timeline.run(100, never))).toEqual([])
     const due: TimelineEntry = timeline.at(9, nothing)
     expect(during("cancel", () => timeline.cancel(due))).toEqual([])
-    // While time stands still entries are no work; tasks are, and the end of that.
+    // While time is suspended, entries are no work, but tasks and the end of the suspension are.
     timeline.suspend()
     timeline.suspend()
     expect(during("entry outside", () => timeline.at(1, nothing))).toEqual([])
@@ -349,7 +349,7 @@ describe("Timeline", () => {
     expect(during("end", () => timeline.resume())).toEqual(["end 1 false"])
   })
 
-  it("is of use after an entry that throws", () => {
+  it("works on after an entry that throws", () => {
     const timeline = new Timeline()
     timeline.at(1, () => {
       throw new Error("on purpose")

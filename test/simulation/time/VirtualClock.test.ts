@@ -10,7 +10,7 @@ const never = () => false
 
 const nanos = (count: number): Duration.Duration => Duration.nanos(BigInt(count))
 
-/** A clock on a timeline of its own, and fibers that sleep by it. */
+/** A clock on its own timeline, and fibers that sleep on it. */
 const machine = (behind = 0) => {
   const timeline = new Timeline()
   const clock = new VirtualClock(timeline, behind)
@@ -24,11 +24,11 @@ const machine = (behind = 0) => {
     timeline,
     clock,
     run,
-    /** Who woke when, in ns of the timeline. */
+    /** The wake-ups with their times, in ns of the timeline. */
     woken,
     sleep: (name: string, duration: Duration.Duration): Fiber.Fiber<void> =>
       run(Effect.map(clock.sleep(duration), () => void woken.push([name, timeline.now]))),
-    /** Lets time pass until then. */
+    /** Advances time. */
     runTo: (ns: number) => {
       let there = false
       timeline.at(ns, () => (there = true))
@@ -38,7 +38,7 @@ const machine = (behind = 0) => {
   }
 }
 
-/** What befalls a clock whose sleepers are watched. */
+/** Calls on a clock with sleepers. */
 type Event =
   | { readonly what: "skew"; readonly rate: number }
   | { readonly what: "freeze" | "thaw" | "end" }
@@ -66,7 +66,7 @@ interface Script {
 }
 
 const script: fc.Arbitrary<Script> = fc.record({
-  // At most one at a nanosecond; so few of those that a model can look at each.
+  // At most one per nanosecond, and few enough nanoseconds for the model.
   events: fc.uniqueArray(fc.record({ at: fc.nat(60), event }), { selector: ({ at }) => at, maxLength: 8 }),
   sleepers: fc.array(fc.record({ at: fc.nat(40), duration: fc.integer({ min: -2, max: 50 }) }), {
     minLength: 1,
@@ -77,7 +77,7 @@ const script: fc.Arbitrary<Script> = fc.record({
 
 const End = 2000
 
-/** When each sleeper should wake: nanosecond by nanosecond. `undefined` for never. */
+/** A model: when each sleeper should wake, nanosecond by nanosecond; `undefined` for never. */
 const expectedWakes = ({ events, sleepers }: Script) => {
   let reading = 0
   let origin = 0
@@ -85,7 +85,7 @@ const expectedWakes = ({ events, sleepers }: Script) => {
   let mode = "running"
   const deadlines = new Map<number, number>()
   const wakes: Array<number | undefined> = sleepers.map(() => undefined)
-  /** How many sleep, after each nanosecond. */
+  /** The number of sleepers after each nanosecond. */
   const sleeping: Array<number> = []
   for (let now = 0; now <= End; now++) {
     const own = () => reading + Math.floor((now - origin) * rate)
@@ -116,7 +116,7 @@ const expectedWakes = ({ events, sleepers }: Script) => {
 }
 
 describe("VirtualClock", () => {
-  it("wakes each sleeper exactly when it shows its deadline, skewed, frozen, thawed and ended meanwhile", () => {
+  it("wakes each sleeper exactly at its deadline, in spite of skews, freezes, thaws and its end", () => {
     fc.assert(
       fc.property(script, (script) => {
         const { clock, sleep, timeline, woken } = machine()
@@ -134,7 +134,7 @@ describe("VirtualClock", () => {
         const sleeping: Array<number> = []
         for (let ns = 0; ns <= End; ns++) {
           let there = false
-          // Asked for last, and asked again, so that all of this instant is over.
+          // Added last, twice, so that everything at this instant has happened.
           timeline.at(ns, () => timeline.at(ns, () => timeline.at(ns, () => (there = true))))
           timeline.run(Infinity, () => there)
           sleeping.push(clock.sleeping)
@@ -145,16 +145,16 @@ describe("VirtualClock", () => {
         )
         expect(sleeping).toEqual(expected.sleeping)
         expect(timeline.pending).toBe(0)
-        // Nobody wakes twice.
+        // No sleeper wakes twice.
         expect(woken.length).toBe(expected.wakes.filter((wake) => wake !== undefined).length)
       }),
       { numRuns: 150 }
     )
   })
 
-  it("is exact to the nanosecond over days at any rate, however often that changes", () => {
+  it("is exact to the nanosecond over days at any sequence of rates", () => {
     const day = 86_400_000 * NanosPerMilli
-    /** When a sleeper wakes whose clock has these rates, a day each, and what the clock shows then and at `look`. */
+    /** When a sleeper wakes whose clock has these rates, one per day, and the clock's reading then and at `look`. */
     const sleepFor = (duration: number, rates: ReadonlyArray<number>, look: number) => {
       const { clock, run, runAll, runTo, timeline } = machine()
       const seen = { wokeAt: -1, wokeShowing: -1, looked: -1 }
@@ -168,7 +168,7 @@ describe("VirtualClock", () => {
       for (const rate of rates) {
         const before = clock.nanos
         clock.skew(rate)
-        // Continuous, whatever the rate.
+        // The reading is continuous.
         expect(clock.nanos).toBe(before)
         expect(clock.rate).toBe(rate)
         if (seen.wokeAt < 0) runTo(timeline.now + day)
@@ -179,11 +179,11 @@ describe("VirtualClock", () => {
     const check = (duration: number, rates: ReadonlyArray<number>): void => {
       const { wokeAt, wokeShowing } = sleepFor(duration, rates, Infinity)
       expect(wokeShowing).toBeGreaterThanOrEqual(duration)
-      // A clock that is fast does not show every nanosecond.
+      // A fast clock skips nanoseconds.
       expect(wokeShowing - duration).toBeLessThanOrEqual(2)
       expect(sleepFor(duration, rates, wokeAt - 1).looked).toBeLessThan(duration)
     }
-    // Where the quotient of both is rounded up beyond a whole number, and down to one.
+    // Cases in which the quotient is rounded up beyond a whole number, and down to one.
     check(36_294_330_617_785, [0.5666689761023311])
     check(32_375_440_004_734, [1.567315660193704])
     const rates = fc.array(fc.double({ min: 0.5, max: 2, noNaN: true }), { maxLength: 6 })
@@ -195,7 +195,7 @@ describe("VirtualClock", () => {
     )
   })
 
-  it("shows the time of the timeline, and a wall clock as far behind as it is set", () => {
+  it("shows the time of the timeline, and a wall clock that is behind by the given time", () => {
     for (const behind of [0, 5000, -250, 0.25, 1.5]) {
       const { clock, runTo } = machine(behind)
       runTo(1_500_000)
@@ -208,7 +208,7 @@ describe("VirtualClock", () => {
     expect(Duration.toMillis(Duration.millis(Beginning))).toBe(Date.parse("2026-01-01T00:00:00Z"))
   })
 
-  it("skews its wall clock along", () => {
+  it("applies the rate to its wall clock too", () => {
     const { clock, runTo } = machine(1000)
     clock.skew(2)
     runTo(3_000 * NanosPerMilli)
@@ -216,13 +216,13 @@ describe("VirtualClock", () => {
     expect(clock.monotonicTimeNanosUnsafe()).toBe(6_000_000_000n)
   })
 
-  it("runs at no rate that is none", () => {
+  it("refuses invalid rates", () => {
     const { clock } = machine()
     for (const rate of [0, -1, Number.NaN, Infinity]) expect(() => clock.skew(rate)).toThrow(RangeError)
     expect(clock.rate).toBe(1)
   })
 
-  it("lets others go first when somebody sleeps for no time, and wakes never after an endless time", () => {
+  it("lets others run first after a sleep of 0, and never wakes after an infinite one", () => {
     const { clock, run, runAll, sleep, timeline, woken } = machine()
     sleep("endless", Duration.infinity)
     sleep("no time", Duration.zero)
@@ -251,13 +251,13 @@ describe("VirtualClock", () => {
     ])
   })
 
-  it("wakes those it held in the order of their deadlines when it thaws, whoever asked first", () => {
+  it("wakes held sleepers in the order of their deadlines when it thaws", () => {
     const durations = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 20, size: "max" })
     fc.assert(
       fc.property(durations, fc.integer({ min: 0, max: 40 }), fc.boolean(), (durations, thawAt, asksLast) => {
         const { clock, runAll, sleep, timeline, woken } = machine()
         const thaw = () => timeline.at(thawAt, () => clock.thaw())
-        // At the instant of the thaw some are due and not yet held, or held already.
+        // At the instant of the thaw some due sleepers are held already and some are not.
         if (!asksLast) thaw()
         durations.forEach((duration, i) => sleep(String(i), nanos(duration)))
         if (asksLast) thaw()
@@ -270,7 +270,7 @@ describe("VirtualClock", () => {
     )
   })
 
-  it("wakes those it held before whoever else is due at the instant of the thaw", () => {
+  it("wakes held sleepers before others that are due at the instant of the thaw", () => {
     const { clock, runAll, sleep, timeline, woken } = machine()
     timeline.at(20, () => {
       clock.thaw()
@@ -287,7 +287,7 @@ describe("VirtualClock", () => {
     ])
   })
 
-  it("holds on to who wakes when it freezes again at once, and keeps the order through a skew", () => {
+  it("holds sleepers again if it freezes at once after a thaw, and keeps their order through a skew", () => {
     const { clock, runAll, runTo, sleep, timeline, woken } = machine()
     sleep("third", nanos(30))
     sleep("second", nanos(20))
@@ -307,7 +307,7 @@ describe("VirtualClock", () => {
       ["second", 50],
       ["third", 50]
     ])
-    // Neither is a mistake.
+    // Both are allowed.
     clock.thaw()
     clock.freeze()
     clock.freeze()
@@ -315,7 +315,7 @@ describe("VirtualClock", () => {
     expect([clock.sleeping, timeline.pending]).toEqual([0, 0])
   })
 
-  it("goes on while it is frozen, for those who look and those who begin to sleep", () => {
+  it("advances while it is frozen, for readings and for new sleeps", () => {
     const { clock, runAll, runTo, sleep, woken } = machine()
     clock.freeze()
     runTo(100)
@@ -327,7 +327,7 @@ describe("VirtualClock", () => {
     expect(woken).toEqual([["begun while frozen", 110]])
   })
 
-  it("forgets who is interrupted: asleep, held, or about to wake after a thaw", () => {
+  it("removes interrupted sleepers: asleep, held, or about to wake after a thaw", () => {
     const { clock, runTo, sleep, timeline, woken } = machine()
     const fibers = ["asleep", "held", "thawed", "stays"].map((name) =>
       sleep(name, nanos(name === "asleep" ? 1000 : 10))
@@ -347,13 +347,13 @@ describe("VirtualClock", () => {
     runTo(30)
     expect(woken).toEqual([["stays", 20]])
     expect([clock.sleeping, timeline.pending]).toEqual([0, 0])
-    // Who woke is not counted again.
+    // A sleeper that has woken is not counted again.
     fibers[3]!.interruptUnsafe()
     expect(fibers.every((fiber) => fiber.pollUnsafe() !== undefined)).toBe(true)
     expect([clock.sleeping, timeline.pending]).toEqual([0, 0])
   })
 
-  it("leaves nothing on the timeline when it ends, and counts right when its sleepers are interrupted then", () => {
+  it("leaves nothing on the timeline when it ends, and keeps its count when its sleepers are interrupted then", () => {
     const { clock, runAll, runTo, sleep, timeline, woken } = machine()
     timeline.at(1000, () => woken.push(["somebody else's", timeline.now]))
     const fibers = [sleep("held", nanos(5)), sleep("asleep", nanos(50))]
@@ -373,7 +373,7 @@ describe("VirtualClock", () => {
     expect(fibers.every((fiber) => fiber.pollUnsafe() !== undefined)).toBe(true)
   })
 
-  it("lets go of its sleepers and all that they hold when it ends, those it held up too", async () => {
+  it("releases its sleepers and what they reference when it ends, held ones too", async () => {
     setFlagsFromString("--expose-gc")
     const collect: () => void = runInNewContext("gc")
     const { clock, run, runTo } = machine()
@@ -394,7 +394,7 @@ describe("VirtualClock", () => {
     expect(sleepers.filter((ref) => ref.deref() !== undefined).length).toBe(0)
   })
 
-  it("is the clock of all that waits: sleeps, timeouts, delays, schedules and races", () => {
+  it("serves sleeps, timeouts, delays, schedules and races", () => {
     const { clock, run, runAll } = machine()
     const fiber = run(
       Effect.gen(function* () {
@@ -408,7 +408,7 @@ describe("VirtualClock", () => {
         yield* Effect.repeat(note, { schedule: Schedule.spaced("10 millis"), times: 2 })
         yield* Effect.race(Effect.sleep("1 hour"), Effect.sleep("1 minute"))
         yield* note
-        // Those that lost sleep no more.
+        // The losers of the race no longer sleep.
         expect(clock.sleeping).toBe(0)
         const began = yield* Clock.currentTimeMillis
         const [took] = yield* Effect.timed(Effect.sleep("2 seconds"))
@@ -428,7 +428,7 @@ describe("VirtualClock", () => {
     })
   })
 
-  it("wakes a fiber that sleeps in an uninterruptible region, and ends it then", () => {
+  it("wakes a fiber that sleeps in an uninterruptible region, which then ends", () => {
     const { clock, run, runAll, timeline } = machine()
     const fiber = run(Effect.uninterruptible(Effect.sleep("1 second")))
     fiber.interruptUnsafe()

@@ -6,7 +6,7 @@ import { generator, pair } from "./HandAgenda.ts"
 const length = fc.double({ min: 0, max: 1e6, noNaN: true })
 
 describe("a link", () => {
-  it("adds jitter to its latency, and the same for the same seed", () => {
+  it("adds jitter to its latency, the same for the same seed", () => {
     const run = (seed: number) => {
       const { agenda, arrivals, send } = pair({ latency: 20, jitter: { kind: "uniform", most: 30 } }, generator(seed))
       for (let i = 0; i < 200; i++) send()
@@ -23,7 +23,7 @@ describe("a link", () => {
     expect(run(2)).not.toEqual(arrivals)
   })
 
-  it("duplicates that part of all, each copy with a delay of its own, and says so", () => {
+  it("duplicates the given fraction, marks the copies, and draws a delay for each", () => {
     const { agenda, network, outcomes, send } = pair({ latency: 10, jitter: 5, duplicate: 0.25 })
     for (let i = 0; i < 1000; i++) send(3)
     agenda.runAll()
@@ -40,7 +40,7 @@ describe("a link", () => {
     }
   })
 
-  it("corrupts that part of all, each copy by itself, and leaves the sender's bytes alone", () => {
+  it("corrupts the given fraction, copies independently, and does not change the sender's bytes", () => {
     const { agenda, network, outcomes, send } = pair({ corrupt: 0.5, duplicate: 1 })
     const payload = Uint8Array.from({ length: 50 }, (_, i) => i)
     const before = payload.slice()
@@ -59,14 +59,14 @@ describe("a link", () => {
     }
   })
 
-  it("cannot corrupt what has no bytes", () => {
+  it("does not corrupt an empty payload", () => {
     const { agenda, network, outcomes, send } = pair({ corrupt: 1 })
     send(0)
     agenda.runAll()
     expect([outcomes[0]!.packet.corrupted, network.counters.corrupted]).toEqual([false, 0])
   })
 
-  it("holds that part of all back, and lets later ones overtake", () => {
+  it("holds the given fraction back, so that later datagrams overtake", () => {
     const { agenda, network, outcomes, send } = pair({ latency: 10, reorder: 0.2, reorderBy: 7 })
     for (let ms = 0; ms < 500; ms++) {
       agenda.runTo(ms)
@@ -86,7 +86,7 @@ describe("a link", () => {
     expect(new Set(outcomes.map(({ ms, packet }) => ms - packet.sentAt))).toEqual(new Set([10]))
   })
 
-  it("drops what is longer than its MTU, headers of the family included", () => {
+  it("drops datagrams that are longer than its MTU with the headers of their family", () => {
     const { agenda, fates, network, outcomes, send } = pair({ mtu: 128 })
     network.host("a", ["fd00::1"])
     network.host("c", ["fd00::2"])
@@ -106,13 +106,13 @@ describe("a link", () => {
   })
 })
 
-describe("a way", () => {
+describe("a path", () => {
   /** Pins every condition but the loss, so that delays can be summed. */
   const delays = fc.record({ latency: length, reorder: fc.constantFrom(0, 1), reorderBy: length })
   const sum = (parts: ReadonlyArray<Partial<Conditions>>) =>
     parts.reduce((ms, { latency = 0, reorder = 0, reorderBy = 0 }) => ms + latency + reorder * reorderBy, 0)
 
-  it("takes the sum of the delays of egress, link and ingress", () => {
+  it("has the sum of the delays of egress, link and ingress", () => {
     fc.assert(
       fc.property(delays, delays, delays, (egress, link, ingress) => {
         const { agenda, answer, arrivals, hostA, hostB, network, outcomes, send } = pair({ latency: 3 })
@@ -123,7 +123,7 @@ describe("a way", () => {
         agenda.runAll()
         expect(arrivals()).toHaveLength(1)
         expect(arrivals()[0]).toBeCloseTo(sum([egress, link, ingress]), 6)
-        // The way back is the default.
+        // The opposite direction has the defaults.
         outcomes.length = 0
         const from = agenda.now()
         answer()
@@ -133,7 +133,7 @@ describe("a way", () => {
     )
   })
 
-  it("loses at each part of it by itself", () => {
+  it("loses datagrams at each part independently", () => {
     const { agenda, fates, hostA, hostB, network, send } = pair({ loss: 0.2 })
     hostA.egress().loss = 0.5
     hostB.ingress().loss = 0.25
@@ -145,7 +145,7 @@ describe("a way", () => {
     expect(network.counters.dropped.lost + network.counters.delivered).toBe(4000)
   })
 
-  it("is cut if any part of it is", () => {
+  it("is cut if any part is cut", () => {
     const { agenda, answer, fates, hostA, hostB, network, outcomes, send } = pair()
     const parts = [hostA.egress(), network.link("a", "b"), hostB.ingress()]
     for (const part of parts) {
@@ -162,14 +162,14 @@ describe("a way", () => {
     send()
     answer()
     agenda.runAll()
-    // The link from a to b was asked for, and is no longer as the defaults are.
+    // The link from a to b was changed, so it no longer follows the defaults.
     expect(outcomes.map(({ fate, packet }) => [packet.from, fate])).toEqual([
       ["b", "cut"],
       ["a", "delivered"]
     ])
   })
 
-  it("holds for a datagram as it is when the datagram gets there", () => {
+  it("applies the conditions at the time when the datagram reaches each part", () => {
     const { agenda, fates, hostA, hostB, send } = pair({ latency: 10 })
     hostA.egress().latency = 5
     hostB.ingress().latency = 5
@@ -188,7 +188,7 @@ describe("a way", () => {
     expect(fates()).toEqual(["cut", "delivered"])
   })
 
-  it("of a host to itself is the link alone", () => {
+  it("from a host to itself is the link only", () => {
     const { a, agenda, arrivals, hostA, network } = pair({ latency: 2 })
     Object.assign(hostA.egress(), { cut: true, latency: 100 })
     Object.assign(hostA.ingress(), { cut: true, latency: 100 })
@@ -200,7 +200,7 @@ describe("a way", () => {
     expect(arrivals()).toEqual([2, 3])
   })
 
-  it("follows the defaults until its link is asked for", () => {
+  it("follows the defaults until its link is changed", () => {
     const { agenda, answer, arrivals, network, send } = pair({ latency: 5 })
     expect(network.link("a", "b").latency).toBe(5)
     network.defaults.latency = 50

@@ -10,7 +10,7 @@ import { TaskQueue } from "../../../src/simulation/time/TaskQueue.ts"
 import { generator, HandAgenda, openAt, pair } from "./HandAgenda.ts"
 
 describe("an observer", () => {
-  it("sees datagrams when they are sent, dropped and delivered, with all that is known of them", () => {
+  it("gets each datagram when it is sent, dropped and delivered, with all its fields", () => {
     const { a, agenda, hostB, network } = pair({ latency: 10 })
     const seen: Array<readonly [number, string, Packet]> = []
     network.observe({
@@ -55,7 +55,7 @@ describe("an observer", () => {
     expect(seen[4]![2].to).toBe("b")
   })
 
-  it("sees nothing any more once it is told to stop, and does not stop the others", () => {
+  it("gets nothing after it is removed, and other observers still do", () => {
     const { network, send } = pair()
     const seen: Array<string> = []
     const stopFirst = network.observe({
@@ -72,7 +72,7 @@ describe("an observer", () => {
     expect(seen).toEqual(["first", "second", "second", "second"])
   })
 
-  it("may change the conditions before they hold for what it sees being sent", () => {
+  it("may change the conditions for a datagram that is being sent", () => {
     const { agenda, fates, network, send } = pair()
     network.observe({ sent: ({ number }) => (network.link("a", "b").cut = number === 1) })
     for (let i = 0; i < 3; i++) send()
@@ -82,7 +82,7 @@ describe("an observer", () => {
 })
 
 describe("the counters", () => {
-  it("count datagrams and their bytes, for the network and for each host", () => {
+  it("count datagrams and bytes, for the network and for each host", () => {
     const { a, agenda, answer, hostA, hostB, network, send } = pair()
     send(100)
     send(50)
@@ -153,7 +153,7 @@ describe("the counters", () => {
     return fiber
   }
 
-  /** A history of all that can happen, told by its outcomes. */
+  /** A random history, as the list of its outcomes. */
   const history = (
     parts: ReadonlyArray<Partial<Conditions>>,
     steps: ReadonlyArray<{ readonly do: string; readonly bytes: number; readonly after: number }>,
@@ -184,7 +184,7 @@ describe("the counters", () => {
     return { network, told: outcomes.map(({ fate, ms, packet }) => [ms, fate, packet.number, [...packet.payload]]) }
   }
 
-  it("account for every datagram, whatever happens; and one seed has one history", () => {
+  it("account for every datagram, and one seed has one history", () => {
     fc.assert(
       fc.property(
         fc.array(some, { minLength: 4, maxLength: 4 }),
@@ -205,7 +205,7 @@ describe("the counters", () => {
 })
 
 describe("the default conditions", () => {
-  it("take no chance, for whatever is sent", () => {
+  it("draw no random number", () => {
     let drawn = 0
     const { agenda, fates, hostA, hostB, network, send } = pair({ latency: 1 }, () => ++drawn)
     hostA.egress()
@@ -216,7 +216,7 @@ describe("the default conditions", () => {
     expect([drawn, fates().length]).toEqual([0, 10])
   })
 
-  it("ask the agenda once for all datagrams that come to a host at one instant, even if it was asked for its own", () => {
+  it("use one callback for all datagrams that arrive at a host at one instant, with changed links too", () => {
     const agenda = new HandAgenda()
     let asked = 0
     const network = new VirtualNetwork(
@@ -244,11 +244,11 @@ describe("the default conditions", () => {
 })
 
 describe("an injected datagram", () => {
-  it("comes from wherever it says, by a link with the default conditions, to the target's ingress", () => {
+  it("has the given source, and passes a link with default conditions and the ingress of the target", () => {
     const { agenda, hostA, hostB, network, outcomes } = pair({ latency: 10 })
     const seen: Array<Packet> = []
     network.observe({ sent: (packet) => seen.push(packet) })
-    // None of these is its way.
+    // None of these is on its path.
     hostA.egress().cut = true
     network.link("a", "b").cut = true
     network.partition([["a"]])
@@ -276,7 +276,7 @@ describe("an injected datagram", () => {
     expect(outcomes.slice(1).map(({ fate }) => fate)).toEqual(["cut", "cut"])
   })
 
-  it("may be spelled in any way, and must have an address and a port at both ends", () => {
+  it("accepts any spelling, and needs an address and a port at both ends", () => {
     const { agenda, network, outcomes } = pair()
     expect(network.inject(new Uint8Array(1), "[fd00:0::0:1]:5", "[::ffff:10.0.0.2]:1")).toBe(true)
     agenda.runAll()
