@@ -3,7 +3,7 @@ import * as NodeId from "../../src/domain/NodeId.ts"
 import { disagreements, type MemberView } from "../../src/simulation/Agreement.ts"
 import type { KnownStatus } from "../../src/simulation/NodeBase.ts"
 
-/** Nodes with these opinions of each other, a row for each; what is left out is `alive`. */
+/** Nodes with these views of each other, one row each; `alive` by default. */
 const minds = (
   count: number,
   opinions: Readonly<Record<string, Readonly<Record<string, KnownStatus>>>> = {}
@@ -12,7 +12,7 @@ const minds = (
   const ids = names.map((_, i) => NodeId.fromWords(0, i + 1))
   return names.map((name, i) => {
     const row = names.map((other): KnownStatus => opinions[name]?.[other] ?? "alive")
-    // What a node has for others that are not among these.
+    // Members that are not among these nodes.
     const strangers = Object.entries(opinions[name] ?? {}).filter(([other]) => !names.includes(other))
     const all = [...row, ...strangers.map(([, known]) => known)]
     return {
@@ -28,12 +28,12 @@ const minds = (
 }
 
 describe("agreement", () => {
-  it("is there when everybody holds everybody alive and nobody else, and among none and one", () => {
+  it("exists when every node sees all of them alive and nobody else, also among one node or none", () => {
     for (const count of [0, 1, 2, 20]) expect(disagreements(minds(count))).toEqual([])
     expect(disagreements(minds(3, { n1: { stranger: "dead" }, n2: { stranger: "left" } }))).toEqual([])
   })
 
-  it("is not there when somebody is missing, suspected, or one too many", () => {
+  it("does not exist when a node is missing, suspected, or additional", () => {
     expect(disagreements(minds(3, { n2: { n3: "unknown" } }))).toEqual(["n2 sees 2 of 3 alive and 0 suspect"])
     expect(disagreements(minds(3, { n3: { n1: "suspect" }, n1: { n3: "dead" } }))).toEqual([
       "n1 sees 2 of 3 alive and 0 suspect",
@@ -43,7 +43,7 @@ describe("agreement", () => {
     expect(disagreements(minds(2, { n1: { stranger: "suspect" } }))).toEqual(["n1 sees 2 of 2 alive and 1 suspect"])
   })
 
-  it("is not there when the numbers are right and the nodes are not", () => {
+  it("does not exist when the counts are right but the nodes are not", () => {
     expect(
       disagreements(
         minds(3, {
@@ -54,12 +54,12 @@ describe("agreement", () => {
     ).toEqual(["n1 sees n2 dead", "n3 sees n1 left"])
   })
 
-  it("asks no node of itself", () => {
-    // What its own table says of it is for `live` to tell.
+  it("does not use the status of a node in its own view", () => {
+    // `liveCounts` includes the node itself.
     expect(disagreements(minds(2, { n1: { n1: "unknown", stranger: "alive" } }))).toEqual([])
   })
 
-  it("tells only so many", () => {
+  it("reports a limited number of disagreements", () => {
     const nobody = Object.fromEntries(
       [...Array(30).keys()].map((i) => [`n${i + 1}`, { n1: "dead", x: "alive" }] as const)
     )

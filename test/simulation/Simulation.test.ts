@@ -4,24 +4,27 @@ import { fileURLToPath } from "node:url"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Latch, Layer, Random, Schedule } from "effect"
+import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import { Cluster } from "../../src/cluster/Cluster.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import type { NotInTime, WrongCondition } from "../../src/simulation/SimulationError.ts"
 import * as Simulation from "../../src/simulation/Simulation.ts"
+import type { AnyNode } from "../../src/simulation/SimNode.ts"
+import { Network } from "../../src/transport/Network.ts"
 import { Beginning } from "../../src/simulation/time/VirtualClock.ts"
 import { history, unrelated } from "./history.ts"
 
-/** Takes real time. */
+/** An effect that takes real time. */
 const really = (ms: number) => Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, ms)))
 
-/** The simulation as a scenario sees it. */
+/** The service of a simulation. */
 const simulate = <A, E, R>(
   scenario: (simulation: Simulation.Simulation["Service"]) => Effect.Effect<A, E, R>,
   options: Parameters<typeof Simulation.run>[1] = {}
 ) => Simulation.run(Effect.flatMap(Simulation.Simulation, scenario), options)
 
-/** What runs on a node beside it: it tells when it begins and ends, and has a name. */
+/** A service on a node with a name, which records its start and its end. */
 class Guest extends Context.Service<Guest, { readonly name: string; readonly fiber: Fiber.Fiber<never> }>()(
   "test/simulation/Guest"
 ) {
@@ -43,7 +46,7 @@ class Guest extends Context.Service<Guest, { readonly name: string; readonly fib
 }
 
 describe("Simulation.run", () => {
-  it.effect("gives what the scenario gives: success, failure, defect and interruption", () =>
+  it.effect("has the exit of the scenario: success, failure, defect and interruption", () =>
     Effect.gen(function* () {
       const exit = <A, E>(scenario: Effect.Effect<A, E>) => Effect.exit(Simulation.run(scenario))
       assert.deepStrictEqual(yield* exit(Effect.succeed(3)), Exit.succeed(3))
@@ -55,7 +58,7 @@ describe("Simulation.run", () => {
     })
   )
 
-  it.effect("is in virtual time, whatever clock is around it", () =>
+  it.effect("runs in virtual time, whatever the outer clock is", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("5 minutes")
       const times = yield* simulate((simulation) =>
@@ -74,12 +77,12 @@ describe("Simulation.run", () => {
       )
       const later = 3 * 86_400_000 + 1000
       assert.deepStrictEqual(times, [0, later - 1000, later, later, later + 10, later + 20])
-      // That around it did not move.
+      // The outer clock did not advance.
       assert.strictEqual(yield* Clock.currentTimeMillis, 300_000)
     })
   )
 
-  it.effect("leaves nothing to chance but the seed", () =>
+  it.effect("depends on the seed only", () =>
     Effect.gen(function* () {
       const drawn = (seed?: number | string) =>
         simulate(
@@ -102,7 +105,7 @@ describe("Simulation.run", () => {
     })
   )
 
-  it.effect("has the services that are around it", () =>
+  it.effect("has the services of its context", () =>
     Effect.gen(function* () {
       class Fixture extends Context.Service<Fixture, string>()("test/simulation/Fixture") {}
       const found = yield* simulate((simulation) =>
@@ -115,7 +118,7 @@ describe("Simulation.run", () => {
     })
   )
 
-  it.live("ends when it is interrupted, and what it acquired is released in virtual time", () =>
+  it.live("ends when it is interrupted, and releases its resources in virtual time", () =>
     Effect.gen(function* () {
       const notes: Array<string> = []
       const exit = yield* simulate((simulation) =>
@@ -128,7 +131,7 @@ describe("Simulation.run", () => {
               notes.push(`released after ${simulation.now() - before}`)
             })
           )
-          // Never idle, and never at an end.
+          // Never idle and never done.
           yield* Effect.forever(Effect.sleep(1))
         }).pipe(Effect.scoped)
       ).pipe(Effect.timeout(20), Effect.exit)
@@ -138,7 +141,7 @@ describe("Simulation.run", () => {
     })
   )
 
-  it.live("ends when it is interrupted while it waits for the world outside", () =>
+  it.live("ends when it is interrupted during work in real time", () =>
     Effect.gen(function* () {
       let released = false
       const waiting = yield* simulate(({ inRealTime }) =>
@@ -156,7 +159,7 @@ describe("Simulation.run", () => {
     })
   )
 
-  it.effect("fails when fibers wake each other for ever, yielding or sleeping for no time", () =>
+  it.effect("fails when fibers wake each other for ever by yields or sleeps of 0", () =>
     Effect.gen(function* () {
       for (const endless of [Effect.yieldNow, Effect.sleep(0)]) {
         const error = yield* simulate(() =>
@@ -171,14 +174,14 @@ describe("Simulation.run", () => {
     })
   )
 
-  it.live("does real work, in virtual time that goes on or stands still meanwhile", () =>
+  it.live("does work in real time, while virtual time advances or stands still", () =>
     Effect.gen(function* () {
       const passed = yield* simulate(({ now, inRealTime, start }) =>
         Effect.gen(function* () {
           yield* start(2)
           yield* Effect.sleep(500)
           yield* inRealTime(Effect.all([really(3), really(1)], { concurrency: "unbounded" }))
-          // It goes on where it waited, not when others did something in between.
+          // It continues at the instant at which it waited.
           assert.strictEqual(now(), 500)
           yield* Effect.all([inRealTime(really(3)), inRealTime(really(1)), inRealTime(really(2))], {
             concurrency: "unbounded"
@@ -195,7 +198,7 @@ describe("Simulation.run", () => {
     })
   )
 
-  it.live("ends with real work, though nothing is left to do in virtual time", () =>
+  it.live("ends with work in real time, although nothing is left in virtual time", () =>
     Effect.gen(function* () {
       for (const invariants of [true, false]) {
         assert.strictEqual(yield* Simulation.run(Effect.as(really(2), "end"), { invariants }), "end")
@@ -203,7 +206,7 @@ describe("Simulation.run", () => {
     })
   )
 
-  it.live("runs beside others of its kind, and in another, without being influenced", () =>
+  it.live("runs beside other simulations, and inside one, without influence", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* history(1), yield* history(2)]
       assert.notStrictEqual(first, second)
@@ -221,7 +224,7 @@ describe("Simulation.run", () => {
     })
   )
 
-  it.live("makes the same history in every process", () =>
+  it.live("has the same history in every process", () =>
     Effect.gen(function* () {
       const program = fileURLToPath(new URL("history.ts", import.meta.url))
       const printed = (
@@ -256,7 +259,7 @@ describe("Simulation.run", () => {
     })
   )
 
-  it.live("leaves nothing behind: no timers, and no memory after many runs", () =>
+  it.live("leaves no timers, and no memory after many runs", () =>
     Effect.gen(function* () {
       setFlagsFromString("--expose-gc")
       const collect: () => void = runInNewContext("gc")
@@ -289,8 +292,8 @@ describe("Simulation.run", () => {
   )
 })
 
-describe("what a scenario waits for", () => {
-  it.effect("is looked at every 10 ms, and when the time is over, and is told when it did not come about", () =>
+describe("waiters", () => {
+  it.effect("check every 10 ms and at the limit, and fail with the name of the condition", () =>
     Effect.gen(function* () {
       yield* simulate(({ now, until }) =>
         Effect.gen(function* () {
@@ -332,7 +335,7 @@ describe("what a scenario waits for", () => {
     })
   )
 
-  it.effect("tells who is not of one mind, and who sees what instead", () =>
+  it.effect("fail with the disagreements, and with what the nodes see instead", () =>
     Effect.gen(function* () {
       yield* simulate(({ freeze, kill, partition, start, untilConverged, untilEveryoneSees }) =>
         Effect.gen(function* () {
@@ -356,7 +359,7 @@ describe("what a scenario waits for", () => {
           yield* untilConverged(0)
           yield* partition([a], [b])
           yield* untilEveryoneSees(a, "dead", "1 minute")
-          // Those that are not up are not asked.
+          // Only nodes that are up count.
           yield* freeze(b)
           assert.match(
             (yield* Effect.flip(untilEveryoneSees(c, "left", 0))).message,
@@ -369,23 +372,28 @@ describe("what a scenario waits for", () => {
 })
 
 describe("verbs", () => {
-  it.effect("are for nodes in the condition for them", () =>
+  it.effect("need nodes in the right condition", () =>
     Effect.gen(function* () {
       yield* simulate((simulation) =>
         Effect.gen(function* () {
-          const { blockIo, freeze, kill, start, startWith, stop, thaw, unblockIo } = simulation
-          const verbs = { stop, kill, freeze, thaw, blockIo, unblockIo }
-          const [up, frozen, killed, left] = yield* start(4)
+          const { blockIo, crash, freeze, kill, start, startWith, stop, thaw, unblockIo } = simulation
+          const verbs = { stop, kill, crash, freeze, thaw, blockIo, unblockIo }
+          const [up, frozen, killed, crashed, left] = yield* start(5)
           const [leaving] = yield* startWith(Guest.layer("guest", [], Effect.sleep("10 seconds")), 1)
           yield* freeze(frozen)
           yield* kill(killed)
+          yield* crash(crashed)
           yield* stop(left)
           const farewell = yield* Effect.forkChild(stop(leaving), { startImmediately: true })
           const refused: Record<string, Array<string>> = {}
-          for (const node of [up, frozen, killed, left, leaving]) {
+          for (const node of [up, frozen, killed, crashed, left, leaving]) {
             for (const [name, verb] of Object.entries(verbs)) {
               const { condition } = node
-              const possible = { up: "stop kill freeze blockIo unblockIo", frozen: "kill thaw", leaving: "kill" }
+              const possible = {
+                up: "stop kill crash freeze blockIo unblockIo",
+                frozen: "kill crash thaw",
+                leaving: "kill crash"
+              }
               if (new Map(Object.entries(possible)).get(condition)?.split(" ").includes(name) === true) continue
               const error: WrongCondition = yield* Effect.flip(verb(node))
               assert.strictEqual(error.message, `cannot ${name} ${node.name}: it is ${condition}`)
@@ -395,7 +403,7 @@ describe("verbs", () => {
           }
           assert.deepStrictEqual(
             Object.values(refused).map(({ length }) => length),
-            [1, 4, 6, 6, 5]
+            [1, 4, 7, 7, 7, 5]
           )
           yield* blockIo(up)
           yield* unblockIo(up)
@@ -408,12 +416,49 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("start nodes on machines of their own, which find each other, notice a death, and part in peace", () =>
+  it.effect("kill a process, whose machine refuses datagrams, and crash a machine, which is silent", () =>
+    Effect.gen(function* () {
+      const answers = yield* simulate((simulation) =>
+        Effect.gen(function* () {
+          const { crash, heal, kill, reject, restart, start, startLevel0, stop } = simulation
+          const [prober, up, killed, crashed, left] = yield* start(5)
+          const [level0] = yield* startLevel0(1)
+          const ask = (node: AnyNode) =>
+            prober.run(
+              Effect.gen(function* () {
+                const { probePort } = yield* Network
+                const target = NetAddress.inetAddressFromStringUnsafe(node.address)
+                const answer = yield* probePort!({ target, payload: Uint8Array.of(1), timeout: "1 second" })
+                return answer._tag
+              })
+            )
+          yield* kill(killed)
+          yield* crash(crashed)
+          yield* stop(left)
+          yield* kill(level0)
+          const answers = yield* Effect.forEach([up, killed, crashed, left, level0], ask)
+          yield* reject(prober, up)
+          answers.push(yield* ask(up))
+          yield* heal
+          answers.push(yield* ask(up), yield* ask(yield* restart(killed)), yield* ask(yield* restart(crashed)))
+          assert.deepStrictEqual([up.condition, killed.condition, crashed.condition], ["up", "killed", "crashed"])
+          return answers
+        })
+      )
+      assert.deepStrictEqual(answers, [
+        ...["Silent", "Refused", "Silent", "Refused", "Refused"],
+        "Refused",
+        ...["Silent", "Silent", "Silent"]
+      ])
+    })
+  )
+
+  it.effect("start nodes on machines of their own, which join, notice a death, and leave", () =>
     Effect.gen(function* () {
       yield* simulate(({ kill, nodes, start, stop, untilConverged, untilEveryoneSees }) =>
         Effect.gen(function* () {
           const [first, ...others] = yield* start(4)
-          // Those of one family cannot write to the other.
+          // Nodes of different address families cannot reach each other.
           const [v6] = yield* start(1, { family: 6, config: { peers: [] } })
           assert.deepStrictEqual(nodes, [first, ...others, v6])
           assert.deepStrictEqual(
@@ -437,7 +482,7 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("put a layer on each node, which ends with it when it stops, and at the end", () =>
+  it.effect("put a layer on each node, which closes when the node stops, and at the end", () =>
     Effect.gen(function* () {
       const notes: Array<string> = []
       const both = Layer.provideMerge(
@@ -476,7 +521,7 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("fail with what a layer fails with, and leave nothing of that node", () =>
+  it.effect("fail when a layer fails, and leave nothing of that node", () =>
     Effect.gen(function* () {
       yield* simulate(({ nodes, start, startWith, untilConverged }) =>
         Effect.gen(function* () {
@@ -487,11 +532,11 @@ describe("verbs", () => {
             Guest.layer("guest", notes)
           )
           assert.strictEqual(yield* Effect.flip(startWith(broken, 1)), "broken")
-          // What was there of the layer is closed.
+          // The built part of the layer is closed.
           assert.deepStrictEqual(notes, ["guest of 2 begins at 0", "guest of 2 ends at 0"])
           assert.deepStrictEqual(nodes, [alone])
           yield* Effect.sleep("20 seconds")
-          // Nobody ever met it.
+          // No other node knows it.
           assert.deepStrictEqual(alone.liveCounts(), { alive: 1, suspect: 0 })
           const [second] = yield* start(1)
           assert.strictEqual(second.name, "n2")
@@ -501,7 +546,7 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("run effects on a node: its services, its clock, its chance, until it is killed", () =>
+  it.effect("run effects on a node with its services, clock and randomness, until it is killed", () =>
     Effect.gen(function* () {
       yield* simulate(({ kill, now, restart, skew, start }) =>
         Effect.gen(function* () {
@@ -543,7 +588,7 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("end an effect on a node that is killed even if it would not end by itself", () =>
+  it.effect("end an effect on a node that is killed, even if it would never end by itself", () =>
     Effect.gen(function* () {
       yield* simulate(({ kill, start }) =>
         Effect.gen(function* () {
@@ -552,14 +597,14 @@ describe("verbs", () => {
           const running = yield* Effect.forkChild(node.run(stubborn))
           yield* Effect.sleep(1)
           yield* kill(node)
-          // Its clock never comes to what it still wanted to do.
+          // The clock of the node never wakes it again.
           assert.isTrue(Exit.isFailure(yield* Effect.timeout(Fiber.await(running), "10 seconds")))
         })
       )
     })
   )
 
-  it.effect("start a node again, as itself or as somebody else, with what was changed", () =>
+  it.effect("restart a node with the same or a new identity, and with changes", () =>
     Effect.gen(function* () {
       const notes: Array<string> = []
       yield* simulate(({ freeze, kill, nodes, now, restart, start, startWith, untilConverged, untilEveryoneSees }) =>
@@ -593,7 +638,7 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("leave nothing of a node that stopped, and nothing that moves of one that was killed", () =>
+  it.effect("leave nothing of a node that stopped, and nothing that runs of one that was killed", () =>
     Effect.gen(function* () {
       yield* simulate(
         ({ kill, network, start, startWith, stop, timeline, untilConverged }) =>
@@ -618,7 +663,7 @@ describe("verbs", () => {
             assert.deepStrictEqual([killed.fibers, killed.clock.sleeping], [fibers, 0])
             yield* stop(observer)
             yield* Effect.sleep("1 second")
-            // Nobody has anything more to do.
+            // No event is left.
             const { events } = timeline
             yield* Effect.sleep("1 hour")
             assert.strictEqual(timeline.events, events + 1)
@@ -628,7 +673,7 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("do not wait for the goodbye of a node that is killed meanwhile", () =>
+  it.effect("do not wait for the leave of a node that is killed meanwhile", () =>
     Effect.gen(function* () {
       yield* simulate(({ kill, startWith, stop }) =>
         Effect.gen(function* () {
@@ -641,7 +686,7 @@ describe("verbs", () => {
             assert.strictEqual(node.condition, "leaving")
             yield* kill(node)
             yield* Effect.timeout(Fiber.await(farewell), "1 second")
-            // Not even if what it waited for comes about.
+            // Not even when what it waited for happens.
             yield* latch.open
             yield* Effect.sleep("1 second")
             assert.strictEqual(node.condition, "killed")
@@ -651,7 +696,7 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("do not wait for the goodbye of an old node that is killed meanwhile", () =>
+  it.effect("do not wait for the leave of a level 0 node that is killed meanwhile", () =>
     Effect.gen(function* () {
       yield* simulate(({ kill, start, startLevel0, stop, untilConverged }) =>
         Effect.gen(function* () {
@@ -669,7 +714,7 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("let a node that leaves close what runs on it, though the scenario is over", () =>
+  it.effect("let a leaving node close its layer, although the scenario has ended", () =>
     Effect.gen(function* () {
       const notes: Array<string> = []
       yield* simulate(({ startWith, stop }) =>
@@ -683,7 +728,7 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("build a layer for each node, even if it is there around the simulation", () =>
+  it.effect("build a layer for each node, even if the context of the simulation has it", () =>
     Effect.gen(function* () {
       let built = 0
       const counted = Layer.effectDiscard(Effect.sync(() => built++))
@@ -697,7 +742,7 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("hold up a process: its timers, then its datagrams, when it goes on", () =>
+  it.effect("stop a process, which runs its timers first and then its datagrams when it continues", () =>
     Effect.gen(function* () {
       yield* simulate(
         ({ blockIo, freeze, network, now, start, thaw, unblockIo, untilConverged }) =>
@@ -729,7 +774,7 @@ describe("verbs", () => {
             seen.length = 0
             yield* node.run(Effect.sleep("2 seconds"))
             assert.deepStrictEqual(seen, [])
-            // To be stopped and to go on changes nothing about that.
+            // A freeze and a thaw do not change that.
             yield* freeze(node)
             yield* thaw(node)
             yield* Effect.sleep(10)
@@ -743,7 +788,7 @@ describe("verbs", () => {
     })
   )
 
-  it.effect("end everything that was put on nodes, though some of it fails", () =>
+  it.effect("close all layers of nodes, although some of them fail", () =>
     Effect.gen(function* () {
       const notes: Array<string> = []
       const exit = yield* simulate(({ startWith }) =>

@@ -1,13 +1,13 @@
 /**
- * A history of twenty nodes with everything in it that could come out differently, and a hash over all of it. As a
- * program it prints the hash: `node history.ts <seed> [unrelated]`.
+ * A history of twenty nodes with everything that could differ between runs, and its hash. As a program it prints the hash:
+ * `node history.ts <seed> [unrelated]`.
  */
 import { fileURLToPath } from "node:url"
 import { Effect, Random } from "effect"
 import * as Simulation from "../../src/simulation/Simulation.ts"
 import { TraceHash } from "../../src/simulation/report/Trace.ts"
 
-/** Another simulation, so that whatever counts along from one to the next has another value. */
+/** Another simulation, so that state that is shared between simulations would differ. */
 export const unrelated = Simulation.run(
   Effect.gen(function* () {
     const simulation = yield* Simulation.Simulation
@@ -17,7 +17,7 @@ export const unrelated = Simulation.run(
   { seed: "unrelated" }
 )
 
-/** The hash of all datagrams and of all that nodes learned. `pause` is done now and then, outside of virtual time. */
+/** The hash of all datagrams and view changes. `pause` runs now and then, in real time. */
 export const history = (seed: number, pause: Effect.Effect<void> = Effect.void) =>
   Simulation.run(
     Effect.gen(function* () {

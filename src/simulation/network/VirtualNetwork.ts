@@ -180,7 +180,8 @@ export class VirtualNetwork {
     const receiver = this.#hosts.get(to)
     if (sender === undefined || receiver === undefined || sender.group !== receiver.group) return false
     const link = this.#links.get(from)?.get(to)?.conditions ?? this.defaults
-    return isOpen(link) && isOpen(sender.egressHop?.conditions) && isOpen(receiver.ingressHop?.conditions)
+    if (!isOpen(link)) return false
+    return sender === receiver || (isOpen(sender.egressHop?.conditions) && isOpen(receiver.ingressHop?.conditions))
   }
 
   /** Ends the partition and every cut and rejection: of links, of the defaults, of egress and ingress of hosts. */

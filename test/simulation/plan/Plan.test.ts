@@ -14,7 +14,7 @@ const ten = Plan.make({ nodes: 10, duration: seconds(10) })
 const decode = Schema.decodeUnknownSync(Plan.Plan)
 const encode = Schema.encodeSync(Plan.Plan)
 
-/** What is wrong with a plan, a line each. */
+/** The problems of a plan, one line each. */
 const wrong = (plan: Plan.Plan, where = "") =>
   Result.match(Plan.check(plan, where), { onFailure: ({ message }) => message.split("\n"), onSuccess: () => [] })
 
@@ -23,7 +23,7 @@ const withStep = (step: Plan.Step) => ({ ...ten, steps: [step] })
 const optionsOf = (plan: Plan.Plan): ClusterOptions => Result.getOrThrow(Plan.check(plan))
 
 describe("a plan's schema", () => {
-  it("gives back what it read, with the defaults", () => {
+  it("encodes what it decoded, with the defaults", () => {
     fc.assert(
       fc.property(Plans.raw, (raw) => {
         const plan = decode(raw)
@@ -35,7 +35,7 @@ describe("a plan's schema", () => {
     )
   })
 
-  it("accepts every plan that can be drawn, and so does the check", () => {
+  it("accepts every random plan, and so does the check", () => {
     fc.assert(
       fc.property(Plans.raw, (raw) => {
         expect(wrong(decode(raw))).toEqual([])
@@ -65,11 +65,11 @@ describe("a plan's schema", () => {
     })
   })
 
-  it("takes what is left out from the defaults of make", () => {
+  it("has the defaults of make", () => {
     expect(decode({ nodes: 10, duration_ms: 10_000 })).toEqual(ten)
   })
 
-  it("has conditions in the units of the network", () => {
+  it("converts conditions to the units of the network", () => {
     const all = {
       latency: Duration.seconds(1),
       jitter: Duration.micros(1500n),
@@ -128,7 +128,7 @@ describe("the check of a plan", () => {
     expect(wrong(withStep({ do: "heal", at: Duration.millis(9999) }))).toEqual([])
   })
 
-  it("refuses names of nodes that never exist, wherever they stand", () => {
+  it("refuses names of nodes that never exist, in any key", () => {
     const at = seconds(1)
     const steps: ReadonlyArray<readonly [Plan.Step, string]> = [
       [{ do: "kill", at, nodes: ["n1", "n11"] }, "nodes"],
@@ -154,7 +154,7 @@ describe("the check of a plan", () => {
     ])
   })
 
-  it("wants groups or a part of a partition", () => {
+  it("requires groups or a part in a partition", () => {
     expect(wrong(withStep({ do: "partition", at: seconds(1) }))).toEqual([
       "`groups` of step 1 (partition) and `part` are both missing; give one of them"
     ])
@@ -163,7 +163,7 @@ describe("the check of a plan", () => {
     ])
   })
 
-  it("wants a place and a condition of a change of the network", () => {
+  it("requires a place and a condition in a change of the network", () => {
     const at = seconds(1)
     expect(wrong(withStep({ do: "network", at, from: ["n1"] }))).toEqual([
       "`from` of step 1 (network) is given without `to`; a link needs both",
@@ -178,14 +178,14 @@ describe("the check of a plan", () => {
     ])
   })
 
-  it("lets more nodes start only when the first have joined", () => {
+  it("starts more nodes only after the first have joined", () => {
     const plan = { ...withStep({ do: "start", at: seconds(1), count: 1 }), joinOver: seconds(2) }
     expect(wrong(plan)).toEqual([
       "`at_ms` of step 1 (start) is 1000, and the first nodes join until 2000 ms; start more nodes after that"
     ])
   })
 
-  it("judges numbers that do not go together", () => {
+  it("refuses numbers that contradict each other", () => {
     const step: Plan.Step = { do: "start", at: seconds(1), count: Plan.MaxNodes }
     expect(wrong({ ...ten, steps: [step] }, " in p.toml")).toEqual([
       "`nodes` in p.toml with the nodes that steps start is 10010; use at most 10000"
@@ -206,13 +206,13 @@ describe("the check of a plan", () => {
 })
 
 describe("the configuration in a plan", () => {
-  it("is that of a file, section by section", () => {
+  it("has the sections and keys of a file", () => {
     const options = optionsOf({ ...ten, config: { gossip: { interval_ms: 100 }, network: { cluster: "blue" } } })
     expect(options.gossip?.interval).toEqual(Duration.millis(100))
     expect(options.cluster).toBe("blue")
   })
 
-  it("is judged as any configuration, with its place", () => {
+  it("is checked like any configuration, and names the place", () => {
     const config = { gossip: { fanout: 0 }, probes: { timeout_ms: 2000 } }
     expect(wrong({ ...ten, config }, " in p.toml")).toEqual([
       "`config.gossip.fanout` in p.toml is 0; expected a whole number from 1 to 65535",
@@ -220,7 +220,7 @@ describe("the configuration in a plan", () => {
     ])
   })
 
-  it("suggests what an unknown name may mean", () => {
+  it("suggests known names for unknown ones", () => {
     const keys = entries.filter(({ section }) => section === "probes").map(({ name }) => `\`${name}\``)
     expect(wrong({ ...ten, config: { gosip: {}, gossip: { fanuot: 1 }, probes: { zzz: 1 }, zzz: {} } })).toEqual([
       "unknown section `config.gosip`; did you mean `config.gossip`?",
@@ -230,7 +230,7 @@ describe("the configuration in a plan", () => {
     ])
   })
 
-  it("refuses what cannot be the same for all nodes, and says why", () => {
+  it("refuses keys that cannot be the same for all nodes, and says why", () => {
     const config = {
       network: {
         bind: "1.2.3.4:5",
@@ -257,7 +257,7 @@ describe("the configuration in a plan", () => {
     ])
   })
 
-  it("has a key by the seed if it encrypts", () => {
+  it("has a key from the seed if it encrypts", () => {
     const key = (plan: Plan.Plan) => {
       const { clusterKey, encryption } = optionsOf(plan)
       if (!Redacted.isRedacted(clusterKey)) return [clusterKey, encryption]
@@ -287,8 +287,8 @@ describe("the configuration in a plan", () => {
   })
 })
 
-describe("nodes of version 1", () => {
-  it("are as many as asked for, evenly spread, and not the first", () => {
+describe("level 0 nodes", () => {
+  it("have the given number, are evenly spread, and are not the first", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 200 }), fc.nat({ max: 200 }), (nodes, asked) => {
         const oldNodes = Math.min(asked, nodes)

@@ -8,7 +8,7 @@ import * as Plans from "./Plans.ts"
 
 const parse = (text: string, path = "p.toml") => Result.getOrThrow(PlanFile.parse({ path, text }))
 
-/** What is wrong with a file, a line each. */
+/** The problems of a file, one line each. */
 const wrong = (text: string, path = "p.toml") =>
   Result.match(PlanFile.parse({ path, text }), {
     onFailure: ({ message }) => message.split("\n"),
@@ -19,7 +19,7 @@ const head = "nodes = 10\nduration_ms = 10000\n"
 const step = (text: string) => `${head}[[step]]\n${text}`
 
 describe("a plan as a file", () => {
-  it("is the same plan again, in TOML and in JSON", () => {
+  it("is read as the same plan again, in TOML and in JSON", () => {
     fc.assert(
       fc.property(Plans.raw, (raw) => {
         const plan = Result.getOrThrow(PlanFile.decode(raw))
@@ -31,7 +31,7 @@ describe("a plan as a file", () => {
     )
   })
 
-  it("is read as people write it", () => {
+  it("is read in the form in which people write it", () => {
     const plan = parse(`
       nodes = 20
       seed = 7
@@ -69,7 +69,7 @@ describe("a plan as a file", () => {
     )
   })
 
-  it("is written as people read it", () => {
+  it("is written in a readable form", () => {
     const plan = Plan.make({
       nodes: 2,
       seed: 'a "b"\\\u007f\n',
@@ -111,14 +111,14 @@ describe("a plan as a file", () => {
     }
   })
 
-  it("is not written if it is no plan", () => {
+  it("is not written if the plan is invalid", () => {
     const plan = Plan.make({ nodes: 0, duration: Duration.seconds(2) })
     expect(Result.isFailure(PlanFile.format(plan, "toml"))).toBe(true)
   })
 })
 
 describe("a wrong file", () => {
-  it("is no TOML, or no JSON", () => {
+  it("is not TOML, or not JSON", () => {
     expect(wrong("nodes = ")).toEqual(["p.toml: Expected a value at line 1, column 9"])
     expect(wrong("{", "p.json")).toEqual(["p.json is not JSON; a plan in TOML is in a file named .toml"])
     expect(wrong("[]", "p.JSON")).toEqual([
@@ -126,7 +126,7 @@ describe("a wrong file", () => {
     ])
   })
 
-  it("lacks what a plan needs", () => {
+  it("lacks required keys", () => {
     expect(wrong("")).toEqual([
       "`nodes` in p.toml is missing; expected a whole number from 1 to 10000",
       "`duration_ms` in p.toml is missing; expected a number of milliseconds from 0.001 to 2592000000"
@@ -151,7 +151,7 @@ describe("a wrong file", () => {
     ])
   })
 
-  it("has steps of no kind", () => {
+  it("has steps without a known kind", () => {
     expect(wrong(`${step('do = "kil"')}\n[[step]]\nat_ms = 3\n[[step]]\ndo = 3\n`)).toEqual([
       '`do` of step 1 in p.toml is "kil"; did you mean "kill"?',
       '`do` of step 2 in p.toml is missing; expected one of "kill", "crash", "stop", "restart", "freeze", "block_io", "partition", "cut", "heal", "slow", "skew", "network", "start", "replay", "forge"',
@@ -230,7 +230,7 @@ describe("a wrong file", () => {
     }
   })
 
-  it("has a wrong configuration of the nodes", () => {
+  it("has an invalid configuration of the nodes", () => {
     expect(wrong(`${head}[config]\ngossip = 3`)).toEqual([
       "`config.gossip` in p.toml is 3; expected a section, `[config.gossip]`"
     ])
@@ -249,18 +249,18 @@ describe("a wrong file", () => {
   })
 })
 
-describe("a recording", () => {
+describe("a recorded plan", () => {
   const plan = Plan.make({ nodes: 3, duration: Duration.seconds(1) })
   const broken: PlanFile.Broken = { invariant: "refutation", node: "n3", event: 17 }
 
-  it("holds a plan and what broke", () => {
+  it("contains a plan and the broken invariant", () => {
     for (const what of [undefined, broken]) {
       const text = Result.getOrThrow(PlanFile.formatReplay(plan, what))
       expect(Result.getOrThrow(PlanFile.parseReplay({ path: "r.json", text }))).toEqual({ plan, broken: what })
     }
   })
 
-  it("is refused if it is none", () => {
+  it("is refused if it is invalid", () => {
     const messageOf = (text: string) =>
       Result.match(PlanFile.parseReplay({ path: "r.json", text }), {
         onFailure: ({ message }) => message,

@@ -14,11 +14,11 @@ import * as Plans from "./Plans.ts"
 
 const seconds = Duration.seconds
 
-/** Six nodes for ten seconds, and what befalls them. */
+/** Six nodes for ten seconds, with steps. */
 const planOf = (steps: ReadonlyArray<Plan.Step>, more: Partial<Plan.Plan> = {}): Plan.Plan =>
   Plan.make({ nodes: 6, duration: seconds(10), ...more, steps })
 
-/** Carries a plan out, and looks at it at some instants of virtual time, in ms. */
+/** Carries a plan out, and calls `look` at some instants of virtual time, in ms. */
 const looks = <A>(plan: Plan.Plan, at: ReadonlyArray<number>, look: (verbs: Verbs) => A) =>
   Effect.gen(function* () {
     const seen: Array<A> = []
@@ -42,20 +42,40 @@ const conditions = ({ nodes }: Verbs) => nodes.map(({ condition }) => condition)
 const texts = ({ report }: PlanRunner.PlanResult, pattern: RegExp) =>
   report.events.filter(({ text }) => pattern.test(text)).map(({ at, text }) => `${at} ${text}`)
 
-/** Those of which a verb says that something befell them. */
+/** The nodes in the events of a verb. */
 const named = ({ report }: PlanRunner.PlanResult, verb: string) =>
   report.events.flatMap(({ kind, text }) =>
     kind === "verb" && text.startsWith(`${verb} `) ? text.split(" ").slice(1) : []
   )
 
 describe("steps", () => {
-  it.effect("kill ends nodes without a word", () =>
+  it.effect("kill ends processes, and nodes do not leave", () =>
     Effect.gen(function* () {
       const plan = planOf([{ do: "kill", at: seconds(2), nodes: ["n3", "n5"] }])
       const { report, seen } = yield* looks(plan, [1999, 2001], conditions)
       expect(seen).toEqual(["up up up up up up", "up up killed up killed up"])
       expect(report.nodes[2]?.lives).toEqual([{ from: 0, to: 2000, end: "killed" }])
       expect(report.summary.up).toBe(4)
+      expect(report.summary.suspected?.first).toBeGreaterThan(0)
+    })
+  )
+
+  it.effect("crash ends machines, which are silent, where a killed process leaves one that refuses", () =>
+    Effect.gen(function* () {
+      const plan = planOf([
+        { do: "crash", at: seconds(2), nodes: ["n3"] },
+        { do: "kill", at: seconds(2), nodes: ["n5"] },
+        { do: "restart", at: seconds(8), nodes: ["n3"] }
+      ])
+      const { report, seen } = yield* looks(plan, [2001, 8001], conditions)
+      expect(seen).toEqual(["up up crashed up killed up", "up up up up killed up"])
+      expect(report.nodes[2]?.lives).toEqual([
+        { from: 0, to: 2000, end: "crashed" },
+        { from: 8000, to: undefined, end: undefined }
+      ])
+      // Datagrams to the crashed node are dropped because it is unplugged, those to the killed one for want of a socket.
+      expect(report.summary.dropped).toMatchObject({ unplugged: expect.any(Number), unbound: expect.any(Number) })
+      expect(Object.values(report.summary.dropped).filter((count) => count > 0)).toHaveLength(2)
       expect(report.summary.suspected?.first).toBeGreaterThan(0)
     })
   )
@@ -69,7 +89,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("a node that is killed while it leaves holds nothing up", () =>
+  it.effect("a node that is killed while it leaves does not delay the plan", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "stop", at: seconds(2), nodes: ["n3"] },
@@ -81,7 +101,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("restart starts a node again, with its id or a new one, and with its clock behind", () =>
+  it.effect("restart starts a node again, with its id or a new one, and with a clock that is behind", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "kill", at: seconds(2), nodes: ["n2", "n3"] },
@@ -115,7 +135,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("freeze stops processes, for a while or for good", () =>
+  it.effect("freeze stops processes, for some time or for ever", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "freeze", at: seconds(2), nodes: ["n3"], for: seconds(3) },
@@ -131,7 +151,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("what is over is over before it begins again at that instant", () =>
+  it.effect("a step that ends is undone before another one begins at that instant", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "freeze", at: seconds(4), nodes: ["n3"], for: seconds(2) },
@@ -149,7 +169,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("a node that froze in another life does not go on at the end of the first freeze", () =>
+  it.effect("the end of a freeze does not thaw a later life of the node", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "freeze", at: seconds(2), nodes: ["n3"], for: seconds(4) },
@@ -161,7 +181,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("block_io makes datagrams wait, and no thaw ends that", () =>
+  it.effect("block_io makes datagrams wait, and a thaw does not end it", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "block_io", at: seconds(2), nodes: ["n3"], for: seconds(4) },
@@ -194,7 +214,7 @@ describe("steps", () => {
   }
   const everybody = Array.from({ length: 6 }, () => "++++++")
 
-  it.effect("partition parts groups, and the former one comes back at its end", () =>
+  it.effect("partition separates groups, and its end restores the previous one", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "partition", at: seconds(2), groups: [["n1", "n2"], ["n3"]], for: seconds(6) },
@@ -213,7 +233,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("partition parts a part of the nodes, not the first", () =>
+  it.effect("partition separates a fraction of the nodes, without the first", () =>
     Effect.gen(function* () {
       for (const seed of [1, 2, 3, 4, 5]) {
         const plan = planOf([{ do: "partition", at: seconds(2), part: 0.5 }], { seed })
@@ -226,7 +246,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("partition names only some of very many nodes, but to the trace", () =>
+  it.effect("partition names a limited number of nodes in the report, and all in the trace", () =>
     Effect.gen(function* () {
       const parts: Array<TraceRecord> = []
       const plan = planOf([{ do: "partition", at: seconds(1), part: 0.5 }], { nodes: 60, duration: seconds(2) })
@@ -240,7 +260,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("cut lets nothing through, one way or both, as long as anything cuts", () =>
+  it.effect("cut delivers nothing in one direction or both, as long as any step cuts the link", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "cut", at: seconds(2), from: ["n1"], to: ["n2", "n3"], for: seconds(4) },
@@ -259,26 +279,29 @@ describe("steps", () => {
     })
   )
 
-  it.effect("heal ends partitions and cuts before their time, and what they have left to undo is nothing", () =>
+  it.effect("heal ends partitions, cuts and rejections early, and their ends have no effect then", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "partition", at: seconds(2), groups: [["n1"]], for: seconds(4) },
         { do: "cut", at: seconds(2), from: ["n2"], to: ["n3"], for: seconds(4) },
+        { do: "network", at: seconds(2), from: ["n5"], to: ["n6"], reject: 1, for: seconds(4) },
+        { do: "network", at: seconds(2), inbound: ["n6"], reject: 1 },
         { do: "heal", at: seconds(3) },
-        // Neither what else changes a link nor the end of another partition brings anything back.
+        // Neither another change to the link nor the end of another partition restores them.
         { do: "network", at: Duration.millis(3500), loss: 0.01 },
         { do: "partition", at: Duration.millis(3500), groups: [["n4"]], for: seconds(1) },
         { do: "cut", at: seconds(5), from: ["n2"], to: ["n3"] },
         { do: "partition", at: seconds(5), groups: [["n1"]] }
       ])
-      const result = yield* looks(plan, [3001, 4501, 5001, 7000], reach)
+      const result = yield* looks(plan, [2001, 3001, 4501, 5001, 7000], reach)
+      const rejected = ["+-----", "-+-++-", ...Array.from({ length: 3 }, () => "-++++-"), "-+++++"]
       const apart = ["+-----", "-+-+++", ...Array.from({ length: 4 }, () => "-+++++")]
-      expect(result.seen).toEqual([everybody, everybody, apart, apart])
+      expect(result.seen).toEqual([rejected, everybody, everybody, apart, apart])
       expect(texts(result, /^heal/)).toEqual(["3000 heal", "4500 heal the partition"])
     })
   )
 
-  it.effect("slow makes all take longer, each way, also for the next life of a machine", () =>
+  it.effect("slow delays everything in each direction, also in the next life of a machine", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "slow", at: seconds(2), nodes: ["n3"], by: Duration.millis(300), for: seconds(6) },
@@ -301,7 +324,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("skew makes clocks run at another rate, also in the next life", () =>
+  it.effect("skew changes the rate of clocks, also in the next life of a machine", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "skew", at: seconds(2), nodes: ["n3"], rate: 1.5, for: seconds(6) },
@@ -325,7 +348,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("network changes all links, those that were cut once too, and gives the former conditions back", () =>
+  it.effect("network changes all links, also links that were cut, and restores the former conditions", () =>
     Effect.gen(function* () {
       const plan = planOf(
         [
@@ -341,7 +364,7 @@ describe("steps", () => {
           ({ corrupt, cut, latency, loss }) => [latency, loss, corrupt, cut]
         )
       )
-      // To ask for a link before anything changed it makes it one of its own, which no step knows of.
+      // A link that is changed before any step has conditions of its own.
       const plain = (latency: number, loss: number) => [latency, loss, 0, false]
       const corrupted = (latency: number, loss: number) => [latency, loss, 1, false]
       expect(seen.map(([all]) => all)).toEqual([
@@ -373,7 +396,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("network changes what comes to nodes and what leaves them", () =>
+  it.effect("network changes the conditions where datagrams arrive at nodes and leave them", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "network", at: seconds(2), inbound: ["n3"], outbound: ["n4"], loss: 1, for: seconds(2) }
@@ -402,7 +425,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("start lets more nodes join", () =>
+  it.effect("start makes more nodes join", () =>
     Effect.gen(function* () {
       const result = yield* PlanRunner.run(planOf([{ do: "start", at: seconds(2), count: 2 }]))
       expect(result.report.nodes.map(({ lives, name }) => [name, lives[0]?.from]).slice(5)).toEqual([
@@ -415,7 +438,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("replay sends again what nodes sent, later", () =>
+  it.effect("replay sends the datagrams of nodes again, later", () =>
     Effect.gen(function* () {
       const records: Array<TraceRecord> = []
       const plan = planOf([{ do: "replay", at: seconds(2), nodes: ["n3"], for: seconds(1), after: seconds(4) }])
@@ -431,7 +454,7 @@ describe("steps", () => {
     })
   )
 
-  it.effect("forge tells nodes what nobody said", () =>
+  it.effect("forge sends nodes a claim that no node made", () =>
     Effect.gen(function* () {
       const plan = planOf([
         { do: "forge", at: seconds(2), nodes: ["n2"], about: "n4", status: "suspect", incarnationAhead: 3 }
@@ -444,7 +467,7 @@ describe("steps", () => {
       const own = Number(seen[0]?.[1])
       expect(seen[0]?.[0]).toBe("alive")
       expect(seen[1]?.[0]).toBe("suspect")
-      // Nobody but the node itself says what beats it.
+      // Only the node itself can refute it.
       expect(seen[2]).toEqual(["alive", own + 4])
       expect(texts({ report, hash: "", broken: undefined }, /^forge/)).toEqual([
         "2000 forge Gossip from 192.0.2.1:7946 to 10.0.0.2:7946"
@@ -453,7 +476,7 @@ describe("steps", () => {
   )
 })
 
-describe("who it befalls", () => {
+describe("the selection of nodes", () => {
   const kill = (nodes: Plan.NodeSelection, at = 2): Plan.Step => ({ do: "kill", at: seconds(at), nodes })
   const killed = (steps: ReadonlyArray<Plan.Step>, more: Partial<Plan.Plan> = {}) =>
     Effect.map(PlanRunner.run(planOf(steps, { nodes: 20, duration: seconds(5), ...more })), (result) =>
@@ -469,7 +492,7 @@ describe("who it befalls", () => {
     })
   )
 
-  it.effect("does not depend on what nodes draw, nor on other steps", () =>
+  it.effect("does not depend on random choices of nodes or of other steps", () =>
     Effect.gen(function* () {
       const first = yield* killed([kill(5)])
       expect(yield* killed([kill(5)], { config: { gossip: { interval_ms: 100 } }, network: { loss: 0.3 } })).toEqual(
@@ -480,7 +503,7 @@ describe("who it befalls", () => {
     })
   )
 
-  it.effect("is drawn anew by a second step of the same kind and time", () =>
+  it.effect("is drawn again for a second step of the same kind and time", () =>
     Effect.gen(function* () {
       const slow: Plan.Step = { do: "slow", at: seconds(1), nodes: 3, by: seconds(1) }
       const result = yield* PlanRunner.run(planOf([slow, slow], { nodes: 20 }))
@@ -489,14 +512,14 @@ describe("who it befalls", () => {
     })
   )
 
-  it.effect("is the first node only when nobody else is left", () =>
+  it.effect("has the first node only if no other is left", () =>
     Effect.gen(function* () {
       expect(yield* killed([kill(19)])).not.toContain("n1")
       expect(yield* killed([kill(20)])).toContain("n1")
     })
   )
 
-  it.effect("is everybody that there is, and how many are missing is told", () =>
+  it.effect("has all nodes if there are too few, and reports how many are missing", () =>
     Effect.gen(function* () {
       const result = yield* PlanRunner.run(planOf([kill(9)]))
       expect(named(result, "kill")).toHaveLength(6)
@@ -504,7 +527,7 @@ describe("who it befalls", () => {
     })
   )
 
-  it.effect("is who is down, if it is to restart", () =>
+  it.effect("has the nodes that have ended first for a restart", () =>
     Effect.gen(function* () {
       const result = yield* PlanRunner.run(
         planOf([
@@ -525,7 +548,7 @@ describe("who it befalls", () => {
     })
   )
 
-  it.effect("is nobody that is not in the condition for it, which is told", () =>
+  it.effect("skips nodes in the wrong condition, and reports that", () =>
     Effect.gen(function* () {
       const at = seconds(3)
       const result = yield* PlanRunner.run(
@@ -570,7 +593,7 @@ describe("who it befalls", () => {
 })
 
 describe("the beginning", () => {
-  it.effect("has all nodes join at once, or over a time", () =>
+  it.effect("starts all nodes at once, or spread over a time", () =>
     Effect.gen(function* () {
       const from = (joinOver: Duration.Duration) =>
         Effect.map(PlanRunner.run(planOf([], { joinOver })), ({ report }) =>
@@ -581,7 +604,7 @@ describe("the beginning", () => {
     })
   )
 
-  it.effect("gives everybody the first nodes as peers", () =>
+  it.effect("gives all nodes the first ones as bootstrap peers", () =>
     Effect.gen(function* () {
       const peers = (peers: number) =>
         Effect.map(
@@ -592,7 +615,7 @@ describe("the beginning", () => {
         )
       expect(yield* peers(1)).toEqual([0, 1, 1, 1, 1, 1])
       expect(yield* peers(3)).toEqual([2, 2, 2, 3, 3, 3])
-      // Those that come later, too, though the first node is gone.
+      // Also nodes that start later, although the first one has ended.
       const later = planOf(
         [
           { do: "kill", at: seconds(1), nodes: ["n1"] },
@@ -605,7 +628,7 @@ describe("the beginning", () => {
     })
   )
 
-  it.effect("has nodes of version 1 among the others", () =>
+  it.effect("starts level 0 nodes among the others", () =>
     Effect.gen(function* () {
       const { report, seen } = yield* looks(planOf([], { oldNodes: 2 }), [1], ({ nodes }) =>
         nodes.map(({ kind }) => kind)
@@ -615,7 +638,7 @@ describe("the beginning", () => {
     })
   )
 
-  it.effect("encrypts if that is wanted", () =>
+  it.effect("encrypts if the plan says so", () =>
     Effect.gen(function* () {
       const messages = (encrypt: boolean) =>
         Effect.gen(function* () {
@@ -655,7 +678,7 @@ describe("a run", () => {
     { nodes: 8, network: { loss: 0.05, jitter: Duration.millis(5) }, encrypt: true }
   )
 
-  it.effect("is the same every time, and another by another seed", () =>
+  it.effect("has the same history every time, and another one with another seed", () =>
     Effect.gen(function* () {
       const first = yield* PlanRunner.run(eventful)
       expect(yield* PlanRunner.run(eventful)).toEqual(first)
@@ -663,7 +686,7 @@ describe("a run", () => {
     })
   )
 
-  it.effect("is the same whether it is watched or not", () =>
+  it.effect("has the same history with and without trace and invariants", () =>
     Effect.gen(function* () {
       const { hash, report } = yield* PlanRunner.run(eventful)
       let records = 0
@@ -672,12 +695,12 @@ describe("a run", () => {
       expect(records).toBeGreaterThan(100)
       const invariants = yield* PlanRunner.run(eventful, { invariants: false })
       expect(invariants.hash).toBe(hash)
-      // What watches does not come for nothing.
+      // The observers did get something.
       expect(invariants.report.summary.events).toBeLessThan(report.summary.events)
     })
   )
 
-  it.live("tells how far it is, and is the same for that", () =>
+  it.live("reports its progress, which does not change the history", () =>
     Effect.gen(function* () {
       const long = { ...eventful, nodes: 40, duration: seconds(20), encrypt: false }
       const { report } = yield* PlanRunner.run(long)
@@ -690,7 +713,7 @@ describe("a run", () => {
     })
   )
 
-  it.effect("is sampled 240 times, or as often as is wanted, to the very end", () =>
+  it.effect("is sampled 240 times, or at the given period, until the end", () =>
     Effect.gen(function* () {
       const times = (plan: Plan.Plan, options?: PlanRunner.PlanOptions) =>
         Effect.map(PlanRunner.run(plan, options), ({ report }) => report.samples.times)
@@ -702,7 +725,7 @@ describe("a run", () => {
     })
   )
 
-  it.effect("ends at the very event that breaks an invariant, with what came of it until then", () =>
+  it.effect("ends at the event that breaks an invariant, with the report up to then", () =>
     Effect.gen(function* () {
       const whole = yield* PlanRunner.run(eventful)
       let events = 0
@@ -739,7 +762,7 @@ describe("a run", () => {
   )
 
   it.effect(
-    "comes to its end for every plan that can be drawn",
+    "ends for every random plan",
     () =>
       Effect.gen(function* () {
         for (const raw of fc.sample(Plans.raw, 25)) {

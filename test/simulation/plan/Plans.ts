@@ -1,11 +1,11 @@
-/** Plans as files have them, drawn at random: all that a file can say, and nothing that is refused. */
+/** Random plans in the form of files. They use everything that a file can contain, and all are valid. */
 import * as fc from "fast-check"
 import type * as Plan from "../../../src/simulation/plan/Plan.ts"
 
 export type Raw = typeof Plan.Plan.Encoded
 type RawStep = NonNullable<Raw["step"]>[number]
 
-/** In ms, of what most plans here last. */
+/** The duration of most plans, in ms. */
 const Whole = 8000
 
 const millis = (minimum: number, maximum: number) =>
@@ -124,7 +124,7 @@ const config = fc.record(
   { requiredKeys: [] }
 )
 
-/** A plan with all that can be left out given or not. */
+/** A plan with a random set of optional keys. */
 export const raw: fc.Arbitrary<Raw> = fc.integer({ min: 1, max: 6 }).chain((nodes) =>
   fc.record(
     {

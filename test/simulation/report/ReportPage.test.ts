@@ -63,7 +63,7 @@ const pageOf = (report: SimulationReport, more: Partial<Parameters<typeof report
 interface Element {
   readonly tag: string
   readonly attributes: ReadonlyMap<string, string>
-  /** What is directly in it. */
+  /** Its direct content. */
   text: string
 }
 
@@ -133,14 +133,14 @@ const Data = Schema.fromJsonString(
 )
 const dataIn = (page: string) => Schema.decodeUnknownSync(Data)(embedded(page)[1])
 
-/** What the page's own script makes of texts. */
+/** The results of the page's own decoders. */
 const read = (name: "readLetters" | "readSteps", text: string): unknown => {
   const result = runInNewContext(`${readers}\nJSON.stringify(${name}(${JSON.stringify(text)}))`)
   return Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Unknown))(result)
 }
 
 describe("the page", () => {
-  it("is HTML whose tags match, with ids that are there once", () => {
+  it("is HTML with matching tags and unique ids", () => {
     for (const report of [
       example(),
       example({ nodes: [], samples: { times: [], datagrams: [], bytes: [], dropped: [] } })
@@ -157,22 +157,22 @@ describe("the page", () => {
     }
   })
 
-  it("has the same bytes for the same report", () => {
+  it("is the same for the same report", () => {
     assert.strictEqual(pageOf(example()), pageOf(example()))
   })
 
-  it("has scripts that parse, the library's as it was handed in", () => {
+  it("has scripts that parse, and the unchanged library", () => {
     const [first = "", , given = "", last = "", ...more] = embedded(pageOf(example()))
     assert.deepStrictEqual(more, [])
     assert.strictEqual(first.trim(), watch)
     assert.strictEqual(given.trim(), library)
     assert.strictEqual(last.trim(), script)
     assert.doesNotThrow(() => new Script(watch))
-    // A module: it may not have what is not strict either.
+    // It is a module, so it must be valid in strict mode too.
     assert.doesNotThrow(() => parseAst(script, { lang: "js" }))
   })
 
-  it("names nothing outside itself, and forbids to load any", () => {
+  it("refers to no other resource, and forbids to load any", () => {
     const page = pageOf(example())
     const [policy] = withTag(page, "meta").flatMap(
       ({ attributes }) => attributes.get("content")?.match(/^default.*/) ?? []
@@ -182,7 +182,7 @@ describe("the page", () => {
     assert.notMatch(page, /url\(|@import|https?:/)
   })
 
-  it("says what it shows: seed, size, time, command line and all rows of the summary", () => {
+  it("shows the seed, the size, the duration, the command line and all rows of the summary", () => {
     const report = example()
     const page = pageOf(report, { command: "gossip sim --nodes 3" })
     assert.deepStrictEqual(
@@ -214,7 +214,7 @@ describe("the page", () => {
     }
   })
 
-  it("lists all events, folded where they are long", () => {
+  it("lists all events, collapsed if they are long", () => {
     const long = `partition ${Array.from({ length: 300 }, (_, i) => `n${i}`).join(" ")}`
     const page = pageOf(example({ events: [...example().events, { at: 950, kind: "verb", text: long }] }))
     const rows = withTag(page, "tr").filter(({ attributes }) => attributes.has("data-at"))
@@ -231,7 +231,7 @@ describe("the page", () => {
     assert.strictEqual(`${folded?.[1]}${folded?.[2]}`, long)
   })
 
-  it("says in words and numbers what the charts show", () => {
+  it("describes the charts in words and numbers", () => {
     const page = pageOf(example())
     assert.include(page, "In the last one, at 1 s: 2 suspected, 1 dead.")
     assert.include(page, "3 nodes run at the end, at 1 s, and all see 2.")
@@ -241,7 +241,7 @@ describe("the page", () => {
   })
 })
 
-describe("what goes into the page from elsewhere", () => {
+describe("text from elsewhere in the page", () => {
   const hostile = `</script><script>evil()</script><!--<script>"'&\u2028\u2029</td>`
   const report = example({
     seed: hostile,
@@ -261,7 +261,7 @@ describe("what goes into the page from elsewhere", () => {
     assert.strictEqual(input?.attributes.get("placeholder"), hostile)
   })
 
-  it("is in the data as it was, without what could end or change the script", () => {
+  it("is unchanged in the data, which cannot end or change the script", () => {
     assert.strictEqual(dataIn(page).nodes[0]?.name, hostile)
     assert.notMatch(embedded(page)[1] ?? "", /[<>\u2028\u2029]/)
   })
@@ -271,13 +271,13 @@ describe("what goes into the page from elsewhere", () => {
     const given = embedded(pageOf(example(), { script: text }))[2] ?? ""
     assert.notMatch(given, /<\/script|<!--/i)
     const results = [text, given].map((code) => runInNewContext(`let result; ${code}\nJSON.stringify(result)`))
-    // The text of a regular expression shows how it was written, but it matches the same.
+    // The source of a regular expression differs, but it matches the same.
     assert.strictEqual(results[1].replace("\\\\x3C\\\\/script", "<\\\\/script"), results[0])
   })
 })
 
 describe("the data", () => {
-  it("is the report's, in little room", () => {
+  it("is that of the report, in a compact form", () => {
     const report = example()
     const { nodes, times } = dataIn(pageOf(report))
     assert.deepStrictEqual(times, report.samples.times)
@@ -298,14 +298,14 @@ describe("the data", () => {
     }
   )
 
-  it("takes a few bytes for a node to which nothing happens", () => {
+  it("needs a few bytes for a node without events", () => {
     assert.strictEqual(letters("a".repeat(240)), "a240")
     assert.strictEqual(steps(Array.from({ length: 240 }, () => 1000)), "+1000x240")
   })
 })
 
-describe("what observers see together", () => {
-  it("is measured over those that observe", () => {
+describe("the member counts of all observers", () => {
+  it("cover the nodes that are up", () => {
     const nodes = Array.from({ length: 21 }, (_, i) =>
       node(i + 1, { members: i === 20 ? [5, 21, -1] : i === 0 ? [1, 21, -1] : [10, 21, -1] })
     )
@@ -333,7 +333,7 @@ describe("what observers see together", () => {
     })
   })
 
-  it("has a line each up to fifty observers", () => {
+  it("have one line per observer for up to fifty observers", () => {
     const many = (count: number) => example({ nodes: Array.from({ length: count }, (_, i) => node(i + 1)) })
     assert.isTrue(dataIn(pageOf(many(50))).lines)
     assert.isFalse(dataIn(pageOf(many(51))).lines)
@@ -355,14 +355,14 @@ describe("the library", () => {
     }).pipe(Effect.provide(NodeFileSystem.layer))
   )
 
-  it.effect("is that of the build where there is one", () =>
+  it.effect("comes from the build if there is one", () =>
     Effect.gen(function* () {
       const text = yield* ReportAssets.echartsFrom(at("ReportPage.test.ts"), absent)
-      assert.include(text, "is that of the build where there is one")
+      assert.include(text, "comes from the build if there is one")
     }).pipe(Effect.provide(NodeFileSystem.layer))
   )
 
-  it.effect("says what to do where there is none", () =>
+  it.effect("has an error that says what to do if there is none", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(ReportAssets.echartsFrom("/nowhere/echarts.min.js", absent))
       assert.strictEqual(error._tag, "ReportAssetError")
@@ -378,7 +378,7 @@ describe("the library", () => {
 })
 
 describe("the colours", () => {
-  // How people see them of whose cones one kind is missing, after Machado and others (2009), in linear sRGB.
+  // Simulation of colour vision deficiencies after Machado et al. (2009), in linear sRGB.
   const sights = new Map([
     ["all cones", [1, 0, 0, 0, 1, 0, 0, 0, 1]],
     ["no L cones", [0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998]],
@@ -392,7 +392,7 @@ describe("the colours", () => {
       const value = Number.parseInt(colour.slice(at, at + 2), 16) / 255
       return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
     })
-  /** In Oklab, where distances are as they are seen. */
+  /** In Oklab, whose distances are perceptual. */
   const oklab = (rgb: ReadonlyArray<number>): ReadonlyArray<number> => {
     const lms = times(
       [

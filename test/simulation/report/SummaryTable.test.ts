@@ -32,7 +32,7 @@ const rowOf = (name: string, changed: Partial<SimulationReport["summary"]>) =>
   summaryRows({ ...report, summary: { ...summary, ...changed } }).find(([row]) => row === name)?.[1]
 
 describe("the table of a report", () => {
-  it("says all there is to say", () => {
+  it("has all rows", () => {
     expect(lines(summaryRows(report))).toEqual([
       "seed               7",
       "virtual time       60 s",
@@ -53,7 +53,7 @@ describe("the table of a report", () => {
     ])
   })
 
-  it("says what did not come about", () => {
+  it("says what did not happen", () => {
     expect(rowOf("converged", { converged: undefined })).toBe("never")
     expect(rowOf("settled", { settled: undefined })).toBe("not until the end")
     expect(rowOf("deaths detected", { detected: undefined })).toBe("none")
@@ -61,12 +61,12 @@ describe("the table of a report", () => {
     expect(rowOf("at the end", { up: 0 })).toBe("no node is up")
   })
 
-  it("names the first disagreements", () => {
+  it("shows the first disagreements", () => {
     expect(rowOf("at the end", { disagreements: ["a", "b", "c"] })).toBe("a, b, c")
     expect(rowOf("at the end", { disagreements: ["a", "b", "c", "d"] })).toBe("a, b, c, and more")
   })
 
-  it("has sizes that can be read", () => {
+  it("has readable sizes", () => {
     expect(rowOf("bytes", { bytesPerNodeSecond: 0 })).toBe("0 B per node and second")
     expect(rowOf("bytes", { bytesPerNodeSecond: 999 })).toBe("999 B per node and second")
     expect(rowOf("bytes", { bytesPerNodeSecond: 2_345_678 })).toBe("2.35 MB per node and second")

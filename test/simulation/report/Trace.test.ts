@@ -13,8 +13,8 @@ const ofText = (text: string): string => digest((hash) => hash.text(text))
 const ofNumber = (number: number): string => digest((hash) => hash.number(number))
 
 describe("TraceHash", () => {
-  it("is the same on every machine, for ever", () => {
-    // Recorded when the hash was made; a history is known by them.
+  it("is the same on every machine and in every version", () => {
+    // Recorded when the hash was introduced. Changing it would change all recorded hashes.
     expect([
       digest(() => {}),
       digest((hash) => hash.word(0)),
@@ -50,7 +50,7 @@ describe("TraceHash", () => {
     ])
   })
 
-  it("is told by each bit of what it is over", () => {
+  it("depends on each bit of its input", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 40 }), (bytes) => {
         const all = new Set([ofBytes(bytes)])
@@ -71,7 +71,7 @@ describe("TraceHash", () => {
     expect(texts.size).toBe(17)
   })
 
-  it("changes in about half of its bits for each bit of what it is over, in both its halves", () => {
+  it("changes in about half of its bits for each bit of its input, in both halves", () => {
     const changed = new Array<number>(64).fill(0)
     let flips = 0
     for (let sample = 0; sample < 20; sample++) {
@@ -91,7 +91,7 @@ describe("TraceHash", () => {
     }
   })
 
-  it("is told by order, by length, and by where one thing ends and the next begins", () => {
+  it("depends on the order, the lengths and the boundaries of its input", () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ unit: fc.constantFrom("a", "b", "\0", "\u{fffd}"), maxLength: 5 }), {
@@ -119,13 +119,13 @@ describe("TraceHash", () => {
     expect(new Set(lengths).size).toBe(20)
   })
 
-  it("meets no two histories that are alike by chance", () => {
+  it("has no collisions in a random sample", () => {
     const all = new Set<string>()
     for (let i = 0; i < 100_000; i++) all.add(ofNumber(i * 1_000_003))
     expect(all.size).toBe(100_000)
   })
 
-  it("may be looked at on the way", () => {
+  it("can be read at any time", () => {
     const hash = new TraceHash()
     hash.text("one")
     expect(hash.digest).toBe(ofText("one"))
