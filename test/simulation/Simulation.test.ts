@@ -446,9 +446,17 @@ describe("verbs", () => {
         })
       )
       assert.deepStrictEqual(answers, [
-        ...["Silent", "Refused", "Silent", "Refused", "Refused"],
+        // Up, killed, crashed, left, and a killed level 0 node.
+        "Silent",
         "Refused",
-        ...["Silent", "Silent", "Silent"]
+        "Silent",
+        "Refused",
+        "Refused",
+        // Rejected, healed, and restarted.
+        "Refused",
+        "Silent",
+        "Silent",
+        "Silent"
       ])
     })
   )
