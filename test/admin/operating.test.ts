@@ -178,7 +178,7 @@ describe("over a network", () => {
           { type: "about:blank", status: 413, title: "Content Too Large" }
         ])
       }).pipe(Effect.provide(log.layer))
-      expect(log.text()).toMatch(/^key [0-9a-f]{8} seals, as asked over HTTP /m)
+      expect(log.text()).toMatch(/^encrypting with key [0-9a-f]{8} as requested over HTTP /m)
       for (const key of [first, second]) {
         for (let at = 0; at < 56; at++) expect(log.text()).not.toContain(key.slice(at, at + 9))
       }
