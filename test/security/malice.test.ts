@@ -260,12 +260,12 @@ describe("claims about a member", () => {
     })
   )
 
-  it.effect("Suspect and Dead in one message kill it at once where it is told: no defence; it is back within 1 s", () =>
+  it.effect("Suspect and Dead in one message kill it at once where it is told: no defence; it is back within 3 s", () =>
     Effect.gen(function* () {
       // Deaths are checked of members that nobody doubts, and this one is doubted.
       for (const many of [1, 4]) {
         yield* after(
-          1000,
+          3000,
           (world, { address, id }, rest) =>
             toEach(world, rest.slice(0, many), () =>
               gossip(claim("Suspect", id, address, 0, 1000), claim("Dead", id, address, 0, 1000))
@@ -338,11 +338,11 @@ describe("messages in a member's name", () => {
     })
   )
 
-  it.effect("LEAVE, which needs no address when it is sealed, removes it: no defence; it is back within 2 s", () =>
+  it.effect("LEAVE, which needs no address when it is sealed, removes it: no defence; it is back within 3 s", () =>
     Effect.gen(function* () {
       for (const incarnations of [[0], [0, 0, 0, 0], [0, 7, Half - 1, Half]]) {
         yield* after(
-          2000,
+          3000,
           (world, victim, rest) =>
             toEach(
               world,

@@ -219,7 +219,8 @@ describe("a cluster that requires sealing", () => {
       assert.deepStrictEqual(happened, [
         "Suspected 2: ProbeFailed",
         "Died 2: SuspicionExpired",
-        "Unreadable Plaintext 2 at 10.0.0.2:7946"
+        "Unreadable Plaintext 2 at 10.0.0.2:7946",
+        "Removed 2: RetentionExpired"
       ])
     })
   )

@@ -153,7 +153,7 @@ describe("a rotation", () => {
       yield* TestClock.adjust(20_000)
       yield* assertTogether(nodes, "after all")
       assert.deepStrictEqual(
-        troubles(nodes).filter(([, what]) => !what.startsWith("Left")),
+        troubles(nodes).filter(([, what]) => !/^(Left|Removed)/.test(what)),
         []
       )
     })
