@@ -13,9 +13,9 @@ import { type ClusterConfig, type ClusterOptions, type Entry, entries, sections 
 import { variables } from "./ConfigVariables.ts"
 import { type Alias, suggestion } from "./Suggestion.ts"
 
-export { ConfigFileError } from "./ConfigFile.ts"
+export { ConfigFileError, type File } from "./ConfigFile.ts"
 export { ClusterConfigError, Problem } from "./ConfigProblem.ts"
-export type { ClusterConfig, ClusterOptions } from "./ConfigTable.ts"
+export type { ClusterConfig, ClusterOptions, ConfigValues } from "./ConfigTable.ts"
 
 /**
  * Checks options and fills in the defaults.

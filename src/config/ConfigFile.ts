@@ -24,7 +24,12 @@ export class ConfigFileError extends Schema.TaggedError<ConfigFileError>()("Conf
   message: Schema.String
 }) {}
 
-/** A file with its path, which messages name. */
+/**
+ * A file with its path, which messages name.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface File {
   readonly path: string
   readonly text: string

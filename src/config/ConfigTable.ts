@@ -300,7 +300,12 @@ type SectionInputs = {
   readonly [S in Exclude<keyof typeof keys, "network">]?: Inputs<(typeof keys)[S]> | undefined
 }
 
-/** The values of all keys. */
+/**
+ * The values of all keys.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface ConfigValues extends Values<typeof topLevel>, Sections {}
 
 /**

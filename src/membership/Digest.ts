@@ -5,7 +5,12 @@
  */
 import { Hash64 } from "../domain/Hash64.ts"
 
-/** What of a member goes into the digest. */
+/**
+ * What of a member goes into the digest.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface DigestMember {
   readonly idHi: number
   readonly idLo: number

@@ -24,7 +24,12 @@ const SnapshotsPerIncarnation = 0x100000
 /** Bytes that the headers of the chunk section and of the section of entries add to a chunk. */
 const SectionedChunkOverhead = 2 * SectionHeaderLength
 
-/** What the configuration says about messages. */
+/**
+ * What the configuration says about messages.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface PackerOptions {
   /** The most entries of a message, before `adaptiveFanout`. */
   readonly fanout: number

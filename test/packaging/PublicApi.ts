@@ -226,7 +226,9 @@ export const publicSymbols = (): ReadonlyArray<PublicSymbol> => {
     const imported = module.imports.get(first)
     if (imported === undefined) {
       const local = module.declarations.find(({ name }) => name === first)
-      return local === undefined || origins.has(keyOf({ file: module.file, name: first }))
+      if (local === undefined || origins.has(keyOf({ file: module.file, name: first }))) return true
+      // An alias is another way to write its type, which users can write too.
+      return local.node.type === "TSTypeAliasDeclaration" && namesIn(local.node).every((name) => nameable(module, name))
     }
     if (!imported.file.startsWith("src/")) return true
     const origin = originOf(imported.file, imported.name === "*" ? (second ?? "*") : imported.name)

@@ -21,6 +21,8 @@ import * as Message from "../../wire/Message.ts"
 import { MaxChunk } from "../../wire/MessageWriter.ts"
 import { ceilLog2, type Level0Change, type Level0Member, Level0Table } from "./Level0Table.ts"
 
+export type { Level0Change, Level0Member, Level0Status } from "./Level0Table.ts"
+
 // Names and values as in the configuration (`src/config/ConfigTable.ts`); times in ms.
 const defaults = {
   gossipInterval: 200,

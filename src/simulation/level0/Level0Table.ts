@@ -7,10 +7,20 @@ import type { NodeId } from "../../domain/NodeId.ts"
 import * as SerialNumber from "../../domain/SerialNumber.ts"
 import type { MessageEntry } from "../../wire/Message.ts"
 
-/** The status of a member. A member that left is dead. */
+/**
+ * The status of a member. A member that left is dead.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Level0Status = "alive" | "suspect" | "dead"
 
-/** A member in the view of a level 0 node. */
+/**
+ * A member in the view of a level 0 node.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Level0Member {
   readonly id: NodeId
   readonly address: NetAddress.InetAddress
@@ -19,7 +29,12 @@ export interface Level0Member {
   readonly heartbeat: number
 }
 
-/** A new status, at `at` ms of the monotonic clock. `previous` is undefined for a member that was unknown. */
+/**
+ * A new status, at `at` ms of the monotonic clock. `previous` is undefined for a member that was unknown.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Level0Change extends Level0Member {
   readonly at: number
   readonly previous: Level0Status | undefined

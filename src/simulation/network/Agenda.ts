@@ -5,6 +5,12 @@ import { DeadlineQueue } from "../../time/DeadlineQueue.ts"
 import * as MonotonicTime from "../../time/MonotonicTime.ts"
 import { PauseWatch } from "../../time/PauseWatch.ts"
 
+/**
+ * The time, and callbacks at later times.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Agenda {
   /** The time in ms, with fractions, since an arbitrary origin. */
   readonly now: () => number
@@ -15,7 +21,12 @@ export interface Agenda {
   readonly at: (ms: number, run: () => void) => void
 }
 
-/** An agenda on Effect's clock. When the scope closes, pending callbacks are discarded. */
+/**
+ * An agenda on Effect's clock. When the scope closes, pending callbacks are discarded.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
 export const fromClock: Effect.Effect<Agenda, never, Scope.Scope> = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const now = () => MonotonicTime.millis(clock)

@@ -1,13 +1,27 @@
 /** Network conditions: what happens to datagrams on one part of their path. */
 import * as Distribution from "./Distribution.ts"
 
-/** Bytes of the IP and UDP headers, by address family. */
+/**
+ * Bytes of the headers of IPv4 and UDP.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const HeaderBytesV4 = 28
+/**
+ * Bytes of the headers of IPv6 and UDP.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const HeaderBytesV6 = 48
 
 /**
  * What happens to datagrams on one part of their path. Each field may be changed at any time; the new value applies to
  * datagrams that reach this part from then on. Assignments are not checked: see `problem`.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export interface Conditions {
   /** The delay of every datagram, in ms; finite, at least 0. */
@@ -51,7 +65,12 @@ export interface Conditions {
   mtu: number
 }
 
-/** Conditions without any effect. */
+/**
+ * Conditions without any effect.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const neutral: Readonly<Conditions> = {
   latency: 0,
   jitter: 0,
@@ -67,10 +86,20 @@ export const neutral: Readonly<Conditions> = {
   mtu: Infinity
 }
 
-/** Neutral conditions with some fields set. */
+/**
+ * Neutral conditions with some fields set.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
 export const make = (given: Partial<Conditions> = {}): Conditions => ({ ...neutral, ...given })
 
-/** Draws the delay of one datagram, without the time that it waits for the bandwidth, in ms. */
+/**
+ * Draws the delay of one datagram, without the time that it waits for the bandwidth, in ms.
+ *
+ * @category functions
+ * @since 0.2.0
+ */
 export const delay = (conditions: Conditions, random: () => number): number => {
   let ms = conditions.latency
   if (conditions.jitter !== 0) ms += Distribution.draw(conditions.jitter, random)
@@ -116,7 +145,12 @@ const bounded = [
   "mtu"
 ] as const
 
-/** The first field that is out of its bounds, as a sentence that names the bounds, or `undefined`. */
+/**
+ * The first field that is out of its bounds, as a sentence that names the bounds, or `undefined`.
+ *
+ * @category checks
+ * @since 0.2.0
+ */
 export const problem = (conditions: Partial<Conditions>): string | undefined => {
   for (const field of bounded) {
     const value = conditions[field]

@@ -1,6 +1,11 @@
 /** Random delays. */
 
-/** The distribution of a delay. All lengths are in ms, finite and at least 0. */
+/**
+ * The distribution of a delay. All lengths are in ms, finite and at least 0.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Distribution =
   | { readonly kind: "none" }
   /** Uniform in [0, `most`). */
@@ -12,10 +17,20 @@ export type Distribution =
   /** Pareto, with a heavy tail: longer than x >= scale with probability (scale / x)^shape. `shape` is above 0. */
   | { readonly kind: "pareto"; readonly scale: number; readonly shape: number }
 
-/** The longest delay of a distribution that is unbounded in theory, in ms: one day. */
+/**
+ * The longest delay of a distribution that is unbounded in theory, in ms: one day.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const Longest = 86_400_000
 
-/** One delay in ms; a number n is uniform in [0, n). `random` is uniform in [0, 1). */
+/**
+ * One delay in ms; a number n is uniform in [0, n). `random` is uniform in [0, 1).
+ *
+ * @category functions
+ * @since 0.2.0
+ */
 export const draw = (distribution: Distribution | number, random: () => number): number => {
   if (typeof distribution === "number") return distribution > 0 ? random() * distribution : 0
   switch (distribution.kind) {
@@ -43,7 +58,12 @@ export const draw = (distribution: Distribution | number, random: () => number):
 const lengthProblem = (name: string, ms: number): string | undefined =>
   ms >= 0 && ms < Infinity ? undefined : `${name} is ${ms}: it must be a finite number of milliseconds, at least 0`
 
-/** The first parameter that is out of its bounds, as a sentence, or `undefined`. */
+/**
+ * The first parameter that is out of its bounds, as a sentence, or `undefined`.
+ *
+ * @category checks
+ * @since 0.2.0
+ */
 export const problem = (distribution: Distribution | number): string | undefined => {
   if (typeof distribution === "number") return lengthProblem("jitter", distribution)
   switch (distribution.kind) {

@@ -6,13 +6,24 @@ type Found =
   | { readonly addresses: ReadonlyArray<string> }
   | { readonly services: ReadonlyArray<{ readonly target: string; readonly port: number; readonly priority?: number }> }
 
-/** The answer for a name: its records, a failure, or no answer at all. */
+/**
+ * The answer for a name: its records, a failure, or no answer at all.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type NameAnswer =
   | Found
   | { readonly fails: Dns.DnsErrorReason }
   /** The lookup never ends. */
   | "hangs"
 
+/**
+ * A name server whose answers a test or a scenario sets.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class NameServer {
   /** The answer for each name; it may be changed at any time. A name without an entry does not exist. */
   readonly answers = new Map<string, NameAnswer>()

@@ -4,10 +4,20 @@
  */
 import { TaskQueue } from "./TaskQueue.ts"
 
-/** Nanoseconds in a millisecond. Time is a whole number of nanoseconds, which a double holds exactly for 100 days. */
+/**
+ * Nanoseconds in a millisecond. Time is a whole number of nanoseconds, which a double holds exactly for 100 days.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const NanosPerMilli = 1e6
 
-/** An event at an instant. */
+/**
+ * An event at an instant.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface TimelineEntry {
   /** The instant, in ns. Only the timeline changes it. */
   at: number
@@ -26,7 +36,12 @@ const SweepFrom = 1024
 /** After so many tasks and events at one instant, fibers are considered stuck. The start of a node takes fewer than 10. */
 const MaxStepsPerInstant = 1_000_000
 
-/** Why `Timeline.run` stopped. */
+/**
+ * Why `Timeline.run` stopped.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type StopReason =
   /** No event is left. */
   | "idle"
@@ -39,6 +54,12 @@ export type StopReason =
   /** Fibers wake each other at one instant without end. */
   | "stuck"
 
+/**
+ * A queue of events, and the loop that runs them in virtual time.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class Timeline {
   /** The queue of the fibers' tasks. */
   readonly tasks = new TaskQueue()

@@ -2,7 +2,12 @@
 import { type Clock, Duration, Effect } from "effect"
 import { type TimelineEntry, NanosPerMilli, type Timeline } from "./Timeline.ts"
 
-/** When every simulation begins: 2026-01-01 UTC, in ms since 1970. */
+/**
+ * When every simulation begins: 2026-01-01 UTC, in ms since 1970.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
 export const Beginning = Date.UTC(2026, 0, 1)
 
 /** A sleeping fiber. */
@@ -32,6 +37,9 @@ type Mode = "running" | "frozen" | "ended"
 /**
  * An Effect `Clock` on a timeline, with a rate and an offset of its own. While it is frozen its time advances but no
  * sleeper wakes, as in a stopped process. Once it has ended, no sleeper ever wakes.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export class VirtualClock implements Clock.Clock {
   readonly #timeline: Timeline
