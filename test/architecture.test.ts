@@ -3,6 +3,7 @@ import { isBuiltin } from "node:module"
 import { join, posix, sep } from "node:path"
 import { describe, expect, it } from "vitest"
 import { parseAst } from "vitest/node"
+import { faultsOf, publicSymbols } from "./packaging/PublicApi.ts"
 
 // What each folder of src may import besides itself and `effect`. Imports run one way: down this table.
 const layers = new Map<string, ReadonlyArray<string>>()
@@ -387,5 +388,30 @@ describe("architecture", () => {
     ["src/wire/Codec.ts", `export const x = (n: number) => n as 1\nexport const y = [1] as const`]
   ])("%s keeps the rules: %s", (file, source) => {
     expect(violations(new Map([["src/wire/Shell.ts", shell]]).set(file, source))).toEqual([])
+  })
+})
+
+describe("public symbols", () => {
+  const symbols = publicSymbols()
+
+  it("are found", () => {
+    expect(symbols.length).toBeGreaterThan(300)
+    expect(symbols.map(({ name }) => name)).toEqual(expect.arrayContaining(["Cluster", "Transport", "VirtualNetwork"]))
+  })
+
+  it("are documented, and their signatures name public symbols only", () => {
+    const faults = symbols.flatMap((symbol) =>
+      faultsOf(symbol).map((fault) => `${symbol.file}:${symbol.line} ${symbol.name}: ${fault}`)
+    )
+    expect(faults).toEqual([])
+  })
+
+  it.each([
+    ["", ["it has no documentation"]],
+    ["/** Says something. */", ["it has no @since", "it has no @category"]],
+    ["/**\n * @category models\n * @since 0.2.0\n */", ["its documentation does not begin with a sentence"]],
+    ["/**\n * Says something.\n *\n * @category models\n * @since 0.2.0\n */", []]
+  ])("with the comment %j have the faults %j", (comment, faults) => {
+    expect(faultsOf({ file: "", name: "", line: 1, comment, unnameable: [] })).toEqual(faults)
   })
 })

@@ -7,7 +7,12 @@ import type { Change } from "./ChangeJson.ts"
 /** The number of changes that are kept. */
 export const Capacity = 1024
 
-/** Changes that a follower reads at once. */
+/**
+ * Changes that a follower reads at once.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Batch {
   /** The number of changes that are lost before the first of `entries`; null if it is unknown. */
   readonly missed: number | null
@@ -16,6 +21,12 @@ export interface Batch {
   readonly cursor: number | undefined
 }
 
+/**
+ * The newest changes of a node. A client that reads slowly costs nothing but the changes that it misses.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class EventLog {
   readonly #ring: Array<Change> = []
   readonly #capacity: number

@@ -9,7 +9,12 @@ export const MaxTransitions = 16
 /** The most members whose history is kept; beyond, the one with the oldest change is dropped. */
 export const MaxNodes = 4096
 
-/** The history of a member. */
+/**
+ * The history of a member.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Record {
   /** Its state after the newest change, or when the history began. */
   readonly member: Member
@@ -22,6 +27,12 @@ interface Held {
   readonly transitions: Array<Transition>
 }
 
+/**
+ * The history of every member: bounded, and kept after a member is no longer listed.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export class History {
   // Ordered by the newest change.
   readonly #records = new Map<NodeId, Held>()

@@ -9,6 +9,10 @@ import { Membership } from "../membership/Membership.ts"
 import { EventLog } from "./EventLog.ts"
 import { History } from "./History.ts"
 
+export type { Change } from "./ChangeJson.ts"
+export type { Batch, EventLog } from "./EventLog.ts"
+export type { History, Record } from "./History.ts"
+
 /**
  * Records the changes of one node from the time its layer is built.
  *

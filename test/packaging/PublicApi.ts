@@ -247,3 +247,21 @@ export const publicSymbols = (): ReadonlyArray<PublicSymbol> => {
       }))
   })
 }
+
+const summaryOf = (comment: string): string =>
+  comment
+    .split("\n")
+    .map((line) => line.replace(/^\s*(\/\*\*|\*\/|\*)\s?/, "").trim())
+    .find((line) => line !== "" && line !== "/") ?? ""
+
+/** What is wrong with the documentation of a public symbol, or with its signature. */
+export const faultsOf = ({ comment, unnameable }: PublicSymbol): ReadonlyArray<string> => {
+  const names = unnameable.map((name) => `its signature names ${name}, which is not exported`)
+  if (!comment.startsWith("/**")) return [...names, "it has no documentation"]
+  return [
+    ...names,
+    ...(/^[A-Z`]/.test(summaryOf(comment)) ? [] : ["its documentation does not begin with a sentence"]),
+    ...(/^ \* @since \d+\.\d+\.\d+$/m.test(comment) ? [] : ["it has no @since"]),
+    ...(/^ \* @category \S/m.test(comment) ? [] : ["it has no @category"])
+  ]
+}

@@ -575,7 +575,7 @@ const secret = "a plan holds no secrets; `encrypt = true` encrypts with a key th
  * @category checks
  * @since 0.2.0
  */
-export const refusal = ({ path, section }: Entry): string | undefined => {
+export const refusal = ({ path, section }: { readonly path: string; readonly section: string }): string | undefined => {
   switch (path) {
     case "profile":
       return "a plan gives the times themselves"

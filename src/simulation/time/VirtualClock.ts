@@ -10,8 +10,13 @@ import { type TimelineEntry, NanosPerMilli, type Timeline } from "./Timeline.ts"
  */
 export const Beginning = Date.UTC(2026, 0, 1)
 
-/** A sleeping fiber. */
-class Sleeper implements TimelineEntry {
+/**
+ * A sleeping fiber.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export class Sleeper implements TimelineEntry {
   at: number
   sequence = 0
   pending = false
