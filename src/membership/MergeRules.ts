@@ -135,9 +135,7 @@ export class MergeRules {
   /** Merges a claim about a listed member. Returns whether it won. */
   #mergeMember(slot: number, claim: ClaimRecord): boolean {
     const table = this.#table
-    if (claim.firstHand && table.has(slot, Mark.Provisional) && this.#usable.has(claim.address, claim.addressAt)) {
-      this.#updates.settleAddress(slot, claim)
-    }
+    if (table.has(slot, Mark.Provisional) && this.#settles(slot, claim)) this.#updates.settleAddress(slot, claim)
     const order =
       this.#compareWithHeld(slot, claim) ||
       PackedAddress.compare(claim.address, claim.addressAt, table.address, table.addressAt(slot))
@@ -172,6 +170,15 @@ export class MergeRules {
       !table.sameAddress(slot, claim.address, claim.addressAt) && this.#usable.has(claim.address, claim.addressAt)
     this.#apply(slot, claim)
     return true
+  }
+
+  /**
+   * Whether an entry gives a member its address that was known only by where its messages come from: its own does, and one
+   * of others of the same incarnation that has that address too.
+   */
+  #settles(slot: number, { address, addressAt, firstHand, incarnation }: ClaimRecord): boolean {
+    if (firstHand) return this.#usable.has(address, addressAt)
+    return incarnation === this.#table.incarnation[slot] && this.#table.sameAddress(slot, address, addressAt)
   }
 
   #apply(slot: number, claim: ClaimRecord): void {

@@ -40,8 +40,9 @@ export class TableUpdates {
     const { heartbeat, incarnation, left, now, status } = claim
     if (status === Claim.Alive) table.heardAt[slot] = now
     const newIncarnation = incarnation !== table.incarnation[slot]
+    const leaves = left && !table.has(slot, Mark.Left)
     // A heartbeat alone is no change.
-    if (!newIncarnation && status === table.status[slot] && !claim.moves) {
+    if (!newIncarnation && status === table.status[slot] && !claim.moves && !leaves) {
       table.heartbeat[slot] = heartbeat
       if (status === Claim.Alive) table.aliveHeartbeat[slot] = heartbeat
       return
@@ -61,7 +62,7 @@ export class TableUpdates {
     if (before.previousStatus !== status) table.since[slot] = now
     table.addToPools(slot, now)
     this.changed++
-    const kind = before.previousStatus === status ? "Updated" : kindOf(status, left)
+    const kind = before.previousStatus === status && !leaves ? "Updated" : kindOf(status, left)
     this.#emit(kind, slot, before, claim)
   }
 

@@ -108,7 +108,7 @@ export class Tombstones {
     if (table.unlisted.length >= this.#options.limits.unlistedTombstones) this.#forget(table.unlisted.oldest)
     const slot = table.take(claim.idHi, claim.idLo)
     table.phase[slot] = Phase.Tombstone
-    table.mark(slot, Mark.Unlisted)
+    table.mark(slot, claim.left ? Mark.Unlisted | Mark.Left : Mark.Unlisted)
     table.incarnation[slot] = claim.incarnation
     table.heartbeat[slot] = claim.heartbeat
     table.status[slot] = Claim.Dead

@@ -7,6 +7,7 @@ import * as Message from "../../src/wire/Message.ts"
 import {
   a,
   b,
+  c,
   reporter,
   aboutUs,
   address,
@@ -64,6 +65,15 @@ describe("joining", () => {
     node.passOn(alive(a, 2, 6))
     expect(node.has(a, Mark.Provisional)).toBe(false)
     expect(node.addressOf(a)).toBe("10.0.0.1:7000")
+  })
+
+  it("an entry from another node with the same incarnation and address settles a provisional member", () => {
+    const node = open()
+    for (const n of [a, b, c]) node.receive(n, { incarnation: 2, heartbeat: 5 })
+    node.passOn(alive(a, 2, 4), alive(b, 1, 9), alive(c, 2, 4, address("192.168.0.1:9")))
+    expect([a, b, c].map((n) => node.has(n, Mark.Provisional))).toEqual([false, true, true])
+    expect(node.claim(a)).toBe("Alive 2 5")
+    expect(node.events.slice(3)).toEqual(["Updated 1"])
   })
 
   it("a replay of its own entry does not settle a provisional member", () => {

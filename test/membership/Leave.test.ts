@@ -15,6 +15,7 @@ import {
   Now,
   open,
   probeFailed,
+  reporter,
   Retention,
   suspect
 } from "./View.ts"
@@ -155,5 +156,82 @@ describe("LEAVE", () => {
     node.receive(a, { heartbeat: 6, source: address("10.6.6.6:6"), entries: [dead(a, 0, 6)] })
     expect(node.events).toEqual(["Joined 1"])
     expect(node.deaths.length).toBe(1)
+  })
+})
+
+describe("the section of members that left", () => {
+  it("makes a member left at once, without a check of its death", () => {
+    const node = open()
+    node.receive(a, { heartbeat: 5, entries: [alive(a, 0, 5)] })
+    node.passOn(alive(b, 0, 5))
+    node.view.suspect(node.slotOf(b), probeFailed, Now)
+    node.passOnLeft([dead(a, 0, 6), dead(b, 0, 6)], [a, 0], [b, 0])
+    expect(node.events).toEqual(["Joined 1", "Joined 2", "Suspected 2", "Left 1", "Left 2"])
+    expect(node.transitions.at(-2)!.cause).toEqual({ _tag: "Claimed", by: id(reporter) })
+    expect(node.deaths).toEqual([])
+    expect([node.has(a, Mark.Left), node.has(b, Mark.Left), node.table.leftCount]).toEqual([true, true, 2])
+    checkInvariants(node.view)
+  })
+
+  it("counts only for the node and the incarnation that it names", () => {
+    const node = open()
+    node.passOn(alive(a, 1, 5), alive(b, 1, 5))
+    node.passOnLeft([dead(a, 1, 6)], [a, 0], [a, 2], [b, 1])
+    expect(node.deaths).toMatchObject([{ slot: node.slotOf(a), incarnation: 1 }])
+    expect([node.claim(a), node.claim(b)]).toEqual(["Alive 1 5", "Alive 1 5"])
+  })
+
+  it("beats a death of the same incarnation, whichever heartbeat is higher", () => {
+    for (const heartbeat of [3, 5 + 2 ** 20, 2 ** 21]) {
+      const node = open()
+      node.receive(a, { heartbeat: 5, entries: [alive(a, 0, 5)] })
+      node.view.suspect(node.slotOf(a), probeFailed, Now)
+      node.view.declareDead(node.slotOf(a), expired, Now)
+      const left = () => node.passOnLeft([dead(a, 0, heartbeat)], [a, 0])
+      left()
+      expect(node.events.slice(2)).toEqual(["Died 1", "Left 1"])
+      expect([node.has(a, Mark.Left), node.table.leftCount]).toEqual([true, 1])
+      expect(node.claim(a)).toBe(`Dead 0 ${Math.max(heartbeat, 5 + 2 ** 20)}`)
+      // And it is no change to learn it again, or that it died after all.
+      left()
+      node.passOn(dead(a, 0, 2 ** 22))
+      expect(node.events).toHaveLength(4)
+      expect(node.has(a, Mark.Left)).toBe(true)
+      checkInvariants(node.view)
+    }
+  })
+
+  it("beats a death of a lower incarnation, and loses against one of a higher", () => {
+    const node = open()
+    for (const n of [a, b]) {
+      node.passOn(suspect(n, 1, 5))
+      node.view.declareDead(node.slotOf(n), expired, Now)
+    }
+    node.events.length = 0
+    node.passOnLeft([dead(a, 2, 5), dead(b, 0, 5)], [a, 2], [b, 0])
+    expect(node.events).toEqual(["Left 1"])
+    expect([node.claim(a), node.has(a, Mark.Left)]).toEqual(["Dead 2 5", true])
+    expect([node.claim(b), node.has(b, Mark.Left)]).toEqual(["Dead 1 5", false])
+  })
+
+  it("marks the tombstone of a node that is no member", () => {
+    const node = open()
+    node.passOnLeft([dead(a, 1, 5), dead(b, 1, 5)], [a, 1])
+    expect([node.claim(a), node.has(a, Mark.Left), node.has(b, Mark.Left)]).toEqual(["tombstone 1 5", true, false])
+    node.passOnLeft([dead(b, 1, 5)], [b, 1])
+    expect(node.has(b, Mark.Left)).toBe(true)
+    // A later death was another.
+    node.passOn(dead(b, 2, 5))
+    expect(node.has(b, Mark.Left)).toBe(false)
+    expect(node.table.leftCount).toBe(0)
+    checkInvariants(node.view)
+  })
+
+  it("says nothing about us, and nothing about an entry that is not Dead", () => {
+    const node = open()
+    node.passOnLeft([alive(a, 0, 5), suspect(b, 0, 5)], [a, 0], [b, 0], [100, 0])
+    expect([node.claim(a), node.claim(b)]).toEqual(["Alive 0 5", "Suspect 0 5"])
+    expect([node.has(a, Mark.Left), node.has(b, Mark.Left), node.has(100, Mark.Left)]).toEqual([false, false, false])
+    expect(node.view.incarnation).toBe(0)
   })
 })

@@ -5,10 +5,12 @@ import { assert } from "vitest"
 import * as Claim from "../../src/domain/Claim.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { ClusterView, type ViewOptions } from "../../src/membership/ClusterView.ts"
+import { Digest } from "../../src/membership/Digest.ts"
 import { Findings } from "../../src/membership/Findings.ts"
 import { AddressStride, Mark, Phase, SelfSlot } from "../../src/membership/MemberTable.ts"
 import type { SlotPool } from "../../src/membership/SlotPool.ts"
 import type { Conflict, DeathClaim, Transition } from "../../src/membership/ViewObserver.ts"
+import { MaxLevel } from "../../src/wire/Header.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
 import * as Message from "../../src/wire/Message.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
@@ -64,7 +66,7 @@ export interface Sent {
 export const inbound = new Inbound()
 
 const load = (message: Message.Message, source: NetAddress.InetAddress) => {
-  assert.isUndefined(inbound.decode(Result.getOrThrow(Message.encode(message))))
+  assert.isUndefined(inbound.decode(Result.getOrThrow(Message.encode(message)), MaxLevel))
   PackedAddress.write(source, inbound.source, 0)
   return inbound
 }
@@ -139,6 +141,15 @@ export const open = (options: Partial<ViewOptions> = {}) => {
     passOn: (...entries: ReadonlyArray<Message.MessageEntry>) => node.receive(reporter, { entries }),
     passOnAt: (now: number, ...entries: ReadonlyArray<Message.MessageEntry>) =>
       node.receive(reporter, { entries, now }),
+    /** The reporter passes on, in the form of extension level 1, claims of others and who of them left. */
+    passOnLeft: (
+      entries: ReadonlyArray<Message.MessageEntry>,
+      ...left: ReadonlyArray<readonly [n: number, incarnation: number]>
+    ) => {
+      const members = left.map(([n, incarnation]) => ({ nodeId: id(n), incarnation }))
+      const message = { _tag: "Gossip1", ...headerOf(reporter, {}), entries, left: members } as const
+      view.receive(load(message, addressOf(reporter)), Now, findings)
+    },
     /** Receives a LEAVE of node `n`. */
     leave: (n: number, sent: Sent = {}, authentic = false) =>
       view.receiveLeave(
@@ -214,6 +225,9 @@ export const checkInvariants = (view: ClusterView) => {
       self: [SelfSlot]
     }
   )
+  const digest = new Digest()
+  for (const slot of [...aliveSlots, ...suspectSlots]) digest.add(table.digestMember(slot))
+  assert.deepStrictEqual({ ...table.digest }, { ...digest })
   assert.strictEqual(table.live, 1 + aliveSlots.length + suspectSlots.length)
 
   const wrong = (what: string, predicate: (slot: number) => boolean) =>
