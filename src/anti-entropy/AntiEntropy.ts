@@ -177,7 +177,7 @@ const make = (rounds: boolean) =>
       }
       counters.digestsDifferent++
       if (!bucketAnswers.allows(sender, now)) return
-      const { bits, hashes } = tableDigest.buckets()
+      const { bits, hashes } = tableDigest.buckets(packer.maxBucketBits)
       outbox.send(sender, packer.buckets(bits, hashes))
     }
 

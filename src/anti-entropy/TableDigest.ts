@@ -39,9 +39,9 @@ export class TableDigest {
     return digest
   }
 
-  /** The hashes of our buckets, as many as suit the size of our table. */
-  buckets(): { readonly bits: number; readonly hashes: Uint32Array } {
-    const bits = bucketBits(this.#table.live)
+  /** The hashes of our buckets, as many as suit the size of our table, and at most `2^maxBits`. */
+  buckets(maxBits: number): { readonly bits: number; readonly hashes: Uint32Array } {
+    const bits = Math.min(maxBits, bucketBits(this.#table.live))
     return { bits, hashes: bucketHashes(this.#members(), bits) }
   }
 

@@ -10,6 +10,7 @@ import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
 import { ChunkPrefixLength, type Inbound } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
 import type { Accusation } from "../wire/sections/Accusation.ts"
+import { MaxBits } from "../wire/sections/Bucket.ts"
 import { SectionHeaderLength, SectionType } from "../wire/sections/Section.ts"
 import type { AccusationQueue } from "./AccusationQueue.ts"
 import type { ChangeQueue } from "./ChangeQueue.ts"
@@ -303,7 +304,13 @@ export class MessagePacker {
     return this.#form.finish()
   }
 
-  /** An ANTI_ENTROPY that answers a digest that differs by the hashes of buckets. */
+  /** log2 of the most buckets whose hashes a message has room for. */
+  get maxBucketBits(): number {
+    const room = this.#options.maxMessage - HeaderLength - SectionHeaderLength - 1
+    return Math.min(MaxBits, Math.floor(Math.log2(room / 4)))
+  }
+
+  /** An ANTI_ENTROPY that answers a digest that differs by the hashes of at most `2^maxBucketBits` buckets. */
   buckets(bits: number, hashes: Uint32Array): Uint8Array {
     this.#beginSectioned(Kind.AntiEntropy)
     this.#form.buckets(bits, hashes)
@@ -333,6 +340,8 @@ export class MessagePacker {
       used += length
       left += leaves
     })
+    // A receiver answers a snapshot when it is complete, also one of buckets that are empty here.
+    if (starts.length === 0) starts.push(0)
     return starts
   }
 
@@ -392,8 +401,7 @@ export class MessagePacker {
   #finishSections(to: number, changes: boolean, asksForEntry = false): Uint8Array {
     const own = this.#options.needsOwnEntry(to)
     if (changes) this.#entries.changes(own, this.#entryLimit, this.retransmitLimit)
-    else if (own) this.#entries.slot(SelfSlot)
-    if (own && to >= 0) this.#table.mark(to, Mark.OwnEntrySent)
+    if (own && this.#entries.slot(SelfSlot) && to >= 0) this.#table.mark(to, Mark.OwnEntrySent)
     if (asksForEntry) this.#form.keepSection()
     if (!changes) return this.#finishEntries()
     this.#writeLeft()

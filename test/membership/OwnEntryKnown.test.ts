@@ -1,0 +1,69 @@
+import { assert, describe, it } from "@effect/vitest"
+import { NetAddress } from "effect/net"
+import { Mark, MemberTable, Phase } from "../../src/membership/MemberTable.ts"
+import { recordOwnEntry } from "../../src/membership/OwnEntryKnown.ts"
+import { Kind, MaxLevel } from "../../src/wire/Header.ts"
+import { Inbound } from "../../src/wire/Inbound.ts"
+import { MessageWriter } from "../../src/wire/MessageWriter.ts"
+import * as PackedAddress from "../../src/wire/PackedAddress.ts"
+import { SectionType } from "../../src/wire/sections/Section.ts"
+
+const address = PackedAddress.pack(NetAddress.inetAddressFromStringUnsafe("10.0.0.1:7946"))
+
+/** A message with a section of that many entries, or without one. */
+const message = (kind: number, entries: number | undefined, sectioned = true): Inbound => {
+  const writer = new MessageWriter()
+  if (sectioned) {
+    writer.beginSectioned(kind, 0)
+    if (kind === Kind.Ack) writer.ackProbe(7)
+    if (entries !== undefined) writer.beginSection(SectionType.Entries)
+    writer.keepSection()
+  } else writer.begin(kind, 0)
+  for (let id = 0; id < (entries ?? 0); id++) writer.entry(0, id, 0, 0, 0, address, 0)
+  const inbound = new Inbound()
+  assert.isUndefined(inbound.decode(writer.finish(), MaxLevel))
+  return inbound
+}
+
+/** Records messages of a member, and returns whether it has our own entry and whether it asks for it. */
+const after = (marks: number, ...messages: ReadonlyArray<Inbound>) => {
+  const table = new MemberTable(1)
+  table.phase[table.take(0, 0)] = Phase.Self
+  const slot = table.take(0, 1)
+  table.mark(slot, marks)
+  for (const inbound of messages) recordOwnEntry(table, slot, inbound)
+  return { has: table.has(slot, Mark.HasOwnEntry), wants: table.has(slot, Mark.WantsOwnEntry) }
+}
+
+describe("the ACK of a member", () => {
+  it("says that it has our own entry, if that was sent", () => {
+    for (const entries of [undefined, 1, 3]) {
+      assert.deepStrictEqual(after(Mark.OwnEntrySent, message(Kind.Ack, entries)), { has: true, wants: false })
+      assert.deepStrictEqual(after(0, message(Kind.Ack, entries)), { has: false, wants: false })
+    }
+  })
+
+  it("asks for our own entry by an empty section of entries, until it acknowledges that entry", () => {
+    const asks = message(Kind.Ack, 0)
+    assert.deepStrictEqual(after(Mark.OwnEntrySent | Mark.HasOwnEntry, asks), { has: false, wants: true })
+    assert.deepStrictEqual(after(0, asks, message(Kind.Ack, 1)), { has: false, wants: true })
+    assert.deepStrictEqual(after(Mark.OwnEntrySent, asks, message(Kind.Ack, 1)), { has: true, wants: false })
+  })
+
+  it("says nothing of the kind in the form of version 1", () => {
+    assert.deepStrictEqual(after(Mark.OwnEntrySent, message(Kind.Ack, 0, false)), { has: false, wants: false })
+    assert.deepStrictEqual(after(Mark.OwnEntrySent, message(Kind.Ack, 1, false)), { has: false, wants: false })
+  })
+})
+
+describe("any other message of a member", () => {
+  it("says nothing about our own entry", () => {
+    for (const kind of [Kind.Gossip, Kind.Ping, Kind.AntiEntropy]) {
+      for (const entries of [undefined, 0, 1]) {
+        const marks = Mark.OwnEntrySent
+        assert.deepStrictEqual(after(marks, message(kind, entries)), { has: false, wants: false })
+        assert.deepStrictEqual(after(marks | Mark.HasOwnEntry, message(kind, entries)), { has: true, wants: false })
+      }
+    }
+  })
+})
