@@ -4,6 +4,8 @@ import { NetAddress } from "effect/net"
 import * as fc from "fast-check"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { decimalGrowth, logarithmicGrowth } from "../../src/outbox/Growth.ts"
+import type { Accusation } from "../../src/wire/sections/Accusation.ts"
+import { SectionType } from "../../src/wire/sections/Section.ts"
 import type { MemberClaim } from "../../src/outbox/MemberClaim.ts"
 import { MessagePacker, type PackerOptions } from "../../src/outbox/MessagePacker.ts"
 import { AccusationQueue } from "../../src/outbox/AccusationQueue.ts"
@@ -11,7 +13,7 @@ import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
 import { Findings } from "../../src/membership/Findings.ts"
 import { ClusterView } from "../../src/membership/ClusterView.ts"
 import { Mark, SelfSlot } from "../../src/membership/MemberTable.ts"
-import { HeaderLength, MaxMessage, MaxPayload, RequestAck } from "../../src/wire/Header.ts"
+import { HeaderLength, MaxLevel, MaxMessage, MaxPayload, RequestAck } from "../../src/wire/Header.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
 import * as Message from "../../src/wire/Message.ts"
 import { MaxChunk } from "../../src/wire/MessageWriter.ts"
@@ -51,7 +53,7 @@ const chance = (seed = 1) => {
 
 const inbound = new Inbound()
 const load = (message: Message.Message, source: NetAddress.InetAddress) => {
-  assert.isUndefined(inbound.decode(Result.getOrThrow(Message.encode(message))))
+  assert.isUndefined(inbound.decode(Result.getOrThrow(Message.encode(message)), MaxLevel))
   PackedAddress.write(source, inbound.source, 0)
   return inbound
 }
@@ -384,6 +386,374 @@ describe("MessagePacker", () => {
         }
       ),
       { numRuns: 60 }
+    )
+  })
+})
+
+// --- sections ----------------------------------------------------------------------
+
+/** A decoded message of sections, with its size. */
+const readSections = (bytes: Uint8Array): Message.SectionedMessage & { readonly size: number } => {
+  const message = read(bytes)
+  switch (message._tag) {
+    case "Gossip1":
+    case "Ping1":
+    case "PingReq1":
+    case "Ack1":
+    case "AntiEntropy1":
+      return { ...message, size: bytes.length }
+    default:
+      return assert.fail(`${message._tag} has no sections`)
+  }
+}
+
+/** What is in a message of sections, in short. */
+const summary = (bytes: Uint8Array) => {
+  const { accusations = [], entries = [], left = [] } = readSections(bytes)
+  return {
+    entries: entries.map(({ nodeId }) => Number(nodeId)),
+    left: left.map(({ nodeId }) => Number(nodeId)),
+    accusations: accusations.map(({ accuserId }) => Number(accuserId))
+  }
+}
+
+const accusationOf = (target: number, accuser: number): Accusation => ({
+  targetHi: 0,
+  targetLo: target,
+  incarnation: 1,
+  accuserHi: 0,
+  accuserLo: accuser,
+  evidence: 1
+})
+
+/** A cluster whose queue of changes is empty, and whose members have our own entry unless `needs` says otherwise. */
+const settled = (
+  n: number,
+  family: Family = "IPv4",
+  needs: (slot: number) => boolean = () => false,
+  options: Partial<PackerOptions> = {}
+) => {
+  const rig = cluster(n, family, { needsOwnEntry: needs, ...options })
+  for (let slot = 0; slot < rig.table.top; slot++) rig.queue.remove(slot)
+  /** A member leaves. */
+  const leave = (member: number, heartbeat = 900) => {
+    const message = { _tag: "Leave", ...header(member), heartbeat } as const
+    assert.isTrue(rig.view.receiveLeave(load(message, addressOf(member, family)), true, 0, new Findings()))
+  }
+  return { ...rig, leave }
+}
+
+const ackOf = (n: number) =>
+  load({ _tag: "Ack", ...header(n), incarnation: 9, heartbeat: 77, entries: [] }, addressOf(n, "IPv4"))
+
+describe("messages of sections", () => {
+  it("are small when nothing needs to be said", () => {
+    const { packer, slotOf } = settled(50)
+    const to = slotOf(7)
+    const ping = readSections(packer.probe(to, false, 0xfffffffe))
+    assert.deepInclude(ping, {
+      _tag: "Ping1",
+      size: 39,
+      probe: { sequence: 0xfffffffe, targetId: NodeId.fromWords(0, 7) }
+    })
+    const ack = readSections(packer.ackProbe(to, false, MaxMessage, 5))
+    assert.deepInclude(ack, { _tag: "Ack1", size: 31, probe: { sequence: 5 } })
+    for (const message of [ping, ack]) assert.notProperty(message, "entries")
+    assert.strictEqual(packer.ackProbe(to, false, MaxMessage, undefined).length, HeaderLength)
+    assert.strictEqual(packer.nack(5, undefined, MaxMessage).length, 31)
+    assert.strictEqual(packer.digest(3, 1, 2).length, 39)
+    assert.strictEqual(packer.gossipSections(to).length, HeaderLength)
+    assert.strictEqual(packer.probeRequest(to, slotOf(8), 5, 100).length, HeaderLength + 3 + 14 + 7)
+  })
+
+  it("name our level in the header, as those of version 1 do", () => {
+    for (const level of [0, 1]) {
+      const rig = cluster(5, "IPv4", { level })
+      for (const bytes of [rig.packer.probe(1, false, 1), ...Object.values(everyKind(rig, 1, "IPv4"))]) {
+        assert.strictEqual(read(bytes).level, level)
+      }
+    }
+  })
+
+  it("carry our own entry only to a member that needs it, and never heartbeats of others", () => {
+    const { packer, slotOf, table } = settled(50, "IPv4", (slot) => slot === 7 || slot < 0)
+    assert.strictEqual(slotOf(7), 7)
+    for (const to of [7, 8]) {
+      const own = to === 7 ? [Self] : []
+      assert.deepStrictEqual(summary(packer.probe(to, false, 1)).entries, own)
+      assert.deepStrictEqual(summary(packer.ackProbe(to, false, MaxMessage, 1)).entries, own)
+      assert.deepStrictEqual(summary(packer.gossipSections(to)).entries, own)
+      assert.deepStrictEqual(summary(packer.probeRequest(to, 3, 1, 5)).entries, own)
+      assert.deepStrictEqual(summary(packer.indirectAckProbe(3, ackOf(3), MaxMessage, to, 1)).entries, [3, ...own])
+      assert.strictEqual(table.has(to, Mark.OwnEntrySent), to === 7)
+    }
+    assert.deepStrictEqual(summary(packer.ackProbe(-1, false, 144, 1)).entries, [Self])
+  })
+
+  it("count our own entry as sent only where there was room for it", () => {
+    const { packer, table } = settled(50, "IPv4", () => true)
+    assert.deepStrictEqual(summary(packer.ackProbe(7, true, 72, 1)).entries, [7])
+    assert.isFalse(table.has(7, Mark.OwnEntrySent))
+    assert.deepStrictEqual(summary(packer.ackProbe(7, true, 117, 1)).entries, [7, Self])
+    assert.isTrue(table.has(7, Mark.OwnEntrySent))
+  })
+
+  it("begin with what the receiver is told about itself, then our own entry, then changes", () => {
+    const { packer, queue, say, slotOf } = settled(50, "IPv4", () => true)
+    say(1, [[9, "Suspect", 1]])
+    queue.remove(slotOf(9))
+    for (const n of [5, 3]) queue.add(slotOf(n), true)
+    const ping = readSections(packer.probe(slotOf(9), true, 1))
+    assert.deepStrictEqual(
+      ping.entries?.map(({ nodeId, status }) => [Number(nodeId), status]),
+      [
+        [9, "Suspect"],
+        [Self, "Alive"],
+        [5, "Alive"],
+        [3, "Alive"]
+      ]
+    )
+    assert.deepStrictEqual(summary(packer.ackProbe(slotOf(9), true, MaxMessage, 1)).entries, [9, Self, 5, 3])
+    // An address that may be forged gets no changes.
+    assert.deepStrictEqual(summary(packer.probe(slotOf(9), true, 1, false)).entries, [9, Self])
+    assert.deepStrictEqual(summary(packer.ackProbe(slotOf(9), true, MaxMessage - 1, 1)).entries, [9, Self])
+    assert.deepStrictEqual(summary(packer.tellSections(slotOf(9), MaxMessage)).entries, [9, Self])
+  })
+
+  it("ask for the entry of a member that is known only by where it speaks from", () => {
+    const { packer, say, slotOf, queue } = settled(5)
+    say(70, [])
+    const asks = (bytes: Uint8Array) => {
+      assert.isUndefined(inbound.decode(bytes, MaxLevel))
+      return inbound.sections.has(SectionType.Entries) && inbound.entriesStart === inbound.entriesEnd
+    }
+    assert.isTrue(asks(packer.ackProbe(slotOf(70), false, MaxMessage, 1)))
+    assert.strictEqual(packer.ackProbe(slotOf(70), false, MaxMessage, 1).length, 31 + 3)
+    assert.isTrue(asks(packer.ackProbe(-1, false, 144, undefined)))
+    assert.isFalse(asks(packer.ackProbe(slotOf(2), false, MaxMessage, 1)))
+    assert.isFalse(asks(packer.probe(slotOf(70), false, 1)))
+    queue.remove(slotOf(70))
+    say(70, [[70, "Alive", 1]])
+    queue.remove(slotOf(70))
+    assert.isFalse(asks(packer.ackProbe(slotOf(70), false, MaxMessage, 1)))
+  })
+
+  it("count changes as sent, like those of version 1", () => {
+    const { packer, queue, slotOf } = settled(5, "IPv4", undefined, { retransmitMultiplier: 3 })
+    queue.add(slotOf(2), true)
+    packer.gossipSections(slotOf(1))
+    packer.gossip()
+    assert.isTrue(queue.has(slotOf(2)))
+    packer.probe(slotOf(1), false, 1)
+    assert.strictEqual(queue.size, 0)
+  })
+
+  it("name in a section of their own the dead that left, with each of their entries", () => {
+    const { leave, packer, queue, say, slotOf } = settled(10)
+    leave(3)
+    say(1, [
+      [4, "Suspect", 1],
+      [4, "Dead", 1]
+    ])
+    for (const n of [3, 4]) queue.add(slotOf(n), true)
+    const gossip = readSections(packer.gossipSections(slotOf(1)))
+    assert.deepStrictEqual(gossip.left, [{ nodeId: NodeId.fromWords(0, 3), incarnation: 1 }])
+    assert.deepStrictEqual(summary(packer.gossipSections(slotOf(1))).entries.toSorted(), [3, 4])
+    assert.deepStrictEqual(summary(packer.tellSections(slotOf(3), MaxMessage)).left, [3])
+    assert.deepStrictEqual(summary(packer.ackProbe(slotOf(3), true, MaxMessage, 1)).left, [3])
+    assert.deepStrictEqual(packer.entries([slotOf(3), slotOf(4)], true).map(summary), [
+      { entries: [Self, 3, 4], left: [3], accusations: [] }
+    ])
+    // Version 1 has no such section.
+    assert.deepStrictEqual(idsOf(packer.gossip()).toSorted(), [3, 4, Self].toSorted())
+  })
+
+  it("say of us that we leave", () => {
+    const { packer, view } = settled(3, "IPv4", () => true)
+    view.startLeaving(0)
+    assert.deepStrictEqual(summary(packer.probe(1, false, 1)), { entries: [Self], left: [Self], accusations: [] })
+  })
+
+  it("pass accusations on after entries, as often as changes, and only to whom changes go", () => {
+    const { accusations, leave, packer, queue, slotOf } = settled(10, "IPv4", undefined, { retransmitMultiplier: 4 })
+    leave(3)
+    for (const [i, n] of [5, 6].entries()) accusations.add(slotOf(9), accusationOf(9, n + i))
+    assert.deepStrictEqual(summary(packer.probe(slotOf(1), false, 1, false)).accusations, [])
+    assert.deepStrictEqual(summary(packer.ackProbe(slotOf(1), false, 200, 1)).accusations, [])
+    assert.deepStrictEqual(summary(packer.probeRequest(slotOf(1), slotOf(2), 1, 5)).accusations, [])
+    const sent = [
+      packer.gossipSections(slotOf(1)),
+      packer.probe(slotOf(1), false, 1),
+      packer.ackProbe(slotOf(1), false, MaxMessage, 1),
+      packer.indirectAckProbe(slotOf(2), ackOf(2), MaxMessage, slotOf(1), 1)
+    ].map(summary)
+    assert.deepStrictEqual(sent[0], { entries: [3], left: [3], accusations: [5, 7] })
+    assert.isTrue(sent.every(({ accusations }) => accusations.length === 2))
+    // 4 x ceil(log10(9 + 1)) times: one of the ten has left.
+    assert.deepStrictEqual([accusations.size, queue.size], [0, 0])
+  })
+
+  it("pass on as many accusations as there is room for", () => {
+    const { accusations, packer, slotOf } = settled(50, "IPv4", undefined, { maxMessage: 576 })
+    for (let i = 0; i < 100; i++) accusations.add(slotOf(9), accusationOf(9, 1000 + i))
+    const first = packer.gossipSections(slotOf(1))
+    const room = Math.floor((576 - HeaderLength - 3) / 21)
+    assert.deepStrictEqual(
+      summary(first).accusations,
+      Array.from({ length: room }, (_, i) => 1000 + i)
+    )
+    assert.deepStrictEqual(summary(packer.gossipSections(slotOf(1))).accusations[0], 1000 + room)
+    assert.isAbove(576 - first.length, -1)
+  })
+
+  it("of a relay are a nack with its own accusation, where that fits", () => {
+    const { packer } = settled(5)
+    const nack = readSections(packer.nack(5, accusationOf(9, Self), 144))
+    assert.deepInclude(nack, { _tag: "Ack1", flags: 2, nack: { sequence: 5 } })
+    assert.deepStrictEqual(nack.accusations, [
+      { targetId: NodeId.fromWords(0, 9), incarnation: 1, accuserId: selfId, evidence: "Refused" }
+    ])
+    assert.deepStrictEqual(
+      [54, 55].map((limit) => packer.nack(5, accusationOf(9, Self), limit).length),
+      [31, 55]
+    )
+  })
+
+  it("of a relay that pass an ACK on have the requester's sequence and the numbers of the target", () => {
+    const { packer, slotOf } = settled(5)
+    const message = readSections(packer.indirectAckProbe(slotOf(3), ackOf(3), 144, slotOf(1), 77))
+    assert.deepInclude(message, { _tag: "Ack1", flags: 2, probe: { sequence: 77 } })
+    assert.deepStrictEqual(message.entries, [
+      { nodeId: NodeId.fromWords(0, 3), incarnation: 9, heartbeat: 77, status: "Alive", address: addressOf(3, "IPv4") }
+    ])
+  })
+
+  it("that ask a relay have the target and how long we wait, as far as 16 bits can say", () => {
+    const { packer, slotOf } = settled(5)
+    for (const [wait, waitMs] of [
+      [0, 0],
+      [979.6, 980],
+      [70_000, 0xffff]
+    ] as const) {
+      const probe = { sequence: 5, waitMs, targetId: NodeId.fromWords(0, 3), targetAddress: addressOf(3, "IPv4") }
+      assert.deepInclude(readSections(packer.probeRequest(slotOf(1), slotOf(3), 5, wait)), { _tag: "PingReq1", probe })
+    }
+  })
+
+  it("answer a digest by buckets, as many as there is room for", () => {
+    for (const [maxMessage, bits] of [
+      [576, 7],
+      [539, 6],
+      [1051, 7],
+      [1052, 8],
+      [MaxMessage, 8]
+    ] as const) {
+      const { packer } = settled(2, "IPv4", undefined, { maxMessage })
+      assert.strictEqual(packer.maxBucketBits, bits)
+      const hashes = Uint32Array.from({ length: 1 << bits }, (_, i) => i * 0x1000001)
+      const message = packer.buckets(bits, hashes)
+      assert.isAtMost(message.length, maxMessage)
+      assert.deepStrictEqual(readSections(message).buckets, [...hashes])
+    }
+    const { packer } = settled(2)
+    assert.deepInclude(readSections(packer.digest(3, 0x80000001, 2)), {
+      _tag: "AntiEntropy1",
+      digest: { memberCount: 3, hash: (0x80000001n << 32n) + 2n }
+    })
+  })
+
+  for (const family of families) {
+    it(`are chunks that cover what they are made of once, with what left and which buckets, with ${family}`, () => {
+      fc.assert(
+        fc.property(
+          fc.integer({ min: 1, max: 200 }),
+          fc.uniqueArray(fc.integer({ min: 1, max: 199 }), { maxLength: 199 }),
+          fc.integer({ min: 540, max: MaxMessage }),
+          fc.option(fc.nat(8)),
+          (n, leaving, maxMessage, bits) => {
+            const { leave, packer, slotOf, table } = settled(n, family, undefined, { maxMessage })
+            const gone = leaving.filter((member) => member < n)
+            for (const member of gone) leave(member)
+            const slots = [SelfSlot, ...Array.from({ length: n - 1 }, (_, i) => slotOf(i + 1))]
+            const bitmap = new Uint8Array(Math.max(1, (1 << (bits ?? 0)) >> 3)).fill(1)
+            const made = packer.chunks(slots, true, bits === null ? undefined : { bits, bitmap })
+            const entries: Array<number> = []
+            const left: Array<number> = []
+            made.forEach((bytes, i) => {
+              assert.isAtMost(bytes.length, Math.min(MaxChunk, maxMessage))
+              const chunk = readSections(bytes)
+              assert.deepInclude(chunk.chunk, { chunkIndex: i, totalChunks: made.length })
+              assert.strictEqual(chunk.differing?.length, bits === null ? undefined : 1 << bits)
+              const named = summary(bytes)
+              assert.isNotEmpty(named.entries)
+              // Who left is named in the message that has the entry.
+              for (const id of named.left) assert.include(named.entries, id)
+              entries.push(...named.entries)
+              left.push(...named.left)
+            })
+            assert.deepStrictEqual(
+              entries,
+              slots.map((slot) => table.idLo[slot]!)
+            )
+            assert.sameMembers(left, gone)
+            assert.strictEqual(left.length, gone.length)
+          }
+        ),
+        { numRuns: 60 }
+      )
+    })
+  }
+
+  it("are one empty chunk where nothing of ours is in the buckets that differ", () => {
+    const { packer } = settled(5)
+    const made = packer.chunks([], true, { bits: 3, bitmap: Uint8Array.of(0b100) })
+    assert.lengthOf(made, 1)
+    const chunk = readSections(made[0]!)
+    assert.deepInclude(chunk.chunk, { chunkIndex: 0, totalChunks: 1 })
+    assert.deepStrictEqual(chunk.differing, [false, false, true, false, false, false, false, false])
+    assert.notProperty(chunk, "entries")
+  })
+
+  it("never exceed the limit, name no node twice, and mark every entry of a member that left, whatever waits", () => {
+    const situation = fc.record({
+      n: fc.integer({ min: 2, max: 120 }),
+      family: fc.constantFrom<Family>(...families),
+      maxMessage: fc.integer({ min: 540, max: MaxMessage }),
+      limit: fc.integer({ min: HeaderLength, max: MaxMessage }),
+      leaving: fc.uniqueArray(fc.integer({ min: 2, max: 119 }), { maxLength: 80 }),
+      queued: fc.array(fc.nat(119), { maxLength: 100 }),
+      accusing: fc.nat(80),
+      needs: fc.boolean(),
+      tell: fc.boolean()
+    })
+    fc.assert(
+      fc.property(situation, ({ accusing, family, leaving, limit, maxMessage, n, needs, queued, tell }) => {
+        const { accusations, leave, packer, queue, slotOf, table } = settled(n, family, () => needs, { maxMessage })
+        for (const member of leaving) if (member < n) leave(member)
+        for (let slot = 0; slot < table.top; slot++) queue.remove(slot)
+        for (const slot of queued) if (slot < table.top) queue.add(slot, true)
+        for (let i = 0; i < accusing; i++) accusations.add(1, accusationOf(1, 1000 + i))
+        const ack = ackOf(1)
+        const to = slotOf(1)
+        const made: ReadonlyArray<readonly [limit: number, bytes: Uint8Array]> = [
+          [maxMessage, packer.probe(to, tell, 1)],
+          [limit, packer.ackProbe(to, tell, limit, 1)],
+          [limit, packer.indirectAckProbe(to, ack, limit, to, 1)],
+          [limit, packer.nack(1, accusationOf(1, 2), limit)],
+          [maxMessage, packer.probeRequest(to, to, 1, 1)],
+          [maxMessage, packer.gossipSections(to)],
+          [limit, packer.tellSections(Math.min(2, n - 1), limit)],
+          ...packer.entries([...Array(table.top).keys()], true).map((bytes) => [maxMessage, bytes] as const)
+        ]
+        for (const [most, bytes] of made) {
+          assert.isAtMost(bytes.length, Math.min(most, maxMessage))
+          const { entries, left } = summary(bytes)
+          assert.strictEqual(new Set(entries).size, entries.length)
+          const gone = entries.filter((id) => id !== Self && table.has(slotOf(id), Mark.Left))
+          assert.deepStrictEqual(left.toSorted(), gone.toSorted())
+        }
+      }),
+      { numRuns: 150 }
     )
   })
 })
