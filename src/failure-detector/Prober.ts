@@ -152,11 +152,12 @@ export class Prober {
   }
 
   /**
-   * Probes an accused member at once, for a second opinion, unless too many such probes are running or the member is being
-   * probed. Returns whether it does.
+   * Probes an accused member at once, for a second opinion, unless too many such probes are running or this incarnation of
+   * the member is being probed. Returns whether it does.
    */
   witness(target: number, now: number, read: number): boolean {
-    if (this.#probes.witnesses >= MaxWitnessProbes || this.#probes.has(target)) return false
+    const { incarnation } = this.#parts.table
+    if (this.#probes.witnesses >= MaxWitnessProbes || this.#probes.has(target, incarnation[target]!)) return false
     const { interval, timeout } = this.#options
     const scale = this.#score + 1
     const mayFailAt = now + timeout * scale

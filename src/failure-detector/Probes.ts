@@ -90,9 +90,11 @@ export class Probes {
     return undefined
   }
 
-  /** Whether a probe of a member is in flight. */
-  has(target: number): boolean {
-    for (const probe of this.#inFlight.values()) if (probe.target === target) return true
+  /** Whether a probe of an incarnation of a member is in flight. */
+  has(target: number, incarnation: number): boolean {
+    for (const probe of this.#inFlight.values()) {
+      if (probe.target === target && probe.incarnation === incarnation) return true
+    }
     return false
   }
 

@@ -229,9 +229,9 @@ describe("Probes", () => {
     const probes = new Probes()
     const probe = startSequenced(probes, 3, 0, 41)
     expect([probes.withSequence(41), probes.withSequence(42)]).toEqual([probe, undefined])
-    expect([probes.has(3), probes.has(4)]).toEqual([true, false])
+    expect([probes.has(3, 7), probes.has(3, 8), probes.has(4, 7)]).toEqual([true, false, false])
     probes.answeredBySequence(3, 41)
-    expect([probes.withSequence(41), probes.has(3)]).toEqual([undefined, false])
+    expect([probes.withSequence(41), probes.has(3, 7)]).toEqual([undefined, false])
   })
 
   it("count those that give second opinions", () => {

@@ -1,0 +1,455 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import type { ClusterOptions } from "../../src/config/ClusterConfig.ts"
+import * as NodeId from "../../src/domain/NodeId.ts"
+import { Kind } from "../../src/wire/Header.ts"
+import type * as Message from "../../src/wire/Message.ts"
+import { MessageWriter } from "../../src/wire/MessageWriter.ts"
+import { SectionType } from "../../src/wire/sections/Section.ts"
+import type { Accusation } from "../../src/wire/SectionValues.ts"
+import { bytesOf, claim, Lab, type LabNode, parts, sender } from "../cluster/Lab.ts"
+
+const Timeout = 500
+const Interval = 20_000
+const Latency = 1
+
+/** The puppet, which speaks extension level 1, and ten members of whom it tells. Nobody answers. */
+const Speaker = 50
+const Others = [60, 61, 62, 63, 64, 65, 66, 67, 68, 69] as const
+const X = 60
+
+/** Suspicions last 3 s to 8377 ms in a cluster of 12, and no less than 1.5 s with accusers. */
+const Most = 3000 * (1 + 0.5 * Math.log2(12))
+const Least = 1500
+
+const probes: NonNullable<ClusterOptions["probes"]> = {
+  interval: Interval,
+  timeout: Timeout,
+  suspectTimeout: 3000,
+  suspectMultiplier: 0.5,
+  suspectMinFraction: 0.5,
+  suspectJitter: 0,
+  witnesses: 0
+}
+
+const idOf = (n: number) => NodeId.fromWords(0, n)
+const own = (n: number, incarnation = 0, heartbeat = 0) => claim("Alive", n, `10.0.0.${n}:7946`, incarnation, heartbeat)
+
+/** Who accuses whom, as a value. */
+const accusation = (
+  target: number,
+  by: number,
+  evidence: Accusation["evidence"] = "Silent",
+  incarnation = 0
+): Accusation => ({ targetId: idOf(target), incarnation, accuserId: idOf(by), evidence })
+
+/** A node, and the puppet that has told it of the others. Without `extensions` the node speaks level 1 with all of it. */
+const introduced = (options: ClusterOptions = {}) =>
+  Effect.gen(function* () {
+    const lab = yield* Lab.make()
+    const node = yield* lab.start(1, {
+      extensions: {},
+      ...options,
+      gossip: { interval: 100, antiEntropyInterval: 0, healInterval: "1 hour" },
+      probes: { ...probes, ...options.probes }
+    })
+    const puppet = yield* lab.puppet(Speaker)
+    let heartbeat = 1
+    const header = (): Message.Sender => ({ ...sender(Speaker, 0, heartbeat++), level: 1 })
+    const tell = (...entries: ReadonlyArray<Message.MessageEntry>) =>
+      Effect.andThen(puppet.send({ _tag: "Gossip", ...header(), entries }, node), TestClock.adjust(Latency))
+    const accuse = (...accusations: ReadonlyArray<Accusation>) =>
+      Effect.andThen(puppet.send({ _tag: "Gossip1", ...header(), accusations }, node), TestClock.adjust(Latency))
+    yield* tell(own(Speaker), ...Others.map((n) => own(n)))
+    // Until what is new has been passed on.
+    yield* TestClock.adjust(3000)
+    return { lab, node, puppet, header, tell, accuse, since: lab.now }
+  })
+
+/** What the node saw of a member since then, as `"Suspected by 61"`, and how long the member was suspect. */
+const story = (node: LabNode, n: number, since = 0) =>
+  node.changes
+    .filter((change) => "member" in change && change.member.id === idOf(n) && change.ms >= since)
+    .map(({ _tag, cause }) => (cause._tag === "Claimed" ? `${_tag} by ${cause.by}` : `${_tag}: ${cause._tag}`))
+
+/** How long a member was suspect before it died. */
+const lasted = (node: LabNode, n: number) => {
+  const when = (tag: string) =>
+    node.changes.findLast((change) => change._tag === tag && "member" in change && change.member.id === idOf(n))?.ms
+  return Math.round((when("Died") ?? NaN) - (when("Suspected") ?? NaN))
+}
+
+/** The accusations that the node passed on since then, each once. */
+const passedOn = (lab: Lab, since: number) => {
+  const all = lab
+    .sent(({ from, message }) => from === "n1" && "accusations" in message, since)
+    .flatMap(({ message }) => ("accusations" in message ? (message.accusations ?? []) : []))
+    .map(({ accuserId, evidence, incarnation, targetId }) => `${targetId} ${incarnation} by ${accuserId} ${evidence}`)
+  return [...new Set(all)].toSorted()
+}
+
+const pingsTo = (lab: Lab, n: number, since: number) =>
+  lab.sent(({ from, message, to }) => from === "n1" && message._tag === "Ping" && to === `10.0.0.${n}`, since)
+
+describe("an accusation", () => {
+  it.effect("makes its target suspect, and is passed on to members that understand it", () =>
+    Effect.gen(function* () {
+      const { accuse, lab, node, since } = yield* introduced()
+      yield* accuse(accusation(X, 61))
+      assert.deepStrictEqual(story(node, X), ["Joined by 50", "Suspected by 61"])
+      const { table } = parts(node).view
+      assert.strictEqual(table.heartbeat[parts(node).view.slotOf(idOf(X))], 2 ** 20)
+      yield* TestClock.adjust(2000)
+      assert.deepStrictEqual(passedOn(lab, since), ["60 0 by 61 Silent"])
+      // Those that were never heard get entries alone.
+      const receivers = lab.sent(({ message }) => "accusations" in message, since).map(({ to }) => to)
+      assert.deepStrictEqual([...new Set(receivers)], ["n1", "n50"])
+      assert.strictEqual(parts(node).detector.counters.accusations, 1)
+      yield* TestClock.adjust(10_000)
+      assert.strictEqual(lasted(node, X), Math.round(Most))
+    })
+  )
+
+  it.effect("by each further member shortens the suspicion, down to its least time", () =>
+    Effect.gen(function* () {
+      for (const [accusers, expected] of [
+        [[61, 62], Most - (Most - Least) * (Math.log(2) / Math.log(4))],
+        [[61, 62, 63], Most - (Most - Least) * (Math.log(3) / Math.log(4))],
+        [[61, 62, 63, 64], Least],
+        [[61, 62, 63, 64, 65, 66], Least],
+        [[61, 61, 61, 61], Most]
+      ] as const) {
+        const { accuse, lab, node } = yield* introduced()
+        for (const by of accusers) yield* accuse(accusation(X, by))
+        yield* TestClock.adjust(10_000)
+        assert.strictEqual(lasted(node, X), Math.round(expected))
+        yield* lab.end
+      }
+    })
+  )
+
+  it.effect("counts for a suspicion that an entry began, and only the first four are passed on", () =>
+    Effect.gen(function* () {
+      const { accuse, lab, node, since, tell } = yield* introduced()
+      yield* tell(claim("Suspect", X, "10.0.0.60:7946", 0, 2 ** 20))
+      yield* accuse(...[61, 62, 63, 64, 65, 66].map((by) => accusation(X, by)))
+      yield* TestClock.adjust(1000)
+      assert.deepStrictEqual(
+        passedOn(lab, since),
+        [61, 62, 63, 64].map((by) => `60 0 by ${by} Silent`)
+      )
+      yield* TestClock.adjust(10_000)
+      assert.strictEqual(lasted(node, X), Least)
+    })
+  )
+
+  it.effect("shortens nothing with accusations off", () =>
+    Effect.gen(function* () {
+      const { accuse, node } = yield* introduced({ extensions: { accusations: false } })
+      yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by)))
+      yield* TestClock.adjust(10_000)
+      assert.strictEqual(lasted(node, X), Math.round(Most))
+    })
+  )
+
+  it.effect("of another incarnation, by the target, by a node that is no live member, or of none is ignored", () =>
+    Effect.gen(function* () {
+      const { accuse, lab, node, since, tell } = yield* introduced()
+      yield* tell(own(X, 5))
+      yield* tell(claim("Suspect", 69, "10.0.0.69:7946", 0, 2 ** 20), claim("Dead", 69, "10.0.0.69:7946", 0, 2 ** 20))
+      assert.strictEqual(yield* lab.status(node, idOf(69)), "dead")
+      yield* accuse(
+        accusation(X, 61, "Refused", 4),
+        accusation(X, 61, "Refused", 6),
+        accusation(X, X, "Refused", 5),
+        accusation(X, 99, "Refused", 5),
+        accusation(X, 69, "Refused", 5),
+        accusation(98, 61),
+        accusation(69, 61)
+      )
+      assert.strictEqual(yield* lab.status(node, idOf(X)), "alive")
+      assert.strictEqual(yield* lab.status(node, idOf(98)), "unknown")
+      yield* TestClock.adjust(2000)
+      assert.deepStrictEqual(passedOn(lab, since).length, 0)
+      assert.strictEqual(parts(node).detector.counters.accusations, 0)
+    })
+  )
+
+  it.effect("with evidence of a kind that we do not know is ignored", () =>
+    Effect.gen(function* () {
+      const { lab, node, puppet } = yield* introduced()
+      const writer = new MessageWriter()
+      const send = (evidence: number, heartbeat: number) => {
+        Object.assign(writer.header, { idHi: 0, idLo: Speaker, heartbeat, incarnation: 0, level: 1 })
+        writer.beginSectioned(Kind.Gossip, 0)
+        writer.beginSection(SectionType.Accusations)
+        writer.accusation({ targetHi: 0, targetLo: X, incarnation: 0, accuserHi: 0, accuserLo: 61, evidence })
+        return Effect.andThen(puppet.sendBytes(writer.finish(), node), TestClock.adjust(Latency))
+      }
+      yield* send(3, 100)
+      yield* send(255, 101)
+      assert.strictEqual(yield* lab.status(node, idOf(X)), "alive")
+      yield* send(2, 102)
+      assert.strictEqual(yield* lab.status(node, idOf(X)), "suspect")
+    })
+  )
+
+  it.effect("of ourselves is refuted, unless it is of an older incarnation, or we leave", () =>
+    Effect.gen(function* () {
+      const { accuse, lab, node } = yield* introduced()
+      yield* accuse(accusation(1, 61))
+      assert.strictEqual(parts(node).view.incarnation, 1)
+      yield* accuse(accusation(1, 61), accusation(1, 62))
+      assert.strictEqual(parts(node).view.incarnation, 1)
+      yield* accuse(accusation(1, 61, "Silent", 7))
+      assert.strictEqual(parts(node).view.incarnation, 8)
+      assert.strictEqual(parts(node).view.refutations, 2)
+      yield* lab.stop(node)
+      yield* accuse(accusation(1, 61, "Silent", 8))
+      assert.strictEqual(parts(node).view.incarnation, 8)
+    })
+  )
+
+  it.effect("is void once its target has refuted", () =>
+    Effect.gen(function* () {
+      const { accuse, lab, node, since, tell } = yield* introduced()
+      yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by)))
+      yield* tell(own(X, 1))
+      const then = lab.now
+      yield* TestClock.adjust(2000)
+      assert.deepStrictEqual(story(node, X, since), ["Suspected by 61", "Recovered by 50"])
+      assert.deepStrictEqual(passedOn(lab, then), [])
+      // The accusers start anew.
+      yield* accuse(accusation(X, 65, "Silent", 1))
+      yield* TestClock.adjust(10_000)
+      assert.strictEqual(lasted(node, X), Math.round(Most))
+    })
+  )
+})
+
+describe("evidence of two accusers", () => {
+  it.effect("leaves the suspect only the time to refute", () =>
+    Effect.gen(function* () {
+      for (const [accusations, expected] of [
+        [[accusation(X, 61, "Refused"), accusation(X, 62, "Replaced")], 500],
+        [[accusation(X, 61, "Refused"), accusation(X, 61, "Replaced")], Most],
+        [[accusation(X, 61, "Refused"), accusation(X, 62)], Most - (Most - Least) / 2]
+      ] as const) {
+        const { accuse, lab, node } = yield* introduced()
+        yield* accuse(...accusations)
+        yield* TestClock.adjust(10_000)
+        assert.strictEqual(lasted(node, X), Math.round(expected))
+        yield* lab.end
+      }
+    })
+  )
+
+  it.effect("is passed on when a known accuser found it later", () =>
+    Effect.gen(function* () {
+      const { accuse, lab, node, since } = yield* introduced({ probes: { proofTimeout: 2000 } })
+      yield* accuse(accusation(X, 61), accusation(X, 62, "Refused"))
+      yield* TestClock.adjust(1000)
+      yield* accuse(accusation(X, 61, "Refused"))
+      yield* TestClock.adjust(10_000)
+      assert.deepStrictEqual(passedOn(lab, since), ["60 0 by 61 Refused", "60 0 by 61 Silent", "60 0 by 62 Refused"])
+      assert.strictEqual(lasted(node, X), 1000 + Latency + 2000)
+    })
+  )
+
+  it.effect("is worth nothing with proof off", () =>
+    Effect.gen(function* () {
+      const { accuse, node } = yield* introduced({ extensions: { proof: false } })
+      yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by, "Refused")))
+      yield* TestClock.adjust(10_000)
+      assert.strictEqual(lasted(node, X), Least)
+    })
+  )
+})
+
+describe("a second opinion", () => {
+  const witness = { probes: { witnesses: 64, indirectK: 0 } }
+
+  it.effect("is a probe at once, with what is claimed of the suspect, for the first accusation of an incarnation", () =>
+    Effect.gen(function* () {
+      const { accuse, lab, node, since, tell } = yield* introduced(witness)
+      yield* accuse(accusation(X, 61))
+      yield* accuse(accusation(X, 62))
+      const [ping, ...more] = pingsTo(lab, X, since)
+      assert.deepStrictEqual([ping?.at, more.length], [since + Latency, 0])
+      const entries = "entries" in ping!.message ? (ping!.message.entries ?? []) : []
+      assert.deepInclude(entries[0], { nodeId: idOf(X), status: "Suspect" })
+      assert.strictEqual(parts(node).detector.counters.witnessed, 1)
+      yield* tell(own(X, 1))
+      yield* accuse(accusation(X, 62, "Silent", 1))
+      assert.lengthOf(pingsTo(lab, X, since), 2)
+    })
+  )
+
+  it.effect("that fails is an accusation of our own", () =>
+    Effect.gen(function* () {
+      const { accuse, lab, node, since } = yield* introduced({
+        probes: { ...witness.probes, interval: 2000, suspectTimeout: 6000 }
+      })
+      yield* accuse(accusation(X, 61))
+      yield* TestClock.adjust(3000)
+      assert.include(passedOn(lab, since), "60 0 by 1 Silent")
+      assert.strictEqual(parts(node).detector.counters.witnessed, 1)
+    })
+  )
+
+  it.effect("is not given by a node that is no witness, or is off", () =>
+    Effect.gen(function* () {
+      for (const options of [
+        { probes: { witnesses: 0 } },
+        { probes: witness.probes, extensions: { secondOpinions: false } }
+      ]) {
+        const { accuse, lab, node, since } = yield* introduced(options)
+        yield* accuse(accusation(X, 61))
+        yield* TestClock.adjust(1000)
+        assert.lengthOf(pingsTo(lab, X, since), 0)
+        assert.strictEqual(parts(node).detector.counters.witnessed, 0)
+        yield* lab.end
+      }
+    })
+  )
+
+  it.effect("is given to 16 accusations at once, and more are dropped", () =>
+    Effect.gen(function* () {
+      const { accuse, lab, node, since, tell } = yield* introduced(witness)
+      const many = Array.from({ length: 20 }, (_, i) => 100 + i)
+      yield* tell(...many.map((n) => own(n)))
+      yield* accuse(...many.map((n) => accusation(n, 61)))
+      assert.strictEqual(parts(node).detector.counters.witnessed, 16)
+      assert.lengthOf(
+        many.flatMap((n) => pingsTo(lab, n, since)),
+        16
+      )
+    })
+  )
+})
+
+describe("a probe of ours that fails", () => {
+  /** A node whose first probe of X fails. X has spoken, so that its PING is of level 1. */
+  const failing = (host: "silent" | "refusing" | "replaced", extensions: ClusterOptions["extensions"] = {}) =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const node = yield* lab.start(1, {
+        extensions,
+        gossip: { interval: 100, antiEntropyInterval: 0, healInterval: "1 hour" },
+        probes: { ...probes, interval: 1000 }
+      })
+      const entries = [own(X, 3)]
+      const spoken: Message.Message = { _tag: "Gossip", ...sender(X, 3), level: 1, entries }
+      if (host === "replaced") {
+        const other = yield* lab.puppet(X)
+        yield* other.send(spoken, node)
+        yield* Effect.forkChild(
+          Effect.forever(
+            Effect.gen(function* () {
+              yield* Effect.sleep(1)
+              for (const { message } of other.received.splice(0)) {
+                if (message._tag !== "Ping1" || message.probe === undefined) continue
+                const { sequence } = message.probe
+                yield* other.send({ _tag: "Ack1", ...sender(70, 0, 1), level: 1, probe: { sequence } }, node)
+              }
+            })
+          )
+        )
+      } else {
+        const target = lab.network.host(`n${X}`, [`10.0.0.${X}`])
+        yield* lab.forge(bytesOf(spoken), `10.0.0.${X}:7946`, node)
+        if (host === "silent") target.detach()
+      }
+      const from = lab.now
+      yield* TestClock.adjust(2100)
+      return { lab, node, from }
+    })
+
+  for (const [host, evidence] of [
+    ["silent", "Silent"],
+    ["refusing", "Refused"],
+    ["replaced", "Replaced"]
+  ] as const) {
+    it.effect(`is our accusation, with the evidence ${evidence} of a host that is ${host}`, () =>
+      Effect.gen(function* () {
+        const { node } = yield* failing(host)
+        assert.strictEqual(parts(node).view.table.status[parts(node).view.slotOf(idOf(X))], 1)
+        const waiting: Array<string> = []
+        parts(node).outbox.accusations.take(100, ({ accuserLo, evidence, incarnation, targetLo }) => {
+          waiting.push(`${targetLo} ${incarnation} by ${accuserLo} ${["Silent", "Refused", "Replaced"][evidence]}`)
+          return true
+        })
+        assert.deepStrictEqual(waiting, [`60 3 by 1 ${evidence}`])
+        assert.strictEqual(parts(node).detector.counters.proofs, host === "refusing" ? 1 : 0)
+      })
+    )
+  }
+
+  it.effect("is not looked at closer with proof off", () =>
+    Effect.gen(function* () {
+      const { node } = yield* failing("refusing", { proof: false })
+      assert.strictEqual(parts(node).detector.counters.proofs, 0)
+    })
+  )
+
+  it.effect("tells the suspect at once, in the form that every node reads", () =>
+    Effect.gen(function* () {
+      for (const telling of [true, false]) {
+        const { from, lab } = yield* failing("silent", { telling })
+        const pings = lab.sent(({ from: by, message }) => by === "n1" && message._tag.startsWith("Ping"), from)
+        const told = pings.filter(({ message }) => "entries" in message && message.entries?.[0]?.status === "Suspect")
+        assert.deepStrictEqual(
+          told.slice(0, 1).map(({ at, message }) => [at, message._tag]),
+          telling ? [[2000, "Ping"]] : []
+        )
+        assert.strictEqual(pings[0]?.message._tag, "Ping1")
+        yield* lab.end
+      }
+    })
+  )
+})
+
+describe("an ACK with a sequence that is not that of a PING of ours", () => {
+  it.effect("proves no address", () =>
+    Effect.gen(function* () {
+      const { header, node, puppet } = yield* introduced({ probes: { interval: 3500, indirectK: 0 } })
+      const { table } = parts(node).view
+      const slot = parts(node).view.slotOf(idOf(Speaker))
+      // As if it had just been sent a PING.
+      table.pinged[slot] = table.heardAt[slot]!
+      const { outbox } = parts(node)
+      const ack = (sequence: number) =>
+        Effect.andThen(puppet.send({ _tag: "Ack1", ...header(), probe: { sequence } }, node), TestClock.adjust(Latency))
+      yield* ack(12_345)
+      assert.isTrue(outbox.isUnproved(slot))
+      yield* puppet.send({ _tag: "Ack", ...header(), entries: [] }, node)
+      yield* TestClock.adjust(Latency)
+      assert.isFalse(outbox.isUnproved(slot))
+    })
+  )
+})
+
+describe("a member that has refuted", () => {
+  it.effect("is suspect for longer the next time, for a minute", () =>
+    Effect.gen(function* () {
+      for (const [damping, wait, expected] of [
+        [true, 1000, 2 * Least],
+        [true, 61_000, Least],
+        [false, 1000, Least]
+      ] as const) {
+        const { accuse, lab, node, tell } = yield* introduced({
+          extensions: { damping },
+          probes: { interval: 600_000 }
+        })
+        yield* accuse(accusation(X, 61))
+        yield* tell(own(X, 1))
+        yield* TestClock.adjust(wait)
+        yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by, "Silent", 1)))
+        yield* TestClock.adjust(10_000)
+        assert.strictEqual(lasted(node, X), expected)
+        yield* lab.end
+      }
+    })
+  )
+})
