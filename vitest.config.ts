@@ -31,7 +31,10 @@ const entries = {
   "effect-gossip/admin": "src/admin/index.ts"
 }
 
-export default defineConfig({
+// `npm run test:all` runs the long scenarios too, as files of their own: `vitest run --mode long` runs only those.
+const long = "test/**/*.long.test.ts"
+
+export default defineConfig(({ mode }) => ({
   resolve: {
     alias: Object.entries(entries).map(([name, file]) => ({
       find: new RegExp(`^${name}$`),
@@ -39,8 +42,8 @@ export default defineConfig({
     }))
   },
   test: {
-    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-    exclude: [...defaultExclude, ...left.map(({ tests }) => tests)],
+    include: mode === "long" ? [long] : ["test/**/*.test.ts", "examples/**/*.test.ts"],
+    exclude: [...defaultExclude, ...left.map(({ tests }) => tests), ...(mode === "long" ? [] : [long])],
     // Threads start faster than processes; two of them suit the smallest machine the tests are meant for.
     pool: "threads",
     // Nothing in the library is global, so test files can share a worker, which saves loading the same modules again.
@@ -50,4 +53,4 @@ export default defineConfig({
     hookTimeout: 30_000,
     reporters: ["default"]
   }
-})
+}))

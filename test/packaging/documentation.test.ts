@@ -1,6 +1,6 @@
-/** The examples in the documentation of public symbols compile. */
+/** The examples in the documentation of public symbols, in the README and in the documents compile. */
 import { execFile } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
@@ -13,12 +13,26 @@ const symbols = publicSymbols()
 const examplesIn = ({ comment }: PublicSymbol): ReadonlyArray<string> =>
   [...comment.matchAll(/^ \* ```ts$\n([\s\S]*?)^ \* ```$/gm)].map(([, code = ""]) => code.replace(/^ \* ?/gm, ""))
 
+/** The `ts` fences of the README and of the documents, by file and position. */
+const examplesOfDocuments = (): ReadonlyArray<readonly [name: string, code: string]> =>
+  ["README.md", ...readdirSync(join(root, "docs")).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : []))]
+    .map((file) => [file, readFileSync(join(root, file), "utf8")] as const)
+    .flatMap(([file, text]) =>
+      [...text.matchAll(/^```ts$\n([\s\S]*?)^```$/gm)].map(
+        ([, code = ""], i) => [`${file.replaceAll("/", "-")}.${i}`, code] as const
+      )
+    )
+
 describe("the public API", () => {
   it("has examples", () => {
     expect(symbols.flatMap(examplesIn).length).toBeGreaterThan(10)
   })
 
-  it("has examples that compile", { timeout: 120_000 }, async () => {
+  it("is shown by the README", () => {
+    expect(examplesOfDocuments().filter(([name]) => name.startsWith("README"))).toHaveLength(3)
+  })
+
+  it("has examples that compile, in comments, the README and the documents", { timeout: 120_000 }, async () => {
     // In the checkout, so that examples find its packages.
     const directory = mkdtempSync(join(root, "examples-of-comments-"))
     try {
@@ -27,6 +41,9 @@ describe("the public API", () => {
           const name = `${symbol.file.replaceAll("/", "-").replace(/\.ts$/, "")}.${symbol.name}.${i}.ts`
           writeFileSync(join(directory, name), `${code}\nexport {}\n`)
         }
+      }
+      for (const [name, code] of examplesOfDocuments()) {
+        writeFileSync(join(directory, `${name}.ts`), `${code}\nexport {}\n`)
       }
       const config = {
         extends: "../tsconfig.json",

@@ -11,7 +11,7 @@ class Leader extends Context.Service<Leader, Effect.Effect<bigint>>()("Leader") 
   static readonly layer = Layer.effect(
     Leader,
     Effect.map(Membership.Membership, ({ alive }) =>
-      Effect.map(alive, (members) => members.map(({ id }) => id).sort()[0] ?? 0n)
+      Effect.map(alive, (members) => members.map(({ id }) => id).reduce((least, id) => (id < least ? id : least)))
     )
   )
 }
