@@ -10,8 +10,8 @@ import type { Change } from "../../src/admin/ChangeJson.ts"
 import { EventLog } from "../../src/admin/EventLog.ts"
 import * as EventStream from "../../src/admin/EventStream.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import { until, untilTrue } from "../integration/RealCluster.ts"
-import { ask, follow, start } from "./AdminNode.ts"
+import { startServed, until, untilTrue } from "../integration/RealNodes.ts"
+import { ask, follow } from "./HttpRequests.ts"
 
 const change = (sequence: number): Change => ({
   _tag: "Unreadable",
@@ -158,14 +158,14 @@ describe("the stream", () => {
 describe("GET /events", () => {
   it.live("sends every change as it happens, and earlier ones on request", () =>
     Effect.gen(function* () {
-      const a = yield* start({ nodeId: "1" })
+      const a = yield* startServed({ nodeId: "1" })
       const live = yield* follow(a.url)
       expect([live.status, live.headers["content-type"], live.headers["cache-control"]]).toEqual([
         200,
         "text/event-stream",
         "no-store"
       ])
-      const b = yield* start({ nodeId: "2", peers: [a.address] })
+      const b = yield* startServed({ nodeId: "2", peers: [a.address] })
       yield* untilTrue("the node has joined", () => live.events.length > 0)
       const iso = expect.stringMatching(/Z$/)
       const joined = {
@@ -207,7 +207,7 @@ describe("GET /events", () => {
 
   it.live("refuses an id that is not a number", () =>
     Effect.gen(function* () {
-      const { url } = yield* start()
+      const { url } = yield* startServed()
       for (const id of ["x", "-1", "1.5", "9".repeat(16)]) {
         const answer = yield* ask(url, "/events", { headers: { "last-event-id": id } })
         expect([answer.status, answer.json]).toEqual([
@@ -225,7 +225,7 @@ describe("GET /events", () => {
 
   it.live("ends streams completely and at once when the node ends", () =>
     Effect.gen(function* () {
-      const node = yield* start()
+      const node = yield* startServed()
       const following = yield* Effect.all([follow(node.url), follow(node.url)])
       const before = performance.now()
       yield* node.stop
@@ -239,7 +239,7 @@ describe("GET /events", () => {
 
   it.live("does not wait long for slow or silent clients when the node ends", () =>
     Effect.gen(function* () {
-      const node = yield* start()
+      const node = yield* startServed()
       const port = Number(new URL(node.url).port)
       const sockets = yield* Effect.acquireRelease(
         Effect.sync(() =>
@@ -263,7 +263,7 @@ describe("GET /events", () => {
 
   it.live(`allows ${MaxFollowers} followers at the same time`, () =>
     Effect.gen(function* () {
-      const node = yield* start()
+      const node = yield* startServed()
       const scope = yield* Scope.fork(yield* Effect.scope)
       yield* Effect.forEach(Array.from({ length: MaxFollowers }), () => follow(node.url), { concurrency: 8 }).pipe(
         Scope.provide(scope)
@@ -285,9 +285,9 @@ describe("GET /events", () => {
 
   it.live("gives the client typed events", () =>
     Effect.gen(function* () {
-      const a = yield* start({ nodeId: "1" })
+      const a = yield* startServed({ nodeId: "1" })
       const client = yield* AdminClient.make({ baseUrl: a.url })
-      yield* start({ nodeId: "2", peers: [a.address] })
+      yield* startServed({ nodeId: "2", peers: [a.address] })
       const events = yield* client.events({ headers: { "last-event-id": "0" } })
       const [first] = yield* events.pipe(Stream.take(1), Stream.runCollect)
       assert(first?.event === "message" && first.data._tag === "Joined")

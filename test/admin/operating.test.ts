@@ -8,8 +8,8 @@ import { NetAddress } from "effect/net"
 import { Cluster } from "../../src/cluster/Cluster.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import * as NodeAdmin from "../../src/node/NodeAdmin.ts"
-import { until } from "../integration/RealCluster.ts"
-import { type Answer, ask, start } from "./AdminNode.ts"
+import { startServed, until } from "../integration/RealNodes.ts"
+import { type Answer, ask } from "./HttpRequests.ts"
 
 const token = "correct-horse-battery-staple"
 const bearer = { authorization: `Bearer ${token}` }
@@ -51,7 +51,7 @@ const operations = [
 describe("over a network", () => {
   it.live("operations are refused if the node has no token", () =>
     Effect.gen(function* () {
-      const { services, url } = yield* start({ clusterKey: first })
+      const { services, url } = yield* startServed({ clusterKey: first })
       for (const [method, path, body] of operations) {
         for (const headers of [{}, bearer, { authorization: "Bearer " }]) {
           const answer = yield* ask(url, path, { method, body, headers })
@@ -65,7 +65,7 @@ describe("over a network", () => {
 
   it.live("an empty token admits no client", () =>
     Effect.gen(function* () {
-      const { url } = yield* start({ clusterKey: first }, { token: Redacted.make("") })
+      const { url } = yield* startServed({ clusterKey: first }, { token: Redacted.make("") })
       for (const headers of [{}, { authorization: "Bearer " }]) {
         expect((yield* ask(url, "/keys", { headers })).status).toBe(403)
       }
@@ -74,7 +74,7 @@ describe("over a network", () => {
 
   it.live("a client without the token is refused before anything else is checked", () =>
     Effect.gen(function* () {
-      const { url } = yield* start({ clusterKey: first }, { token: Redacted.make(token) })
+      const { url } = yield* startServed({ clusterKey: first }, { token: Redacted.make(token) })
       for (const [method, path, body] of operations) {
         for (const authorization of [
           "",
@@ -108,7 +108,7 @@ describe("over a network", () => {
     Effect.gen(function* () {
       const log = logged()
       yield* Effect.gen(function* () {
-        const { url } = yield* start({ clusterKey: first }, { token: Redacted.make(token) })
+        const { url } = yield* startServed({ clusterKey: first }, { token: Redacted.make(token) })
         const post = (path: string, body: unknown) => ask(url, path, { method: "POST", body, headers: bearer })
         const [[old] = ["", false]] = keysOf(yield* ask(url, "/keys", { headers: bearer }))
 
@@ -187,7 +187,7 @@ describe("over a network", () => {
 
   it.live("a node without encryption has no keys", () =>
     Effect.gen(function* () {
-      const { url } = yield* start({}, { token: Redacted.make(token) })
+      const { url } = yield* startServed({}, { token: Redacted.make(token) })
       const none = [409, "encryption is off: the node has no keys"]
       const listed = yield* ask(url, "/keys", { headers: bearer })
       expect([listed.status, detail(listed)]).toEqual(none)
@@ -198,8 +198,8 @@ describe("over a network", () => {
 
   it.live("a node leaves, answers when it has left, and is no longer ready", () =>
     Effect.gen(function* () {
-      const a = yield* start()
-      const b = yield* start({ peers: [a.address] }, { token: Redacted.make(token) })
+      const a = yield* startServed()
+      const b = yield* startServed({ peers: [a.address] }, { token: Redacted.make(token) })
       yield* until("both know both", ask(b.url, "/readyz"), ({ text }) => text.includes(`"alive_nodes":2`))
       const waiting = yield* Effect.forkChild(Context.get(b.services, Cluster).awaitLeft)
       const answer = yield* ask(b.url, "/leave", { method: "POST", headers: bearer })
@@ -219,7 +219,7 @@ describe("over a Unix socket", () => {
   it.live("every client is an operator, and only the owner can open the socket", () =>
     Effect.gen(function* () {
       const path = join(yield* directory, "admin.sock")
-      const node = yield* start({ clusterKey: first }, { socket: path, token: Redacted.make(token) })
+      const node = yield* startServed({ clusterKey: first }, { socket: path, token: Redacted.make(token) })
       const stat = lstatSync(path)
       expect([stat.isSocket(), (stat.mode & 0o777).toString(8)]).toEqual([true, "600"])
       expect(readdirSync(join(path, ".."))).toEqual(["admin.sock"])
@@ -247,19 +247,19 @@ describe("over a Unix socket", () => {
         })
       })
       expect(lstatSync(path).isSocket()).toBe(true)
-      yield* start({}, { socket: path })
+      yield* startServed({}, { socket: path })
       expect((yield* ask("http://node", "/healthz", { socketPath: path })).status).toBe(200)
     })
   )
 
   const failure = (options: NodeAdmin.Options) =>
-    Effect.map(Effect.flip(start({}, options)), (error) => [error._tag, error.message])
+    Effect.map(Effect.flip(startServed({}, options)), (error) => [error._tag, error.message])
 
   it.live("an obstacle at the path is reported in one line", () =>
     Effect.gen(function* () {
       const home = yield* directory
       const path = join(home, "admin.sock")
-      const node = yield* start({}, { socket: path })
+      const node = yield* startServed({}, { socket: path })
       expect(yield* failure({ socket: path })).toEqual([
         "NodeAdminError",
         `cannot serve HTTP at ${path}: another process listens there`
@@ -296,8 +296,7 @@ describe("the line in the log", () => {
   it.live("has the addresses, and whether operations are possible", () =>
     Effect.gen(function* () {
       const path = join(yield* directory, "s")
-      const { services, url } = yield* start({}, { socket: path })
-      const admin = Context.get(services, NodeAdmin.NodeAdmin)
+      const { server: admin, url } = yield* startServed({}, { socket: path })
       expect(NodeAdmin.logLine(admin, false)).toBe(`HTTP at ${url} (to read only) and at Unix socket ${path}`)
       expect(NodeAdmin.logLine(admin, true)).toBe(`HTTP at ${url} (with a token) and at Unix socket ${path}`)
     })

@@ -4,8 +4,8 @@ import { Context, Effect, References } from "effect"
 import { FetchHttpClient } from "effect/http"
 import * as AdminClient from "../../src/admin/AdminClient.ts"
 import { NodeClock } from "../../src/time/NodeClock.ts"
-import { until } from "../integration/RealCluster.ts"
-import { type Answer, ask, start } from "./AdminNode.ts"
+import { startServed, until } from "../integration/RealNodes.ts"
+import { type Answer, ask } from "./HttpRequests.ts"
 
 const problem = (status: number, title: string, detail: unknown) => ({ type: "about:blank", status, title, detail })
 
@@ -27,7 +27,7 @@ const aliveSeen = (url: string, count: number) =>
 describe("routes that read", () => {
   it.live("healthz: ok while all loops run, else the failed ones", () =>
     Effect.gen(function* () {
-      const node = yield* start()
+      const node = yield* startServed()
       const well = yield* ask(node.url, "/healthz")
       expect([well.status, well.json]).toEqual([200, { status: "ok" }])
       const { fork } = Context.get(node.services, NodeClock)
@@ -46,14 +46,14 @@ describe("routes that read", () => {
 
   it.live("readyz: at once without peers, with peers after one has answered, and from then on", () =>
     Effect.gen(function* () {
-      const first = yield* start()
+      const first = yield* startServed()
       const alone = yield* ask(first.url, "/readyz")
       expect([alone.status, alone.json]).toEqual([
         200,
         { status: "ready", alive_nodes: 1, suspect_nodes: 0, dead_nodes: 0, left_nodes: 0 }
       ])
 
-      const lost = yield* start({ peers: ["127.0.0.1:9"] })
+      const lost = yield* startServed({ peers: ["127.0.0.1:9"] })
       expectProblem(
         yield* ask(lost.url, "/readyz"),
         503,
@@ -61,7 +61,7 @@ describe("routes that read", () => {
         "the node has not joined yet: no peer has answered"
       )
 
-      const second = yield* start({ peers: [first.address, "127.0.0.1:9"] })
+      const second = yield* startServed({ peers: [first.address, "127.0.0.1:9"] })
       yield* aliveSeen(second.url, 2)
       expect((yield* ask(second.url, "/readyz")).status).toBe(200)
       yield* first.stop
@@ -76,8 +76,8 @@ describe("routes that read", () => {
 
   it.live("membership: every member, itself first, with its round-trip time and the cause of its status", () =>
     Effect.gen(function* () {
-      const a = yield* start({ nodeId: "18446744073709551615" })
-      const b = yield* start({ nodeId: "7", peers: [a.address] })
+      const a = yield* startServed({ nodeId: "18446744073709551615" })
+      const b = yield* startServed({ nodeId: "7", peers: [a.address] })
       const { json } = yield* until("the answer of a probe", ask(a.url, "/membership"), ({ text }) =>
         /"rtt_ms":[0-9]/.test(text)
       )
@@ -143,7 +143,7 @@ describe("routes that read", () => {
 
   it.live("metrics, as text and as JSON", () =>
     Effect.gen(function* () {
-      const node = yield* start()
+      const node = yield* startServed()
       const text = yield* ask(node.url, "/metrics")
       expect([text.status, text.headers["content-type"]]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"])
       expect(text.text).toMatch(/^# HELP swim_/m)
@@ -155,8 +155,8 @@ describe("routes that read", () => {
 
   it.live("metrics as JSON also under the flat names of the older implementation", () =>
     Effect.gen(function* () {
-      const a = yield* start({ nodeId: "1" })
-      yield* start({ nodeId: "2", peers: [a.address] })
+      const a = yield* startServed({ nodeId: "1" })
+      yield* startServed({ nodeId: "2", peers: [a.address] })
       const metrics = yield* until(
         "both nodes have exchanged messages",
         Effect.map(ask(a.url, "/metrics/json"), ({ json }) => Object(json)),
@@ -195,7 +195,7 @@ describe("routes that read", () => {
 
   it.live("openapi.json, from the same schemas", () =>
     Effect.gen(function* () {
-      const node = yield* start()
+      const node = yield* startServed()
       const { json, status } = yield* ask(node.url, "/openapi.json")
       expect(status).toBe(200)
       expect(json).toMatchObject({ openapi: "3.1.0", info: { title: "effect-gossip" } })
@@ -222,7 +222,7 @@ describe("routes that read", () => {
 describe("requests without a route", () => {
   it.live("an unknown path: 404", () =>
     Effect.gen(function* () {
-      const { url } = yield* start()
+      const { url } = yield* startServed()
       for (const path of ["/", "/nope", "/healthz/x", "/membership/1/2", "/keys/zzz", "/metrics/json/x", "//", "/%"]) {
         expectProblem(yield* ask(url, path), 404, "Not Found", "there is nothing at this path")
       }
@@ -232,7 +232,7 @@ describe("requests without a route", () => {
 
   it.live("an unknown method: 405, with the supported ones", () =>
     Effect.gen(function* () {
-      const { url } = yield* start()
+      const { url } = yield* startServed()
       for (const [method, path, allowed] of [
         ["POST", "/healthz", "GET, HEAD"],
         ["DELETE", "/membership?status=alive", "GET, HEAD"],
@@ -253,7 +253,7 @@ describe("requests without a route", () => {
 
   it.live("HEAD: GET without a body", () =>
     Effect.gen(function* () {
-      const { url } = yield* start()
+      const { url } = yield* startServed()
       for (const path of ["/healthz", "/readyz", "/membership", "/metrics", "/events"]) {
         const answer = yield* ask(url, path, { method: "HEAD" })
         expect([path, answer.status, answer.text]).toEqual([path, 200, ""])
@@ -263,7 +263,7 @@ describe("requests without a route", () => {
 
   it.live("bytes that are not HTTP do no harm", () =>
     Effect.gen(function* () {
-      const { url } = yield* start()
+      const { url } = yield* startServed()
       const text = yield* Effect.callback<string>((resume) => {
         const socket = connect(Number(new URL(url).port), "127.0.0.1")
         let text = ""
@@ -281,7 +281,7 @@ describe("requests without a route", () => {
 describe("the client", () => {
   it.live("returns typed answers", () =>
     Effect.gen(function* () {
-      const node = yield* start({ nodeId: "5" })
+      const node = yield* startServed({ nodeId: "5" })
       const client = yield* AdminClient.make({ baseUrl: node.url })
       expect(yield* client.healthz()).toEqual({ status: "ok" })
       expect(yield* client.readyz()).toEqual({ status: "ready", alive: 1, suspect: 0, dead: 0, left: 0 })

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask } from "../admin/AdminNode.ts"
+import { ask } from "../admin/HttpRequests.ts"
 import { directory, ended, line, refused, start, timeout } from "./InProcess.ts"
 
 /** A free TCP port. */

@@ -1,8 +1,8 @@
 /** What a node does when standard output does not take its log. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { until, untilTrue } from "../integration/RealCluster.ts"
-import { ask } from "../admin/AdminNode.ts"
+import { until, untilTrue } from "../integration/RealNodes.ts"
+import { ask } from "../admin/HttpRequests.ts"
 import * as InProcess from "./InProcess.ts"
 
 /** A disk that is full while `full` is true. */

@@ -13,7 +13,7 @@ import * as CustomNode from "../../examples/custom-failure-detector/Node.ts"
 import * as OwnerOf from "../../examples/hash-ring/OwnerOf.ts"
 import { Cluster, ClusterConfig, Membership, type NodeId } from "../../src/index.ts"
 import { VirtualNetwork } from "../../src/testing.ts"
-import { ask } from "../admin/AdminNode.ts"
+import { ask } from "../admin/HttpRequests.ts"
 
 const root = join(import.meta.dirname, "../../examples")
 

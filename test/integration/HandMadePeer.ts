@@ -4,7 +4,7 @@ import { Effect, Result } from "effect"
 import { NetAddress } from "effect/net"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import * as Message from "../../src/wire/Message.ts"
-import { untilTrue } from "./RealCluster.ts"
+import { untilTrue } from "./RealNodes.ts"
 
 /** `Omit` that keeps the members of a union apart. */
 type Without<A, K extends PropertyKey> = A extends unknown ? Omit<A, K> : never

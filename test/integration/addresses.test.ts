@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { NetAddress } from "effect/net"
 import { AdvertiseError, BindError } from "../../src/transport/Transport.ts"
 import { makePeer } from "./HandMadePeer.ts"
-import { converged, held, nodeNetwork, reserve, silent, start, until, untilTrue } from "./RealCluster.ts"
+import { converged, held, nodeNetwork, reserve, silent, start, until, untilTrue } from "./RealNodes.ts"
 
 const interfaceAddresses = Object.values(networkInterfaces()).flatMap((list) =>
   (list ?? []).map(({ address }) => address)

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { NetAddress } from "effect/net"
 import { MaxMessage } from "../../src/wire/Header.ts"
-import { converged, type RealNode, reserve, start, until, untilTrue } from "./RealCluster.ts"
+import { converged, type RealNode, reserve, start, until, untilTrue } from "./RealNodes.ts"
 
 const startAll = (count: number, options: (index: number) => Parameters<typeof start>[0]) =>
   Effect.forEach(

@@ -5,7 +5,7 @@ import { NetAddress } from "effect/net"
 import type { Change } from "../../src/domain/Change.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import * as Incarnation from "../../src/domain/Incarnation.ts"
-import { changesAbout, converged, heard, held, type RealNode, seenBy, start, until } from "./RealCluster.ts"
+import { changesAbout, converged, heard, held, type RealNode, seenBy, start, until } from "./RealNodes.ts"
 
 const cluster = (count: number, last: Parameters<typeof start>[0] = {}) =>
   Effect.gen(function* () {

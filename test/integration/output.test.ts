@@ -4,9 +4,9 @@ import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask } from "../admin/AdminNode.ts"
+import { ask } from "../admin/HttpRequests.ts"
 import * as InProcess from "../cli/InProcess.ts"
-import { until } from "./RealCluster.ts"
+import { until } from "./RealNodes.ts"
 import { directory, ended, line, start, timeout } from "./Program.ts"
 
 /** A file or pipe as the standard output of a process. */

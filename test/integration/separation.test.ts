@@ -11,7 +11,7 @@ import * as NodeId from "../../src/domain/NodeId.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import { NodeCluster, NodeNetwork } from "../../src/node/index.ts"
 import { Network } from "../../src/transport/Network.ts"
-import { converged, nodeNetwork, reserve, start, until, untilTrue, withQuick } from "./RealCluster.ts"
+import { converged, nodeNetwork, reserve, start, until, untilTrue, withQuick } from "./RealNodes.ts"
 
 interface Pair {
   readonly cluster: Cluster.Cluster["Service"]

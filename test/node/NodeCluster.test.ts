@@ -9,8 +9,8 @@ import { Cluster } from "../../src/cluster/Cluster.ts"
 import { CurrentConfig } from "../../src/config/CurrentConfig.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import { NodeCluster } from "../../src/node/index.ts"
-import { ask } from "../admin/AdminNode.ts"
-import { reserve, start, until, withQuick } from "../integration/RealCluster.ts"
+import { ask } from "../admin/HttpRequests.ts"
+import { reserve, start, until, withQuick } from "../integration/RealNodes.ts"
 
 const directory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "gossip-"))),

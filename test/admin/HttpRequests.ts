@@ -1,59 +1,8 @@
-/** A node on this machine's sockets with its HTTP face, and requests as a stranger makes them: plain HTTP, plain JSON. */
+/** Plain HTTP requests without a client of this project, and their answers. */
 import * as Http from "node:http"
-import { Context, Effect, Exit, Layer, Option, Result, Scope } from "effect"
-import { NetAddress } from "effect/net"
-import * as Cluster from "../../src/cluster/Cluster.ts"
-import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
-import * as NodeAdmin from "../../src/node/NodeAdmin.ts"
-import type { Options } from "../../src/node/NodeAdmin.ts"
-import * as NodeNetwork from "../../src/node/NodeNetwork.ts"
+import { Effect } from "effect"
 
-export interface AdminNode {
-  readonly services: Context.Context<Cluster.Services | NodeAdmin.NodeAdmin>
-  readonly id: string
-  /** The address that others join through. */
-  readonly address: string
-  /** `http://127.0.0.1:port`. */
-  readonly url: string
-  readonly stop: Effect.Effect<void>
-}
-
-/** Fast, so that tests need not wait. */
-export const quick: ClusterConfig.ClusterOptions = {
-  reliableAckTimeout: 50,
-  reliableMaxRetries: 1,
-  gossip: { interval: 20 },
-  probes: { interval: 100, timeout: 50, suspectTimeout: 200, suspectMultiplier: 0, suspectJitter: 0 }
-}
-
-const loopback = NetAddress.inetAddressFromStringUnsafe("127.0.0.1:0")
-
-/** Starts a node with its HTTP face. It ends with the test, or before. */
-export const start = Effect.fnUntraced(function* (
-  options: ClusterConfig.ClusterOptions = {},
-  admin: Options = { address: loopback }
-) {
-  const config = Result.getOrThrow(ClusterConfig.make({ ...quick, ...options }))
-  const scope = yield* Scope.fork(yield* Effect.scope)
-  const services = yield* Layer.buildWithScope(
-    NodeAdmin.layer({ address: loopback, ...admin }).pipe(
-      Layer.provideMerge(Cluster.layer(config)),
-      Layer.provide(NodeNetwork.layer)
-    ),
-    scope
-  )
-  const cluster = Context.get(services, Cluster.Cluster)
-  const { address } = Context.get(services, NodeAdmin.NodeAdmin)
-  const node: AdminNode = {
-    services,
-    id: String(cluster.id),
-    address: NetAddress.formatInet(cluster.bound),
-    url: Option.match(address, { onNone: () => "", onSome: (address) => `http://${NetAddress.formatInet(address)}` }),
-    stop: Scope.close(scope, Exit.void)
-  }
-  return node
-})
-
+/** The answer to a request. */
 export interface Answer {
   readonly status: number
   readonly headers: Http.IncomingHttpHeaders
@@ -62,6 +11,7 @@ export interface Answer {
   readonly json: unknown
 }
 
+/** Parts of a request. */
 export interface Ask {
   readonly method?: string
   readonly headers?: Http.OutgoingHttpHeaders
@@ -114,16 +64,17 @@ export const ask = (base: string, path: string, { body, headers, method, raw, so
   })
 
 /** One server-sent event, or a comment. */
-export interface Heard {
+export interface Received {
   readonly event: string
   readonly id: string | undefined
   readonly data: unknown
 }
 
+/** A stream of events that is being read. */
 export interface Following {
   readonly status: number
   readonly headers: Http.IncomingHttpHeaders
-  readonly events: ReadonlyArray<Heard>
+  readonly events: ReadonlyArray<Received>
   readonly comments: ReadonlyArray<string>
   /** How the stream ended, or undefined while it has not. */
   readonly ended: () => "complete" | "broken" | undefined
@@ -136,7 +87,7 @@ export const follow = (base: string, headers: Http.OutgoingHttpHeaders = {}) =>
     Effect.acquireRelease(
       Effect.callback<readonly [Http.ClientRequest, Following], Error>((resume) => {
         const request = Http.request(`${base}/events`, { agent: false, headers }, (response) => {
-          const events: Array<Heard> = []
+          const events: Array<Received> = []
           const comments: Array<string> = []
           let ended: "complete" | "broken" | undefined
           let rest = ""

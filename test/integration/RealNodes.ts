@@ -1,4 +1,4 @@
-/** Nodes on real sockets of this machine's loopback, each in a scope of its own, and the conditions that tests wait for. */
+/** Nodes on real loopback sockets, each in a scope of its own, and the conditions that tests wait for. */
 import { createSocket } from "node:dgram"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
@@ -11,6 +11,7 @@ import type { Change } from "../../src/domain/Change.ts"
 import type { Member, MemberStatus } from "../../src/domain/Member.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { Membership } from "../../src/membership/Membership.ts"
+import * as NodeAdmin from "../../src/node/NodeAdmin.ts"
 import * as NodeNetwork from "../../src/node/NodeNetwork.ts"
 import { Network } from "../../src/transport/Network.ts"
 import { Transport } from "../../src/transport/Transport.ts"
@@ -19,9 +20,9 @@ import type { TransportCounters } from "../../src/transport/Transport.ts"
 // --- conditions --------------------------------------------------------------
 
 /** How long a condition may take, in ms: far beyond what the slowest machine needs. */
-const Patience = 25_000
+const Limit = 25_000
 
-/** Asks until the answer is as it should be, and gives that answer. Dies with the last one when patience is over. */
+/** Repeats `ask` until the answer holds, and returns it. Dies with the last answer after the time limit. */
 export const until = <A, E, R>(
   what: string,
   ask: Effect.Effect<A, E, R>,
@@ -31,24 +32,24 @@ export const until = <A, E, R>(
   return ask.pipe(
     Effect.tap((answer) => Effect.sync(() => (last = answer))),
     Effect.repeat({ until: holds, schedule: Schedule.spaced("10 millis") }),
-    Effect.timeoutOption(Patience),
+    Effect.timeoutOption(Limit),
     Effect.flatMap(
       Option.match({
         onNone: () =>
-          Effect.die(new Error(`waited in vain until ${what}; at last it was ${inspect(last, { depth: 5 })}`)),
+          Effect.die(new Error(`did not happen: ${what}; the last answer was ${inspect(last, { depth: 5 })}`)),
         onSome: Effect.succeed
       })
     )
   )
 }
 
-/** Asks plain code until it says yes. */
+/** Waits until a plain condition holds. */
 export const untilTrue = (what: string, holds: () => boolean): Effect.Effect<void> =>
   Effect.asVoid(until(what, Effect.sync(holds), (yes) => yes))
 
 // --- the network, with a tap on it -------------------------------------------
 
-/** What a node's network was used for, and a way to cut it. */
+/** What a node used its network for, and a way to cut it. */
 export interface Tap {
   readonly network: Network["Service"]
   /** The addresses that sockets were opened at, one for each socket. */
@@ -56,7 +57,7 @@ export interface Tap {
   /** Datagrams that were written, and the bytes of the largest. */
   readonly sent: () => number
   readonly largest: () => number
-  /** Closes the sockets as the end of a process does: nothing is sent or received any more, and nobody is told. */
+  /** Closes the sockets as the end of a process does: nothing is sent or received any more, without notice. */
   readonly cut: Effect.Effect<void>
 }
 
@@ -120,7 +121,7 @@ const tapped = (inner: Network["Service"]): Tap => {
 
 // --- nodes -------------------------------------------------------------------
 
-/** Times that make a test quick. No test depends on them: each waits for what it needs. */
+/** Short times, for quick tests. No test depends on them: each waits for its condition. */
 const quick = {
   bind: "127.0.0.1:0",
   reliableAckTimeout: 200,
@@ -134,7 +135,7 @@ const quick = {
   }
 } satisfies ClusterConfig.ClusterOptions
 
-/** Options over the quick ones. */
+/** Options on top of the quick ones. */
 export const withQuick = (options: ClusterConfig.ClusterOptions): ClusterConfig.ClusterOptions => ({
   ...quick,
   ...options,
@@ -142,7 +143,7 @@ export const withQuick = (options: ClusterConfig.ClusterOptions): ClusterConfig.
   probes: { ...quick.probes, ...options.probes }
 })
 
-/** A node that does nothing of its own accord, so that what it sends is an answer. */
+/** A node that sends only answers. */
 export const silent: ClusterConfig.ClusterOptions = {
   reliableAckTimeout: 20,
   reliableMaxRetries: 0,
@@ -155,6 +156,8 @@ export interface RealNode {
   readonly id: NodeId.NodeId
   readonly cluster: Cluster.Cluster["Service"]
   readonly membership: Membership["Service"]
+  readonly services: Context.Context<Cluster.Services>
+  readonly scope: Scope.Closeable
   /** The bound address, and its text for a peer list. */
   readonly bound: NetAddress.InetAddress
   readonly address: string
@@ -162,16 +165,16 @@ export interface RealNode {
   /** Every change since shortly after the start. */
   readonly changes: ReadonlyArray<Change>
   readonly tap: Tap
-  /** Leaves politely and closes the node. */
+  /** Leaves the cluster and closes the node. */
   readonly stop: Effect.Effect<void>
-  /** Ends the node as a crash does: the others hear nothing of it, and its port is free. */
+  /** Ends the node as a crash does: without LEAVE, and its port is free. */
   readonly crash: Effect.Effect<void>
 }
 
-/** This machine's network, for tests that change something about it. */
+/** The network of this machine, for tests that change a part of it. */
 export const nodeNetwork = Effect.map(Layer.build(NodeNetwork.layer), Context.get(Network))
 
-/** Starts a node, on this machine's sockets unless `network` is given. It ends with the test, or before. */
+/** Starts a node, on the network of this machine unless `network` is given. It ends with the test at the latest. */
 export const start = Effect.fnUntraced(function* (
   options: ClusterConfig.ClusterOptions = {},
   network?: Network["Service"]
@@ -198,6 +201,8 @@ export const start = Effect.fnUntraced(function* (
     id: cluster.id,
     cluster,
     membership,
+    services,
+    scope,
     bound: cluster.bound,
     address: NetAddress.formatInet(cluster.bound),
     counters: Context.get(services, Transport).counters,
@@ -209,6 +214,30 @@ export const start = Effect.fnUntraced(function* (
   return node
 })
 
+const loopback = NetAddress.inetAddressFromStringUnsafe("127.0.0.1:0")
+
+/** Starts a node with an HTTP server, on a free port of loopback unless `admin` says otherwise. */
+export const startServed = Effect.fnUntraced(function* (
+  options: ClusterConfig.ClusterOptions = {},
+  admin: NodeAdmin.Options = {}
+) {
+  const node = yield* start(options)
+  const served = yield* Layer.buildWithScope(
+    Layer.provide(NodeAdmin.layer({ address: loopback, ...admin }), Layer.succeedContext(node.services)),
+    node.scope
+  )
+  const server = Context.get(served, NodeAdmin.NodeAdmin)
+  return {
+    ...node,
+    server,
+    /** `http://127.0.0.1:port`. */
+    url: Option.match(server.address, {
+      onNone: () => "",
+      onSome: (address) => `http://${NetAddress.formatInet(address)}`
+    })
+  }
+})
+
 // --- what nodes see ----------------------------------------------------------
 
 const ids = (members: ReadonlyArray<{ readonly id: NodeId.NodeId }>): string =>
@@ -217,7 +246,7 @@ const ids = (members: ReadonlyArray<{ readonly id: NodeId.NodeId }>): string =>
     .sort()
     .join(" ")
 
-/** Waits until each of these nodes holds these alive, each once, and nobody else. */
+/** Waits until each of these nodes sees exactly these members alive. */
 export const converged = (
   nodes: ReadonlyArray<RealNode>,
   expected: ReadonlyArray<{ readonly id: NodeId.NodeId }> = nodes
@@ -228,11 +257,11 @@ export const converged = (
     (views) => views.every((alive) => ids(alive) === ids(expected))
   ).pipe(Effect.asVoid)
 
-/** A node's entry of a member, or `undefined`. */
+/** The member as a node sees it, or `undefined`. */
 export const seenBy = (node: RealNode, id: NodeId.NodeId): Effect.Effect<Member | undefined> =>
   Effect.map(node.membership.get(id), Option.getOrUndefined)
 
-/** Waits until every one of these nodes holds a member in this status. */
+/** Waits until each of these nodes sees a member in this status. */
 export const held = (nodes: ReadonlyArray<RealNode>, id: NodeId.NodeId, status: MemberStatus): Effect.Effect<void> =>
   until(
     `all hold ${NodeId.format(id)} ${status}`,
@@ -244,11 +273,11 @@ export const held = (nodes: ReadonlyArray<RealNode>, id: NodeId.NodeId, status: 
 export const changesAbout = (node: RealNode, id: NodeId.NodeId) =>
   node.changes.filter((change) => Predicate.hasProperty(change, "member")).filter(({ member }) => member.id === id)
 
-/** Waits until so many changes have come; a subscriber hears of them a moment after they are made. */
+/** Waits until a node has emitted this number of changes, which takes a moment after they happen. */
 export const heardOf = (node: RealNode, count: number): Effect.Effect<void> =>
   untilTrue(`${count} changes have come`, () => node.changes.length >= count)
 
-/** Waits until these nodes have heard what became of a member. */
+/** Waits until these nodes have emitted a change of a member. */
 export const heard = (
   nodes: ReadonlyArray<RealNode>,
   id: NodeId.NodeId,
@@ -272,7 +301,7 @@ const bindOnce = (host: string) =>
 const textOf = ({ address, family, port }: AddressInfo): string =>
   family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`
 
-/** So many addresses of loopback at which nobody is: ports that were bound and given back. */
+/** Free loopback addresses: ports that were bound and released. */
 export const reserve = (count: number, host = "127.0.0.1"): Effect.Effect<ReadonlyArray<string>> =>
   Effect.scoped(
     Effect.map(Effect.all(Array.from({ length: count }, () => bindOnce(host))), (sockets) =>
