@@ -84,9 +84,9 @@ describe("the screen of members", () => {
       cause: { _tag: "LeaveReceived" }
     })
     expect(screen(view, 80, 18).slice(-7)).toEqual([
-      "                  indirect one through 10 (10.0.0.10:7946)",
-      "12:34:56  suspect 9 (10.0.0.9:7946): no answer to our direct probe or to the",
-      "                  indirect one through 10 (10.0.0.10:7946)",
+      "                  to the indirect one through 10 (10.0.0.10:7946)",
+      "12:34:56  suspect 9 (10.0.0.9:7946): no answer to our direct probe or",
+      "                  to the indirect one through 10 (10.0.0.10:7946)",
       "12:34:56  left    9 (10.0.0.9:7946): it announced that it leaves",
       "",
       "",

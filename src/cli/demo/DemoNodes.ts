@@ -234,15 +234,17 @@ const make = Effect.fnUntraced(function* (timing: Timing) {
 const describe = (timing: Timing): string => {
   const { gossip, probes } = settings[timing]
   const jitter = Duration.toMillis(probes.suspectJitter)
-  const shortest = suspicionTimeout(
-    { timeout: Duration.toMillis(probes.suspectTimeout), multiplier: probes.suspectMultiplier, jitter },
-    5
-  )
+  const longest =
+    jitter +
+    suspicionTimeout(
+      { timeout: Duration.toMillis(probes.suspectTimeout), multiplier: probes.suspectMultiplier, jitter },
+      5
+    )
   const span = (duration: Duration.Duration) => DemoText.duration(Duration.toMillis(duration))
   return (
     `${timing === "fast" ? "faster settings than the default" : "default settings"}: ` +
     `probes every ${span(probes.interval)}, answers within ${span(probes.timeout)}, ` +
-    `suspicions of ${DemoText.duration(shortest)} to ${DemoText.duration(shortest + jitter)}, ` +
+    `suspicions of at most ${DemoText.duration(longest)}, ` +
     `healing every ${span(gossip.healInterval)}`
   )
 }

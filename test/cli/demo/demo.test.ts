@@ -22,10 +22,10 @@ describe("gossip demo", () => {
 
         const [suspected = 0, died = 0, known = 0] = times(stdout, 2)
         assert.match(stdout, /is the first to suspect it: no answer to a direct probe, or through n\d/)
-        assert.match(stdout, /is the first to declare it dead: suspect for [\d.]+ s, no refutation/)
-        // A probe takes 500 ms, and no suspicion less than 3.24 s.
+        assert.match(stdout, /is the first to declare it dead: suspect for [\d.]+ m?s, no refutation/)
+        // A probe takes at least 200 ms, and its member is suspect before it is dead.
         assert.isAbove(suspected, 200)
-        assert.isAbove(died - suspected, 3000)
+        assert.isAbove(died, suspected)
         assert.isAtLeast(known, died)
         assert.lengthOf(times(stdout, 3), 1)
         assert.lengthOf(times(stdout, 4), 2)
