@@ -1,12 +1,13 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Simulation from "../../../src/simulation/Simulation.ts"
-import { chronicle } from "./support.ts"
+import { Seeds } from "./Seeds.ts"
+import { recordViews } from "./ViewRecord.ts"
 
-/** Something of everything: loss, jitter, a death, a restart, a stop, a freeze and a split. */
+/** A scenario with loss, jitter, a kill, a restart, a leave, a freeze and a partition. */
 const eventful = Effect.gen(function* () {
   const simulation = yield* Simulation.Simulation
-  const { notes } = chronicle(simulation)
+  const { changes } = recordViews(simulation)
   const nodes = yield* simulation.start(8)
   const [, a, b, c, d] = nodes
   yield* Effect.sleep("5 seconds")
@@ -22,18 +23,19 @@ const eventful = Effect.gen(function* () {
   yield* simulation.heal
   yield* simulation.skew(d, 1.05)
   yield* Effect.sleep("1 minute")
-  return { notes, counters: simulation.network.counters, events: simulation.timeline.events }
+  return { changes, counters: simulation.network.counters, events: simulation.timeline.events }
 })
 
-it.effect("one seed gives one history, to the nanosecond, and another seed gives another", () =>
+it.effect("one seed gives one history, to the nanosecond, and another seed another one", () =>
   Effect.gen(function* () {
     const run = (seed: number) =>
       Simulation.run(eventful, { seed, network: { loss: 0.1, jitter: 20, duplicate: 0.05 } })
-    const once = yield* run(1)
-    const again = yield* run(1)
-    const other = yield* run(2)
-    assert.isAbove(once.notes.length, 100)
+    const [seed = 1] = Seeds
+    const once = yield* run(seed)
+    const again = yield* run(seed)
+    const other = yield* run(seed + 10)
+    assert.isAbove(once.changes.length, 100)
     assert.deepStrictEqual(again, once)
-    assert.notDeepEqual(other.notes, once.notes)
+    assert.notDeepEqual(other.changes, once.changes)
   })
 )
