@@ -31,8 +31,10 @@ const entries = {
   "effect-gossip/admin": "src/admin/index.ts"
 }
 
-// `npm run test:all` runs the long scenarios too, as files of their own: `vitest run --mode long` runs only those.
-const long = "test/**/*.long.test.ts"
+// `npm test` leaves out the campaigns. `npm run test:long`, which is `vitest run --mode long`, runs only them: the files named
+// *.long.test.ts, and the scenarios again, with the seeds and sizes that `npm test` leaves out.
+const campaigns = "test/**/*.long.test.ts"
+const scenarios = "test/simulation/scenarios/*.test.ts"
 
 export default defineConfig(({ mode }) => ({
   resolve: {
@@ -42,8 +44,9 @@ export default defineConfig(({ mode }) => ({
     }))
   },
   test: {
-    include: mode === "long" ? [long] : ["test/**/*.test.ts", "examples/**/*.test.ts"],
-    exclude: [...defaultExclude, ...left.map(({ tests }) => tests), ...(mode === "long" ? [] : [long])],
+    include: mode === "long" ? [campaigns, scenarios] : ["test/**/*.test.ts", "examples/**/*.test.ts"],
+    exclude: [...defaultExclude, ...left.map(({ tests }) => tests), ...(mode === "long" ? [] : [campaigns])],
+    provide: { long: mode === "long" },
     // Threads start faster than processes; two of them suit the smallest machine the tests are meant for.
     pool: "threads",
     // Nothing in the library is global, so test files can share a worker, which saves loading the same modules again.

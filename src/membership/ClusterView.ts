@@ -145,9 +145,14 @@ export class ClusterView {
       known > SelfSlot &&
       (replays.isReplay(known, header.incarnation, header.heartbeat) || replays.heartbeatStalled(known, header, now))
     findings.replay = replay
-    if (replay) this.#replayed++
-    // Before any transition, so that observers see the level that the sender speaks now.
-    else if (known > SelfSlot) table.setLevel(known, header.level)
+    if (replay) {
+      this.#replayed++
+      // A message is an Alive claim of its sender, even without an entry.
+      if (table.phase[known] === Phase.Tombstone) this.#tombstones.renew(known, now)
+    } else if (known > SelfSlot) {
+      // Before any transition, so that observers see the level that the sender speaks now.
+      table.setLevel(known, header.level)
+    }
 
     claim.startMessage(header, source, now)
     for (let at = inbound.entriesStart; at < entriesEnd; at = claim.next) {

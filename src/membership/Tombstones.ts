@@ -92,8 +92,13 @@ export class Tombstones {
       return Verdict.Ignored
     }
     if (newer) return Verdict.Newer
-    this.#listOf(slot).renew(slot, claim.now)
+    this.renew(slot, claim.now)
     return Verdict.Refused
+  }
+
+  /** Restarts the age of a tombstone, because it has refused an Alive or Suspect claim. */
+  renew(slot: number, now: number): void {
+    this.#listOf(slot).renew(slot, now)
   }
 
   /** Takes a node off the tombstones, to be listed again. */

@@ -106,6 +106,8 @@ export interface NodeBase {
   readonly control: NodeControl
   /** When this life began, in ms of virtual time. */
   readonly startedAt: number
+  /** The incarnation at the beginning of this life. A claim with a lower one is about a former life. */
+  readonly firstIncarnation: number
   /** The number of its running fibers. */
   readonly fibers: number
   /** The status of a member in this node's view. */

@@ -119,6 +119,7 @@ export const start = Effect.fnUntraced(function* <R, E>(
     clock,
     control,
     startedAt: environment.timeline.millis,
+    firstIncarnation: view.incarnation,
     get condition() {
       return condition
     },

@@ -8,7 +8,7 @@
 import { Duration, Result } from "effect"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { MaxScore } from "../../src/failure-detector/LocalHealth.ts"
-import { suspicionTimeout } from "../../src/failure-detector/SuspicionTiming.ts"
+import { suspicionRange, suspicionRules, suspicionTimeout } from "../../src/failure-detector/SuspicionTiming.ts"
 import { BackoffLast } from "../../src/join/BootstrapPeers.ts"
 import * as Plan from "../../src/simulation/plan/Plan.ts"
 
@@ -206,6 +206,10 @@ const suspicion = ({ config }: Facts, n: number): number =>
     { timeout: ms(config.probes.suspectTimeout), multiplier: config.probes.suspectMultiplier, jitter: 0 },
     n
   )
+
+/** The shortest suspicion of a node whose host does not refuse. */
+const shortestSuspicion = ({ config: { extensions, probes } }: Facts): number =>
+  suspicionRange(suspicionRules(probes, extensions), 1, 1).least
 
 const longestSuspicion = (facts: Facts): number => suspicion(facts, facts.ids) + ms(facts.config.probes.suspectJitter)
 
@@ -427,12 +431,13 @@ const areShort = (facts: Facts): boolean => {
   const freezes = stepsOf(plan, "freeze")
   if (freezes.length === 0) return true
   const longest = freezes.reduce((sum, step) => sum + endOf(step) - ms(step.at), 0)
-  const refuted = Math.max(3000, 20 * ms(config.gossip.interval))
+  const refuted = Math.max(1600, 8 * ms(config.gossip.interval))
   return (
     plan.oldNodes === 0 &&
     stepsOf(plan, "cut").length === 0 &&
     config.gossip.retransmitMultiplier >= 2 &&
-    longest + refuted < suspicion(facts, 2)
+    // A suspicion begins after the timeout of a probe.
+    longest + refuted < ms(config.probes.timeout) + shortestSuspicion(facts)
   )
 }
 

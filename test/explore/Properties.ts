@@ -1,5 +1,6 @@
 /** Carries out a plan and checks its expectations at every event. */
 import { Cause, Duration, Effect, Exit } from "effect"
+import * as SerialNumber from "../../src/domain/SerialNumber.ts"
 import { InvariantBroken } from "../../src/simulation/SimulationError.ts"
 import { invariants } from "../../src/simulation/invariants/Invariants.ts"
 import { Verdict, MemberVerdicts } from "../../src/simulation/report/MemberVerdicts.ts"
@@ -92,12 +93,13 @@ class Checker {
   #follow(node: AnyNode): void {
     const { unremoved, unsuspected } = this.#expectations
     if (!unremoved && !unsuspected) return
-    node.onViewChange((id, known) => {
+    node.onViewChange((id, known, { incarnation }) => {
       if (known !== "suspect" && known !== "dead" && known !== "left") return
       const subject = this.#verdicts.identity(id)?.node
       if (subject === undefined || subject === node) return
-      const { condition } = subject
+      const { condition, firstIncarnation } = subject
       if (condition !== "up" && condition !== "frozen") return
+      if (SerialNumber.compare(incarnation, firstIncarnation) < 0) return
       if (known === "suspect") {
         if (unsuspected) this.#report("false-suspicion", node, `it suspects ${subject.name}, which is ${condition}`)
       } else if (unremoved || unsuspected) {

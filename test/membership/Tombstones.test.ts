@@ -84,6 +84,19 @@ describe("retention and tombstones", () => {
     expect(node.view.nextExpiry()).toBe(later + 10 * Retention)
   })
 
+  it("a replayed message of the dead node renews its tombstone, even without an entry", () => {
+    const node = open()
+    node.receive(a, { incarnation: 5, heartbeat: 9 })
+    node.passOn(suspect(a, 5, 9))
+    node.view.declareDead(node.slotOf(a), expired, Now)
+    node.view.expire(Now + Retention)
+    const later = Now + 5 * Retention
+    const found = node.receive(a, { incarnation: 5, heartbeat: 8, now: later })
+    expect(found).toMatchObject({ replay: true })
+    expect(node.claim(a)).toMatch(/^tombstone 5 /)
+    expect(node.view.nextExpiry()).toBe(later + 10 * Retention)
+  })
+
   it("at most eight refusals are reported per message", () => {
     const node = open()
     const all = Array.from({ length: 12 }, (_, i) => i + 10)

@@ -7,7 +7,7 @@
 import { Context } from "effect"
 import { Transport } from "../../transport/Transport.ts"
 import { EntryCursor } from "../../wire/Entry.ts"
-import { MaxMessage } from "../../wire/Header.ts"
+import { MaxLevel, MaxMessage } from "../../wire/Header.ts"
 import { Inbound } from "../../wire/Inbound.ts"
 import type { AnyNode } from "../SimNode.ts"
 import { InvariantBroken } from "../SimulationError.ts"
@@ -100,7 +100,8 @@ export const watchInvariants = (verbs: Verbs): void => {
       if (check?.port !== destination.port) return
       // Claims of the previous datagram must be refuted by now.
       check.checkRefuted()
-      if (check.isMentionedIn(payload) && inbound.decode(payload) === undefined) check.receives(inbound, cursor)
+      if (check.isMentionedIn(payload) && inbound.decode(payload, MaxLevel) === undefined)
+        check.receives(inbound, cursor)
     }
   })
 

@@ -6,10 +6,11 @@ import { shortestSuspicion } from "../../failure-detector/SuspicionTiming.ts"
 import * as SerialNumber from "../../domain/SerialNumber.ts"
 import { SelfSlot } from "../../membership/MemberTable.ts"
 import type { Transition } from "../../membership/ViewObserver.ts"
-import { readU32 } from "../../wire/Bytes.ts"
+import { readU16, readU32 } from "../../wire/Bytes.ts"
 import { type EntryCursor, Ipv4EntryLength, MaxEntryLength, PrefixLength } from "../../wire/Entry.ts"
-import { HeaderLength, Kind } from "../../wire/Header.ts"
+import { HeaderLength, Kind, SectionedKind } from "../../wire/Header.ts"
 import { ChunkPrefixLength, type Inbound } from "../../wire/Inbound.ts"
+import { SectionHeaderLength, SectionType } from "../../wire/sections/Section.ts"
 import type { SimNode } from "../SimNode.ts"
 import { NanosPerMilli } from "../time/Timeline.ts"
 import { claimText, statusText } from "./ClaimText.ts"
@@ -19,6 +20,17 @@ import { tableProblem } from "./TableAudit.ts"
 
 /** Of two incarnations at a distance of exactly 2^31, neither is lower, and the order of merge does not say which wins. */
 const isLower = (incarnation: number, than: number): boolean => SerialNumber.compare(incarnation, than) < 0
+
+/** Where the entries of a message begin, if it has any. */
+const entriesAt = (bytes: Uint8Array): number => {
+  const kind = bytes[1]!
+  if ((kind & SectionedKind) === 0) return HeaderLength + (kind === Kind.AntiEntropy ? ChunkPrefixLength : 0)
+  let at = HeaderLength
+  while (at + SectionHeaderLength <= bytes.length && bytes[at] !== SectionType.Entries) {
+    at += SectionHeaderLength + readU16(bytes, at + 1)
+  }
+  return at + SectionHeaderLength
+}
 
 /** A dead member that is no longer listed. */
 interface Buried {
@@ -162,7 +174,7 @@ export class NodeCheck {
     const { table } = this.#node.view
     const hi = table.idHi[SelfSlot]
     const lo = table.idLo[SelfSlot]
-    let at = HeaderLength + (bytes[1] === Kind.AntiEntropy ? ChunkPrefixLength : 0)
+    let at = entriesAt(bytes)
     while (at + Ipv4EntryLength <= bytes.length) {
       if (readU32(bytes, at + 4) === lo && readU32(bytes, at) === hi) return true
       at += bytes[at + PrefixLength] === 4 ? Ipv4EntryLength : MaxEntryLength

@@ -82,6 +82,7 @@ export const start = Effect.fnUntraced(function* (
     clock,
     control,
     startedAt: environment.timeline.millis,
+    firstIncarnation: level0.incarnation(),
     get condition() {
       return condition
     },

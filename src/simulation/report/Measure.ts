@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import * as SerialNumber from "../../domain/SerialNumber.ts"
 import { disagreements } from "../Agreement.ts"
 import { type VerdictChange, type Identity, Verdict, MemberVerdicts } from "./MemberVerdicts.ts"
 import type { Recorder } from "./Recorder.ts"
@@ -162,7 +163,7 @@ export class Measure {
     this.#deaths.delete(identity)
   }
 
-  #changed({ after, before, observer, subject }: VerdictChange): void {
+  #changed({ after, before, change, observer, subject }: VerdictChange): void {
     this.#checkAgreement()
     if (before === after || (after !== Verdict.Suspect && after !== Verdict.Dead)) return
     const at = this.#verbs.now()
@@ -178,17 +179,18 @@ export class Measure {
       else if (after === Verdict.Dead && all) this.#report(at, "outcome", `all nodes see ${death.node.name} dead`)
       return
     }
-    if (!this.#isFalse(observer, subject.node)) return
+    if (!this.#isFalse(observer, subject.node, change.incarnation)) return
     if (after === Verdict.Dead) this.#falseDeaths++
     else this.#falseSuspicions++
     const what = after === Verdict.Dead ? "wrongly sees" : "wrongly suspects"
     this.#report(at, "outcome", `${observer.name} ${what} ${subject.node.name}${after === Verdict.Dead ? " dead" : ""}`)
   }
 
-  #isFalse(observer: AnyNode, subject: AnyNode): boolean {
+  #isFalse(observer: AnyNode, subject: AnyNode, incarnation: number): boolean {
     const { network } = this.#verbs
     return (
       subject.condition === "up" &&
+      SerialNumber.compare(incarnation, subject.firstIncarnation) >= 0 &&
       !subject.host.holding &&
       network.reaches(observer.name, subject.name) &&
       network.reaches(subject.name, observer.name)

@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import { Kind } from "../../wire/Header.ts"
+import { Kind, SectionedKind } from "../../wire/Header.ts"
 import type { Packet } from "../network/Packet.ts"
 import type { AnyNode } from "../SimNode.ts"
 import { TraceHash, type TraceRecord } from "./Trace.ts"
@@ -16,7 +16,7 @@ const kindNames = new Map<number, string>(Object.entries(Kind).map(([name, kind]
 
 /** The kind of a message, or `sealed` if it is encrypted. */
 const kindOf = ({ payload }: Packet): string =>
-  (payload[0] === 1 ? kindNames.get(payload[1] ?? 0) : undefined) ?? "sealed"
+  (payload[0] === 1 ? kindNames.get((payload[1] ?? 0) & ~SectionedKind) : undefined) ?? "sealed"
 
 /**
  * Records a simulation from its beginning.

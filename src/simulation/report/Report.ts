@@ -105,7 +105,7 @@ export interface SimulationReport {
     readonly detected: Spread | undefined
     /** The number of such pairs without a death, whose observer was up at the end. */
     readonly undetected: number
-    /** Suspicions of nodes that were up by nodes with a path to and from them. */
+    /** Suspicions of nodes that were up, by nodes with a path to and from them. Claims about a former life do not count. */
     readonly falseSuspicions: number
     /** Deaths of nodes that were up in the view of nodes with a path to and from them. */
     readonly falseDeaths: number

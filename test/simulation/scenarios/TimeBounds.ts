@@ -4,10 +4,10 @@
  * The longest duration of a suspicion in a cluster of `n`, in ms: `suspect_timeout x (1 + suspect_multiplier x log2 n)`
  * and `suspect_jitter`, with their defaults.
  */
-export const suspicion = (n: number): number => shortestSuspicion(n) + 1000
+export const suspicion = (n: number): number => 3000 * (1 + 0.5 * Math.log2(n)) + 1000
 
-/** The same without the jitter: the shortest. */
-export const shortestSuspicion = (n: number): number => 3000 * (1 + 0.5 * Math.log2(n))
+/** The shortest duration of a suspicion with all further accusers, in ms: `suspect_min_fraction x suspect_timeout`. */
+export const ShortestSuspicion = 1500
 
 /** The time until a change or a refutation is known everywhere, in ms: some gossip rounds of 200 ms and a probe. */
 export const Spread = 2000

@@ -1,6 +1,7 @@
 /** A record of all changes of status in the views of nodes. */
 import type { MemberCause } from "../../../src/domain/Change.ts"
 import type { NodeId } from "../../../src/domain/NodeId.ts"
+import * as SerialNumber from "../../../src/domain/SerialNumber.ts"
 import type { TransitionKind } from "../../../src/membership/ViewObserver.ts"
 import type { AnyNode } from "../../../src/simulation/SimNode.ts"
 import type { Simulation } from "../../../src/simulation/Simulation.ts"
@@ -17,7 +18,7 @@ export interface RecordedChange {
   readonly of: NodeId
   readonly kind: ChangeKind
   readonly cause: MemberCause
-  /** Whether the member was up at that time. */
+  /** Whether the member was up at that time, and the claim was about its present life. */
   readonly up: boolean
 }
 
@@ -43,7 +44,11 @@ export const recordViews = (simulation: Simulation["Service"]) => {
         transition: ({ cause, kind, slot }) => {
           if (kind === "Updated") return
           const of = view.idOf(slot)
-          changes.push({ at: simulation.now(), by: name, of, kind, cause, up: newest.get(of)?.condition === "up" })
+          const member = newest.get(of)
+          const isPresent =
+            member !== undefined && SerialNumber.compare(view.table.incarnation[slot]!, member.firstIncarnation) >= 0
+          const up = isPresent && member.condition === "up"
+          changes.push({ at: simulation.now(), by: name, of, kind, cause, up })
         }
       })
     }

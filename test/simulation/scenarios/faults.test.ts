@@ -4,7 +4,7 @@ import type { SimNode } from "../../../src/simulation/SimNode.ts"
 import * as Simulation from "../../../src/simulation/Simulation.ts"
 import type { SimulationOptions } from "../../../src/simulation/Simulation.ts"
 import { FewSeeds } from "./Seeds.ts"
-import { detection } from "./TimeBounds.ts"
+import { detection, ShortestSuspicion } from "./TimeBounds.ts"
 import { recordViews } from "./ViewRecord.ts"
 
 const Size = 12
@@ -23,12 +23,12 @@ interface Fault {
 const skewed: Fault["apply"] = (simulation, nodes) =>
   Effect.forEach(nodes, (node, i) => simulation.skew(node, [0.95, 1, 1.05][i % 3] ?? 1))
 
-/** Each node in turn does not read for 5 s, which is less than the duration of a suspicion. */
+/** Each node in turn does not read for a time that is shorter than a suspicion. */
 const blocked: Fault["apply"] = (simulation, nodes) =>
   Effect.forEach(nodes, (node) =>
     Effect.gen(function* () {
       yield* simulation.blockIo(node)
-      yield* Effect.sleep("5 seconds")
+      yield* Effect.sleep(ShortestSuspicion)
       yield* simulation.unblockIo(node)
       yield* Effect.sleep("5 seconds")
     })
@@ -43,7 +43,7 @@ const messy = { jitter: 50, duplicate: 0.1, reorder: 0.1, reorderBy: 200, corrup
 const faults: ReadonlyArray<Fault> = [
   { words: "IPv6", family: 6 },
   { words: "clocks that run 5 % fast and slow", apply: skewed },
-  { words: "sockets that are not read for 5 s, one after the other", apply: blocked },
+  { words: `sockets that are not read for ${ShortestSuspicion / 1000} s, one after the other`, apply: blocked },
   { words: "a node that is 300 ms away from all others in each direction", apply: slowed },
   { words: "links that duplicate, reorder, delay and corrupt", network: messy },
   {

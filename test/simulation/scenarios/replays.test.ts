@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { Packet } from "../../../src/simulation/network/Packet.ts"
 import type { AnyNode } from "../../../src/simulation/SimNode.ts"
 import * as Simulation from "../../../src/simulation/Simulation.ts"
-import { Kind } from "../../../src/wire/Header.ts"
+import { Kind, SectionedKind } from "../../../src/wire/Header.ts"
 import { Seeds } from "./Seeds.ts"
 import { Spread, detection } from "./TimeBounds.ts"
 import { recordViews } from "./ViewRecord.ts"
@@ -11,7 +11,7 @@ import { recordViews } from "./ViewRecord.ts"
 const Size = 6
 
 /** The kind of a message in the clear. */
-const kindOf = ({ payload }: Packet): number => payload[1] ?? 0
+const kindOf = ({ payload }: Packet): number => (payload[1] ?? 0) & ~SectionedKind
 
 /** Records what a node sends from now on, of some kinds. */
 const recordSent = (simulation: Simulation.Simulation["Service"], node: AnyNode, kinds: ReadonlyArray<number>) => {
