@@ -36,24 +36,33 @@ const entries = {
 const campaigns = "test/**/*.long.test.ts"
 const scenarios = "test/simulation/scenarios/*.test.ts"
 
-export default defineConfig(({ mode }) => ({
-  resolve: {
-    alias: Object.entries(entries).map(([name, file]) => ({
-      find: new RegExp(`^${name}$`),
-      replacement: join(import.meta.dirname, file)
-    }))
-  },
-  test: {
-    include: mode === "long" ? [campaigns, scenarios] : ["test/**/*.test.ts", "examples/**/*.test.ts"],
-    exclude: [...defaultExclude, ...left.map(({ tests }) => tests), ...(mode === "long" ? [] : [campaigns])],
-    provide: { long: mode === "long" },
-    // Threads start faster than processes; two of them suit the smallest machine the tests are meant for.
-    pool: "threads",
-    // Nothing in the library is global, so test files can share a worker, which saves loading the same modules again.
-    isolate: false,
-    maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    reporters: ["default"]
+// Most files share a worker and its modules, which saves loading them again, and nothing in the library is global. A file
+// that replaces modules needs a worker of its own.
+const replacesModules = ["test/cli/sim-broken.test.ts"]
+
+export default defineConfig(({ mode }) => {
+  const long = mode === "long"
+  const include = long ? [campaigns, scenarios] : ["test/**/*.test.ts", "examples/**/*.test.ts"]
+  const exclude = [...defaultExclude, ...left.map(({ tests }) => tests), ...(long ? [] : [campaigns])]
+  return {
+    resolve: {
+      alias: Object.entries(entries).map(([name, file]) => ({
+        find: new RegExp(`^${name}$`),
+        replacement: join(import.meta.dirname, file)
+      }))
+    },
+    test: {
+      projects: [
+        { extends: true, test: { name: "shared", isolate: false, include, exclude: [...exclude, ...replacesModules] } },
+        { extends: true, test: { name: "isolated", include: long ? [] : replacesModules, exclude } }
+      ],
+      provide: { long },
+      // Threads start faster than processes; two of them suit the smallest machine the tests are meant for.
+      pool: "threads",
+      maxWorkers: 2,
+      testTimeout: 30_000,
+      hookTimeout: 30_000,
+      reporters: ["default"]
+    }
   }
-}))
+})

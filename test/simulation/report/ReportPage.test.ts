@@ -368,11 +368,11 @@ describe("the library", () => {
       assert.strictEqual(error._tag, "ReportAssetError")
       assert.strictEqual(
         error.message,
-        "cannot read /nowhere/echarts.min.js, which draws the report: there is no such file, and no package echarts " +
+        "cannot read /nowhere/echarts.min.js, which draws the charts of the report: there is no such file, and no package echarts " +
           "either; install effect-gossip again"
       )
       const directory = yield* Effect.flip(ReportAssets.echartsFrom(at("."), absent))
-      assert.match(directory.message, /which draws the report: it is not a file$/)
+      assert.match(directory.message, /which draws the charts of the report: it is not a file$/)
     }).pipe(Effect.provide(NodeFileSystem.layer))
   )
 })
