@@ -227,8 +227,7 @@ const make = (role: Role) =>
     /** Counts an accusation, passes it on if it helps, and gives a second opinion if this node is chosen to. */
     const accuse = (slot: number, accusation: Accusation, now: number): void => {
       const { accuserHi, accuserLo, evidence, incarnation } = accusation
-      const accuser = { idHi: accuserHi, idLo: accuserLo, evidence: extensions.proof ? evidence : Evidence.Silent }
-      const result = suspicions.accuse(slot, incarnation, accuser, now)
+      const result = suspicions.accuse(slot, incarnation, { idHi: accuserHi, idLo: accuserLo, evidence }, now)
       if (result === "Known") return
       counters.accusations++
       deadlines.reset()

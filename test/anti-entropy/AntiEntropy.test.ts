@@ -3,6 +3,7 @@ import { Context, Effect, Layer, Random, Result } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
 import { TestClock } from "effect/testing"
 import * as AntiEntropy from "../../src/anti-entropy/AntiEntropy.ts"
+import { TableDigest } from "../../src/anti-entropy/TableDigest.ts"
 import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { CurrentConfig } from "../../src/config/CurrentConfig.ts"
@@ -195,6 +196,100 @@ describe("a round between members of level 1", () => {
       assert.deepStrictEqual(messages(), ["n1 digest", "n2 buckets", "n1 chunk", "n2 Gossip1"])
       for (const node of [starter, receiver]) {
         for (const id of [71n, 72n]) assert.strictEqual(yield* lab.status(node, id), "alive")
+      }
+    })
+  )
+})
+
+/** What one member that is not us asks of a node, in the form of extension level 1, and what it gets back. */
+const asked = Effect.gen(function* () {
+  const lab = yield* Lab.make()
+  const started = lab.now
+  const node = yield* lab.start(1, {
+    extensions: {},
+    gossip: { antiEntropyInterval: 20_000, interval: 6_000_000, healInterval: 6_000_000 },
+    probes: { interval: 6_000_000, timeout: 3_000_000 }
+  })
+  const puppet = yield* lab.puppet(50)
+  let heartbeat = 0
+  const header = (): Message.Sender => ({ ...sender(50, 0, heartbeat++), level: 1 })
+  const own = claim("Alive", 50, "10.0.0.50:7946")
+  const tell = (...entries: ReadonlyArray<Message.MessageEntry>) =>
+    Effect.andThen(puppet.send({ _tag: "Gossip", ...header(), entries: [own, ...entries] }, node), TestClock.adjust(2))
+  const send = (sections: Partial<Message.AntiEntropy1>) =>
+    Effect.andThen(puppet.send({ _tag: "AntiEntropy1", ...header(), ...sections }, node), TestClock.adjust(2))
+  yield* tell(claim("Alive", 60, "10.0.0.60:1"))
+  const received = (tag: Message.Message["_tag"]) => puppet.received.filter(({ message }) => message._tag === tag)
+  const digest = { memberCount: 1, hash: 5n }
+  // It asks where we are before it answers there.
+  yield* send({ digest })
+  const answer = puppet.send({ _tag: "Ack", ...header(), entries: [] }, node)
+  const unproved = [received("Ping").length, received("AntiEntropy1").length]
+  yield* answer
+  yield* TestClock.adjust(2)
+  puppet.received.length = 0
+  const { counters } = parts(node).antiEntropy
+  /** The only other member dies, and the node sends the puppet its digest. */
+  const round = Effect.gen(function* () {
+    const of60 = (status: "Suspect" | "Dead") => claim(status, 60, "10.0.0.60:1", 0, 2 ** 20)
+    yield* tell(of60("Suspect"), of60("Dead"))
+    yield* TestClock.adjust(started + 20_001 - lab.now)
+    assert.strictEqual(counters.rounds, 1)
+    assert.lengthOf(received("AntiEntropy1"), 1)
+  })
+  return { lab, node, send, received, digest, round, unproved, counters }
+})
+
+describe("what a member of level 1 asks", () => {
+  it.effect("by a digest is answered by buckets, once its address is proved, and at most once a second", () =>
+    Effect.gen(function* () {
+      const { counters, digest, received, send, unproved } = yield* asked
+      assert.deepStrictEqual(unproved, [1, 0])
+      for (const wait of [1, 900, 100, 1]) {
+        yield* send({ digest })
+        yield* TestClock.adjust(wait)
+      }
+      const answers = received("AntiEntropy1").map(({ message }) => message._tag === "AntiEntropy1" && message.buckets)
+      assert.lengthOf(answers, 2)
+      assert.lengthOf(answers[0] || [], 1)
+      assert.strictEqual(counters.digestsDifferent, 4)
+    })
+  )
+
+  it.effect("by buckets is answered after a digest of ours, and once", () =>
+    Effect.gen(function* () {
+      const { counters, received, round, send } = yield* asked
+      const buckets = [1]
+      yield* send({ buckets })
+      assert.strictEqual(counters.chunksSent, 0)
+      yield* round
+      yield* send({ buckets })
+      yield* send({ buckets })
+      assert.strictEqual(counters.chunksSent, 1)
+      const chunks = received("AntiEntropy1").flatMap(({ message }) =>
+        message._tag === "AntiEntropy1" && message.chunk !== undefined ? [message] : []
+      )
+      assert.deepStrictEqual(
+        chunks.map(({ differing, entries }) => [differing, entries?.map(({ nodeId }) => Number(nodeId))]),
+        [[[true], [1, 50]]]
+      )
+    })
+  )
+
+  it.effect("by buckets more than 5 s after our digest, or that are our own, is not answered", () =>
+    Effect.gen(function* () {
+      for (const [wait, equal] of [
+        [5001, false],
+        [4900, true],
+        [4900, false]
+      ] as const) {
+        const { counters, lab, node, round, send } = yield* asked
+        yield* round
+        yield* TestClock.adjust(wait)
+        const { hashes } = new TableDigest(parts(node).view.table).buckets(0)
+        yield* send({ buckets: equal ? [...hashes] : [1] })
+        assert.strictEqual(counters.chunksSent, wait < 5000 && !equal ? 1 : 0)
+        yield* lab.end
       }
     })
   )

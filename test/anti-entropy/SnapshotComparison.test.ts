@@ -5,7 +5,9 @@ import * as fc from "fast-check"
 import { SnapshotComparison } from "../../src/anti-entropy/SnapshotComparison.ts"
 import * as Claim from "../../src/domain/Claim.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
+import { bucketOf } from "../../src/membership/Digest.ts"
 import { MemberTable, Phase } from "../../src/membership/MemberTable.ts"
+import { MaxLevel } from "../../src/wire/Header.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
 import * as Message from "../../src/wire/Message.ts"
 
@@ -33,27 +35,30 @@ const tableOf = (nodes: ReadonlyArray<Known>): MemberTable => {
 
 const address = NetAddress.inetAddressFromStringUnsafe("10.0.0.1:7946")
 
-const chunkOf = (entries: ReadonlyArray<readonly [id: number, status: Status, incarnation: number]>): Inbound => {
-  const message: Message.Message = {
-    _tag: "AntiEntropy",
-    senderId: NodeId.fromWords(0, 1),
-    incarnation: 0,
+const messageOf = (
+  entries: ReadonlyArray<readonly [id: number, status: Status, incarnation: number]>
+): Message.AntiEntropy => ({
+  _tag: "AntiEntropy",
+  senderId: NodeId.fromWords(0, 1),
+  incarnation: 0,
+  heartbeat: 0,
+  flags: 0,
+  level: 0,
+  tableVersion: 1n,
+  chunkIndex: 0,
+  totalChunks: 1,
+  entries: entries.map(([id, status, incarnation]) => ({
+    nodeId: NodeId.fromWords(0, id),
+    status,
+    incarnation,
     heartbeat: 0,
-    flags: 0,
-    level: 0,
-    tableVersion: 1n,
-    chunkIndex: 0,
-    totalChunks: 1,
-    entries: entries.map(([id, status, incarnation]) => ({
-      nodeId: NodeId.fromWords(0, id),
-      status,
-      incarnation,
-      heartbeat: 0,
-      address
-    }))
-  }
+    address
+  }))
+})
+
+const chunkOf = (entries: ReadonlyArray<readonly [id: number, status: Status, incarnation: number]>): Inbound => {
   const inbound = new Inbound()
-  assert.isUndefined(inbound.decode(Result.getOrThrow(Message.encode(message))))
+  assert.isUndefined(inbound.decode(Result.getOrThrow(Message.encode(messageOf(entries)))))
   return inbound
 }
 
@@ -145,5 +150,82 @@ describe("the comparison of a snapshot", () => {
       }),
       { numRuns: 50 }
     )
+  })
+
+  describe("of some buckets", () => {
+    const bits = 2
+    /** Two ids in each of the four buckets. */
+    const idsIn = (bucket: number): ReadonlyArray<number> =>
+      Array.from({ length: 100 }, (_, id) => id + 2)
+        .filter((id) => bucketOf(0, id, bits) === bucket)
+        .slice(0, 2)
+
+    /** A chunk that covers these buckets. */
+    const chunkOfBuckets = (
+      covered: ReadonlyArray<number>,
+      entries: ReadonlyArray<readonly [number, Status, number]>
+    ) => {
+      const { entries: values, senderId } = messageOf(entries)
+      const message: Message.Message = {
+        _tag: "AntiEntropy1",
+        senderId,
+        incarnation: 0,
+        heartbeat: 0,
+        flags: 0,
+        level: 1,
+        chunk: { tableVersion: 1n, chunkIndex: 0, totalChunks: 1 },
+        differing: Array.from({ length: 4 }, (_, bucket) => covered.includes(bucket)),
+        ...(values.length > 0 && { entries: values })
+      }
+      const inbound = new Inbound()
+      assert.isUndefined(inbound.decode(Result.getOrThrow(Message.encode(message)), MaxLevel))
+      return inbound
+    }
+
+    it("answers with live members that the other lacks in these buckets only", () => {
+      const all = [0, 1, 2, 3].flatMap(idsIn)
+      const table = tableOf([
+        { id: 1, status: "Alive", incarnation: 0 },
+        ...all.map((id) => ({ id, status: "Alive", incarnation: 0 }) as const)
+      ])
+      for (const covered of [[0], [1, 3], [0, 1, 2, 3]]) {
+        const comparison = new SnapshotComparison(table)
+        const [has] = idsIn(covered[0]!)
+        comparison.add(chunkOfBuckets(covered, [[has!, "Alive", 0]]))
+        const slots = comparison.answerTo(table.index.get(0, 1))
+        assert.deepStrictEqual(
+          slots.map((slot) => table.idLo[slot]!).toSorted((a, b) => a - b),
+          covered
+            .flatMap(idsIn)
+            .filter((id) => id !== has)
+            .toSorted((a, b) => a - b)
+        )
+      }
+    })
+
+    it("answers with what it knows better, and to a chunk without entries", () => {
+      const [x, y] = idsIn(2)
+      const table = tableOf([
+        { id: 1, status: "Alive", incarnation: 0 },
+        { id: x!, status: "Dead", incarnation: 5 },
+        { id: y!, status: "Alive", incarnation: 5 }
+      ])
+      const ids = (entries: ReadonlyArray<readonly [number, Status, number]>) => {
+        const comparison = new SnapshotComparison(table)
+        comparison.add(chunkOfBuckets([2], entries))
+        return comparison.answerTo(table.index.get(0, 1)).map((slot) => table.idLo[slot]!)
+      }
+      assert.sameMembers(ids([[x!, "Alive", 5]]), [x, y])
+      assert.sameMembers(ids([[y!, "Alive", 5]]), [])
+      assert.sameMembers(ids([]), [y])
+    })
+
+    it("is never an introduction, though it contains nobody but its sender", () => {
+      const table = tableOf([{ id: 1, status: "Alive", incarnation: 0 }])
+      const comparison = new SnapshotComparison(table)
+      comparison.add(chunkOfBuckets([0, 1, 2, 3], [[1, "Alive", 0]]))
+      assert.isTrue(comparison.contains(table.index.get(0, 1)))
+      assert.isFalse(comparison.isIntroduction(table.index.get(0, 1)))
+    })
   })
 })

@@ -568,6 +568,16 @@ describe("messages of sections", () => {
     assert.deepStrictEqual(idsOf(packer.gossip()).toSorted(), [3, 4, Self].toSorted())
   })
 
+  it("need room for who left, and messages of version 1 do not", () => {
+    const { leave, packer, queue, table } = settled(130)
+    for (let n = 1; n < 130; n++) leave(n)
+    for (let slot = 1; slot < table.top; slot++) queue.add(slot, true)
+    assert.strictEqual(idsOf(packer.gossip()).length, 50)
+    const room = MaxChunk - HeaderLength - 12
+    assert.lengthOf(packer.snapshot(), Math.ceil(130 / Math.floor(room / 24)))
+    assert.lengthOf(packer.snapshot(true), Math.ceil(130 / Math.floor((room - 9) / (24 + 12))))
+  })
+
   it("say of us that we leave", () => {
     const { packer, view } = settled(3, "IPv4", () => true)
     view.startLeaving(0)

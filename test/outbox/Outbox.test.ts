@@ -2,8 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Outbox } from "../../src/outbox/Outbox.ts"
-import { RequestAck } from "../../src/wire/Header.ts"
+import { Kind, RequestAck } from "../../src/wire/Header.ts"
 import type * as Message from "../../src/wire/Message.ts"
+import { MessageWriter } from "../../src/wire/MessageWriter.ts"
+import { SectionType } from "../../src/wire/sections/Section.ts"
 import { bytesOf, claim, entriesOf, keyOf, Lab, type LabNode, parts, sender } from "../cluster/Lab.ts"
 
 /** Nodes that do nothing on their own for a while. */
@@ -149,4 +151,155 @@ describe("Outbox", () => {
       )
     })
   )
+
+  /** The PINGs from one node to another since a time: their form and size, and whether they carry the sender's entry. */
+  const pings = (lab: Lab, from: string, to: string, since: number) =>
+    lab
+      .sent((seen) => seen.from === from && seen.to === to && seen.message._tag.startsWith("Ping"), since)
+      .map(({ bytes, message }) => {
+        const entries = "entries" in message ? (message.entries ?? []) : []
+        const own = entries.some(({ nodeId }) => nodeId === message.senderId)
+        return `${message._tag} ${bytes}${own ? " with own entry" : ""}`
+      })
+
+  describe("between members of level 1", () => {
+    const quick = {
+      extensions: {},
+      gossip: { antiEntropyInterval: 0 },
+      probes: { interval: 200, timeout: 100 }
+    }
+
+    it.effect("speaks version 1 first, and then leaves our own entry out of PINGs once it is acknowledged", () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const a = yield* lab.start(1, quick)
+        yield* lab.start(2, { ...quick, peers: [a.address] })
+        yield* TestClock.adjust(3000)
+        const sent = pings(lab, "n2", "n1", 0)
+        assert.match(sent[0]!, /^Ping \d+ with own entry$/)
+        assert.strictEqual(sent.filter((ping) => ping.includes("own entry")).length, 2)
+        assert.deepStrictEqual([...new Set(sent.slice(3))], ["Ping1 39"])
+        // With the switch off it is always in them.
+        const c = yield* lab.start(3, { ...quick, extensions: { smallProbes: false }, peers: [a.address] })
+        const from = lab.now
+        yield* TestClock.adjust(3000)
+        assert.isTrue(pings(lab, "n3", "n1", from).every((ping) => ping.includes("own entry")))
+        assert.isAbove(pings(lab, "n3", "n1", from).length, 3)
+        assert.strictEqual(parts(c).view.table.live, 3)
+      })
+    )
+
+    it.effect("sends our own entry again in a new incarnation, until it is acknowledged", () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const a = yield* lab.start(1, quick)
+        yield* lab.start(2, { ...quick, peers: [a.address] })
+        yield* TestClock.adjust(100_050)
+        const from = lab.now
+        parts(a).view.raiseIncarnation(0, false, lab.now)
+        yield* TestClock.adjust(3000)
+        const [first, ...rest] = pings(lab, "n1", "n2", from)
+        assert.strictEqual(first, "Ping1 66 with own entry")
+        assert.deepStrictEqual([...new Set(rest)], ["Ping1 39"])
+      })
+    )
+
+    /** Node 1, which has run for a while, and a puppet that speaks level 1 and of which node 1 knows. */
+    const withPuppet = (runs: number) =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const node = yield* lab.start(1, quick)
+        yield* TestClock.adjust(runs)
+        const puppet = yield* lab.puppet(9)
+        let heartbeat = 0
+        const header = (): Message.Sender => ({ ...sender(9, 0, heartbeat++), level: 1 })
+        const entries = [claim("Alive", 9, "10.0.0.9:7946")]
+        yield* puppet.send({ _tag: "Gossip", ...header(), entries }, node)
+        return { lab, node, puppet, header }
+      })
+
+    it.effect("leaves our own entry out a minute after it was news, and sends it to who asks for it", () =>
+      Effect.gen(function* () {
+        for (const [runs, news] of [
+          [1050, true],
+          [59_050, true],
+          [61_050, false]
+        ] as const) {
+          const { header, lab, node, puppet } = yield* withPuppet(runs)
+          yield* TestClock.adjust(200)
+          const [first] = pings(lab, "n1", "n9", 0)
+          assert.strictEqual(first, news ? "Ping1 66 with own entry" : "Ping1 39")
+          // An ACK with an empty section of entries asks for it.
+          const writer = new MessageWriter()
+          const { heartbeat } = header()
+          const [ping] = puppet.received.splice(0)
+          const sequence = ping?.message._tag === "Ping1" ? (ping.message.probe?.sequence ?? -1) : -1
+          Object.assign(writer.header, { idHi: 0, idLo: 9, heartbeat, incarnation: 0, level: 1 })
+          writer.beginSectioned(Kind.Ack, 0)
+          writer.ackProbe(sequence)
+          writer.beginSection(SectionType.Entries)
+          writer.keepSection()
+          const from = lab.now
+          yield* puppet.sendBytes(writer.finish(), node)
+          yield* TestClock.adjust(200)
+          const second = pings(lab, "n1", "n9", from)
+          assert.lengthOf(second, 1)
+          assert.match(second[0]!, /^Ping1 \d+ with own entry$/)
+          yield* lab.end
+        }
+      })
+    )
+
+    it.effect("speaks version 1 to a member after a probe of it failed, until it answers in any form", () =>
+      Effect.gen(function* () {
+        const { header, lab, node, puppet } = yield* withPuppet(100_000)
+        yield* TestClock.adjust(390)
+        assert.strictEqual(yield* lab.status(node, 9n), "alive")
+        yield* TestClock.adjust(20)
+        assert.strictEqual(yield* lab.status(node, 9n), "suspect")
+        const forms = (since: number) => new Set(pings(lab, "n1", "n9", since).map((ping) => ping.split(" ")[0]))
+        assert.deepStrictEqual(forms(lab.now - 20), new Set(["Ping"]))
+        const { speaksLevel1 } = outboxOf(node)
+        const slot = parts(node).view.slotOf(claim("Alive", 9, "10.0.0.9:7946").nodeId)
+        assert.isFalse(speaksLevel1(slot))
+        // Any other message of it does not tell that it reads more.
+        yield* puppet.send({ _tag: "Gossip1", ...header() }, node)
+        yield* TestClock.adjust(1)
+        assert.isFalse(speaksLevel1(slot))
+        yield* puppet.send({ _tag: "Ack", ...header(), entries: [] }, node)
+        yield* TestClock.adjust(1)
+        assert.isTrue(speaksLevel1(slot))
+        // Unless it says itself that it does not.
+        yield* puppet.send({ _tag: "Ack", ...header(), level: 0, entries: [] }, node)
+        yield* TestClock.adjust(1)
+        assert.isFalse(speaksLevel1(slot))
+        assert.isFalse(speaksLevel1(0))
+      })
+    )
+
+    it.effect("keeps accusations until their target dies or changes its incarnation", () =>
+      Effect.gen(function* () {
+        const { header, node, puppet } = yield* withPuppet(100_000)
+        const { accusations } = outboxOf(node)
+        const { view } = parts(node)
+        const entry = (status: "Alive" | "Suspect" | "Dead", incarnation: number) =>
+          claim(status, 70, "10.0.0.70:1", incarnation, incarnation)
+        const tell = (...entries: ReadonlyArray<Message.MessageEntry>) =>
+          Effect.andThen(puppet.send({ _tag: "Gossip", ...header(), entries }, node), TestClock.adjust(1))
+        yield* tell(entry("Alive", 0))
+        const slot = view.slotOf(entry("Alive", 0).nodeId)
+        const add = (incarnation: number) =>
+          accusations.add(slot, { targetHi: 0, targetLo: 70, incarnation, accuserHi: 0, accuserLo: 9, evidence: 0 })
+        add(0)
+        yield* tell(entry("Suspect", 0))
+        assert.strictEqual(accusations.size, 1)
+        yield* tell(entry("Alive", 1))
+        assert.strictEqual(accusations.size, 0)
+        yield* tell(entry("Suspect", 1))
+        add(1)
+        yield* tell(entry("Dead", 1))
+        assert.strictEqual(accusations.size, 0)
+      })
+    )
+  })
 })
