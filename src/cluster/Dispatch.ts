@@ -82,7 +82,9 @@ export class Dispatch {
       gossip.received(received)
     }
     if (!fromOther) return
-    if (inbound.sections.has(SectionType.Accusations) && !isNack(inbound)) detector.accusations(received)
+    if (!view.leaving && inbound.sections.has(SectionType.Accusations) && !isNack(inbound)) {
+      detector.accusations(received)
+    }
     switch (kind) {
       case Kind.PingReq:
         detector.pingReq(received)

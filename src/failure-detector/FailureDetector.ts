@@ -289,7 +289,7 @@ const make = (role: Role) =>
         if (evidence > Evidence.Replaced || accuser < 0 || accuser === slot) continue
         if (slot === SelfSlot) {
           const ours = SerialNumber.compare(incarnation, view.incarnation) >= 0
-          if (ours && !view.leaving) view.raiseIncarnation(incarnation, true, now)
+          if (ours) view.raiseIncarnation(incarnation, true, now)
           continue
         }
         if (accuser !== SelfSlot && !table.isLive(accuser)) continue

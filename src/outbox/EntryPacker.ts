@@ -47,9 +47,21 @@ export class EntryPacker {
 
   /** Writes the entry of a slot, unless the message has it. Returns `false` when it does not fit. */
   slot(slot: number): boolean {
+    const table = this.#table
+    return this.#write(
+      slot,
+      this.#writer.header.sectioned && table.status[slot] === Claim.Dead && table.has(slot, Mark.Left)
+    )
+  }
+
+  /** Writes the entry of the receiver, which knows itself whether it left. Returns `false` when it does not fit. */
+  receiver(slot: number): boolean {
+    return this.#write(slot, false)
+  }
+
+  #write(slot: number, hasLeft: boolean): boolean {
     if (this.#stamps[slot] === this.#stamp) return true
     const table = this.#table
-    const hasLeft = this.#writer.header.sectioned && table.status[slot] === Claim.Dead && table.has(slot, Mark.Left)
     if (this.#writer.room < entryLength(table, slot) + leftLength(this.left.length + (hasLeft ? 1 : 0))) return false
     const written = this.#writer.entry(
       table.idHi[slot]!,

@@ -94,7 +94,7 @@ export class MessagePacker {
    */
   ping(to: number, tell: boolean, changes = true, heartbeats = true): Uint8Array {
     this.#begin(Kind.Ping)
-    if (to >= 0 && tell) this.#entries.slot(to)
+    if (to >= 0 && tell) this.#entries.receiver(to)
     return changes ? this.#finishWithChanges(heartbeats ? this.#options.piggybackMax : 0) : this.#finishWithOwnEntry()
   }
 
@@ -104,7 +104,7 @@ export class MessagePacker {
     this.#beginSectioned(Kind.Ping)
     this.#form.pingProbe(sequence, table.idHi[to]!, table.idLo[to]!)
     this.#form.beginSection(SectionType.Entries)
-    if (tell) this.#entries.slot(to)
+    if (tell) this.#entries.receiver(to)
     return this.#finishSections(to, changes)
   }
 
@@ -121,7 +121,7 @@ export class MessagePacker {
    */
   ack(to: number, tell: boolean, limit: number): Uint8Array {
     this.#begin(Kind.Ack, 0, limit)
-    if (to >= 0 && tell) this.#entries.slot(to)
+    if (to >= 0 && tell) this.#entries.receiver(to)
     return this.#finishAck(limit)
   }
 
@@ -133,7 +133,7 @@ export class MessagePacker {
     this.#beginSectioned(Kind.Ack, 0, limit)
     if (sequence !== undefined) this.#form.ackProbe(sequence)
     this.#form.beginSection(SectionType.Entries)
-    if (to >= 0 && tell) this.#entries.slot(to)
+    if (to >= 0 && tell) this.#entries.receiver(to)
     return this.#finishSections(to, limit >= this.#options.maxMessage, this.#isUnknown(to))
   }
 

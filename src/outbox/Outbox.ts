@@ -125,6 +125,8 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
     const isOwnEntryNews = (): boolean => queue.has(SelfSlot) || now() - ownChangedAt < OwnEntryNews
     const needsOwnEntry = (slot: number): boolean => {
       if (!extensions.smallProbes || slot < 0 || table.has(slot, Mark.WantsOwnEntry)) return true
+      // Who has not learned that we leave may have lost our LEAVE.
+      if (view.leaving) return true
       return !table.has(slot, Mark.HasOwnEntry) && isOwnEntryNews()
     }
     const packer = new MessagePacker(

@@ -211,6 +211,16 @@ describe("an accusation", () => {
     })
   )
 
+  it.effect("of another is nothing to a node that leaves", () =>
+    Effect.gen(function* () {
+      const { accuse, lab, node, since } = yield* introduced({ probes: { witnesses: 64 } })
+      yield* lab.stop(node)
+      yield* accuse(accusation(X, 61))
+      assert.strictEqual(yield* lab.status(node, idOf(X)), "alive")
+      assert.lengthOf(pingsTo(lab, X, since), 0)
+    })
+  )
+
   it.effect("is void once its target has refuted", () =>
     Effect.gen(function* () {
       const { accuse, lab, node, since, tell } = yield* introduced()

@@ -560,7 +560,8 @@ describe("messages of sections", () => {
     assert.deepStrictEqual(gossip.left, [{ nodeId: NodeId.fromWords(0, 3), incarnation: 1 }])
     assert.deepStrictEqual(summary(packer.gossipSections(slotOf(1))).entries.toSorted(), [3, 4])
     assert.deepStrictEqual(summary(packer.tellSections(slotOf(3), MaxMessage)).left, [3])
-    assert.deepStrictEqual(summary(packer.ackProbe(slotOf(3), true, MaxMessage, 1)).left, [3])
+    // Itself it knows.
+    assert.deepStrictEqual(summary(packer.ackProbe(slotOf(3), true, MaxMessage, 1)).left, [])
     assert.deepStrictEqual(packer.entries([slotOf(3), slotOf(4)], true).map(summary), [
       { entries: [Self, 3, 4], left: [3], accusations: [] }
     ])
@@ -576,6 +577,16 @@ describe("messages of sections", () => {
     const room = MaxChunk - HeaderLength - 12
     assert.lengthOf(packer.snapshot(), Math.ceil(130 / Math.floor(room / 24)))
     assert.lengthOf(packer.snapshot(true), Math.ceil(130 / Math.floor((room - 9) / (24 + 12))))
+  })
+
+  it("acknowledge a LEAVE with the entry that the leaver waits for, at an address that may be forged too", () => {
+    for (const family of ["IPv4", "IPv6"] as const) {
+      const { leave, packer, slotOf } = settled(5, family)
+      leave(3)
+      // Three times the bytes of the LEAVE.
+      const ack = packer.ackProbe(slotOf(3), true, 3 * packer.leave(RequestAck).length, undefined)
+      assert.deepInclude(readSections(ack).entries?.[0], { nodeId: NodeId.fromWords(0, 3), status: "Dead" })
+    }
   })
 
   it("say of us that we leave", () => {

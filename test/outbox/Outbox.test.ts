@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
+import * as NodeId from "../../src/domain/NodeId.ts"
 import type { Outbox } from "../../src/outbox/Outbox.ts"
 import { Kind, RequestAck } from "../../src/wire/Header.ts"
 import type * as Message from "../../src/wire/Message.ts"
@@ -274,6 +275,28 @@ describe("Outbox", () => {
         yield* TestClock.adjust(1)
         assert.isFalse(speaksLevel1(slot))
         assert.isFalse(speaksLevel1(0))
+      })
+    )
+
+    it.effect("tells in each ACK that it leaves", () =>
+      Effect.gen(function* () {
+        const { header, lab, node, puppet } = yield* withPuppet(100_050)
+        // It asks for the entry no more.
+        yield* TestClock.adjust(10)
+        const probe = { sequence: 5, targetId: NodeId.fromWords(0, 1) }
+        const acks = () =>
+          puppet.received
+            .splice(0)
+            .flatMap(({ message }) =>
+              message._tag === "Ack1" ? [[message.entries?.[0]?.status, message.left?.length]] : []
+            )
+        yield* puppet.send({ _tag: "Ping1", ...header(), probe }, node)
+        yield* TestClock.adjust(2)
+        assert.deepStrictEqual(acks(), [[undefined, undefined]])
+        yield* lab.stop(node)
+        yield* puppet.send({ _tag: "Ping1", ...header(), probe }, node)
+        yield* TestClock.adjust(2)
+        assert.deepStrictEqual(acks(), [["Dead", 1]])
       })
     )
 
