@@ -151,8 +151,8 @@ const make = (role: Role) =>
             outbox.ping(target, extensions.telling && table.status[target] === Claim.Suspect, sequence, now),
           askRelay: outbox.askRelay,
           lookForProof: ({ sequence, target }) =>
-            proofs.look(target, sequence, ({ answered, evidence }) => {
-              if (answered) prober.answeredAgain(target, sequence)
+            proofs.look(target, sequence, ({ answer, evidence }) => {
+              if (answer !== undefined) prober.answeredAgain(target, sequence)
               if (evidence === Evidence.Silent) return
               counters.proofs++
               prober.proved(sequence, evidence)
@@ -365,14 +365,27 @@ const make = (role: Role) =>
       Math.max(0, Math.min(prober.roundTrips.wait(target, timeout), LatestNack * waitMs - proofs.duration(target)))
     /** Tells the sender of a PING_REQ that there is no answer, after a look whether the target's host refuses. */
     const sendNack = (request: RelayRequest): void =>
-      proofs.look(request.target, request.ownSequence, ({ answered, evidence }) => {
-        if (!answered) nack(request, evidence)
+      proofs.look(request.target, request.ownSequence, ({ answer, evidence }) => {
+        if (answer === undefined) nack(request, evidence)
+        else passOn(request.target, request.sequenced ? request.ownSequence : undefined, answer, readClock())
       })
     const nack = ({ limit, path, sequence, target }: RelayRequest, evidence: number): void => {
       if (sequence === undefined || limit < HeaderLength) return
       const accusation = evidence === Evidence.Silent ? undefined : accusationBy(SelfSlot, target, evidence)
       outbox.sendBack(path, packer.nack(sequence, accusation, limit))
     }
+
+    /** Passes an ACK of a target on to all whose requests it answers. Returns whether there are any. */
+    const passOn = (target: number, sequence: number | undefined, ack: PortProofs.AckNumbers, now: number): boolean =>
+      relays.answer(target, sequence, now, ({ limit, path, requester, sequence: asked }) => {
+        counters.relayed++
+        outbox.sendBack(
+          path,
+          asked === undefined
+            ? packer.indirectAck(target, ack, limit)
+            : packer.indirectAckProbe(target, ack, limit, requester, asked)
+        )
+      })
 
     const roundTripListeners: Array<(ms: number) => void> = []
 
@@ -399,15 +412,7 @@ const make = (role: Role) =>
           prober.answeredByAnother(sequence)
           relays.replaced(sequence, sender, (request) => nack(request, Evidence.Replaced))
         }
-        const relayed = relays.answer(sender, sequence, now, ({ limit, path, requester, sequence: asked }) => {
-          counters.relayed++
-          outbox.sendBack(
-            path,
-            asked === undefined
-              ? packer.indirectAck(sender, inbound, limit)
-              : packer.indirectAckProbe(sender, inbound, limit, requester, asked)
-          )
-        })
+        const relayed = passOn(sender, sequence, inbound.header, now)
         // An ACK with a sequence proves an address only if the sequence is that of a PING of ours.
         if (sequence !== undefined && took === undefined && !relayed) return
         outbox.probeFailed(sender, false)

@@ -14,10 +14,19 @@ const MaxLooks = 32
 const ShortestLook = 50
 const LongestLook = 250
 
-/** What a look found: evidence, or an answer of the member itself. */
-export type Look = { readonly evidence: number; readonly answered: boolean }
+/** What the header of an ACK says about its sender. */
+export interface AckNumbers {
+  readonly incarnation: number
+  readonly heartbeat: number
+}
 
-const nothing: Look = { evidence: Evidence.Silent, answered: false }
+/** What a look found: evidence, or an ACK of the member itself. */
+export interface Look {
+  readonly evidence: number
+  readonly answer: AckNumbers | undefined
+}
+
+const nothing: Look = { evidence: Evidence.Silent, answer: undefined }
 
 /** What `make` is given. Times in ms. */
 export interface PortProofOptions {
@@ -60,12 +69,14 @@ export const make = Effect.fnUntraced(function* ({
         case "Silent":
           return nothing
         case "Refused":
-          return { evidence: Evidence.Refused, answered: false }
+          return { evidence: Evidence.Refused, answer: undefined }
         case "Replied": {
           // Without the sequence anybody could have sent it.
           if (sectioned && reply.sequence !== sequence) return nothing
           const same = reply.senderHi === idHi && reply.senderLo === idLo
-          return same ? { evidence: Evidence.Silent, answered: true } : { evidence: Evidence.Replaced, answered: false }
+          return same
+            ? { evidence: Evidence.Silent, answer: reply }
+            : { evidence: Evidence.Replaced, answer: undefined }
         }
       }
     })

@@ -7,7 +7,7 @@ import * as Claim from "../domain/Claim.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
 import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
-import { ChunkPrefixLength, type Inbound } from "../wire/Inbound.ts"
+import { ChunkPrefixLength } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
 import type { Accusation } from "../wire/sections/Accusation.ts"
 import { MaxBits } from "../wire/sections/Bucket.ts"
@@ -138,16 +138,20 @@ export class MessagePacker {
   }
 
   /** An ACK that passes on the ACK of a relay's target. The entry of the target has the numbers of `ack`. `limit` as above. */
-  indirectAck(target: number, { header }: Inbound, limit: number): Uint8Array {
+  indirectAck(
+    target: number,
+    { heartbeat, incarnation }: Pick<MemberClaim, "heartbeat" | "incarnation">,
+    limit: number
+  ): Uint8Array {
     this.#begin(Kind.Ack, IndirectAck, limit)
-    this.#entries.told(target, header.incarnation, header.heartbeat, Claim.Alive)
+    this.#entries.told(target, incarnation, heartbeat, Claim.Alive)
     return this.#finishAck(limit)
   }
 
   /** The same as sections, for the probe of the requester that `sequence` names. */
   indirectAckProbe(
     target: number,
-    { header }: Inbound,
+    { heartbeat, incarnation }: Pick<MemberClaim, "heartbeat" | "incarnation">,
     limit: number,
     requester: number,
     sequence: number
@@ -155,7 +159,7 @@ export class MessagePacker {
     this.#beginSectioned(Kind.Ack, IndirectAck, limit)
     this.#form.ackProbe(sequence)
     this.#form.beginSection(SectionType.Entries)
-    this.#entries.told(target, header.incarnation, header.heartbeat, Claim.Alive)
+    this.#entries.told(target, incarnation, heartbeat, Claim.Alive)
     return this.#finishSections(requester, limit >= this.#options.maxMessage)
   }
 

@@ -15,8 +15,8 @@ import { SectionType } from "../wire/sections/Section.ts"
  *
  * - `Silent`: nothing came back in time, or nothing that can be read.
  * - `Refused`: the host says that nothing listens at the port.
- * - `Replied`: a message came back. Its sender is given by the halves of its id, with the sequence of the probe that the
- *   message answers, if it has one.
+ * - `Replied`: a message came back. Its sender is given by the halves of its id, with its incarnation and heartbeat, and with
+ *   the sequence of the probe that the message answers, if it has one.
  *
  * @category models
  * @since 0.2.0
@@ -28,6 +28,8 @@ export type PortReply =
       readonly _tag: "Replied"
       readonly senderHi: number
       readonly senderLo: number
+      readonly incarnation: number
+      readonly heartbeat: number
       readonly sequence: number | undefined
     }
 
@@ -57,5 +59,6 @@ export const read = (
   if (message === undefined || inbound.decode(message, MaxLevel) !== undefined) return silent
   const { header, sections } = inbound
   const sequence = sections.has(SectionType.Probe) ? sections.sequence : undefined
-  return { _tag: "Replied", senderHi: header.idHi, senderLo: header.idLo, sequence }
+  const { heartbeat, idHi, idLo, incarnation } = header
+  return { _tag: "Replied", senderHi: idHi, senderLo: idLo, incarnation, heartbeat, sequence }
 }
