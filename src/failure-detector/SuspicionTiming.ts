@@ -78,8 +78,8 @@ export const shortestSuspicion = (
   extensions: { readonly accusations: boolean; readonly level1: boolean; readonly proof: boolean }
 ): number => {
   const { least } = suspicionRange(suspicionRules(probes, extensions), 1, 1)
-  const { accusations, level1, proof } = extensions
-  return accusations && level1 && proof ? Math.min(least, Duration.toMillis(probes.proofTimeout)) : least
+  // What others found counts also at a node that accuses nobody itself.
+  return extensions.level1 && extensions.proof ? Math.min(least, Duration.toMillis(probes.proofTimeout)) : least
 }
 
 /**

@@ -1,6 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
+import { Duration } from "effect"
 import * as fc from "fast-check"
-import { accusedTimeout, jitterFraction, suspicionTimeout } from "../../src/failure-detector/SuspicionTiming.ts"
+import {
+  accusedTimeout,
+  jitterFraction,
+  shortestSuspicion,
+  suspicionRange,
+  suspicionRules,
+  suspicionTimeout
+} from "../../src/failure-detector/SuspicionTiming.ts"
 
 const word = fc.integer({ min: 0, max: 0xffff_ffff })
 const words = fc.tuple(word, word, word, word)
@@ -97,6 +105,46 @@ describe("suspicionTimeout", () => {
         expect(suspicionTimeout({ ...given, jitter: 0 }, n)).toBe(timeout)
       })
     )
+  })
+})
+
+describe("the range of a suspicion", () => {
+  const probes = {
+    suspectTimeout: Duration.seconds(3),
+    suspectMultiplier: 0.5,
+    suspectJitter: Duration.seconds(1),
+    suspectMinFraction: 0.5,
+    proofTimeout: Duration.millis(500)
+  }
+  const all = { accusations: true, level1: true, proof: true }
+
+  it("goes up to the timeout, and down to a part of it that does not grow with the cluster", () => {
+    const rules = suspicionRules(probes, all)
+    for (const [n, most] of [
+      [2, 4500],
+      [4, 6000],
+      [1024, 18_000]
+    ] as const) {
+      expect(suspicionRange(rules, n, 1)).toEqual({ most, least: 1500 })
+      expect(suspicionRange(rules, n, 2)).toEqual({ most, least: 3000 })
+      expect(suspicionRange(rules, n, 256)).toEqual({ most, least: most })
+    }
+    expect(suspicionRange(rules, 1, 4)).toEqual({ most: 3000, least: 3000 })
+  })
+
+  it.each([{ accusations: false }, { level1: false }])("has no shorter times with %j", (off) => {
+    const rules = suspicionRules(probes, { ...all, ...off })
+    expect(suspicionRange(rules, 4, 1)).toEqual({ most: 6000, least: 6000 })
+  })
+
+  it.each([
+    [{}, 500],
+    [{ proof: false }, 1500],
+    [{ accusations: false }, 500],
+    [{ accusations: false, proof: false }, 3000],
+    [{ level1: false }, 3000]
+  ])("with %j is never shorter than %i ms", (off, shortest) => {
+    expect(shortestSuspicion(probes, { ...all, ...off })).toBe(shortest)
   })
 })
 
