@@ -24,10 +24,6 @@ export class ClaimRecord extends EntryCursor {
   /** The packed canonical address of the claim begins at `addressAt` in these bytes. */
   address: Uint8Array = new Uint8Array(PackedAddress.MaxLength)
   addressFrom: number = AddressFrom.Entry
-  /** Whether a member that the claim is about moves to the claim's address. */
-  moves = false
-  /** Whether the node that the claim is about made it itself, in a message that is no replay. */
-  firstHand = false
   /** Whether the node announced that it leaves; only with the status Dead. */
   left = false
   /** Why the claim is made. `undefined` means that a message made it: `Heard` if it is first-hand, else `Claimed`. */
@@ -39,6 +35,8 @@ export class ClaimRecord extends EntryCursor {
   /** Halves of the id of the message's sender. */
   byHi = 0
   byLo = 0
+  /** Whether the message proves nothing about its sender: it is a replay. */
+  replay = false
   readonly #canonical = new Uint8Array(PackedAddress.MaxLength)
 
   /** Who sent the message. */
@@ -46,12 +44,19 @@ export class ClaimRecord extends EntryCursor {
     return NodeId.fromWords(this.byHi, this.byLo)
   }
 
+  /** Whether the node that the claim is about made it itself, in a message that is no replay. */
+  get firstHand(): boolean {
+    return !this.replay && this.idHi === this.byHi && this.idLo === this.byLo
+  }
+
   /** Begins a message from `sender`. */
-  startMessage(sender: Header, source: Uint8Array, now: number): void {
+  startMessage(sender: Header, source: Uint8Array, replay: boolean, now: number): void {
     this.byHi = sender.idHi
     this.byLo = sender.idLo
     this.source = source
+    this.replay = replay
     this.now = now
+    this.addressFrom = AddressFrom.Entry
     this.cause = undefined
     this.left = false
   }
@@ -59,13 +64,11 @@ export class ClaimRecord extends EntryCursor {
   /** Takes the claim of the entry at `at`. An IPv4-mapped address becomes IPv4. */
   override read(bytes: Uint8Array, at: number): void {
     super.read(bytes, at)
-    this.addressFrom = AddressFrom.Entry
-    this.moves = false
     if (PackedAddress.isMapped(bytes, this.addressAt)) {
       PackedAddress.copyCanonical(bytes, this.addressAt, this.#canonical, 0)
       this.address = this.#canonical
       this.addressAt = 0
-    } else this.address = bytes
+    } else if (this.address !== bytes) this.address = bytes
   }
 
   /** Takes the claim of a message's header: its sender is alive. It has no address until one is set. */
@@ -75,8 +78,6 @@ export class ClaimRecord extends EntryCursor {
     this.incarnation = header.incarnation
     this.heartbeat = header.heartbeat
     this.status = Claim.Alive
-    this.moves = false
-    this.firstHand = true
   }
 
   /** Makes it a claim of our own about a member, which keeps its address. */
@@ -84,8 +85,6 @@ export class ClaimRecord extends EntryCursor {
     this.incarnation = claim.incarnation
     this.heartbeat = claim.heartbeat
     this.status = claim.status
-    this.moves = false
-    this.firstHand = false
     this.left = false
     this.cause = cause
     this.now = now

@@ -154,11 +154,10 @@ export class ClusterView {
       table.setLevel(known, header.level)
     }
 
-    claim.startMessage(header, source, now)
+    claim.startMessage(header, source, replay, now)
     for (let at = inbound.entriesStart; at < entriesEnd; at = claim.next) {
       claim.read(bytes, at)
       if (claim.status > Claim.Dead) continue
-      claim.firstHand = !replay && claim.idHi === idHi && claim.idLo === idLo
       claim.left = claim.status === Claim.Dead && isMarkedLeft(inbound, claim, this.#leftCursor)
       this.#rules.mergeEntry(claim, findings)
     }
@@ -200,7 +199,7 @@ export class ClusterView {
     if (!authentic && !maySpeakFor(table, slot, source)) return false
     this.#replays.record(slot, inbound, now)
     const claim = this.#claim
-    claim.startMessage(header, source, now)
+    claim.startMessage(header, source, false, now)
     claim.readHeader(header)
     claim.status = Claim.Dead
     claim.left = true

@@ -27,11 +27,26 @@ export interface MergeParts {
   readonly usable: UsableAddresses
 }
 
-/** A claim that the table holds. */
+/** The claim that the table holds in a slot. It is read only as far as the order of claims needs it. */
 class HeldClaim implements Claim.Claim {
-  incarnation = 0
-  status = 0
-  heartbeat = 0
+  readonly #table: MemberTable
+  slot = 0
+
+  constructor(table: MemberTable) {
+    this.#table = table
+  }
+
+  get incarnation(): number {
+    return this.#table.incarnation[this.slot]!
+  }
+
+  get status(): number {
+    return this.#table.status[this.slot]!
+  }
+
+  get heartbeat(): number {
+    return this.#table.heartbeat[this.slot]!
+  }
 }
 
 export class MergeRules {
@@ -45,10 +60,11 @@ export class MergeRules {
   readonly #tombstones: Tombstones
   readonly #replays: Replays
   readonly #usable: UsableAddresses
-  readonly #held = new HeldClaim()
+  readonly #held: HeldClaim
 
   constructor(parts: MergeParts) {
     this.#table = parts.table
+    this.#held = new HeldClaim(parts.table)
     this.#observers = parts.observers
     this.#updates = parts.updates
     this.#own = parts.own
@@ -166,9 +182,9 @@ export class MergeRules {
       }
     }
     // An unusable address does not replace one that is known.
-    claim.moves =
+    const moves =
       !table.sameAddress(slot, claim.address, claim.addressAt) && this.#usable.has(claim.address, claim.addressAt)
-    this.#apply(slot, claim)
+    this.#apply(slot, claim, moves)
     return true
   }
 
@@ -181,19 +197,15 @@ export class MergeRules {
     return incarnation === this.#table.incarnation[slot] && this.#table.sameAddress(slot, address, addressAt)
   }
 
-  #apply(slot: number, claim: ClaimRecord): void {
-    this.#updates.apply(slot, claim)
+  #apply(slot: number, claim: ClaimRecord, moves = false): void {
+    this.#updates.apply(slot, claim, moves)
     if (claim.status === Claim.Dead) this.#tombstones.died()
   }
 
   /** Positive when a claim beats what the slot holds, by everything except the address. */
   #compareWithHeld(slot: number, claim: ClaimRecord): number {
-    const table = this.#table
-    const held = this.#held
-    held.incarnation = table.incarnation[slot]!
-    held.status = table.status[slot]!
-    held.heartbeat = table.heartbeat[slot]!
-    return Claim.compare(claim, held)
+    this.#held.slot = slot
+    return Claim.compare(claim, this.#held)
   }
 
   /** A losing Alive claim of the present incarnation can still have the highest heartbeat of the member's own. */

@@ -34,15 +34,17 @@ export class TableUpdates {
     return false
   }
 
-  /** Gives a listed member the claim, which beats what the table holds. */
-  apply(slot: number, claim: ClaimRecord): void {
+  /**
+   * Gives a listed member the claim, which beats what the table holds. `moves`: the member also gets the claim's address.
+   */
+  apply(slot: number, claim: ClaimRecord, moves: boolean): void {
     const table = this.#table
     const { heartbeat, incarnation, left, now, status } = claim
     if (status === Claim.Alive) table.heardAt[slot] = now
     const newIncarnation = incarnation !== table.incarnation[slot]
     const leaves = left && !table.has(slot, Mark.Left)
     // A heartbeat alone is no change.
-    if (!newIncarnation && status === table.status[slot] && !claim.moves && !leaves) {
+    if (!newIncarnation && status === table.status[slot] && !moves && !leaves) {
       table.heartbeat[slot] = heartbeat
       if (status === Claim.Alive) table.aliveHeartbeat[slot] = heartbeat
       return
@@ -58,7 +60,7 @@ export class TableUpdates {
     } else if (newIncarnation) table.unmark(slot, Mark.AliveKnown)
     if (newIncarnation || status !== Claim.Dead) table.unmark(slot, Mark.Left)
     if (left) table.mark(slot, Mark.Left)
-    if (claim.moves) this.#move(slot, claim)
+    if (moves) this.#move(slot, claim)
     if (before.previousStatus !== status) table.since[slot] = now
     table.addToPools(slot, now)
     this.changed++

@@ -19,13 +19,12 @@ describe("ClaimRecord", () => {
   it("takes the claims of a message's entries one after another", () => {
     const inbound = message(suspect(a, 5, 6), dead(b, 7, 8, address("[2001:db8::1]:9")))
     const claim = new ClaimRecord()
-    claim.startMessage(inbound.header, inbound.source, Now)
+    claim.startMessage(inbound.header, inbound.source, false, Now)
     claim.read(inbound.bytes, inbound.entriesStart)
     expect(claim).toMatchObject({ idHi: a, idLo: a, incarnation: 5, heartbeat: 6, status: Claim.Suspect, now: Now })
     expect(textOf(claim)).toBe("10.0.0.1:7000")
-    claim.moves = true
     claim.read(inbound.bytes, claim.next)
-    expect(claim).toMatchObject({ idHi: b, idLo: b, incarnation: 7, heartbeat: 8, status: Claim.Dead, moves: false })
+    expect(claim).toMatchObject({ idHi: b, idLo: b, incarnation: 7, heartbeat: 8, status: Claim.Dead })
     expect(textOf(claim)).toBe("[2001:db8::1]:9")
     expect(claim.next).toBe(inbound.entriesEnd)
     expect(claim.by).toBe(id(reporter))
@@ -43,7 +42,7 @@ describe("ClaimRecord", () => {
   it("takes the claim of a header, which is first-hand and has no address of its own", () => {
     const inbound = message()
     const claim = new ClaimRecord()
-    claim.startMessage(inbound.header, inbound.source, Now)
+    claim.startMessage(inbound.header, inbound.source, false, Now)
     claim.readHeader(inbound.header)
     claim.setAddress(inbound.source, 0, AddressFrom.Source)
     expect(claim).toMatchObject({ idLo: reporter, incarnation: 2, heartbeat: 3, status: Claim.Alive, firstHand: true })
@@ -55,9 +54,21 @@ describe("ClaimRecord", () => {
     const claim = new ClaimRecord()
     const cause = { _tag: "LeaveReceived" } as const
     claim.decide({ incarnation: 1, status: Claim.Dead, heartbeat: 2 }, cause, Now)
-    expect(claim).toMatchObject({ incarnation: 1, status: Claim.Dead, heartbeat: 2, cause, firstHand: false })
+    expect(claim).toMatchObject({ incarnation: 1, status: Claim.Dead, heartbeat: 2, cause })
     claim.left = true
-    claim.startMessage(inbound.header, inbound.source, Now + 1)
+    claim.startMessage(inbound.header, inbound.source, false, Now + 1)
     expect([claim.cause, claim.left, claim.now]).toEqual([undefined, false, Now + 1])
+  })
+
+  it("is first-hand if the sender makes it about itself in a message that is no replay", () => {
+    const inbound = message(suspect(reporter, 5, 6), suspect(a, 5, 6))
+    for (const replay of [false, true]) {
+      const claim = new ClaimRecord()
+      claim.startMessage(inbound.header, inbound.source, replay, Now)
+      claim.read(inbound.bytes, inbound.entriesStart)
+      expect(claim.firstHand).toBe(!replay)
+      claim.read(inbound.bytes, claim.next)
+      expect(claim.firstHand).toBe(false)
+    }
   })
 })
