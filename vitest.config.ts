@@ -60,8 +60,8 @@ export default defineConfig(({ mode }) => {
       // Threads start faster than processes; two of them suit the smallest machine the tests are meant for.
       pool: "threads",
       maxWorkers: 2,
-      testTimeout: 30_000,
-      hookTimeout: 30_000,
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
       reporters: ["default"]
     }
   }

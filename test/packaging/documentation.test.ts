@@ -32,7 +32,7 @@ describe("the public API", () => {
     expect(examplesOfDocuments().filter(([name]) => name.startsWith("README"))).toHaveLength(3)
   })
 
-  it("has examples that compile, in comments, the README and the documents", { timeout: 120_000 }, async () => {
+  it("has examples that compile, in comments, the README and the documents", { timeout: 600_000 }, async () => {
     // In the checkout, so that examples find its packages.
     const directory = mkdtempSync(join(root, "examples-of-comments-"))
     try {
