@@ -16,8 +16,13 @@ import * as Machine from "./Machine.ts"
 import type { KnownStatus, NodeCondition, NodeControl, RestartOptions, StartFailure } from "./NodeBase.ts"
 import type { NodeLayer, SimNode } from "./SimNode.ts"
 
+/** The components of a node. */
+export type Parts = typeof Cluster.layerParts
+
 export interface SimNodeOptions<R, E> extends Machine.MachineOptions {
   readonly config: ClusterConfig.ClusterConfig
+  /** The components of the node; by default those of every node. */
+  readonly parts?: Parts | undefined
   /** What else runs on the node. */
   readonly layer: NodeLayer<R, E>
   readonly restart: (options: RestartOptions) => Effect.Effect<SimNode<R>, StartFailure>
@@ -28,7 +33,7 @@ export const start = Effect.fnUntraced(function* <R, E>(
   environment: Machine.SharedEnvironment,
   options: SimNodeOptions<R, E>
 ): Effect.fn.Return<SimNode<R>, Cluster.StartError | E> {
-  const { config, host, layer, life, number, restart } = options
+  const { config, host, layer, life, number, parts = Cluster.layerParts, restart } = options
   const machine = yield* Machine.make(environment, options)
   const { clock, services: surroundings } = machine
   const ended = yield* Deferred.make<never>()
@@ -38,7 +43,7 @@ export const start = Effect.fnUntraced(function* <R, E>(
   const layerScope = yield* Scope.make()
   const core = yield* Layer.buildWithScope(
     Layer.fresh(
-      Cluster.layerParts.pipe(
+      parts.pipe(
         Layer.provideMerge(Layer.succeed(CurrentConfig, config)),
         Layer.provide(Layer.succeed(Cluster.LeaveOnClose, "acknowledged"))
       )

@@ -2,18 +2,18 @@
 import { createServer } from "node:http"
 import { connect } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { assert, describe, expect, it } from "@effect/vitest"
+import { assert, describe, expect } from "@effect/vitest"
 import { Context, DateTime, Effect, Layer, Logger } from "effect"
 import { HttpServer } from "effect/http"
 import { HttpApiTest } from "effect/http-api"
 import { NetAddress } from "effect/net"
-import { TestClock } from "effect/testing"
 import * as Admin from "../../src/admin/Admin.ts"
 import { AdminApi } from "../../src/admin/AdminApi.ts"
 import * as Journal from "../../src/admin/Journal.ts"
 import * as Problems from "../../src/admin/Problems.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import { Lab, type LabNode } from "../cluster/Lab.ts"
+import { Simulation } from "../../src/simulation/Simulation.ts"
+import { Lab, type LabNode, pass, scenario } from "../cluster/Lab.ts"
 
 /** What answers for a node of the lab, without a server, and what it keeps from now on. */
 const clientOf = Effect.fnUntraced(function* (node: LabNode) {
@@ -31,14 +31,14 @@ const clientOf = Effect.fnUntraced(function* (node: LabNode) {
 const id = (n: number) => NodeId.fromWords(0, n)
 
 describe("the history of a member", () => {
-  it.effect("has the cause of a death, also after the member is removed", () =>
+  scenario("has the cause of a death, also after the member is removed", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
       const { client } = yield* clientOf(a)
       const b = yield* lab.start(2, { peers: ["10.0.0.1:7946"] })
       yield* lab.start(3, { peers: ["10.0.0.1:7946"] })
-      yield* TestClock.adjust("10 seconds")
+      yield* pass("10 seconds")
       const well = yield* client.member({ params: { id: id(2) } })
       expect([well.status, well.listed, well.cause]).toMatchObject(["alive", true, { value: { _tag: "Heard" } }])
       // Links take 1 ms each way.
@@ -46,7 +46,7 @@ describe("the history of a member", () => {
 
       const from = lab.now
       yield* lab.kill(b)
-      yield* TestClock.adjust("12 seconds")
+      yield* pass("12 seconds")
       const dead = yield* client.member({ params: { id: id(2) } })
       expect([dead.status, dead.listed]).toEqual(["dead", true])
       const told = dead.history.map(({ at, cause, from: before, to }) => [
@@ -66,19 +66,19 @@ describe("the history of a member", () => {
         { id: 2n, cause: dead.cause }
       ])
 
-      yield* TestClock.adjust("20 seconds")
+      yield* pass("20 seconds")
       expect((yield* client.members({ query: {} })).nodes.map(({ id }) => id)).toEqual([1n, 3n])
       const forgotten = yield* client.member({ params: { id: id(2) } })
       expect(forgotten).toEqual({ ...dead, listed: false, rtt: forgotten.rtt })
     })
   )
 
-  it.effect("has no cause for members that were listed before it began", () =>
+  scenario("has no cause for members that were listed before it began", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
       yield* lab.start(2, { peers: ["10.0.0.1:7946"] })
-      yield* TestClock.adjust("2 seconds")
+      yield* pass("2 seconds")
       // The member was listed before the journal began.
       const { client, journal } = yield* clientOf(a)
       expect((yield* client.member({ params: { id: id(2) } })).history).toEqual([])
@@ -89,26 +89,29 @@ describe("the history of a member", () => {
 })
 
 describe("a node that has joined", () => {
-  it.effect("stays ready after all other members are gone and removed", () =>
+  scenario("stays ready after all other members are gone and removed", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, { peers: ["10.0.0.2:7946", "10.0.0.9:7946"] })
       const { client } = yield* clientOf(a)
       expect((yield* Effect.flip(client.readyz()))._tag).toBe("NotReady")
       const b = yield* lab.start(2)
-      yield* TestClock.adjust("15 seconds")
+      yield* pass("15 seconds")
       expect(yield* client.readyz()).toEqual({ status: "ready", alive: 2, suspect: 0, dead: 0, left: 0 })
       yield* lab.kill(b)
-      yield* TestClock.adjust("1 minute")
+      yield* pass("1 minute")
       expect(yield* client.readyz()).toEqual({ status: "ready", alive: 1, suspect: 0, dead: 0, left: 0 })
     })
   )
 })
 
-const soon = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+/** Lets the platform deliver what is under way on real connections. */
+const soon = Effect.flatMap(Simulation, ({ inRealTime }) =>
+  inRealTime(Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void))))
+)
 
 describe("over a real connection", () => {
-  it.effect("a client that reads nothing for a minute is disconnected without a log line", () =>
+  scenario("a client that reads nothing for a minute is disconnected without a log line", () =>
     Effect.gen(function* () {
       const lines: Array<unknown> = []
       const log = Logger.layer([Logger.make(({ message }) => void lines.push(message))])
@@ -152,10 +155,10 @@ describe("over a real connection", () => {
         }
         for (let i = 0; i < 50; i++) yield* soon
       }
-      yield* TestClock.adjust("30 seconds")
+      yield* pass("30 seconds")
       yield* soon
       expect(state.closed).toBe(false)
-      yield* TestClock.adjust("1 minute")
+      yield* pass("1 minute")
       let heard = 0
       socket.on("data", (bytes) => (heard += bytes.length))
       socket.resume()

@@ -1,23 +1,24 @@
-/** Real nodes on a virtual network, on whatever clock the test runs on. */
+/**
+ * Tests of nodes in virtual time: `Simulation`, with a record of every datagram, sockets without a node, and nodes at any
+ * address.
+ */
+import { it } from "@effect/vitest"
 import {
   type Array as Arr,
   Clock,
   Context,
+  type Duration,
   Effect,
-  Exit,
-  Fiber,
   Layer,
-  Random,
   type Redacted,
   Result,
-  Scope,
+  type Scope,
   Stream
 } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
 import { NetAddress } from "effect/net"
-import { TestClock } from "effect/testing"
 import { AntiEntropy } from "../../src/anti-entropy/AntiEntropy.ts"
-import * as Cluster from "../../src/cluster/Cluster.ts"
+import type * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { FailureDetector } from "../../src/failure-detector/FailureDetector.ts"
 import type { Change } from "../../src/domain/Change.ts"
@@ -32,8 +33,13 @@ import { Membership } from "../../src/membership/Membership.ts"
 import type { Conditions } from "../../src/simulation/network/Conditions.ts"
 import type { PacketDropReason, Packet } from "../../src/simulation/network/Packet.ts"
 import type { Host } from "../../src/simulation/network/Host.ts"
-import * as VirtualNetwork from "../../src/simulation/network/VirtualNetwork.ts"
-import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
+import type { VirtualNetwork } from "../../src/simulation/network/VirtualNetwork.ts"
+import * as NodeStart from "../../src/simulation/NodeStart.ts"
+import type { SimNode } from "../../src/simulation/SimNode.ts"
+import * as Simulation from "../../src/simulation/Simulation.ts"
+import type { Timeline } from "../../src/simulation/time/Timeline.ts"
+import { Beginning, VirtualClock } from "../../src/simulation/time/VirtualClock.ts"
+import type { Verbs } from "../../src/simulation/Verbs.ts"
 import { NodeClock } from "../../src/time/NodeClock.ts"
 import * as Aead from "../../src/crypto/Aead.ts"
 import * as KeyRing from "../../src/crypto/KeyRing.ts"
@@ -55,8 +61,48 @@ export const version1 = {
   smallProbes: false
 } as const
 
-/** LEAVE and its retries are over by then, with the default configuration, in ms. */
-const LongestGoodbye = 3000
+export interface VirtualOptions {
+  /** The wall clock of every node at the beginning, in ms since 1970; 0 by default, which makes every incarnation begin at 0. */
+  readonly wallClock?: number
+}
+
+/** Runs a test in virtual time. At its end no node runs on. */
+export const virtual = <A, E, R>(
+  test: Effect.Effect<A, E, R>,
+  { wallClock = 0 }: VirtualOptions = {}
+): Effect.Effect<A, E, Exclude<Exclude<R, Scope.Scope>, Simulation.Simulation>> =>
+  Simulation.run(
+    Effect.flatMap(Simulation.Simulation, ({ timeline }) =>
+      Effect.provideService(Effect.scoped(test), Clock.Clock, new VirtualClock(timeline, Beginning - wallClock))
+    ),
+    // These tests forge messages, which breaks invariants.
+    { invariants: false }
+  ).pipe(Effect.catchTag(["InvariantBroken", "VirtualTimeStuck"], Effect.die))
+
+/** Makes tests in virtual time with this wall clock at the beginning, in ms since 1970. */
+export const scenarioAt =
+  (wallClock: number) =>
+  <A, E>(title: string, test: () => Effect.Effect<A, E, Simulation.Simulation | Scope.Scope>, timeout?: number) =>
+    it.effect(title, () => virtual(Effect.suspend(test), { wallClock }), timeout)
+
+/** A test in virtual time. */
+export const scenario = scenarioAt(0)
+
+/** Lets time pass, until everything at the last instant has happened. */
+export const pass = (time: Duration.Input): Effect.Effect<void, never, Simulation.Simulation> =>
+  Effect.flatMap(Simulation.Simulation, ({ timeline }) => passOn(timeline, time))
+
+const passOn = (timeline: Timeline, time: Duration.Input): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    yield* Effect.sleep(time)
+    // Events of one instant happen in the order in which they were added. When the end of this sleep was the only event,
+    // none is left.
+    let before: number
+    do {
+      before = timeline.events
+      yield* Effect.sleep(0)
+    } while (timeline.events > before + 1)
+  })
 
 /** A datagram that was sent, and what became of it so far: it is carried until it is dropped. */
 export interface Sighting {
@@ -82,7 +128,7 @@ export type Timed = Change & { readonly ms: number }
 export interface LabNode {
   readonly name: string
   readonly host: Host
-  readonly scope: Scope.Closeable
+  readonly node: SimNode
   readonly context: Context.Context<Cluster.Services>
   readonly changes: Array<Timed>
   readonly id: bigint
@@ -101,6 +147,13 @@ export interface Puppet {
   readonly sendBytes: (payload: Uint8Array, to: LabNode | string) => Effect.Effect<void>
 }
 
+export interface StartOptions {
+  /** How far the wall clock of this node is behind that of the others, in ms. */
+  readonly clockBehind?: number
+  /** The components of the node, instead of `Cluster.layerParts`. */
+  readonly parts?: NodeStart.Parts | undefined
+}
+
 /** A ring of keys that belongs to the test. */
 export type Ring = KeyRing.KeyRing["Service"]
 
@@ -114,7 +167,7 @@ export interface Received {
 type KeyRingKeys = Arr.NonEmptyReadonlyArray<Redacted.Redacted<ClusterKey.ClusterKey>>
 
 export class Lab {
-  readonly network: VirtualNetwork.VirtualNetwork
+  readonly network: VirtualNetwork
   readonly seen: Array<Seen> = []
   /** Datagrams that are no message, or are sealed with none of the `rings`. */
   readonly unread: Array<Sighting> = []
@@ -122,12 +175,16 @@ export class Lab {
   readonly rings: Array<Ring> = []
   /** Whether `seen` and `unread` take note; without, a flood is cheap. */
   watching = true
-  readonly #clock: Clock.Clock
-  readonly #scopes: Array<Scope.Closeable> = []
+  readonly #verbs: Verbs
+  /** How far the wall clocks of nodes are behind that of a simulation, in ms. */
+  readonly #clockBehind: number
+  #lives = 0
 
-  constructor(network: VirtualNetwork.VirtualNetwork, clock: Clock.Clock) {
+  constructor(verbs: Verbs, clockBehind: number) {
+    const { network } = verbs
     this.network = network
-    this.#clock = clock
+    this.#verbs = verbs
+    this.#clockBehind = clockBehind
     const noted = new WeakMap<Packet, { fate: Sighting["fate"] }>()
     network.observe({
       sent: (packet) => {
@@ -166,16 +223,19 @@ export class Lab {
   }
 
   /** A ring of these keys for the test's own use. */
-  static readonly ring = (keys: KeyRingKeys, clusterName = ""): Effect.Effect<Ring> =>
-    Effect.orDie(
-      Effect.provide(
-        KeyRing.KeyRing,
-        Layer.fresh(
-          Layer.provide(
-            KeyRing.layer({ keys, clusterName }),
-            Layer.mergeAll(Aead.layerNoble, Kdf.layerWebCrypto, SecureRandom.layerWebCrypto)
+  static readonly ring = (keys: KeyRingKeys, clusterName = ""): Effect.Effect<Ring, never, Simulation.Simulation> =>
+    Effect.flatMap(Simulation.Simulation, ({ inRealTime }) =>
+      KeyRing.KeyRing.pipe(
+        Effect.provide(
+          Layer.fresh(
+            Layer.provide(
+              KeyRing.layer({ keys, clusterName }),
+              Layer.mergeAll(Aead.layerNoble, Kdf.layerWebCrypto, SecureRandom.layerWebCrypto)
+            )
           )
-        )
+        ),
+        Effect.orDie,
+        inRealTime
       )
     )
 
@@ -186,88 +246,72 @@ export class Lab {
     })
   }
 
-  /**
-   * A network with 1 ms from host to host, unless `conditions` says otherwise. With the
-   * test's scope all nodes end, and the clock moves on for as long as goodbyes take.
-   */
+  /** The simulation that the test runs in, with 1 ms from host to host, unless `conditions` says otherwise. */
   static readonly make = (conditions: Partial<Conditions> = {}) =>
     Effect.gen(function* () {
-      const network = yield* VirtualNetwork.make(conditions)
-      const lab = new Lab(network, yield* Clock.Clock)
-      yield* Effect.addFinalizer(() => lab.end)
-      return lab
+      const verbs = yield* Simulation.Simulation
+      const clock = yield* Clock.Clock
+      Object.assign(verbs.network.defaults, conditions)
+      return new Lab(verbs, Beginning + verbs.now() - clock.currentTimeMillisUnsafe())
     })
 
-  /** Ends all nodes. */
-  get end() {
-    return Effect.gen({ self: this }, function* () {
-      const closing = yield* Effect.forEach(this.#scopes, (scope) => Scope.close(scope, Exit.void), {
-        concurrency: "unbounded"
-      }).pipe(Effect.forkChild({ startImmediately: true }))
-      yield* TestClock.adjust(LongestGoodbye)
-      yield* Fiber.join(closing)
-    })
+  /** Lets time pass, as `pass` does. */
+  pass(time: Duration.Input) {
+    return passOn(this.#verbs.timeline, time)
   }
 
-  /** Milliseconds by the test's clock. */
+  /** Milliseconds since the beginning of the test. */
   get now(): number {
-    return MonotonicTime.millis(this.#clock)
+    return this.#verbs.now()
   }
 
   /**
    * Starts a node called `n1`, `n2`, … with that number as its id, on a host of its
    * own at 10.0.0.number, port 7946.
    */
-  start(number: number, options: ClusterConfig.ClusterOptions = {}, clock: Clock.Clock = this.#clock) {
+  start(number: number, options: ClusterConfig.ClusterOptions = {}, more: StartOptions = {}) {
     const name = `n${number}`
     const address = `10.0.0.${number}`
     return this.startAt(
       name,
       this.network.host(name, [address]),
-      {
-        bind: `${address}:7946`,
-        nodeId: String(number),
-        ...options
-      },
-      clock
+      { bind: `${address}:7946`, nodeId: String(number), ...options },
+      more
     )
   }
 
-  /** `layerOf` makes the node, for one with other components than the default ones. */
+  /** Starts a node with any name and addresses. It follows the rules of version 1 unless `extensions` is given. */
   startAt(
     name: string,
     host: Host,
     options: ClusterConfig.ClusterOptions,
-    clock: Clock.Clock = this.#clock,
-    layerOf: (
-      config: ClusterConfig.ClusterConfig
-    ) => Layer.Layer<Cluster.Services, Cluster.StartError, Layer.Success<Host["layer"]>> = (config) =>
-      Cluster.layer(config, { leave: "acknowledged" })
-  ) {
+    { clockBehind = 0, parts }: StartOptions = {}
+  ): Effect.Effect<LabNode, Cluster.StartError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
-      const scope = yield* Scope.make()
-      this.#scopes.push(scope)
-      const config = Result.getOrThrow(ClusterConfig.make({ extensions: version1, ...options }))
-      const context = yield* Layer.buildWithScope(Layer.provide(layerOf(config), host.layer), scope).pipe(
-        Random.withSeed(name),
-        Effect.provideService(Clock.Clock, clock)
+      const { inRealTime, network, seed, timeline } = this.#verbs
+      const node: SimNode = yield* NodeStart.start(
+        { timeline, network, seed: `${seed} ${name}`, logs: true, inRealTime },
+        {
+          number: Number(name.replace(/\D/g, "")),
+          life: ++this.#lives,
+          host,
+          clockBehind: this.#clockBehind + clockBehind,
+          config: Result.getOrThrow(ClusterConfig.make({ extensions: version1, ...options })),
+          layer: Layer.empty,
+          parts,
+          restart: () => Effect.die("start it with `start`")
+        }
       )
-      const cluster = Context.get(context, Cluster.Cluster)
+      yield* Effect.addFinalizer(() => Effect.sync(node.control.crash))
       const changes: Array<Timed> = []
-      yield* Context.get(context, Membership).changes.pipe(
-        Stream.runForEach((change) => Effect.sync(() => changes.push({ ...change, ms: this.now }))),
-        Effect.forkIn(scope, { startImmediately: true })
-      )
-      const node: LabNode = {
-        name,
-        host,
-        scope,
-        context,
-        changes,
-        id: cluster.id,
-        address: NetAddress.formatInet(cluster.advertised)
-      }
-      return node
+      yield* node
+        .run(
+          Stream.runForEach(node.membership.changes, (change) =>
+            Effect.sync(() => changes.push({ ...change, ms: this.now }))
+          )
+        )
+        .pipe(Effect.forkScoped({ startImmediately: true }))
+      return { name, host, node, context: node.context, changes, id: node.id, address: node.address }
     })
   }
 
@@ -276,11 +320,9 @@ export class Lab {
     return Effect.gen({ self: this }, function* () {
       const address = NetAddress.inetAddressFromStringUnsafe(at)
       const host = this.network.host(`n${number}`, [NetAddress.formatIp(address.address)])
-      const scope = yield* Scope.make()
-      this.#scopes.push(scope)
       const socket = yield* host.network.socket(address)
-      const reader = yield* Scope.provide(socket.reader, scope)
-      const writer = yield* Scope.provide(socket.writer, scope)
+      const reader = yield* socket.reader
+      const writer = yield* socket.writer
       const received: Array<Received> = []
       yield* reader.pull.pipe(
         Effect.flatMap((batch) =>
@@ -299,7 +341,7 @@ export class Lab {
         ),
         Effect.forever,
         Effect.ignore,
-        Effect.forkIn(scope, { startImmediately: true })
+        Effect.forkScoped({ startImmediately: true })
       )
       const sendBytes = (payload: Uint8Array, to: LabNode | string) => {
         const destination = typeof to === "string" ? to : to.address
@@ -316,15 +358,14 @@ export class Lab {
     })
   }
 
-  /** Starts to end a node politely; it needs time to hear that its LEAVE arrived. */
-  stop(node: LabNode) {
-    return Effect.forkDetach(Scope.close(node.scope, Exit.void), { startImmediately: true })
+  /** Starts to let a node leave; it needs time to hear that its LEAVE arrived. */
+  stop({ node }: LabNode) {
+    return Effect.forkDetach(node.control.stop, { startImmediately: true })
   }
 
-  /** Ends a node without a word: unplugged first, so that its LEAVE reaches nobody. */
-  kill(node: LabNode) {
-    node.host.detach()
-    return this.stop(node)
+  /** Ends a node and its machine. Nobody is told. */
+  kill({ node }: LabNode) {
+    return Effect.sync(node.control.crash)
   }
 
   /** What a node sees of another: `alive`, `suspect`, `dead`, `left`, or `unknown`. */

@@ -1,8 +1,19 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
-import { TestClock } from "effect/testing"
 import type * as Message from "../../src/wire/Message.ts"
-import { claim, countsOf, entriesOf, Lab, type LabNode, parts, type Puppet, sender, story } from "./Lab.ts"
+import {
+  claim,
+  countsOf,
+  entriesOf,
+  Lab,
+  type LabNode,
+  parts,
+  type Puppet,
+  sender,
+  story,
+  pass,
+  scenario
+} from "./Lab.ts"
 
 const Interval = 10_000
 /** Nothing but anti-entropy, and no gossip to lighten its work. */
@@ -20,7 +31,7 @@ const pair = Effect.gen(function* () {
   const a = yield* lab.start(1, alone)
   const b = yield* lab.start(2, { ...alone, peers: [a.address] })
   const teller = yield* lab.puppet(99)
-  yield* TestClock.adjust(100)
+  yield* pass(100)
   assert.strictEqual((yield* countsOf(b)).alive, 2)
   /** Says something to a node, as a member that is no longer heard would have. */
   const tell = (node: LabNode, ...entries: ReadonlyArray<Message.MessageEntry>) =>
@@ -34,9 +45,9 @@ const proved = (lab: Lab, node: LabNode) =>
     const puppet = yield* lab.puppet(50)
     const own = claim("Alive", 50, "10.0.0.50:7946")
     yield* puppet.send({ _tag: "AntiEntropy", ...sender(50), ...chunk(0, 1, 1), entries: [own] }, node)
-    yield* TestClock.adjust(10)
+    yield* pass(10)
     yield* puppet.send({ _tag: "Ack", ...sender(50), entries: [own] }, node)
-    yield* TestClock.adjust(10)
+    yield* pass(10)
     return { puppet, own }
   })
 
@@ -54,17 +65,17 @@ const tellMany = (node: LabNode, teller: Puppet, count: number) =>
     for (let at = 0; at < count; at += 50) {
       yield* teller.send({ _tag: "Gossip", ...sender(2), entries: told.slice(at, at + 50) }, node)
     }
-    yield* TestClock.adjust(1)
+    yield* pass(1)
     assert.isAtLeast((yield* countsOf(node)).alive, count)
   })
 
 describe("anti-entropy", () => {
-  it.effect("every interval each node sends its table to one member", () =>
+  scenario("every interval each node sends its table to one member", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
       for (let i = 2; i <= 5; i++) yield* lab.start(i, { peers: [a.address] })
-      yield* TestClock.adjust(60_500)
+      yield* pass(60_500)
       const sent = snapshots(lab, 1000)
       for (let i = 1; i <= 5; i++) {
         const own = sent.filter(({ from }) => from === `n${i}`)
@@ -81,31 +92,31 @@ describe("anti-entropy", () => {
     })
   )
 
-  it.effect("an interval of 0 turns it off, but a newcomer gets its table all the same", () =>
+  scenario("an interval of 0 turns it off, but a newcomer gets its table all the same", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const off = { gossip: { antiEntropyInterval: 0 } }
       const a = yield* lab.start(1, off)
       yield* lab.start(2, { ...off, peers: [a.address] })
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       const from = lab.now
       const c = yield* lab.start(3, { ...off, peers: [a.address] })
-      yield* TestClock.adjust(6)
+      yield* pass(6)
       assert.strictEqual((yield* countsOf(c)).alive, 3)
-      yield* TestClock.adjust(120_000)
+      yield* pass(120_000)
       assert.deepStrictEqual(snapshots(lab, from + 100), [])
     })
   )
 
-  it.effect("what a member missed it learns from the next snapshot", () =>
+  scenario("what a member missed it learns from the next snapshot", () =>
     Effect.gen(function* () {
       const { a, b, lab, tell } = yield* pair
       yield* tell(a, claim("Suspect", 77, "10.0.0.77:7946", 3, 2 ** 20))
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       assert.strictEqual(yield* lab.status(b, 77n), "unknown")
       // The other side must not speak first, nor the round go to the one that is nowhere.
       lab.network.link("n2", "n1").cut = true
-      yield* TestClock.adjust(10 * Interval)
+      yield* pass(10 * Interval)
       const first = snapshots(lab).find(({ message, to }) => to === "n2" && named(message).includes("77 Suspect"))!
       assert.strictEqual(first.at % Interval, 0)
       assert.deepStrictEqual(story(b, first.at), [[1, "Joined 77: Claimed by 1"]])
@@ -113,7 +124,7 @@ describe("anti-entropy", () => {
     })
   )
 
-  it.effect("a snapshot is answered with what the receiver knows better, and with the live that it lacks", () =>
+  scenario("a snapshot is answered with what the receiver knows better, and with the live that it lacks", () =>
     Effect.gen(function* () {
       const { a, lab, tell } = yield* pair
       const { own, puppet } = yield* proved(lab, a)
@@ -127,9 +138,9 @@ describe("anti-entropy", () => {
         claim("Suspect", 65, addressOf(65), 5),
         claim("Dead", 66, addressOf(66), 5)
       )
-      yield* TestClock.adjust(1100)
+      yield* pass(1100)
       yield* tell(a, claim("Dead", 65, addressOf(65), 5))
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       puppet.received.length = 0
       const from = lab.now
       yield* puppet.send(
@@ -155,7 +166,7 @@ describe("anti-entropy", () => {
         },
         a
       )
-      yield* TestClock.adjust(50)
+      yield* pass(50)
       const answers = puppet.received.filter(({ message }) => message._tag === "Gossip")
       assert.isTrue(answers.every(({ at }) => at === from + 2))
       const told = new Set(answers.flatMap(({ message }) => named(message)))
@@ -163,7 +174,7 @@ describe("anti-entropy", () => {
     })
   )
 
-  it.effect("each chunk is merged as it comes, and one that is lost loses only itself", () =>
+  scenario("each chunk is merged as it comes, and one that is lost loses only itself", () =>
     Effect.gen(function* () {
       const { a, b, lab, teller } = yield* pair
       yield* tellMany(a, teller, 150)
@@ -177,8 +188,8 @@ describe("anti-entropy", () => {
       })
       const toB = () => snapshots(lab, 1000).filter(({ to }) => to === "n2")
       lab.network.link("n2", "n1").cut = true
-      for (let rounds = 0; toB().length === 0 && rounds < 500; rounds++) yield* TestClock.adjust(Interval)
-      yield* TestClock.adjust(1)
+      for (let rounds = 0; toB().length === 0 && rounds < 500; rounds++) yield* pass(Interval)
+      yield* pass(1)
       assert.deepStrictEqual(
         toB().map(({ bytes, fate, message }) => [fate, bytes, entriesOf(message).length]),
         [
@@ -194,12 +205,12 @@ describe("anti-entropy", () => {
     })
   )
 
-  it.effect("a lost chunk leaves the snapshot unanswered", () =>
+  scenario("a lost chunk leaves the snapshot unanswered", () =>
     Effect.gen(function* () {
       const { a, lab, teller } = yield* pair
       yield* tellMany(a, teller, 20)
       const { own, puppet } = yield* proved(lab, a)
-      yield* TestClock.adjust(1500)
+      yield* pass(1500)
       const { counters } = parts(a).antiEntropy
       const answered = counters.answersSent
       const say = (index: number, total: number, version: number) =>
@@ -214,21 +225,21 @@ describe("anti-entropy", () => {
         )
       yield* say(0, 3, 5)
       yield* say(2, 3, 5)
-      yield* TestClock.adjust(100)
+      yield* pass(100)
       assert.strictEqual(counters.answersSent, answered)
       yield* say(1, 3, 5)
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       assert.strictEqual(counters.answersSent, answered + 1)
     })
   )
 
-  it.effect(
+  scenario(
     "a chunk whose header contradicts itself or an earlier one is merged and counted, and is no part of any",
     () =>
       Effect.gen(function* () {
         const { a, lab } = yield* pair
         const { own, puppet } = yield* proved(lab, a)
-        yield* TestClock.adjust(1500)
+        yield* pass(1500)
         const { assemblies, counters } = parts(a).antiEntropy
         const completed = counters.snapshotsCompleted
         const cases: ReadonlyArray<readonly [number, number]> = [
@@ -248,7 +259,7 @@ describe("anti-entropy", () => {
             },
             a
           )
-          yield* TestClock.adjust(1)
+          yield* pass(1)
           assert.strictEqual(yield* lab.status(a, BigInt(80 + i)), "alive")
         }
         // The first three contradict themselves, the last the one before it, which stands.
@@ -258,12 +269,12 @@ describe("anti-entropy", () => {
       })
   )
 
-  it.effect("answers go out eight datagrams at once, 20 ms apart", () =>
+  scenario("answers go out eight datagrams at once, 20 ms apart", () =>
     Effect.gen(function* () {
       const { a, lab, teller } = yield* pair
       yield* tellMany(a, teller, 1000)
       const { own, puppet } = yield* proved(lab, a)
-      yield* TestClock.adjust(1500)
+      yield* pass(1500)
       const burst = (kind: string, from: number) => {
         const times = lab
           .sent(({ message, to }) => to === "n50" && message._tag === kind, from)
@@ -282,7 +293,7 @@ describe("anti-entropy", () => {
         },
         a
       )
-      yield* TestClock.adjust(1200)
+      yield* pass(1200)
       const answers = Math.ceil(1000 / 49)
       assert.deepStrictEqual(burst("Gossip", from), [
         [1, 8],
@@ -295,7 +306,7 @@ describe("anti-entropy", () => {
       // A table of 1003 in chunks of 48 likewise.
       const again = lab.now
       yield* puppet.send({ _tag: "AntiEntropy", ...sender(50, 0, 2), ...chunk(0, 1, 3), entries: [own] }, a)
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       assert.deepStrictEqual(burst("AntiEntropy", again), [
         [1, 8],
         [21, 8],

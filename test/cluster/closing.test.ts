@@ -1,53 +1,35 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, type Duration, Effect, Fiber } from "effect"
-import { TestClock } from "effect/testing"
+import { assert, describe } from "@effect/vitest"
+import { Context, Effect, Fiber } from "effect"
 import { Cluster } from "../../src/cluster/Cluster.ts"
-import { claim, countsOf, Lab, parts, sender } from "./Lab.ts"
-
-/** The clock, and how many sleep by it, now and ever. */
-const countingClock = Effect.map(Clock.Clock, (clock) => {
-  const sleeps = { live: 0, begun: 0 }
-  const counting: Clock.Clock = {
-    ...clock,
-    sleep: (duration: Duration.Duration) =>
-      Effect.suspend(() => {
-        sleeps.live++
-        sleeps.begun++
-        return Effect.ensuring(
-          clock.sleep(duration),
-          Effect.sync(() => {
-            sleeps.live--
-          })
-        )
-      })
-  }
-  return { clock: counting, sleeps }
-})
+import { claim, countsOf, Lab, type LabNode, parts, sender, pass, scenario } from "./Lab.ts"
 
 const everyNode = Effect.gen(function* () {
   const lab = yield* Lab.make()
-  const { clock, sleeps } = yield* countingClock
   const a = yield* lab.start(1)
   yield* lab.start(2, { peers: [a.address] })
-  const watched = yield* lab.start(3, { peers: [a.address, "10.0.0.77:7946"] }, clock)
-  yield* TestClock.adjust(5100)
+  const watched = yield* lab.start(3, { peers: [a.address, "10.0.0.77:7946"] })
+  yield* pass(5100)
   assert.strictEqual((yield* countsOf(watched)).alive, 3)
-  return { lab, a, watched, sleeps }
+  return { lab, a, watched }
 })
 
+/** No fiber of the node is left, so none can begin to sleep again. */
+const assertEnded = ({ node }: LabNode) => assert.deepStrictEqual([node.clock.sleeping, node.fibers], [0, 0])
+
 describe("closing", () => {
-  it.effect("leaves no sleeper, no tick and no datagram behind", () =>
+  scenario("leaves no sleeper, no tick and no datagram behind", () =>
     Effect.gen(function* () {
-      const { lab, sleeps, watched } = yield* everyNode
-      assert.isAbove(sleeps.live, 0)
+      const { lab, watched } = yield* everyNode
+      assert.isAbove(watched.node.clock.sleeping, 0)
       const heartbeat = () => parts(watched).view.table.heartbeat[0]
       const stopping = yield* lab.stop(watched)
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       yield* Fiber.join(stopping)
-      const closed = { at: lab.now, begun: sleeps.begun, heartbeat: heartbeat() }
-      assert.strictEqual(sleeps.live, 0)
-      yield* TestClock.adjust("20 minutes")
-      assert.deepStrictEqual({ at: closed.at, begun: sleeps.begun, heartbeat: heartbeat() }, closed)
+      const closed = { at: lab.now, heartbeat: heartbeat() }
+      assertEnded(watched)
+      yield* pass("20 minutes")
+      assert.strictEqual(heartbeat(), closed.heartbeat)
+      assertEnded(watched)
       assert.deepStrictEqual(
         lab.sent(({ at, from }) => from === "n3" && at >= closed.at),
         []
@@ -58,49 +40,48 @@ describe("closing", () => {
     })
   )
 
-  it.effect("ends suspicions, death checks, relayed probes and a goodbye to the deaf as well", () =>
+  scenario("ends suspicions, death checks, relayed probes and a goodbye to the deaf as well", () =>
     Effect.gen(function* () {
-      const { a, lab, sleeps, watched } = yield* everyNode
+      const { a, lab, watched } = yield* everyNode
       const teller = yield* lab.puppet(99)
       const tell = (status: "Alive" | "Suspect" | "Dead", id: number) =>
         teller.send({ _tag: "Gossip", ...sender(a.id), entries: [claim(status, id, `10.1.0.${id}:1`, 0, 1)] }, watched)
       for (const id of [50, 51, 52]) yield* tell("Alive", id)
       yield* tell("Suspect", 50)
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       yield* tell("Dead", 51)
       const target = claim("Alive", 52, "10.1.0.52:1")
       yield* teller.send(
         { _tag: "PingReq", ...sender(a.id, 0, 1000), targetId: target.nodeId, targetAddress: target.address },
         watched
       )
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       const { detector } = parts(watched)
       assert.deepStrictEqual([detector.suspicions(), detector.checks.size, detector.relays.size], [1, 1, 1])
       const stopping = yield* lab.stop(watched)
-      yield* TestClock.adjust(2000)
+      yield* pass(2000)
       yield* Fiber.join(stopping)
-      assert.strictEqual(sleeps.live, 0)
-      const begun = sleeps.begun
-      yield* TestClock.adjust("2 minutes")
-      assert.strictEqual(sleeps.begun, begun)
+      assertEnded(watched)
+      yield* pass("2 minutes")
+      assertEnded(watched)
     })
   )
 
-  it.effect("after `leave` only waits for what is left to end, and says goodbye once", () =>
+  scenario("after `leave` only waits for what is left to end, and says goodbye once", () =>
     Effect.gen(function* () {
-      const { lab, sleeps, watched } = yield* everyNode
+      const { lab, watched } = yield* everyNode
       const from = lab.now
       const { leave } = Context.get(watched.context, Cluster)
       const leaving = yield* Effect.forkChild(Effect.all([leave, leave], { concurrency: 2 }), {
         startImmediately: true
       })
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       yield* Fiber.join(leaving)
       const left = lab.now
       const stopping = yield* lab.stop(watched)
       yield* Fiber.join(stopping)
       assert.strictEqual(lab.now, left)
-      assert.strictEqual(sleeps.live, 0)
+      assertEnded(watched)
       assert.strictEqual(lab.sent(({ message }) => message._tag === "Leave", from).length, 2)
     })
   )

@@ -1,7 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
-import { TestClock } from "effect/testing"
-import { claim, entriesOf, Lab, type LabNode, parts, type Seen, sender, story } from "./Lab.ts"
+import { claim, entriesOf, Lab, type LabNode, parts, type Seen, sender, story, pass, scenario } from "./Lab.ts"
 
 /** Probes so rare that none disturbs what is tested. */
 const rareProbes = { probes: { interval: 60_000, timeout: 30_000 }, gossip: { antiEntropyInterval: 0 } } as const
@@ -14,14 +13,14 @@ const carriesDeathOf =
 const deaths = (node: LabNode) => story(node).filter(([, what]) => what.startsWith("Died"))
 
 describe("a death that is only said", () => {
-  it.effect("of a live member is refuted after one PING, is never passed on, and nobody reports it", () =>
+  scenario("of a live member is refuted after one PING, is never passed on, and nobody reports it", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
       const nodes = [a]
       for (let i = 2; i <= 5; i++) nodes.push(yield* lab.start(i, { peers: [a.address] }))
       const liar = yield* lab.puppet(99)
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       const victim = nodes[4]!
       const told = nodes.slice(0, 4)
       const from = lab.now
@@ -31,7 +30,7 @@ describe("a death that is only said", () => {
           node
         )
       }
-      yield* TestClock.adjust(30_000)
+      yield* pass(30_000)
       const carriers = lab.sent(carriesDeathOf(victim), from).filter(({ from }) => from !== "n99")
       // Each that was told asks the victim at once, and once: its answer is there 2 ms later.
       assert.deepStrictEqual(
@@ -51,20 +50,20 @@ describe("a death that is only said", () => {
     })
   )
 
-  it.effect("of a dead member is checked by PINGs at 0, 500 and 1000 ms and believed at 1500 ms", () =>
+  scenario("of a dead member is checked by PINGs at 0, 500 and 1000 ms and believed at 1500 ms", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, rareProbes)
       const b = yield* lab.start(2, { ...rareProbes, peers: [a.address] })
       const c = yield* lab.start(3, { ...rareProbes, peers: [a.address] })
       const teller = yield* lab.puppet(99)
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       const from = lab.now
       yield* lab.kill(c)
       yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim("Dead", c.id, c.address)] }, a)
-      yield* TestClock.adjust(1500)
+      yield* pass(1500)
       assert.strictEqual(yield* lab.status(a, c), "alive")
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       assert.strictEqual(yield* lab.status(a, c), "dead")
       const pings = lab.sent((seen) => seen.from === "n1" && seen.to === "n3" && carriesDeathOf(c)(seen), from)
       assert.deepStrictEqual(
@@ -80,21 +79,21 @@ describe("a death that is only said", () => {
     })
   )
 
-  it.effect("with a forged address is still put to the member where it is, so it does no harm", () =>
+  scenario("with a forged address is still put to the member where it is, so it does no harm", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, rareProbes)
       const b = yield* lab.start(2, { ...rareProbes, peers: [a.address] })
       const c = yield* lab.start(3, { ...rareProbes, peers: [a.address] })
       const liar = yield* lab.puppet(99)
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       const from = lab.now
       for (const incarnation of [0, 5]) {
         yield* liar.send(
           { _tag: "Gossip", ...sender(2), entries: [claim("Dead", c.id, "10.0.0.99:7946", incarnation)] },
           a
         )
-        yield* TestClock.adjust(5000)
+        yield* pass(5000)
       }
       assert.strictEqual(yield* lab.status(a, c), "alive")
       for (const node of [a, b, c]) {
@@ -108,19 +107,19 @@ describe("a death that is only said", () => {
     })
   )
 
-  it.effect("of a suspect is believed at once", () =>
+  scenario("of a suspect is believed at once", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, rareProbes)
       const b = yield* lab.start(2, { ...rareProbes, peers: [a.address] })
       const c = yield* lab.start(3, { ...rareProbes, peers: [a.address] })
       const teller = yield* lab.puppet(99)
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       yield* lab.kill(c)
       const from = lab.now
       for (const status of ["Suspect", "Dead"] as const) {
         yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim(status, c.id, c.address, 0, 2 ** 20)] }, a)
-        yield* TestClock.adjust(10)
+        yield* pass(10)
       }
       assert.deepStrictEqual(story(a, from), [
         [1, `Suspected 3: Claimed by ${b.id}`],
@@ -133,26 +132,26 @@ describe("a death that is only said", () => {
     })
   )
 
-  it.effect("waits with at most 15 others; more are dropped and counted", () =>
+  scenario("waits with at most 15 others; more are dropped and counted", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, rareProbes)
       yield* lab.start(2, { ...rareProbes, peers: [a.address] })
       const teller = yield* lab.puppet(99)
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       const told = Array.from({ length: 20 }, (_, i) => [100 + i, `10.0.1.${i}:7946`] as const)
       for (const status of ["Alive", "Dead"] as const) {
         yield* teller.send(
           { _tag: "Gossip", ...sender(2), entries: told.map(([id, address]) => claim(status, id, address)) },
           a
         )
-        yield* TestClock.adjust(1)
+        yield* pass(1)
       }
       const { checks } = parts(a).detector
       assert.deepStrictEqual([checks.size, checks.dropped], [16, 4])
-      yield* TestClock.adjust(1499)
+      yield* pass(1499)
       assert.strictEqual(deaths(a).length, 0)
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       assert.deepStrictEqual(
         deaths(a).map(([, what]) => what),
         told.slice(0, 16).map(([id]) => `Died ${id}: DeathConfirmed by 2 after 3`)
@@ -161,18 +160,18 @@ describe("a death that is only said", () => {
     })
   )
 
-  it.effect("of a member that left is believed at once by who heard the LEAVE, and hides it from nobody", () =>
+  scenario("of a member that left is believed at once by who heard the LEAVE, and hides it from nobody", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, rareProbes)
       const b = yield* lab.start(2, { ...rareProbes, peers: [a.address] })
       const c = yield* lab.start(3, { ...rareProbes, peers: [a.address] })
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       // B does not hear the LEAVE of C, and learns of it from A.
       lab.network.link("n3", "n2").cut = true
       const from = lab.now
       yield* lab.stop(c)
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       assert.strictEqual(yield* lab.status(a, c), "left")
       assert.strictEqual(yield* lab.status(b, c), "dead")
       // A's round of changes brings the claim; three unanswered PINGs later it is believed.

@@ -1,7 +1,18 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
-import { TestClock } from "effect/testing"
-import { claim, countsOf, entriesOf, Lab, type LabNode, parts, type Seen, sender, story } from "./Lab.ts"
+import {
+  claim,
+  countsOf,
+  entriesOf,
+  Lab,
+  type LabNode,
+  parts,
+  type Seen,
+  sender,
+  story,
+  pass,
+  scenario
+} from "./Lab.ts"
 
 const HealInterval = 10_000
 /** The longest from one heal PING of a node to its next. */
@@ -20,11 +31,11 @@ const split = (size: number, cutFor: number, options: Parameters<Lab["start"]>[1
     for (let i = 1; i <= size; i++) {
       nodes.push(yield* lab.start(i, { ...options, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
     }
-    yield* TestClock.adjust(10_000)
+    yield* pass(10_000)
     for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, size)
     const names = nodes.map(({ name }) => name)
     lab.network.separate(names.slice(0, size / 2), names.slice(size / 2), true)
-    yield* TestClock.adjust(cutFor)
+    yield* pass(cutFor)
     for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, size / 2)
     const healed = lab.now
     lab.network.separate(names.slice(0, size / 2), names.slice(size / 2), false)
@@ -50,15 +61,15 @@ const assertMerged = (lab: Lab, nodes: ReadonlyArray<LabNode>, healed: number, h
   })
 
 describe("healing", () => {
-  it.effect("two halves of six that were cut for a minute merge by themselves after the first heal PING", () =>
+  scenario("two halves of six that were cut for a minute merge by themselves after the first heal PING", () =>
     Effect.gen(function* () {
       const { healed, lab, nodes } = yield* split(12, 60_000)
-      yield* TestClock.adjust(LongestHealInterval + Spread)
+      yield* pass(LongestHealInterval + Spread)
       yield* assertMerged(lab, nodes, healed)
     })
   )
 
-  it.effect(
+  scenario(
     "two halves that were cut for an hour, and hold no tombstones of each other any more, merge too",
     () =>
       Effect.gen(function* () {
@@ -66,14 +77,14 @@ describe("healing", () => {
           gossip: { interval: 500, heartbeatInterval: 10_000 }
         })
         for (const node of nodes) assert.strictEqual(parts(node).view.table.tombstones.length, 0)
-        yield* TestClock.adjust(LongestHealInterval + Spread)
+        yield* pass(LongestHealInterval + Spread)
         yield* assertMerged(lab, nodes, healed)
       }),
     // It simulates an hour of probes, which takes some seconds of CPU.
     120_000
   )
 
-  it.effect("each node tries one of the lost every 7.5 to 12.5 s, at its address, with its last claim", () =>
+  scenario("each node tries one of the lost every 7.5 to 12.5 s, at its address, with its last claim", () =>
     Effect.gen(function* () {
       const { healed, lab, nodes } = yield* split(4, 300_000)
       for (const node of nodes) {
@@ -95,37 +106,37 @@ describe("healing", () => {
     })
   )
 
-  it.effect("one that was away for longer than its tombstone lives is found by the heal list", () =>
+  scenario("one that was away for longer than its tombstone lives is found by the heal list", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const options = { probes: { deadRetention: 2000 } }
       const a = yield* lab.start(1, options)
       const b = yield* lab.start(2, { ...options, peers: [a.address] })
       const c = yield* lab.start(3, { ...options, peers: [a.address] })
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       lab.network.separate(["n1", "n2"], ["n3"], true)
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       for (const node of [a, b]) {
         assert.strictEqual(parts(node).view.slotOf(claim("Dead", 3, c.address).nodeId), -1)
         assert.isTrue(parts(node).join.healList.has(claim("Dead", 3, c.address).nodeId))
       }
       const healed = lab.now
       lab.network.separate(["n1", "n2"], ["n3"], false)
-      yield* TestClock.adjust(LongestHealInterval + Spread)
+      yield* pass(LongestHealInterval + Spread)
       yield* assertMerged(lab, [a, b, c], healed, 2)
       for (const node of [a, b, c]) assert.strictEqual(parts(node).join.healList.size, 0)
     })
   )
 
-  it.effect("a lost member is tried for heal_timeout and no longer", () =>
+  scenario("a lost member is tried for heal_timeout and no longer", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const options = { gossip: { healTimeout: 60_000 } }
       const a = yield* lab.start(1, options)
       const b = yield* lab.start(2, { ...options, peers: [a.address] })
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       yield* lab.kill(b)
-      yield* TestClock.adjust(200_000)
+      yield* pass(200_000)
       const died = a.changes.find(({ _tag }) => _tag === "Died")!.ms
       const tries = lab.sent((seen) => seen.from === "n1" && isHealPing(seen), died)
       assert.isAtLeast(tries.length, Math.floor(60_000 / LongestHealInterval))
@@ -134,44 +145,44 @@ describe("healing", () => {
     })
   )
 
-  it.effect("one whose address a live member of another id has is not tried", () =>
+  scenario("one whose address a live member of another id has is not tried", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
       const b = yield* lab.start(2, { peers: [a.address] })
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       yield* lab.kill(b)
-      yield* TestClock.adjust(15_000)
+      yield* pass(15_000)
       assert.strictEqual(yield* lab.status(a, b), "dead")
       const host = lab.network.host("n22", ["10.0.0.2"])
       yield* lab.startAt("n22", host, { bind: "10.0.0.2:7946", nodeId: "22", peers: [a.address] })
-      yield* TestClock.adjust(100)
+      yield* pass(100)
       const from = lab.now
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       assert.deepStrictEqual(lab.sent(isHealPing, from), [])
       assert.strictEqual(parts(a).join.healList.size, 0)
     })
   )
 
-  it.effect("a bootstrap peer that answered once and is gone goes on being contacted", () =>
+  scenario("a bootstrap peer that answered once and is gone goes on being contacted", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
       const b = yield* lab.start(2, { peers: [a.address], gossip: { healTimeout: 0 } })
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       yield* lab.kill(a)
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       assert.strictEqual(yield* lab.status(b, a), "unknown")
       // It comes back under another id, knowing nobody.
       const host = lab.network.host("n11", ["10.0.0.1"])
       const back = yield* lab.startAt("n11", host, { bind: "10.0.0.1:7946", nodeId: "11" })
-      yield* TestClock.adjust(LongestHealInterval + 10)
+      yield* pass(LongestHealInterval + 10)
       assert.strictEqual(yield* lab.status(b, back), "alive")
       assert.strictEqual(yield* lab.status(back, b), "alive")
     })
   )
 
-  it.effect("when a member of level 0 that was held dead lives, our incarnation rises once, at most every 5 s", () =>
+  scenario("when a member of level 0 that was held dead lives, our incarnation rises once, at most every 5 s", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const options = {
@@ -181,7 +192,7 @@ describe("healing", () => {
       const a = yield* lab.start(1, options)
       yield* lab.start(2, { ...options, peers: [a.address] })
       const puppet = yield* lab.puppet(99)
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       const { view } = parts(a)
       const at = "10.0.0.99:7946"
       let incarnation = 0
@@ -192,21 +203,21 @@ describe("healing", () => {
               { _tag: "Gossip", ...sender(2), entries: [claim(status, 99, at, incarnation, 2 ** 20)] },
               a
             )
-            yield* TestClock.adjust(1)
+            yield* pass(1)
           }
           incarnation++
           yield* puppet.send(
             { _tag: "Gossip", ...sender(99, incarnation), level, entries: [claim("Alive", 99, at, incarnation)] },
             a
           )
-          yield* TestClock.adjust(1)
+          yield* pass(1)
           assert.strictEqual(yield* lab.status(a, 99n), "alive")
           const raised = view.incarnation
-          yield* TestClock.adjust(wait)
+          yield* pass(wait)
           return raised
         })
       yield* puppet.send({ _tag: "Gossip", ...sender(99), entries: [claim("Alive", 99, at)] }, a)
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       // Each takes 3 ms, and the member speaks at the end of them.
       assert.strictEqual(yield* dieAndComeBack(0, 100), 1)
       assert.strictEqual(yield* dieAndComeBack(0, 4999 - 103 - 3), 1)

@@ -1,8 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { TestClock } from "effect/testing"
 import { RequestAck } from "../../src/wire/Header.ts"
-import { claim, entriesOf, Lab, type LabNode, parts, sender, story } from "./Lab.ts"
+import { claim, entriesOf, Lab, type LabNode, parts, sender, story, pass, scenario } from "./Lab.ts"
 
 const quiet = { probes: { interval: 600_000, timeout: 300_000 }, gossip: { antiEntropyInterval: 0 } } as const
 
@@ -13,7 +12,7 @@ const cluster = (lab: Lab, size: number, options: Parameters<Lab["start"]>[1] = 
       nodes.push(yield* lab.start(i, { ...options, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
     }
     // Between ticks, so that nothing else is under way.
-    yield* TestClock.adjust(20_100)
+    yield* pass(20_100)
     return nodes
   })
 
@@ -27,11 +26,11 @@ const tellOf = (lab: Lab, node: LabNode, count: number) =>
     for (let at = 0; at < count; at += 50) {
       yield* teller.send({ _tag: "Gossip", ...sender(2), entries: told.slice(at, at + 50) }, node)
     }
-    yield* TestClock.adjust(1)
+    yield* pass(1)
   })
 
 describe("leaving", () => {
-  it.effect(
+  scenario(
     "every member gets one LEAVE, acknowledges it with the leaver's Dead entry, and shows it as left at once",
     () =>
       Effect.gen(function* () {
@@ -40,12 +39,12 @@ describe("leaving", () => {
         const [leaver, ...others] = nodes
         const from = lab.now
         const stopping = yield* lab.stop(leaver!)
-        yield* TestClock.adjust(1)
+        yield* pass(1)
         for (const other of others) {
           assert.strictEqual(yield* lab.status(other, leaver!), "left")
           assert.deepStrictEqual(story(other, from), [[1, "Left 1: LeaveReceived"]])
         }
-        yield* TestClock.adjust(1)
+        yield* pass(1)
         // It is over as soon as the last acknowledgement is there.
         yield* Fiber.join(stopping)
         const said = leaves(lab, from)
@@ -62,7 +61,7 @@ describe("leaving", () => {
       })
   )
 
-  it.effect("nobody tries to heal a member that left, and it comes and goes without being called dead", () =>
+  scenario("nobody tries to heal a member that left, and it comes and goes without being called dead", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* cluster(lab, 4)
@@ -70,7 +69,7 @@ describe("leaving", () => {
       const others = nodes
       const from = lab.now
       yield* lab.stop(leaver!)
-      yield* TestClock.adjust(15_000 + 2)
+      yield* pass(15_000 + 2)
       for (const other of others) {
         assert.deepStrictEqual(story(other, from), [
           [1, "Left 4: LeaveReceived"],
@@ -78,7 +77,7 @@ describe("leaving", () => {
         ])
         assert.strictEqual(yield* lab.status(other, leaver!), "unknown")
       }
-      yield* TestClock.adjust(300_000)
+      yield* pass(300_000)
       assert.deepStrictEqual(
         lab.sent(({ to }) => to === "n4", from + 3),
         []
@@ -90,16 +89,16 @@ describe("leaving", () => {
     })
   )
 
-  it.effect("an unanswered LEAVE is said again three times, 500 ms apart, and the end is at 2000 ms", () =>
+  scenario("an unanswered LEAVE is said again three times, 500 ms apart, and the end is at 2000 ms", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [leaver, deaf] = yield* cluster(lab, 3)
       lab.network.link("n1", "n2").cut = true
       const from = lab.now
       const stopping = yield* lab.stop(leaver!)
-      yield* TestClock.adjust(1999)
+      yield* pass(1999)
       assert.isUndefined(stopping.pollUnsafe())
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       yield* Fiber.join(stopping)
       assert.deepStrictEqual(
         leaves(lab, from)
@@ -109,21 +108,21 @@ describe("leaving", () => {
       )
       assert.strictEqual(leaves(lab, from).filter(({ to }) => to === "n3").length, 1)
       // It hears of the departure from the third: as a death, which it checks.
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       assert.include(["dead", "unknown"], yield* lab.status(deaf!, leaver!))
     })
   )
 
-  it.effect("a lost acknowledgement costs one more LEAVE, which is acknowledged like the first", () =>
+  scenario("a lost acknowledgement costs one more LEAVE, which is acknowledged like the first", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [leaver, other] = yield* cluster(lab, 2, quiet)
       lab.network.link("n2", "n1").cut = true
       const from = lab.now
       const stopping = yield* lab.stop(leaver!)
-      yield* TestClock.adjust(100)
+      yield* pass(100)
       lab.network.link("n2", "n1").cut = false
-      yield* TestClock.adjust(402)
+      yield* pass(402)
       yield* Fiber.join(stopping)
       assert.deepStrictEqual(
         leaves(lab, from).map(({ at }) => at - from),
@@ -133,14 +132,14 @@ describe("leaving", () => {
     })
   )
 
-  it.effect("all of a cluster of 64 are told", () =>
+  scenario("all of a cluster of 64 are told", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [leaver] = yield* cluster(lab, 2, quiet)
       yield* tellOf(lab, leaver!, 62)
       const from = lab.now
       const stopping = yield* lab.stop(leaver!)
-      yield* TestClock.adjust(2000)
+      yield* pass(2000)
       yield* Fiber.join(stopping)
       assert.strictEqual(new Set(leaves(lab, from).map(({ to }) => to)).size, 63)
       // One answers; the others are nowhere, and get each all four.
@@ -148,20 +147,20 @@ describe("leaving", () => {
     })
   )
 
-  it.effect("of a larger cluster 64 are told", () =>
+  scenario("of a larger cluster 64 are told", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [leaver] = yield* cluster(lab, 2, quiet)
       yield* tellOf(lab, leaver!, 200)
       const from = lab.now
       const stopping = yield* lab.stop(leaver!)
-      yield* TestClock.adjust(2000)
+      yield* pass(2000)
       yield* Fiber.join(stopping)
       assert.strictEqual(new Set(leaves(lab, from).map(({ to }) => to)).size, 64)
     })
   )
 
-  it.effect("a leaver neither probes nor gossips nor refutes what is said of it, and still answers PINGs", () =>
+  scenario("a leaver neither probes nor gossips nor refutes what is said of it, and still answers PINGs", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [leaver] = yield* cluster(lab, 3)
@@ -169,14 +168,14 @@ describe("leaving", () => {
       const teller = yield* lab.puppet(99)
       const from = lab.now
       yield* lab.stop(leaver!)
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       for (const status of ["Suspect", "Dead"] as const) {
         yield* teller.send(
           { _tag: "Ping", ...sender(98), entries: [claim(status, 1, "10.0.0.1:7946", 3, 2 ** 20)] },
           leaver!
         )
       }
-      yield* TestClock.adjust(1990)
+      yield* pass(1990)
       assert.deepStrictEqual(
         teller.received.map(({ message }) => [message._tag, message.incarnation]),
         [
@@ -190,7 +189,7 @@ describe("leaving", () => {
     })
   )
 
-  it.effect("two that leave at once do not wait for each other", () =>
+  scenario("two that leave at once do not wait for each other", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* cluster(lab, 3, quiet)
@@ -199,22 +198,22 @@ describe("leaving", () => {
       const from = lab.now
       const first = yield* lab.stop(a!)
       const second = yield* lab.stop(b!)
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       yield* Fiber.join(first)
       assert.deepStrictEqual(leaves(lab, from).filter(({ from }) => from === "n1").length, 2)
-      yield* TestClock.adjust(1997)
+      yield* pass(1997)
       assert.isUndefined(second.pollUnsafe())
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       yield* Fiber.join(second)
     })
   )
 
-  it.effect("a replayed LEAVE does nothing once the member is back", () =>
+  scenario("a replayed LEAVE does nothing once the member is back", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [leaver, ...others] = yield* cluster(lab, 3)
       yield* lab.stop(leaver!)
-      yield* TestClock.adjust(2000)
+      yield* pass(2000)
       const recorded = leaves(lab, 0)[0]!.message
       // It comes back elsewhere, and whoever recorded its LEAVE sits where it was.
       const thief = yield* lab.puppet(1)
@@ -223,11 +222,11 @@ describe("leaving", () => {
         nodeId: "1",
         peers: ["10.0.0.2:7946"]
       })
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       for (const other of others) assert.strictEqual(yield* lab.status(other, back), "alive")
       const from = lab.now
       for (const other of others) yield* thief.send(recorded, other)
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       for (const other of others) {
         assert.strictEqual(yield* lab.status(other, back), "alive")
         assert.deepStrictEqual(story(other, from), [])

@@ -1,8 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Effect, Logger, References } from "effect"
-import { TestClock } from "effect/testing"
 import type * as ClusterConfig from "../../src/config/ClusterConfig.ts"
-import { countsOf, Lab, type LabNode, parts } from "./Lab.ts"
+import { countsOf, Lab, type LabNode, parts, pass, scenario } from "./Lab.ts"
 
 /** Nothing but what joining takes. */
 const quiet = { probes: { interval: 600_000, timeout: 300_000 }, gossip: { antiEntropyInterval: 0 } } as const
@@ -46,16 +45,16 @@ const logged = <A, E, R>(use: (lines: Array<string>) => Effect.Effect<A, E, R>) 
   })
 
 describe("peers by name", () => {
-  it.effect("all addresses of a name are PINGed at once, and any that answers is enough", () =>
+  scenario("all addresses of a name are PINGed at once, and any that answers is enough", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* start(lab, 1, quiet)
       const b = yield* start(lab, 2, { ...quiet, peers: [a.address] })
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       const from = lab.now
       name(lab, 1, 2, 9)
       const c = yield* start(lab, 3, { ...quiet, peers: [seed] })
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       // It proves the address of who sends it a table.
       assert.deepStrictEqual(pings(lab, "n3", "n1", from), [0, 6])
       assert.deepStrictEqual(pings(lab, "n3", "n2", from), [0])
@@ -66,7 +65,7 @@ describe("peers by name", () => {
     })
   )
 
-  it.effect("a name that resolves later is looked up until then, at waits doubled from 500 ms to 10 s", () =>
+  scenario("a name that resolves later is looked up until then, at waits doubled from 500 ms to 10 s", () =>
     logged((lines) =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -75,14 +74,14 @@ describe("peers by name", () => {
         const { counters } = parts(b).join
         const lookups: Array<number> = []
         for (const wait of [0, 499, 1, 999, 1, 1999, 1, 3999, 1, 7999, 1, 9999, 1]) {
-          yield* TestClock.adjust(wait)
+          yield* pass(wait)
           lookups.push(counters.lookups)
         }
         assert.deepStrictEqual(lookups, [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7])
         assert.strictEqual(counters.lookupsFailed, 7)
         assert.deepStrictEqual(lab.seen, [])
         name(lab, 1)
-        yield* TestClock.adjust(10_010)
+        yield* pass(10_010)
         yield* assertAlive([a, b], 2)
         assert.deepStrictEqual(pings(lab, "n2", "n1"), [35_500])
         assert.deepStrictEqual(lines, [
@@ -93,16 +92,16 @@ describe("peers by name", () => {
     )
   )
 
-  it.effect("all nodes of a service under one name find each other, though each is among its addresses", () =>
+  scenario("all nodes of a service under one name find each other, though each is among its addresses", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes: Array<LabNode> = []
       for (const number of [1, 2, 3, 4]) {
         name(lab, ...Array.from({ length: number }, (_, i) => i + 1))
         nodes.push(yield* start(lab, number, { ...quiet, peers: [seed] }))
-        yield* TestClock.adjust(number === 1 ? 100 : 2000)
+        yield* pass(number === 1 ? 100 : 2000)
       }
-      yield* TestClock.adjust(30_000)
+      yield* pass(30_000)
       yield* assertAlive(nodes, 4)
       assert.deepStrictEqual(
         lab.seen.filter(({ from, to }) => from === to),
@@ -112,17 +111,17 @@ describe("peers by name", () => {
     })
   )
 
-  it.effect("who is alone looks names up again, and follows a peer that restarts at another address", () =>
+  scenario("who is alone looks names up again, and follows a peer that restarts at another address", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       name(lab, 1)
       const a = yield* start(lab, 1, {})
       const b = yield* start(lab, 2, { peers: [seed], gossip: { healTimeout: 0 } })
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       yield* assertAlive([a, b], 2)
       assert.deepStrictEqual(lab.network.asked, ["seed.example"])
       yield* lab.kill(a)
-      yield* TestClock.adjust(20_000)
+      yield* pass(20_000)
       yield* assertAlive([b], 1)
       const died = b.changes.find(({ _tag }) => _tag === "Died")!.ms
       // At once, and with back-off: at 0, 0.5, 1.5, 3.5 and 7.5 s.
@@ -132,13 +131,13 @@ describe("peers by name", () => {
       )
       name(lab, 3)
       const back = yield* startAs(lab, "n3", 1, 3, {})
-      yield* TestClock.adjust(10_010)
+      yield* pass(10_010)
       yield* assertAlive([b, back], 2)
       assert.strictEqual(parts(b).join.peers.waiting, 0)
     })
   )
 
-  it.effect(
+  scenario(
     "a name none of whose addresses is a live member's is tried by healing, at the addresses it has by then",
     () =>
       Effect.gen(function* () {
@@ -148,25 +147,25 @@ describe("peers by name", () => {
         const a = yield* start(lab, 1, options)
         const b = yield* start(lab, 2, { ...options, peers: [seed] })
         const c = yield* start(lab, 3, { ...options, peers: [b.address] })
-        yield* TestClock.adjust(5000)
+        yield* pass(5000)
         yield* assertAlive([a, b, c], 3)
         yield* lab.kill(a)
-        yield* TestClock.adjust(60_000)
+        yield* pass(60_000)
         yield* assertAlive([b, c], 2)
         const asked = lab.network.asked.length
         assert.isAtLeast(asked, 4)
         // Somebody else, who knows nobody, has the name now.
         name(lab, 9)
         const other = yield* start(lab, 9, options)
-        yield* TestClock.adjust(12_600)
+        yield* pass(12_600)
         yield* assertAlive([b, c, other], 3)
         const settled = lab.network.asked.length
-        yield* TestClock.adjust(60_000)
+        yield* pass(60_000)
         assert.strictEqual(lab.network.asked.length, settled)
       })
   )
 
-  it.effect("a service has the addresses of all its hosts, each at its port, those of the first priority first", () =>
+  scenario("a service has the addresses of all its hosts, each at its port, those of the first priority first", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const { names } = lab.network
@@ -182,7 +181,7 @@ describe("peers by name", () => {
       const a = yield* start(lab, 1, { ...quiet, bind: "10.0.0.1:7001" })
       const b = yield* start(lab, 2, { ...quiet, bind: "10.0.0.2:7002" })
       const c = yield* start(lab, 3, { ...quiet, peers: ["dns+srv://_gossip._udp.example"] })
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       const first = lab.seen.filter(({ from }) => from === "n3").slice(0, 2)
       // Its socket is one of IPv4, and the third host is not there.
       assert.deepStrictEqual(
@@ -198,7 +197,7 @@ describe("peers by name", () => {
     })
   )
 
-  it.effect("a host of a service that is not found in 3 s is passed over, or the service is said to be not found", () =>
+  scenario("a host of a service that is not found in 3 s is passed over, or the service is said to be not found", () =>
     logged((lines) =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -211,9 +210,9 @@ describe("peers by name", () => {
         const a = yield* start(lab, 1, quiet)
         const b = yield* start(lab, 2, { ...quiet, peers: ["dns+srv://_gossip._udp.example"] })
         const c = yield* start(lab, 3, { ...quiet, peers: ["dns+srv://_none._udp.example"] })
-        yield* TestClock.adjust(2999)
+        yield* pass(2999)
         yield* assertAlive([a, b, c], 1)
-        yield* TestClock.adjust(11)
+        yield* pass(11)
         yield* assertAlive([a, b], 2)
         assert.deepStrictEqual(pings(lab, "n2", "n1").slice(0, 1), [3000])
         assert.deepStrictEqual(lines, [
@@ -223,7 +222,7 @@ describe("peers by name", () => {
     )
   )
 
-  it.effect("a resolver that fails or hangs is told of once, and the node goes on without", () =>
+  scenario("a resolver that fails or hangs is told of once, and the node goes on without", () =>
     logged((lines) =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -232,9 +231,9 @@ describe("peers by name", () => {
         names.set("slow.example", "hangs")
         const a = yield* start(lab, 1, quiet)
         const b = yield* start(lab, 2, { ...quiet, peers: [seed, "slow.example:1", a.address] })
-        yield* TestClock.adjust(100)
+        yield* pass(100)
         yield* assertAlive([a, b], 2)
-        yield* TestClock.adjust(60_000)
+        yield* pass(60_000)
         assert.deepStrictEqual(lines, [
           "Warn cannot look up the peer seed.example:7946: the name server has a failure; keeps trying",
           "Warn cannot look up the peer slow.example:1: no answer within 5 s; keeps trying"
@@ -243,25 +242,25 @@ describe("peers by name", () => {
         assert.deepStrictEqual(lab.network.asked.filter((asked) => asked === "slow.example").length, 7)
         lines.length = 0
         names.set("seed.example", "hangs")
-        yield* TestClock.adjust(20_000)
+        yield* pass(20_000)
         assert.deepStrictEqual(lines, [
           "Warn cannot look up the peer seed.example:7946: no answer within 5 s; keeps trying"
         ])
         names.set("slow.example", { addresses: ["10.0.0.1"] })
-        yield* TestClock.adjust(20_000)
+        yield* pass(20_000)
         assert.strictEqual(lines[1], "Info found the peer slow.example:1: 10.0.0.1:1")
       })
     )
   )
 
-  it.effect("addresses that the socket cannot speak to, or that may not speak to it, are none", () =>
+  scenario("addresses that the socket cannot speak to, or that may not speak to it, are none", () =>
     logged((lines) =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
         lab.network.names.set("seed.example", { addresses: ["fd00::1", "192.0.2.1"] })
         const options = { ...quiet, peers: [seed], allow: ["10.0.0.0/8"] }
         yield* start(lab, 1, options)
-        yield* TestClock.adjust(1000)
+        yield* pass(1000)
         assert.deepStrictEqual(lab.seen, [])
         assert.deepStrictEqual(lines, [
           "Warn cannot look up the peer seed.example:7946: the socket bound to 10.0.0.1:7946 cannot reach " +
@@ -271,14 +270,14 @@ describe("peers by name", () => {
     )
   )
 
-  it.effect("a node that leaves looks nothing up any more", () =>
+  scenario("a node that leaves looks nothing up any more", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* start(lab, 1, { ...quiet, peers: [seed] })
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       yield* lab.stop(a)
       const asked = lab.network.asked.length
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       assert.strictEqual(lab.network.asked.length, asked)
     })
   )

@@ -1,9 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Clock, Duration, Effect, Latch } from "effect"
-import { TestClock } from "effect/testing"
+import { Effect } from "effect"
 import { jitterFraction } from "../../src/failure-detector/SuspicionTiming.ts"
-import * as MonotonicTime from "../../src/time/MonotonicTime.ts"
-import { Lab, type LabNode, type Timed, claim, countsOf, parts, sender } from "./Lab.ts"
+import { Lab, type LabNode, type Timed, claim, countsOf, parts, sender, pass, scenario, virtual } from "./Lab.ts"
 
 // The defaults, in ms.
 const Interval = 1000
@@ -14,54 +12,36 @@ const Latency = 1
 
 const Grain = 1e-5
 
-/** A node's clock whose sleeps do not end while it is paused; it tells the true time all the same. */
-class PausableClock {
-  readonly clock: Clock.Clock
-  readonly #inner: Clock.Clock
-  readonly #running = Latch.makeUnsafe(true)
-  #resumesAt = 0
+/** Lets the timers of a node wait for `ms`, as if its event loop were busy. Datagrams are delivered all the same. */
+const pause = ({ node: { clock } }: LabNode, ms: number) =>
+  Effect.gen(function* () {
+    clock.freeze()
+    yield* Effect.forkScoped(
+      Effect.andThen(
+        Effect.sleep(ms),
+        Effect.sync(() => clock.thaw())
+      ),
+      {
+        startImmediately: true
+      }
+    )
+  })
 
-  constructor(inner: Clock.Clock) {
-    this.#inner = inner
-    this.clock = { ...inner, sleep: (duration) => Effect.andThen(inner.sleep(duration), this.#running.await) }
-  }
-
-  static readonly make = Effect.map(Effect.clockWith(Effect.succeed), (inner) => new PausableClock(inner))
-
-  /** When the pause that is on ends, or the last one ended. */
-  get resumesAt() {
-    return this.#resumesAt
-  }
-
-  /** Begins a pause of `ms`, which ends as the test's clock moves on. */
-  pause(ms: number) {
-    return Effect.gen({ self: this }, function* () {
-      yield* this.#running.close
-      this.#resumesAt = MonotonicTime.millis(this.#inner) + ms
-      yield* this.#inner
-        .sleep(Duration.millis(ms))
-        .pipe(Effect.andThen(this.#running.open), Effect.forkScoped({ startImmediately: true }))
-    })
-  }
-}
-
-/** Datagrams to and from a paused node wait until it runs again, as in the buffers of a stopped process. */
-const holdPackets = (lab: Lab, node: LabNode, others: ReadonlyArray<LabNode>, paused: PausableClock) => {
-  for (const { name } of others) {
-    Object.defineProperty(lab.network.link(name, node.name), "latency", {
-      get: () => Math.max(0, paused.resumesAt - lab.now) + Latency
-    })
-  }
-}
+/** Stops the process of a node for `ms`: its timers and what is sent to it wait. */
+const stopProcess = ({ node: { control } }: LabNode, ms: number) =>
+  Effect.gen(function* () {
+    control.freeze()
+    yield* Effect.forkScoped(Effect.andThen(Effect.sleep(ms), Effect.sync(control.thaw)), { startImmediately: true })
+  })
 
 /** The earliest time from `from` on at which a timer of a node is due that was started at 0, probe cycles included. */
 const nextTimer = (from: number) =>
   Math.min(...[GossipInterval, HeartbeatInterval, Timeout].map((period) => Math.ceil(from / period) * period))
 
-const started = Effect.fnUntraced(function* (lab: Lab, count: number, paused: PausableClock, options = {}) {
-  const nodes: Array<LabNode> = [yield* lab.start(1, options, paused.clock)]
+const started = Effect.fnUntraced(function* (lab: Lab, count: number, options = {}) {
+  const nodes: Array<LabNode> = [yield* lab.start(1, options)]
   for (let i = 2; i <= count; i++) nodes.push(yield* lab.start(i, { peers: [nodes[0]!.address], ...options }))
-  yield* TestClock.adjust(Interval - 1)
+  yield* pass(Interval - 1)
   for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, count)
   return nodes
 })
@@ -86,34 +66,33 @@ describe("a pause of a node", () => {
   /** n1, whose clock can be paused, and n2 and n3, which probe nobody; n2 answers nobody from `T` on, which begins a probe of it. */
   const probing = Effect.gen(function* () {
     const lab = yield* Lab.make()
-    const paused = yield* PausableClock.make
-    const a = yield* lab.start(1, {}, paused.clock)
+    const a = yield* lab.start(1)
     const b = yield* lab.start(2, { peers: [a.address], ...idle })
     const c = yield* lab.start(3, { peers: [a.address], ...idle })
-    yield* TestClock.adjust(2000 - 1)
+    yield* pass(2000 - 1)
     lab.network.separate([b.name], [a.name, c.name], true)
     const cut = lab.now
-    while (probesOf(lab, a, b.name, cut).length === 0) yield* TestClock.adjust(1)
-    return { lab, paused, a, b, c, T: lab.now }
+    while (probesOf(lab, a, b.name, cut).length === 0) yield* pass(1)
+    return { lab, a, b, c, T: lab.now }
   })
 
-  it.effect(
+  scenario(
     "makes the probe in flight void: no relay is asked, nobody suspected, and the next probe is a fresh one",
     () =>
       Effect.gen(function* () {
-        const { a, b, lab, paused, T } = yield* probing
+        const { a, b, lab, T } = yield* probing
         const { detector, clock } = parts(a)
-        yield* TestClock.adjust(100)
+        yield* pass(100)
         const pauses = clock.watch.pauses
-        yield* paused.pause(1300)
+        yield* pause(a, 1300)
         const resumed = T + 1400
-        yield* TestClock.adjust(1300)
+        yield* pass(1300)
         assert.strictEqual(clock.watch.pauses, pauses + 1)
         assert.deepInclude(detector.counters, { voided: 1, failures: 0 })
         assert.strictEqual(detector.health.score, 0)
         // The cycle's timeout, due at T + 500, came with the end of the pause; the rest of the cycle follows in full.
         const next = resumed + Interval - Timeout
-        yield* TestClock.adjust(next - lab.now)
+        yield* pass(next - lab.now)
         assert.deepStrictEqual(saw(a, "Suspected"), [])
         assert.deepStrictEqual(requestsOf(lab, a, T), [])
         const fresh = lab.sent(({ at, from, message }) => at > T && from === a.name && message._tag === "Ping")
@@ -122,7 +101,7 @@ describe("a pause of a node", () => {
           [next]
         )
         // Had it not been void, this would be its end; n2 is found out by a probe of its own.
-        yield* TestClock.adjust(5 * Interval)
+        yield* pass(5 * Interval)
         const [suspected] = saw(a, "Suspected", b.id)
         const begun = suspected!.ms - Interval
         assert.isAtLeast(begun, next)
@@ -131,16 +110,16 @@ describe("a pause of a node", () => {
       })
   )
 
-  it.effect("of less than half a probe timeout changes nothing but the time at which relays are asked", () =>
+  scenario("of less than half a probe timeout changes nothing but the time at which relays are asked", () =>
     Effect.gen(function* () {
-      const { a, b, lab, paused, T } = yield* probing
-      yield* TestClock.adjust(Timeout - 50)
+      const { a, b, lab, T } = yield* probing
+      yield* pass(Timeout - 50)
       const pauses = parts(a).clock.watch.pauses
       // The timeout is due 50 ms later; it is 249 ms late.
-      yield* paused.pause(299)
-      yield* TestClock.adjust(299)
+      yield* pause(a, 299)
+      yield* pass(299)
       assert.strictEqual(parts(a).clock.watch.pauses, pauses)
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       assert.deepStrictEqual(
         requestsOf(lab, a, T).map(({ at }) => at),
         [T + Timeout + 249]
@@ -154,12 +133,12 @@ describe("a pause of a node", () => {
     })
   )
 
-  it.effect("of half a probe timeout voids", () =>
+  scenario("of half a probe timeout voids", () =>
     Effect.gen(function* () {
-      const { a, lab, paused, T } = yield* probing
-      yield* TestClock.adjust(Timeout - 50)
-      yield* paused.pause(300)
-      yield* TestClock.adjust(Interval)
+      const { a, lab, T } = yield* probing
+      yield* pass(Timeout - 50)
+      yield* pause(a, 300)
+      yield* pass(Interval)
       assert.strictEqual(parts(a).detector.counters.voided, 1)
       assert.deepStrictEqual(requestsOf(lab, a, T), [])
       assert.deepStrictEqual(saw(a, "Suspected"), [])
@@ -175,81 +154,81 @@ describe("a pause of a node", () => {
           [1333, 700],
           [3010, 5000]
         ] as const) {
-          const lab = yield* Lab.make()
-          const paused = yield* PausableClock.make
-          const origin = lab.now
-          const a = yield* lab.start(1, {}, paused.clock)
-          const liar = yield* lab.puppet(2)
-          yield* TestClock.adjust(999)
-          const say = (entry: ReturnType<typeof claim>) =>
-            liar.send({ _tag: "Gossip", ...sender(2), entries: [entry] }, a)
-          yield* say(claim("Suspect", 3, "10.0.0.3:7946", 0, 5))
-          yield* TestClock.adjust(Latency)
-          const suspected = lab.now
-          // n1 and the suspect: entries come before the header that tells of the liar.
-          const ends = suspected + 3000 * (1 + 0.5 * Math.log2(2)) + jitterFraction(0, 1, 0, 3) * 1000
-          yield* TestClock.adjust(begins)
-          const { watch } = parts(a).clock
-          const pauses = watch.pauses
-          yield* paused.pause(length)
-          const resumes = lab.now + length
-          const late = resumes - (origin + nextTimer(lab.now - origin))
-          assert.isAbove(late, Timeout / 2)
-          yield* TestClock.adjust(20_000)
-          assert.strictEqual(watch.pauses, pauses + 1)
-          const deaths = saw(a, "Died", 3n)
-          assert.strictEqual(deaths.length, 1)
-          assert.closeTo(deaths[0]!.ms, ends + late, Grain)
-          yield* lab.end
+          yield* virtual(
+            Effect.gen(function* () {
+              const lab = yield* Lab.make()
+              const origin = lab.now
+              const a = yield* lab.start(1)
+              const liar = yield* lab.puppet(2)
+              yield* pass(999)
+              const say = (entry: ReturnType<typeof claim>) =>
+                liar.send({ _tag: "Gossip", ...sender(2), entries: [entry] }, a)
+              yield* say(claim("Suspect", 3, "10.0.0.3:7946", 0, 5))
+              yield* pass(Latency)
+              const suspected = lab.now
+              // n1 and the suspect: entries come before the header that tells of the liar.
+              const ends = suspected + 3000 * (1 + 0.5 * Math.log2(2)) + jitterFraction(0, 1, 0, 3) * 1000
+              yield* pass(begins)
+              const { watch } = parts(a).clock
+              const pauses = watch.pauses
+              yield* pause(a, length)
+              const resumes = lab.now + length
+              const late = resumes - (origin + nextTimer(lab.now - origin))
+              assert.isAbove(late, Timeout / 2)
+              yield* pass(20_000)
+              assert.strictEqual(watch.pauses, pauses + 1)
+              const deaths = saw(a, "Died", 3n)
+              assert.strictEqual(deaths.length, 1)
+              assert.closeTo(deaths[0]!.ms, ends + late, Grain)
+            })
+          )
         }
       })
   )
 
-  it.effect("that comes again moves it again", () =>
+  scenario("that comes again moves it again", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
-      const paused = yield* PausableClock.make
-      const a = yield* lab.start(1, {}, paused.clock)
+      const a = yield* lab.start(1)
       const liar = yield* lab.puppet(2)
-      yield* TestClock.adjust(1010)
+      yield* pass(1010)
       yield* liar.send({ _tag: "Gossip", ...sender(2), entries: [claim("Suspect", 3, "10.0.0.3:7946", 0, 5)] }, a)
-      yield* TestClock.adjust(Latency)
+      yield* pass(Latency)
       let ends = lab.now + 3000 * (1 + 0.5 * Math.log2(2)) + jitterFraction(0, 1, 0, 3) * 1000
       for (let i = 0; i < 4; i++) {
         // A new pause at 50 ms before a timer that is as late as the rest of the pause.
-        yield* TestClock.adjust(50)
+        yield* pass(50)
         const due = Math.min(
           ...[GossipInterval, HeartbeatInterval].map((period) => Math.ceil(lab.now / period) * period)
         )
-        yield* TestClock.adjust(due - 50 - lab.now)
+        yield* pass(due - 50 - lab.now)
         // Whole periods of all loops, so that timers keep their places.
-        yield* paused.pause(1050)
+        yield* pause(a, 1050)
         ends += 1000
-        yield* TestClock.adjust(1050 + 100)
+        yield* pass(1050 + 100)
         assert.strictEqual(parts(a).clock.watch.pauses, i + 1)
       }
-      yield* TestClock.adjust(20_000)
+      yield* pass(20_000)
       assert.closeTo(saw(a, "Died", 3n)[0]!.ms, ends, Grain)
     })
   )
 
-  it.effect("moves the checks of a death too", () =>
+  scenario("moves the checks of a death too", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
-      const paused = yield* PausableClock.make
-      const a = yield* lab.start(1, {}, paused.clock)
+      const a = yield* lab.start(1)
       const liar = yield* lab.puppet(2)
-      yield* TestClock.adjust(1010)
+      yield* pass(1010)
       const address = "10.0.0.3:7946"
       yield* liar.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 3, address)] }, a)
-      yield* TestClock.adjust(5)
+      yield* pass(5)
       yield* liar.send({ _tag: "Gossip", ...sender(2), entries: [claim("Dead", 3, address)] }, a)
-      yield* TestClock.adjust(Latency)
+      yield* pass(Latency)
       const claimed = lab.now
       // PINGs are sent at 0 and 500 ms. The gossip timer at 1800 is the first that is late, by 950 ms.
-      yield* TestClock.adjust(1750 - lab.now)
-      yield* paused.pause(1000)
-      yield* TestClock.adjust(5000)
+      yield* pass(1750 - lab.now)
+      yield* pause(a, 1000)
+      yield* pass(5000)
       const pings = probesOf(lab, a, "10.0.0.3", claimed).filter(({ at }) => at % Interval !== 0)
       assert.includeMembers(
         pings.map(({ at }) => at - claimed),
@@ -267,14 +246,12 @@ describe("a node that is stopped and goes on", () => {
   /** Stops n1 of five for a while, with all that is sent to it waiting. */
   const stop = Effect.fnUntraced(function* (ms: number) {
     const lab = yield* Lab.make()
-    const paused = yield* PausableClock.make
-    const nodes = yield* started(lab, 5, paused)
+    const nodes = yield* started(lab, 5)
     const [stopped, ...others] = nodes
-    holdPackets(lab, stopped!, others, paused)
-    yield* TestClock.adjust(3250)
+    yield* pass(3250)
     const from = lab.now
-    yield* paused.pause(ms)
-    yield* TestClock.adjust(ms - 1)
+    yield* stopProcess(stopped!, ms)
+    yield* pass(ms - 1)
     assert.deepStrictEqual(
       lab.sent((seen) => seen.from === stopped!.name, from),
       []
@@ -282,18 +259,18 @@ describe("a node that is stopped and goes on", () => {
     return { lab, stopped: stopped!, others, from, resumed: from + ms }
   })
 
-  it.effect("for less than a suspicion refutes it when it goes on, and accuses nobody", () =>
+  scenario("for less than a suspicion refutes it when it goes on, and accuses nobody", () =>
     Effect.gen(function* () {
       const { from, lab, others, resumed, stopped } = yield* stop(5000)
       for (const other of others) assert.strictEqual(yield* lab.status(other, stopped), "suspect")
-      yield* TestClock.adjust(1500)
+      yield* pass(1500)
       for (const other of others) {
         const [suspected, recovered, ...more] = other.changes.filter(({ ms }) => ms > from)
         assert.deepStrictEqual([suspected!._tag, recovered!._tag, more.length], ["Suspected", "Recovered", 0])
         assert.isAbove(recovered!.ms, resumed)
         assert.strictEqual(yield* lab.status(other, stopped), "alive")
       }
-      yield* TestClock.adjust(20_000)
+      yield* pass(20_000)
       for (const node of [stopped, ...others]) {
         assert.deepStrictEqual(saw(node, "Died"), [])
         assert.strictEqual((yield* countsOf(node)).alive, 5)
@@ -302,11 +279,11 @@ describe("a node that is stopped and goes on", () => {
     })
   )
 
-  it.effect("for longer dies, comes back by itself when it goes on, and accuses nobody", () =>
+  scenario("for longer dies, comes back by itself when it goes on, and accuses nobody", () =>
     Effect.gen(function* () {
       const { lab, others, resumed, stopped } = yield* stop(14_000)
       for (const other of others) assert.strictEqual(yield* lab.status(other, stopped), "dead")
-      yield* TestClock.adjust(1500)
+      yield* pass(1500)
       for (const other of others) {
         assert.strictEqual(saw(other, "Died", stopped.id).length, 1)
         const recovered = saw(other, "Recovered", stopped.id)
@@ -314,7 +291,7 @@ describe("a node that is stopped and goes on", () => {
         assert.isAbove(recovered[0]!.ms, resumed)
         assert.strictEqual(yield* lab.status(other, stopped), "alive")
       }
-      yield* TestClock.adjust(20_000)
+      yield* pass(20_000)
       for (const node of [stopped, ...others]) assert.strictEqual((yield* countsOf(node)).alive, 5)
       assert.deepStrictEqual([saw(stopped, "Suspected"), saw(stopped, "Died")], [[], []])
       assert.isAtLeast(parts(stopped).clock.watch.pauses, 1)

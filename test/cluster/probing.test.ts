@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { NetAddress } from "effect/net"
-import { TestClock } from "effect/testing"
 import type { Message, MessageEntry } from "../../src/wire/Message.ts"
-import { Lab, type LabNode, type Seen, countsOf, entriesOf, parts } from "./Lab.ts"
+import { Lab, type LabNode, type Seen, countsOf, entriesOf, parts, pass, scenario, virtual } from "./Lab.ts"
 
 // The defaults, in ms.
 const Interval = 1000
@@ -16,7 +15,7 @@ const patient = { probes: { suspectTimeout: "1 hour" } } as const
 const started = Effect.fnUntraced(function* (lab: Lab, count: number, options = {}) {
   const nodes: Array<LabNode> = [yield* lab.start(1, options)]
   for (let i = 2; i <= count; i++) nodes.push(yield* lab.start(i, { peers: [nodes[0]!.address], ...options }))
-  yield* TestClock.adjust(Interval - 1)
+  yield* pass(Interval - 1)
   for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, count)
   return nodes
 })
@@ -51,12 +50,12 @@ const ownSuspicions = (node: LabNode) =>
   )
 
 describe("probing, to the millisecond", () => {
-  it.effect("a PING goes out at each interval, its ACK comes back at once, and no relay is asked", () =>
+  scenario("a PING goes out at each interval, its ACK comes back at once, and no relay is asked", () =>
     Effect.gen(function* () {
       const Slow = 7
       const lab = yield* Lab.make({ latency: Slow })
       const [a, b] = yield* started(lab, 2)
-      yield* TestClock.adjust(20_000)
+      yield* pass(20_000)
       for (const [from, to] of [
         [a!, b!],
         [b!, a!]
@@ -96,25 +95,28 @@ describe("probing, to the millisecond", () => {
           [Interval - 2, true, false],
           [Interval + 2, true, true]
         ] as const) {
-          const lab = yield* Lab.make()
-          const options = { probes: { ...patient.probes, indirectK: 1 }, gossip: { interval: "1 hour" } } as const
-          const [a] = yield* started(lab, 3, options)
-          for (const to of ["n2", "n3"]) lab.network.link("n1", to).latency = roundTrip - Latency
-          // What relays find out comes too late.
-          for (const from of ["n2", "n3"]) for (const to of ["n2", "n3"]) lab.network.link(from, to).latency = 5000
-          const now = lab.now
-          yield* TestClock.adjust(Interval + 1)
-          const [probe] = probesOf(lab, a!, now)
-          assert.strictEqual(requestsOf(lab, a!, now).length, asks ? 1 : 0)
-          const suspected = ownSuspicions(a!)
-          assert.strictEqual(suspected.length, suspects ? 1 : 0)
-          if (suspects) assert.strictEqual(suspected[0]!.ms, probe!.at + Interval)
-          yield* lab.end
+          yield* virtual(
+            Effect.gen(function* () {
+              const lab = yield* Lab.make()
+              const options = { probes: { ...patient.probes, indirectK: 1 }, gossip: { interval: "1 hour" } } as const
+              const [a] = yield* started(lab, 3, options)
+              for (const to of ["n2", "n3"]) lab.network.link("n1", to).latency = roundTrip - Latency
+              // What relays find out comes too late.
+              for (const from of ["n2", "n3"]) for (const to of ["n2", "n3"]) lab.network.link(from, to).latency = 5000
+              const now = lab.now
+              yield* pass(Interval + 1)
+              const [probe] = probesOf(lab, a!, now)
+              assert.strictEqual(requestsOf(lab, a!, now).length, asks ? 1 : 0)
+              const suspected = ownSuspicions(a!)
+              assert.strictEqual(suspected.length, suspects ? 1 : 0)
+              if (suspects) assert.strictEqual(suspected[0]!.ms, probe!.at + Interval)
+            })
+          )
         }
       })
   )
 
-  it.effect(
+  scenario(
     "without an ACK by the timeout two others get a PING_REQ, and at the end of the interval the member is suspect",
     () =>
       Effect.gen(function* () {
@@ -123,7 +125,7 @@ describe("probing, to the millisecond", () => {
         const lost = nodes[6]!
         const others = nodes.slice(0, 6)
         lab.network.separate([lost.name], names(others), true)
-        yield* TestClock.adjust(20 * Interval)
+        yield* pass(20 * Interval)
 
         const suspicions = others.flatMap((observer) =>
           ownSuspicions(observer).map((found) => ({ observer, ...found }))
@@ -165,12 +167,12 @@ describe("probing, to the millisecond", () => {
       })
   )
 
-  it.effect("no relay is asked that is suspect or dead, nor more than there are", () =>
+  scenario("no relay is asked that is suspect or dead, nor more than there are", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 5, { probes: { ...patient.probes, indirectK: 3 } })
       lab.network.separate(["n5"], ["n1", "n2", "n3", "n4"], true)
-      yield* TestClock.adjust(12 * Interval)
+      yield* pass(12 * Interval)
       const all = (observer: LabNode, unable: ReadonlyArray<string>) =>
         names(nodes).filter((name) => name !== observer.name && !unable.includes(name))
       const observers = nodes.slice(0, 3)
@@ -185,7 +187,7 @@ describe("probing, to the millisecond", () => {
       // Now n4 goes too, while n5 is suspect.
       lab.network.separate(["n4"], ["n1", "n2", "n3"], true)
       const now = lab.now
-      yield* TestClock.adjust(12 * Interval)
+      yield* pass(12 * Interval)
       const second = observers.flatMap((observer) =>
         ownSuspicions(observer)
           .filter(({ ms, target }) => ms > now && target === 4n)
@@ -196,12 +198,12 @@ describe("probing, to the millisecond", () => {
     })
   )
 
-  it.effect("with indirect_k 0 nobody is asked", () =>
+  scenario("with indirect_k 0 nobody is asked", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 3, { probes: { ...patient.probes, indirectK: 0 } })
       lab.network.separate(["n3"], ["n1", "n2"], true)
-      yield* TestClock.adjust(10 * Interval)
+      yield* pass(10 * Interval)
       assert.strictEqual(lab.sent(({ message }) => message._tag === "PingReq").length, 0)
       const found = [nodes[0]!, nodes[1]!].flatMap(ownSuspicions)
       assert.isAbove(found.length, 0)
@@ -209,7 +211,7 @@ describe("probing, to the millisecond", () => {
     })
   )
 
-  it.effect(
+  scenario(
     "a PING to a suspect begins with its own entry, asked for by a PING_REQ or not, and to others with ours",
     () =>
       Effect.gen(function* () {
@@ -218,7 +220,7 @@ describe("probing, to the millisecond", () => {
         const lost = nodes[4]!
         const others = nodes.slice(0, 4)
         lab.network.separate([lost.name], names(others), true)
-        yield* TestClock.adjust(30 * Interval)
+        yield* pass(30 * Interval)
         for (const observer of others) {
           const { ms } = observer.changes.find(({ _tag }) => _tag === "Suspected")!
           const pings = lab.sent((seen) => isPing(seen) && seen.from === observer.name, ms + 0.5)
@@ -239,12 +241,12 @@ describe("probing, to the millisecond", () => {
       })
   )
 
-  it.effect("every member of eight is probed once in each wrap of seven probes, in orders that change", () =>
+  scenario("every member of eight is probed once in each wrap of seven probes, in orders that change", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 8)
       const Wraps = 6
-      yield* TestClock.adjust(7 * Wraps * Interval)
+      yield* pass(7 * Wraps * Interval)
       const orders = new Set<string>()
       for (const node of nodes) {
         const targets = probesOf(lab, node).map(({ to }) => to)
@@ -259,22 +261,22 @@ describe("probing, to the millisecond", () => {
     })
   )
 
-  it.effect("a newcomer is probed by everybody within 2n - 1 intervals, and one that died is probed no more", () =>
+  scenario("a newcomer is probed by everybody within 2n - 1 intervals, and one that died is probed no more", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 4)
-      yield* TestClock.adjust(2500)
+      yield* pass(2500)
       const newcomer = yield* lab.start(5, { peers: [nodes[0]!.address] })
-      yield* TestClock.adjust(400)
+      yield* pass(400)
       const joined = lab.now
       for (const node of nodes) assert.strictEqual(yield* lab.status(node, newcomer), "alive")
       // n is 4 besides the prober.
-      yield* TestClock.adjust((2 * 4 - 1) * Interval)
+      yield* pass((2 * 4 - 1) * Interval)
       for (const node of nodes) {
         assert.isTrue(probesOf(lab, node, joined).some(({ to }) => to === newcomer.name))
       }
       yield* lab.kill(newcomer)
-      yield* TestClock.adjust(15_000)
+      yield* pass(15_000)
       for (const node of nodes) {
         const { ms } = node.changes.find(({ _tag }) => _tag === "Died")!
         assert.strictEqual(probesOf(lab, node, ms).filter(({ to }) => to === newcomer.name).length, 0)
@@ -282,7 +284,7 @@ describe("probing, to the millisecond", () => {
     })
   )
 
-  it.effect(
+  scenario(
     "each failed probe makes the next cycle an interval and its wait a timeout longer, up to nine, and each success shortens them",
     () =>
       Effect.gen(function* () {
@@ -302,7 +304,7 @@ describe("probing, to the millisecond", () => {
           at += Interval * (score + 1)
           score = Math.min(8, score + 1)
         }
-        yield* TestClock.adjust(at - lab.now - 1)
+        yield* pass(at - lab.now - 1)
         assert.deepStrictEqual(
           lab.sent((seen) => isPing(seen) && seen.from === a!.name, Interval).map(({ at }) => at),
           // Whoever is suspected by a failed probe gets a second PING at once, which says so.
@@ -319,14 +321,14 @@ describe("probing, to the millisecond", () => {
         // Links are mended as the next cycle begins: this failure is the last. Every later probe succeeds.
         const mended = at
         lab.network.separate([a!.name], names(others), false)
-        yield* TestClock.adjust(1)
+        yield* pass(1)
         const times: Array<number> = []
         for (let score = 8; score >= 0; score--) {
           times.push(at)
           at += Interval * (score + 1)
         }
         times.push(at, at + Interval)
-        yield* TestClock.adjust(at + Interval - lab.now + 1)
+        yield* pass(at + Interval - lab.now + 1)
         assert.deepStrictEqual(
           lab
             .sent((seen) => isPing(seen) && seen.from === a!.name && times.includes(seen.at), mended)

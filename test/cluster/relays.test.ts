@@ -1,12 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { NetAddress } from "effect/net"
-import { TestClock } from "effect/testing"
 import { SelfSlot } from "../../src/membership/MemberTable.ts"
 import { IndirectAck } from "../../src/wire/Header.ts"
 import * as Message from "../../src/wire/Message.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
-import { Lab, type LabNode, type Seen, claim, countsOf, entriesOf, parts, sender } from "./Lab.ts"
+import {
+  Lab,
+  type LabNode,
+  type Seen,
+  claim,
+  countsOf,
+  entriesOf,
+  parts,
+  sender,
+  pass,
+  scenario,
+  virtual
+} from "./Lab.ts"
 
 // The defaults, in ms.
 const Interval = 1000
@@ -15,7 +26,7 @@ const Timeout = 500
 const started = Effect.fnUntraced(function* (lab: Lab, count: number, options = {}) {
   const nodes: Array<LabNode> = [yield* lab.start(1, options)]
   for (let i = 2; i <= count; i++) nodes.push(yield* lab.start(i, { peers: [nodes[0]!.address], ...options }))
-  yield* TestClock.adjust(Interval - 1)
+  yield* pass(Interval - 1)
   for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, count)
   return nodes
 })
@@ -32,7 +43,7 @@ const probesOf = (lab: Lab, from: LabNode, to: LabNode, since: number) =>
 const isRelayed = ({ message }: Seen) => (message.flags & IndirectAck) !== 0
 
 describe("relays", () => {
-  it.effect(
+  scenario(
     "save a member when one link of ten is cut: nobody is suspected, and each probe over that link is saved",
     () =>
       Effect.gen(function* () {
@@ -41,7 +52,7 @@ describe("relays", () => {
         const [a, b] = nodes
         lab.network.separate([a!.name], [b!.name], true)
         const cut = lab.now
-        yield* TestClock.adjust(240_000 + Interval - 1)
+        yield* pass(240_000 + Interval - 1)
         for (const node of nodes) {
           assert.isTrue(node.changes.every(({ _tag, ms }) => _tag === "Joined" && ms < cut))
           assert.strictEqual(parts(node).detector.health.score, 0)
@@ -65,16 +76,16 @@ describe("relays", () => {
       })
   )
 
-  it.effect("ask the target as soon as they are asked, and pass on what its own header said, first of all", () =>
+  scenario("ask the target as soon as they are asked, and pass on what its own header said, first of all", () =>
     Effect.gen(function* () {
       const Latency = 3
       const lab = yield* Lab.make({ latency: Latency })
       const nodes = yield* started(lab, 4)
       const [a, b] = nodes
-      yield* TestClock.adjust(6000)
+      yield* pass(6000)
       lab.network.separate([a!.name], [b!.name], true)
       const cut = lab.now
-      yield* TestClock.adjust(30_000)
+      yield* pass(30_000)
       const probes = probesOf(lab, a!, b!, cut)
       assert.isAtLeast(probes.length, 8)
       for (const { at } of probes) {
@@ -102,7 +113,7 @@ describe("relays", () => {
     })
   )
 
-  it.effect("answer a stranger who asks about a member, and each request once", () =>
+  scenario("answer a stranger who asks about a member, and each request once", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [, b] = yield* started(lab, 2)
@@ -115,7 +126,7 @@ describe("relays", () => {
       }
       const asked = lab.now
       yield* stranger.send(request, "10.0.0.1:7946")
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       // At the address that the relay knows, whatever the request says.
       assert.strictEqual(lab.sent(({ to }) => to === "10.0.0.77").length, 0)
       const relayed = stranger.received.filter(({ message }) => (message.flags & IndirectAck) !== 0)
@@ -126,13 +137,13 @@ describe("relays", () => {
     })
   )
 
-  it.effect("stay silent about a target that they do not know, have buried, or are themselves", () =>
+  scenario("stay silent about a target that they do not know, have buried, or are themselves", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 3, { probes: { deadRetention: 5000 } })
       const [a, b, c] = nodes
       yield* lab.kill(c!)
-      yield* TestClock.adjust(25_000)
+      yield* pass(25_000)
       assert.strictEqual(yield* lab.status(a!, c!), "unknown")
       assert.isAtLeast(parts(a!).view.slotOf(claim("Alive", 3, c!.address).nodeId), 0)
       const stranger = yield* lab.puppet(9)
@@ -152,7 +163,7 @@ describe("relays", () => {
           a!
         )
       }
-      yield* TestClock.adjust(400)
+      yield* pass(400)
       const said = lab.sent(({ from }) => from === a!.name, asked)
       assert.deepStrictEqual(
         said.filter(({ message, to }) => to !== b!.name && (message._tag === "Ack" || to !== "n9")),
@@ -162,22 +173,22 @@ describe("relays", () => {
     })
   )
 
-  it.effect("tell a suspect that it is one when they PING it for another", () =>
+  scenario("tell a suspect that it is one when they PING it for another", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* started(lab, 2)
       // Off the times at which n1 probes of itself.
-      yield* TestClock.adjust(300)
+      yield* pass(300)
       const stranger = yield* lab.puppet(9)
       const about = claim("Suspect", 2, b!.address, 0, 100)
       yield* stranger.send({ _tag: "Gossip", ...sender(9), entries: [about] }, a!)
       yield* stranger.send({ _tag: "PingReq", ...sender(9), targetId: about.nodeId, targetAddress: about.address }, a!)
       const asked = lab.now
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       const [ping] = lab.sent(isKind("Ping", a!.name, b!.name), asked)
       assert.strictEqual(ping!.at, asked + 1)
       assert.deepEqual(entriesOf(ping!.message)[0], about)
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       assert.strictEqual(parts(b!).view.incarnation, 1)
       const [suspected, recovered] = a!.changes
         .filter((change) => "member" in change && change.member.id === b!.id)
@@ -197,45 +208,46 @@ describe("relays", () => {
 
     /** How a probe fares whose only answer is what its relay is made to say: whether it succeeded. */
     const fares = ({ after, entries, flags }: Said) =>
-      Effect.gen(function* () {
-        const lab = yield* Lab.make()
-        // Only n1 probes, so that nobody else suspects anybody; incarnations are above 0.
-        yield* TestClock.setTime(Date.UTC(2020, 0, 1, 0, 0, 100))
-        const idle = { probes: { interval: "1 hour" } } as const
-        const target = yield* lab.start(2, idle)
-        const relay = yield* lab.start(3, { peers: [target.address], ...idle })
-        yield* TestClock.adjust(5000)
-        const prober = yield* lab.start(1, { peers: [target.address], probes: { suspectTimeout: "1 hour" } })
-        const began = lab.now
-        yield* TestClock.adjust(4500)
-        lab.network.separate([target.name], [prober.name, relay.name], true)
-        const cut = lab.now
-        const probes = () => lab.sent(isKind("Ping", prober.name, target.name), cut)
-        while (probes().length === 0) yield* TestClock.adjust(Interval / 2)
-        const { at } = probes()[0]!
-        assert.strictEqual((at - began) % Interval, 0)
-        const heard = lab.seen.findLast(
-          ({ fate, from, to }) => fate === "carried" && from === target.name && to === prober.name
-        )!.message
-        const { outbox, view } = parts(relay)
-        yield* TestClock.adjust(at + after - lab.now)
-        const message: Message.Message = {
-          _tag: "Ack",
-          ...sender(3, view.incarnation, view.table.heartbeat[SelfSlot], flags),
-          entries: entries.map(([id, incarnation, heartbeat]) =>
-            claim("Alive", id, `10.0.0.${id}:7946`, heard.incarnation + incarnation, heard.heartbeat + heartbeat)
-          )
-        }
-        const to = PackedAddress.pack(NetAddress.inetAddressFromStringUnsafe(prober.address))
-        outbox.sendTo(to, Result.getOrThrow(Message.encode(message)))
-        yield* TestClock.adjust(at + Interval - lab.now)
-        const { counters } = parts(prober).detector
-        const suspected = prober.changes.some(({ _tag, ms }) => _tag === "Suspected" && ms === at + Interval)
-        assert.strictEqual(suspected, counters.failures === 1)
-        assert.strictEqual(counters.savedByRelay, suspected ? 0 : 1)
-        yield* lab.end
-        return !suspected
-      })
+      virtual(
+        Effect.gen(function* () {
+          const lab = yield* Lab.make()
+          // Only n1 probes, so that nobody else suspects anybody; incarnations are above 0.
+          const idle = { probes: { interval: "1 hour" } } as const
+          const target = yield* lab.start(2, idle)
+          const relay = yield* lab.start(3, { peers: [target.address], ...idle })
+          yield* pass(5000)
+          const prober = yield* lab.start(1, { peers: [target.address], probes: { suspectTimeout: "1 hour" } })
+          const began = lab.now
+          yield* pass(4500)
+          lab.network.separate([target.name], [prober.name, relay.name], true)
+          const cut = lab.now
+          const probes = () => lab.sent(isKind("Ping", prober.name, target.name), cut)
+          while (probes().length === 0) yield* pass(Interval / 2)
+          const { at } = probes()[0]!
+          assert.strictEqual((at - began) % Interval, 0)
+          const heard = lab.seen.findLast(
+            ({ fate, from, to }) => fate === "carried" && from === target.name && to === prober.name
+          )!.message
+          const { outbox, view } = parts(relay)
+          yield* pass(at + after - lab.now)
+          const message: Message.Message = {
+            _tag: "Ack",
+            ...sender(3, view.incarnation, view.table.heartbeat[SelfSlot], flags),
+            entries: entries.map(([id, incarnation, heartbeat]) =>
+              claim("Alive", id, `10.0.0.${id}:7946`, heard.incarnation + incarnation, heard.heartbeat + heartbeat)
+            )
+          }
+          const to = PackedAddress.pack(NetAddress.inetAddressFromStringUnsafe(prober.address))
+          outbox.sendTo(to, Result.getOrThrow(Message.encode(message)))
+          yield* pass(at + Interval - lab.now)
+          const { counters } = parts(prober).detector
+          const suspected = prober.changes.some(({ _tag, ms }) => _tag === "Suspected" && ms === at + Interval)
+          assert.strictEqual(suspected, counters.failures === 1)
+          assert.strictEqual(counters.savedByRelay, suspected ? 0 : 1)
+          return !suspected
+        }),
+        { wallClock: Date.UTC(2020, 0, 1, 0, 0, 100) }
+      )
 
     const newest = [2, 0, 0] as const
 

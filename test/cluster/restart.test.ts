@@ -1,44 +1,35 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect } from "effect"
-import { TestClock } from "effect/testing"
-import { claim, Lab, type LabNode, membersOf, parts, sender, story } from "./Lab.ts"
+import { assert, describe } from "@effect/vitest"
+import { Effect } from "effect"
+import { claim, Lab, type LabNode, membersOf, parts, sender, story, pass, scenario, scenarioAt } from "./Lab.ts"
 
 /** 2026-01-01 UTC, in ms since 1970. */
 const Today = Date.UTC(2026, 0, 1)
 const secondsSince2020 = (ms: number) => Math.floor((ms - Date.UTC(2020, 0, 1)) / 1000)
-
-/** A clock whose calendar says something else. */
-const calendarOff = (by: number) =>
-  Effect.map(Clock.Clock, (clock): Clock.Clock => ({
-    ...clock,
-    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + by
-  }))
 
 type Held = "alive" | "suspect" | "dead" | "unknown"
 
 /** The third of three nodes was killed, and the others have come to hold it as `held`; `unknown` is a tombstone. */
 const bereaved = (held: Held) =>
   Effect.gen(function* () {
-    yield* TestClock.setTime(Today)
     const lab = yield* Lab.make()
     const a = yield* lab.start(1)
     const b = yield* lab.start(2, { peers: [a.address] })
     const c = yield* lab.start(3, { peers: [a.address] })
-    yield* TestClock.adjust(5500)
+    yield* pass(5500)
     yield* lab.kill(c)
-    for (const node of [a, b]) while ((yield* lab.status(node, c)) !== held) yield* TestClock.adjust(50)
+    for (const node of [a, b]) while ((yield* lab.status(node, c)) !== held) yield* pass(50)
     // Its old self is off the network for good, and a new machine has the address.
-    yield* TestClock.adjust(1)
+    yield* pass(1)
     return { lab, a, b, c, from: lab.now }
   })
 
-const restart = (lab: Lab, where: "the same address" | "a new address", clock: Clock.Clock) => {
+const restart = (lab: Lab, where: "the same address" | "a new address", clockBehind = 0) => {
   const address = where === "the same address" ? "10.0.0.3" : "10.0.0.33"
   return lab.startAt(
     "n33",
     lab.network.host("n33", [address]),
     { bind: `${address}:7946`, nodeId: "3", peers: ["10.0.0.1:7946"] },
-    clock
+    { clockBehind }
   )
 }
 
@@ -52,9 +43,8 @@ const assertIn = (lab: Lab, others: ReadonlyArray<LabNode>, back: LabNode) =>
   })
 
 describe("a restart with the same id", () => {
-  it.effect("begins at the seconds since 2020, and a random id at 0", () =>
+  scenarioAt(Today + 1999)("begins at the seconds since 2020, and a random id at 0", () =>
     Effect.gen(function* () {
-      yield* TestClock.setTime(Today + 1999)
       const lab = yield* Lab.make()
       const given = yield* lab.start(1)
       assert.strictEqual(parts(given).view.incarnation, secondsSince2020(Today) + 1)
@@ -67,31 +57,31 @@ describe("a restart with the same id", () => {
   for (const held of ["alive", "suspect", "dead", "unknown"] as const) {
     for (const where of ["the same address", "a new address"] as const) {
       const name = held === "unknown" ? "a tombstone" : held
-      it.effect(`at ${where}, held ${name}: is a new life at the first word`, () =>
+      scenarioAt(Today)(`at ${where}, held ${name}: is a new life at the first word`, () =>
         Effect.gen(function* () {
           const { a, b, from, lab } = yield* bereaved(held)
-          const back = yield* restart(lab, where, yield* Clock.Clock)
-          yield* TestClock.adjust(1)
+          const back = yield* restart(lab, where)
+          yield* pass(1)
           assert.strictEqual(yield* lab.status(a, back), "alive")
           const what = { alive: "Updated", suspect: "Recovered", dead: "Recovered", unknown: "Joined" }[held]
           assert.deepStrictEqual(story(a, from), [[1, `${what} 3: Heard`]])
           // The other hears of it from the first, by a round of changes or in the newcomer's own words.
-          yield* TestClock.adjust(250)
+          yield* pass(250)
           yield* assertIn(lab, [a, b], back)
-          yield* TestClock.adjust(20_000)
+          yield* pass(20_000)
           yield* assertIn(lab, [a, b], back)
           for (const node of [a, b])
             assert.strictEqual(story(node, from).filter(([, it]) => /Died|Conflict/.test(it)).length, 0)
         })
       )
 
-      it.effect(`at ${where}, held ${name}, by a clock that is a year behind: is told, and refutes`, () =>
+      scenarioAt(Today)(`at ${where}, held ${name}, by a clock that is a year behind: is told, and refutes`, () =>
         Effect.gen(function* () {
           const { a, b, c, lab } = yield* bereaved(held)
           const former = parts(c).view.incarnation
-          const back = yield* restart(lab, where, yield* calendarOff(-365 * 86_400_000))
+          const back = yield* restart(lab, where, 365 * 86_400_000)
           assert.isBelow(parts(back).view.incarnation, former)
-          yield* TestClock.adjust(3000)
+          yield* pass(3000)
           yield* assertIn(lab, [a, b], back)
           assert.isAbove(parts(back).view.incarnation, former)
         })
@@ -99,29 +89,29 @@ describe("a restart with the same id", () => {
     }
   }
 
-  it.effect("within the same second as its former life began is told too", () =>
+  scenarioAt(Today)("within the same second as its former life began is told too", () =>
     Effect.gen(function* () {
       const { a, b, c, lab } = yield* bereaved("dead")
-      const back = yield* restart(lab, "the same address", yield* calendarOff(Today - lab.now))
+      const back = yield* restart(lab, "the same address", lab.now)
       assert.strictEqual(parts(back).view.incarnation, secondsSince2020(Today))
       assert.isAtMost(parts(back).view.incarnation, parts(c).view.incarnation)
-      yield* TestClock.adjust(3000)
+      yield* pass(3000)
       yield* assertIn(lab, [a, b], back)
     })
   )
 })
 
 describe("conflicts", () => {
-  it.effect("two nodes with one id report each other once, and refute each other at most once per probe interval", () =>
+  scenario("two nodes with one id report each other once, and refute each other at most once per probe interval", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
       yield* lab.start(2, { peers: [a.address] })
       const one = yield* lab.start(3, { peers: [a.address] })
-      yield* TestClock.adjust(5300)
+      yield* pass(5300)
       const host = lab.network.host("n33", ["10.0.0.33"])
       const other = yield* lab.startAt("n33", host, { bind: "10.0.0.33:7946", nodeId: "3", peers: [a.address] })
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       const conflicts = (node: LabNode) =>
         story(node)
           .map(([, what]) => what)
@@ -142,67 +132,67 @@ describe("conflicts", () => {
     })
   )
 
-  it.effect("another id at our address is our former self, unless it speaks", () =>
+  scenario("another id at our address is our former self, unless it speaks", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const quiet = { probes: { interval: 600_000, timeout: 300_000 }, gossip: { antiEntropyInterval: 0 } }
       const a = yield* lab.start(1, quiet)
       yield* lab.start(2, { ...quiet, peers: [a.address] })
       const puppet = yield* lab.puppet(99)
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       const from = lab.now
       const tell = (heartbeat: number) =>
         puppet.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 50, a.address, 0, heartbeat)] }, a)
       yield* tell(1)
-      yield* TestClock.adjust(100)
+      yield* pass(100)
       yield* tell(2)
-      yield* TestClock.adjust(100)
+      yield* pass(100)
       assert.deepStrictEqual(story(a, from), [[1, "Joined 50: Claimed by 2"]])
       for (const heartbeat of [3, 4]) {
         yield* puppet.send(
           { _tag: "Gossip", ...sender(50, 0, heartbeat), entries: [claim("Alive", 50, a.address, 0, heartbeat)] },
           a
         )
-        yield* TestClock.adjust(100)
+        yield* pass(100)
       }
       assert.deepStrictEqual(story(a, from).slice(1), [[201, `Conflict SameAddress 50 at ${a.address}`]])
     })
   )
 
-  it.effect("or goes on living after old gossip has settled", () =>
+  scenario("or goes on living after old gossip has settled", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const quiet = { probes: { interval: 600_000, timeout: 300_000 }, gossip: { antiEntropyInterval: 0 } }
       const a = yield* lab.start(1, quiet)
       yield* lab.start(2, { ...quiet, peers: [a.address] })
       const puppet = yield* lab.puppet(99)
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       const from = lab.now
       for (let heartbeat = 0; heartbeat < 12; heartbeat++) {
         yield* puppet.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 50, a.address, 0, heartbeat)] }, a)
-        yield* TestClock.adjust(1000)
+        yield* pass(1000)
       }
       // Later than 10 s after it was first named.
       assert.deepStrictEqual(story(a, from).slice(1), [[11_001, `Conflict SameAddress 50 at ${a.address}`]])
     })
   )
 
-  it.effect("a claim about our id elsewhere is refuted at most once per probe interval", () =>
+  scenario("a claim about our id elsewhere is refuted at most once per probe interval", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
       yield* lab.start(2, { peers: [a.address] })
       const puppet = yield* lab.puppet(99)
-      yield* TestClock.adjust(1100)
+      yield* pass(1100)
       const { view } = parts(a)
       const incarnations: Array<number> = []
       for (const wait of [1, 998, 1, 1]) {
         const about = claim("Alive", 1, "10.0.0.77:7946", view.incarnation + 10)
         yield* puppet.send({ _tag: "Gossip", ...sender(2), entries: [about] }, a)
-        yield* TestClock.adjust(wait)
+        yield* pass(wait)
         incarnations.push(view.incarnation)
       }
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       // Said at 0, 1, 999 and 1000 ms: the first and the last are a probe interval apart.
       assert.deepStrictEqual([...incarnations, view.incarnation], [11, 11, 11, 22, 22])
       assert.deepStrictEqual(a.changes.filter(({ _tag }) => _tag === "Conflict").length, 1)

@@ -1,7 +1,18 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
-import { TestClock } from "effect/testing"
-import { claim, entriesOf, Lab, type LabNode, membersOf, parts, type Seen, sender, story } from "./Lab.ts"
+import {
+  claim,
+  entriesOf,
+  Lab,
+  type LabNode,
+  membersOf,
+  parts,
+  type Seen,
+  sender,
+  story,
+  pass,
+  scenario
+} from "./Lab.ts"
 
 const Retention = 15_000
 const Tombstone = 10 * Retention
@@ -18,9 +29,9 @@ const bereaved = Effect.gen(function* () {
   const b = yield* lab.start(2, { peers: [a.address] })
   const c = yield* lab.start(3, { peers: [a.address] })
   const teller = yield* lab.puppet(99)
-  yield* TestClock.adjust(5000)
+  yield* pass(5000)
   yield* lab.kill(c)
-  while ((yield* lab.status(a, c)) !== "dead") yield* TestClock.adjust(1)
+  while ((yield* lab.status(a, c)) !== "dead") yield* pass(1)
   /** Somebody, who is known as the second node, passes on an Alive or Dead claim about the third. */
   const passOn = (status: "Alive" | "Dead", incarnation = 0) =>
     teller.send({ _tag: "Gossip", ...sender(2), entries: [claim(status, c.id, c.address, incarnation, 2 ** 19)] }, a)
@@ -28,35 +39,33 @@ const bereaved = Effect.gen(function* () {
 })
 
 describe("what becomes of the dead", () => {
-  it.effect(
-    "a dead member stays listed for dead_retention, to the millisecond, and is then removed from the list",
-    () =>
-      Effect.gen(function* () {
-        const { a, c, diedAt, lab } = yield* bereaved
-        const until = diedAt + Retention
-        yield* TestClock.adjust(Math.ceil(until - lab.now) - 1)
-        assert.strictEqual(yield* lab.status(a, c), "dead")
-        const from = lab.now
-        yield* TestClock.adjust(1)
-        assert.strictEqual(yield* lab.status(a, c), "unknown")
-        assert.strictEqual((yield* membersOf(a)).length, 2)
-        assert.strictEqual(parts(a).view.table.tombstones.length, 1)
-        yield* TestClock.adjust(Tombstone)
-        assert.deepStrictEqual(story(a, from), [[1, "Removed 3: RetentionExpired"]])
-      })
+  scenario("a dead member stays listed for dead_retention, to the millisecond, and is then removed from the list", () =>
+    Effect.gen(function* () {
+      const { a, c, diedAt, lab } = yield* bereaved
+      const until = diedAt + Retention
+      yield* pass(Math.ceil(until - lab.now) - 1)
+      assert.strictEqual(yield* lab.status(a, c), "dead")
+      const from = lab.now
+      yield* pass(1)
+      assert.strictEqual(yield* lab.status(a, c), "unknown")
+      assert.strictEqual((yield* membersOf(a)).length, 2)
+      assert.strictEqual(parts(a).view.table.tombstones.length, 1)
+      yield* pass(Tombstone)
+      assert.deepStrictEqual(story(a, from), [[1, "Removed 3: RetentionExpired"]])
+    })
   )
 
-  it.effect("its death is news for as many sendings as any change, and then no message names it but heal PINGs", () =>
+  scenario("its death is news for as many sendings as any change, and then no message names it but heal PINGs", () =>
     Effect.gen(function* () {
       const { a, b, c, lab } = yield* bereaved
       // Both know by then, and have passed it on: 4 x ceil(log2 3) sendings each.
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       assert.deepStrictEqual([parts(a).outbox.queue.size, parts(b).outbox.queue.size], [0, 0])
       const settled = lab.now
       // Listed as dead it still stands in snapshots; as a tombstone in nothing.
-      yield* TestClock.adjust(Retention)
+      yield* pass(Retention)
       const buried = lab.now
-      yield* TestClock.adjust(2 * Tombstone)
+      yield* pass(2 * Tombstone)
       const inSnapshots = lab.sent((seen) => names(c)(seen) && seen.message._tag === "AntiEntropy", settled)
       assert.isTrue(inSnapshots.every(({ at }) => at < buried))
       const others = lab.sent((seen) => names(c)(seen) && seen.message._tag !== "AntiEntropy", settled)
@@ -69,14 +78,14 @@ describe("what becomes of the dead", () => {
     })
   )
 
-  it.effect("its tombstone refuses old Alive claims and answers with the Dead entry, at most once a second", () =>
+  scenario("its tombstone refuses old Alive claims and answers with the Dead entry, at most once a second", () =>
     Effect.gen(function* () {
       const { a, c, lab, passOn, teller } = yield* bereaved
-      yield* TestClock.adjust(Retention + 1)
+      yield* pass(Retention + 1)
       const from = lab.now
       for (const wait of [400, 400, 199, 1, 1000]) {
         yield* passOn("Alive")
-        yield* TestClock.adjust(wait)
+        yield* pass(wait)
       }
       // Claims came at 1, 401, 801, 1000 and 1001 ms; two are a second apart.
       assert.deepStrictEqual(
@@ -99,57 +108,57 @@ describe("what becomes of the dead", () => {
       // A Dead claim is not refused, so it is not answered either.
       teller.received.length = 0
       yield* passOn("Dead")
-      yield* TestClock.adjust(3000)
+      yield* pass(3000)
       assert.deepStrictEqual(teller.received, [])
       // A higher incarnation is a new life.
       yield* passOn("Alive", 1)
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       assert.strictEqual(yield* lab.status(a, c), "alive")
       assert.deepStrictEqual(story(a, from), [[5001, "Joined 3: Claimed by 2"]])
     })
   )
 
-  it.effect("a tombstone is forgotten ten times as long after its burial as the dead stay listed", () =>
+  scenario("a tombstone is forgotten ten times as long after its burial as the dead stay listed", () =>
     Effect.gen(function* () {
       const { a, c, diedAt, lab, passOn } = yield* bereaved
-      yield* TestClock.adjust(Math.ceil(diedAt + Retention + Tombstone - lab.now) - 10)
+      yield* pass(Math.ceil(diedAt + Retention + Tombstone - lab.now) - 10)
       // A Dead claim does not renew it.
       yield* passOn("Dead")
-      yield* TestClock.adjust(9)
+      yield* pass(9)
       assert.strictEqual(parts(a).view.table.tombstones.length, 1)
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       assert.strictEqual(parts(a).view.table.tombstones.length, 0)
       assert.strictEqual(parts(a).view.slotOf(claim("Dead", c.id, c.address).nodeId), -1)
     })
   )
 
-  it.effect("refusing an Alive claim renews the tombstone, and a Dead claim does not", () =>
+  scenario("refusing an Alive claim renews the tombstone, and a Dead claim does not", () =>
     Effect.gen(function* () {
       const { a, diedAt, lab, passOn } = yield* bereaved
       const { tombstones } = parts(a).view.table
-      yield* TestClock.adjust(Math.floor(diedAt + Retention + Tombstone - 1000 - lab.now))
+      yield* pass(Math.floor(diedAt + Retention + Tombstone - 1000 - lab.now))
       yield* passOn("Alive")
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       const renewed = lab.now
-      yield* TestClock.adjust(Tombstone - 1000)
+      yield* pass(Tombstone - 1000)
       yield* passOn("Dead")
-      yield* TestClock.adjust(999)
+      yield* pass(999)
       assert.deepStrictEqual([lab.now - renewed, tombstones.length], [Tombstone - 1, 1])
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       assert.strictEqual(tombstones.length, 0)
     })
   )
 
-  it.effect("a Dead claim about a node that nobody listed makes a tombstone and no member", () =>
+  scenario("a Dead claim about a node that nobody listed makes a tombstone and no member", () =>
     Effect.gen(function* () {
       const { a, lab, teller } = yield* bereaved
       const from = lab.now
       const about = (status: "Alive" | "Dead", incarnation: number) =>
         teller.send({ _tag: "Gossip", ...sender(2), entries: [claim(status, 50, "10.0.0.50:1", incarnation)] }, a)
       yield* about("Dead", 3)
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       yield* about("Alive", 3)
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       assert.strictEqual(yield* lab.status(a, 50n), "unknown")
       assert.deepStrictEqual(story(a, from + 1), [])
       assert.deepStrictEqual(
@@ -162,7 +171,7 @@ describe("what becomes of the dead", () => {
         ]
       )
       yield* about("Alive", 4)
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       assert.strictEqual(yield* lab.status(a, 50n), "alive")
     })
   )

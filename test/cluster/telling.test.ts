@@ -1,9 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
-import { TestClock } from "effect/testing"
 import type * as Message from "../../src/wire/Message.ts"
 import { RequestAck } from "../../src/wire/Header.ts"
-import { claim, entriesOf, Lab, type LabNode, type Puppet, sender, story } from "./Lab.ts"
+import { claim, entriesOf, Lab, type LabNode, type Puppet, sender, story, pass, scenario } from "./Lab.ts"
 
 const Incarnation = 7
 const Told = 99
@@ -19,19 +18,19 @@ const held = (status: "Suspect" | "Dead" | "tombstone") =>
     const a = yield* lab.start(1, options)
     yield* lab.start(2, { ...options, peers: [a.address] })
     const puppet = yield* lab.puppet(Told)
-    yield* TestClock.adjust(1000)
+    yield* pass(1000)
     yield* say(puppet, a, gossip(1))
-    yield* TestClock.adjust(10)
+    yield* pass(10)
     const other = yield* lab.puppet(98)
     for (const next of status === "Suspect" ? (["Suspect"] as const) : (["Suspect", "Dead"] as const)) {
       yield* other.send(
         { _tag: "Gossip", ...sender(2), entries: [claim(next, Told, "10.0.0.99:7946", Incarnation, 2 ** 20)] },
         a
       )
-      yield* TestClock.adjust(10)
+      yield* pass(10)
     }
     // Changes are passed on by then, and a tombstone is one.
-    yield* TestClock.adjust(status === "tombstone" ? 20_000 : 8000)
+    yield* pass(status === "tombstone" ? 20_000 : 8000)
     assert.strictEqual(
       yield* lab.status(a, BigInt(Told)),
       status === "tombstone" ? "unknown" : status === "Dead" ? "dead" : "suspect"
@@ -66,12 +65,12 @@ const heard = (puppet: Puppet, from: number): ReadonlyArray<Heard> =>
 
 describe("telling a node what we hold of it", () => {
   for (const status of ["Suspect", "Dead", "tombstone"] as const) {
-    it.effect(`a PING of one that we hold ${status} is answered by an ACK that begins with its entry, every time`, () =>
+    scenario(`a PING of one that we hold ${status} is answered by an ACK that begins with its entry, every time`, () =>
       Effect.gen(function* () {
         const { a, from, lab, puppet, wire } = yield* held(status)
         for (let i = 0; i < 3; i++) {
           yield* say(puppet, a, { _tag: "Ping", ...sender(Told, Incarnation, 10 + i), entries: own(10 + i) })
-          yield* TestClock.adjust(100)
+          yield* pass(100)
         }
         assert.deepStrictEqual(
           heard(puppet, from).map((said) => ({ ...said, entries: said.entries.slice(0, 2) })),
@@ -81,7 +80,7 @@ describe("telling a node what we hold of it", () => {
       })
     )
 
-    it.effect(`any other message of one that we hold ${status} is answered by GOSSIP of its entry, once a second`, () =>
+    scenario(`any other message of one that we hold ${status} is answered by GOSSIP of its entry, once a second`, () =>
       Effect.gen(function* () {
         const { a, from, puppet, wire } = yield* held(status)
         let heartbeat = 10
@@ -103,9 +102,9 @@ describe("telling a node what we hold of it", () => {
         for (const kind of kinds) {
           // The second comes 999 ms after the first, the third a full second after it.
           yield* say(puppet, a, kind())
-          yield* TestClock.adjust(999)
+          yield* pass(999)
           yield* say(puppet, a, kind())
-          yield* TestClock.adjust(1)
+          yield* pass(1)
         }
         const told = heard(puppet, from).filter(({ kind }) => kind === "Gossip")
         assert.deepStrictEqual(
@@ -115,7 +114,7 @@ describe("telling a node what we hold of it", () => {
       })
     )
 
-    it.effect(`at a higher incarnation than the one held ${status} it is not told, and lives`, () =>
+    scenario(`at a higher incarnation than the one held ${status} it is not told, and lives`, () =>
       Effect.gen(function* () {
         const { a, from, lab, puppet } = yield* held(status)
         yield* say(puppet, a, {
@@ -123,7 +122,7 @@ describe("telling a node what we hold of it", () => {
           ...sender(Told, Incarnation + 1, 2),
           entries: own(2, Incarnation + 1)
         })
-        yield* TestClock.adjust(2)
+        yield* pass(2)
         assert.strictEqual(yield* lab.status(a, BigInt(Told)), "alive")
         const { entries } = heard(puppet, from)[0]!
         assert.isFalse(entries.includes("99 Suspect") || entries.includes("99 Dead"))
@@ -132,11 +131,11 @@ describe("telling a node what we hold of it", () => {
     )
   }
 
-  it.effect("with REQUEST_ACK, what it is told is in the ACK and not in a GOSSIP besides", () =>
+  scenario("with REQUEST_ACK, what it is told is in the ACK and not in a GOSSIP besides", () =>
     Effect.gen(function* () {
       const { a, from, puppet } = yield* held("Dead")
       yield* say(puppet, a, gossip(10, RequestAck))
-      yield* TestClock.adjust(100)
+      yield* pass(100)
       assert.deepStrictEqual(
         heard(puppet, from).map(({ kind, ms }) => [kind, ms]),
         [["Ack", 2]]
@@ -144,21 +143,21 @@ describe("telling a node what we hold of it", () => {
     })
   )
 
-  it.effect("a node that was held dead while it could not hear refutes within a round trip of its first word", () =>
+  scenario("a node that was held dead while it could not hear refutes within a round trip of its first word", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
       // So patient that it does not come to hold the others dead, who cannot answer it.
       const b = yield* lab.start(2, { peers: [a.address], probes: { suspectTimeout: 600_000 } })
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       lab.network.link("n1", "n2").cut = true
       lab.network.link("n2", "n1").cut = true
-      yield* TestClock.adjust(20_000)
+      yield* pass(20_000)
       assert.strictEqual(yield* lab.status(a, b), "dead")
       assert.strictEqual(yield* lab.status(b, a), "suspect")
       const from = lab.now
       lab.network.separate(["n1"], ["n2"], false)
-      yield* TestClock.adjust(12_000)
+      yield* pass(12_000)
       const first = lab.sent(({ fate, from: by }) => by === "n2" && fate === "carried", from)[0]!
       const word = first.at
       // Its PING is answered with the Dead claim; what it says next, at most a round of changes later, has the new incarnation.

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { TestClock } from "effect/testing"
 import type { ClusterOptions } from "../../src/config/ClusterConfig.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { Kind } from "../../src/wire/Header.ts"
@@ -8,7 +7,7 @@ import type * as Message from "../../src/wire/Message.ts"
 import { MessageWriter } from "../../src/wire/MessageWriter.ts"
 import { SectionType } from "../../src/wire/sections/Section.ts"
 import type { Accusation } from "../../src/wire/SectionValues.ts"
-import { bytesOf, claim, Lab, type LabNode, parts, sender } from "../cluster/Lab.ts"
+import { bytesOf, claim, Lab, type LabNode, parts, sender, pass, scenario, virtual } from "../cluster/Lab.ts"
 
 const Timeout = 500
 const Interval = 20_000
@@ -58,12 +57,12 @@ const introduced = (options: ClusterOptions = {}) =>
     let heartbeat = 1
     const header = (): Message.Sender => ({ ...sender(Speaker, 0, heartbeat++), level: 1 })
     const tell = (...entries: ReadonlyArray<Message.MessageEntry>) =>
-      Effect.andThen(puppet.send({ _tag: "Gossip", ...header(), entries }, node), TestClock.adjust(Latency))
+      Effect.andThen(puppet.send({ _tag: "Gossip", ...header(), entries }, node), pass(Latency))
     const accuse = (...accusations: ReadonlyArray<Accusation>) =>
-      Effect.andThen(puppet.send({ _tag: "Gossip1", ...header(), accusations }, node), TestClock.adjust(Latency))
+      Effect.andThen(puppet.send({ _tag: "Gossip1", ...header(), accusations }, node), pass(Latency))
     yield* tell(own(Speaker), ...Others.map((n) => own(n)))
     // Until what is new has been passed on.
-    yield* TestClock.adjust(3000)
+    yield* pass(3000)
     return { lab, node, puppet, header, tell, accuse, since: lab.now }
   })
 
@@ -93,20 +92,20 @@ const pingsTo = (lab: Lab, n: number, since: number) =>
   lab.sent(({ from, message, to }) => from === "n1" && message._tag === "Ping" && to === `10.0.0.${n}`, since)
 
 describe("an accusation", () => {
-  it.effect("makes its target suspect, and is passed on to members that understand it", () =>
+  scenario("makes its target suspect, and is passed on to members that understand it", () =>
     Effect.gen(function* () {
       const { accuse, lab, node, since } = yield* introduced()
       yield* accuse(accusation(X, 61))
       assert.deepStrictEqual(story(node, X), ["Joined by 50", "Suspected by 61"])
       const { table } = parts(node).view
       assert.strictEqual(table.heartbeat[parts(node).view.slotOf(idOf(X))], 2 ** 20)
-      yield* TestClock.adjust(2000)
+      yield* pass(2000)
       assert.deepStrictEqual(passedOn(lab, since), ["60 0 by 61 Silent"])
       // Those that were never heard get entries alone.
       const receivers = lab.sent(({ message }) => "accusations" in message, since).map(({ to }) => to)
       assert.deepStrictEqual([...new Set(receivers)], ["n1", "n50"])
       assert.strictEqual(parts(node).detector.counters.accusations, 1)
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       assert.strictEqual(lasted(node, X), Math.round(Most))
     })
   )
@@ -120,40 +119,43 @@ describe("an accusation", () => {
         [[61, 62, 63, 64, 65, 66], Least],
         [[61, 61, 61, 61], Most]
       ] as const) {
-        const { accuse, lab, node } = yield* introduced()
-        for (const by of accusers) yield* accuse(accusation(X, by))
-        yield* TestClock.adjust(10_000)
-        assert.strictEqual(lasted(node, X), Math.round(expected))
-        yield* lab.end
+        yield* virtual(
+          Effect.gen(function* () {
+            const { accuse, node } = yield* introduced()
+            for (const by of accusers) yield* accuse(accusation(X, by))
+            yield* pass(10_000)
+            assert.strictEqual(lasted(node, X), Math.round(expected))
+          })
+        )
       }
     })
   )
 
-  it.effect("counts for a suspicion that an entry began, and only the first four are passed on", () =>
+  scenario("counts for a suspicion that an entry began, and only the first four are passed on", () =>
     Effect.gen(function* () {
       const { accuse, lab, node, since, tell } = yield* introduced()
       yield* tell(claim("Suspect", X, "10.0.0.60:7946", 0, 2 ** 20))
       yield* accuse(...[61, 62, 63, 64, 65, 66].map((by) => accusation(X, by)))
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       assert.deepStrictEqual(
         passedOn(lab, since),
         [61, 62, 63, 64].map((by) => `60 0 by ${by} Silent`)
       )
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       assert.strictEqual(lasted(node, X), Least)
     })
   )
 
-  it.effect("shortens nothing with accusations off", () =>
+  scenario("shortens nothing with accusations off", () =>
     Effect.gen(function* () {
       const { accuse, node } = yield* introduced({ extensions: { accusations: false } })
       yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by)))
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       assert.strictEqual(lasted(node, X), Math.round(Most))
     })
   )
 
-  it.effect("of another incarnation, by the target, by a node that is no live member, or of none is ignored", () =>
+  scenario("of another incarnation, by the target, by a node that is no live member, or of none is ignored", () =>
     Effect.gen(function* () {
       const { accuse, lab, node, since, tell } = yield* introduced()
       yield* tell(own(X, 5))
@@ -170,13 +172,13 @@ describe("an accusation", () => {
       )
       assert.strictEqual(yield* lab.status(node, idOf(X)), "alive")
       assert.strictEqual(yield* lab.status(node, idOf(98)), "unknown")
-      yield* TestClock.adjust(2000)
+      yield* pass(2000)
       assert.deepStrictEqual(passedOn(lab, since).length, 0)
       assert.strictEqual(parts(node).detector.counters.accusations, 0)
     })
   )
 
-  it.effect("with evidence of a kind that we do not know is ignored", () =>
+  scenario("with evidence of a kind that we do not know is ignored", () =>
     Effect.gen(function* () {
       const { lab, node, puppet } = yield* introduced()
       const writer = new MessageWriter()
@@ -185,7 +187,7 @@ describe("an accusation", () => {
         writer.beginSectioned(Kind.Gossip, 0)
         writer.beginSection(SectionType.Accusations)
         writer.accusation({ targetHi: 0, targetLo: X, incarnation: 0, accuserHi: 0, accuserLo: 61, evidence })
-        return Effect.andThen(puppet.sendBytes(writer.finish(), node), TestClock.adjust(Latency))
+        return Effect.andThen(puppet.sendBytes(writer.finish(), node), pass(Latency))
       }
       yield* send(3, 100)
       yield* send(255, 101)
@@ -195,7 +197,7 @@ describe("an accusation", () => {
     })
   )
 
-  it.effect("of ourselves is refuted, unless it is of an older incarnation, or we leave", () =>
+  scenario("of ourselves is refuted, unless it is of an older incarnation, or we leave", () =>
     Effect.gen(function* () {
       const { accuse, lab, node } = yield* introduced()
       yield* accuse(accusation(1, 61))
@@ -211,7 +213,7 @@ describe("an accusation", () => {
     })
   )
 
-  it.effect("of another is nothing to a node that leaves", () =>
+  scenario("of another is nothing to a node that leaves", () =>
     Effect.gen(function* () {
       const { accuse, lab, node, since } = yield* introduced({ probes: { witnesses: 64 } })
       yield* lab.stop(node)
@@ -221,18 +223,18 @@ describe("an accusation", () => {
     })
   )
 
-  it.effect("is void once its target has refuted", () =>
+  scenario("is void once its target has refuted", () =>
     Effect.gen(function* () {
       const { accuse, lab, node, since, tell } = yield* introduced()
       yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by)))
       yield* tell(own(X, 1))
       const then = lab.now
-      yield* TestClock.adjust(2000)
+      yield* pass(2000)
       assert.deepStrictEqual(story(node, X, since), ["Suspected by 61", "Recovered by 50"])
       assert.deepStrictEqual(passedOn(lab, then), [])
       // The accusers start anew.
       yield* accuse(accusation(X, 65, "Silent", 1))
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       assert.strictEqual(lasted(node, X), Math.round(Most))
     })
   )
@@ -246,32 +248,35 @@ describe("evidence of two accusers", () => {
         [[accusation(X, 61, "Refused"), accusation(X, 61, "Replaced")], Most],
         [[accusation(X, 61, "Refused"), accusation(X, 62)], Most - (Most - Least) / 2]
       ] as const) {
-        const { accuse, lab, node } = yield* introduced()
-        yield* accuse(...accusations)
-        yield* TestClock.adjust(10_000)
-        assert.strictEqual(lasted(node, X), Math.round(expected))
-        yield* lab.end
+        yield* virtual(
+          Effect.gen(function* () {
+            const { accuse, node } = yield* introduced()
+            yield* accuse(...accusations)
+            yield* pass(10_000)
+            assert.strictEqual(lasted(node, X), Math.round(expected))
+          })
+        )
       }
     })
   )
 
-  it.effect("is passed on when a known accuser found it later", () =>
+  scenario("is passed on when a known accuser found it later", () =>
     Effect.gen(function* () {
       const { accuse, lab, node, since } = yield* introduced({ probes: { proofTimeout: 2000 } })
       yield* accuse(accusation(X, 61), accusation(X, 62, "Refused"))
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       yield* accuse(accusation(X, 61, "Refused"))
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       assert.deepStrictEqual(passedOn(lab, since), ["60 0 by 61 Refused", "60 0 by 61 Silent", "60 0 by 62 Refused"])
       assert.strictEqual(lasted(node, X), 1000 + Latency + 2000)
     })
   )
 
-  it.effect("is worth nothing with proof off", () =>
+  scenario("is worth nothing with proof off", () =>
     Effect.gen(function* () {
       const { accuse, node } = yield* introduced({ extensions: { proof: false } })
       yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by, "Refused")))
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       assert.strictEqual(lasted(node, X), Least)
     })
   )
@@ -280,7 +285,7 @@ describe("evidence of two accusers", () => {
 describe("a second opinion", () => {
   const witness = { probes: { witnesses: 64, indirectK: 0 } }
 
-  it.effect("is a probe at once, with what is claimed of the suspect, for the first accusation of an incarnation", () =>
+  scenario("is a probe at once, with what is claimed of the suspect, for the first accusation of an incarnation", () =>
     Effect.gen(function* () {
       const { accuse, lab, node, since, tell } = yield* introduced(witness)
       yield* accuse(accusation(X, 61))
@@ -296,13 +301,13 @@ describe("a second opinion", () => {
     })
   )
 
-  it.effect("that fails is an accusation of our own", () =>
+  scenario("that fails is an accusation of our own", () =>
     Effect.gen(function* () {
       const { accuse, lab, node, since } = yield* introduced({
         probes: { ...witness.probes, interval: 2000, suspectTimeout: 6000 }
       })
       yield* accuse(accusation(X, 61))
-      yield* TestClock.adjust(3000)
+      yield* pass(3000)
       assert.include(passedOn(lab, since), "60 0 by 1 Silent")
       // Others need no further one.
       yield* accuse(accusation(X, 62))
@@ -316,17 +321,20 @@ describe("a second opinion", () => {
         { probes: { witnesses: 0 } },
         { probes: witness.probes, extensions: { secondOpinions: false } }
       ]) {
-        const { accuse, lab, node, since } = yield* introduced(options)
-        yield* accuse(accusation(X, 61))
-        yield* TestClock.adjust(1000)
-        assert.lengthOf(pingsTo(lab, X, since), 0)
-        assert.strictEqual(parts(node).detector.counters.witnessed, 0)
-        yield* lab.end
+        yield* virtual(
+          Effect.gen(function* () {
+            const { accuse, lab, node, since } = yield* introduced(options)
+            yield* accuse(accusation(X, 61))
+            yield* pass(1000)
+            assert.lengthOf(pingsTo(lab, X, since), 0)
+            assert.strictEqual(parts(node).detector.counters.witnessed, 0)
+          })
+        )
       }
     })
   )
 
-  it.effect("is given to 16 accusations at once, and more are dropped", () =>
+  scenario("is given to 16 accusations at once, and more are dropped", () =>
     Effect.gen(function* () {
       const { accuse, lab, node, since, tell } = yield* introduced(witness)
       const many = Array.from({ length: 20 }, (_, i) => 100 + i)
@@ -374,7 +382,7 @@ describe("a probe of ours that fails", () => {
         if (host === "silent") target.detach()
       }
       const from = lab.now
-      yield* TestClock.adjust(2100)
+      yield* pass(2100)
       return { lab, node, from }
     })
 
@@ -383,7 +391,7 @@ describe("a probe of ours that fails", () => {
     ["refusing", "Refused"],
     ["replaced", "Replaced"]
   ] as const) {
-    it.effect(`is our accusation, with the evidence ${evidence} of a host that is ${host}`, () =>
+    scenario(`is our accusation, with the evidence ${evidence} of a host that is ${host}`, () =>
       Effect.gen(function* () {
         const { node } = yield* failing(host)
         assert.strictEqual(parts(node).view.table.status[parts(node).view.slotOf(idOf(X))], 1)
@@ -398,7 +406,7 @@ describe("a probe of ours that fails", () => {
     )
   }
 
-  it.effect("is not looked at closer with proof off", () =>
+  scenario("is not looked at closer with proof off", () =>
     Effect.gen(function* () {
       const { node } = yield* failing("refusing", { proof: false })
       assert.strictEqual(parts(node).detector.counters.proofs, 0)
@@ -408,28 +416,33 @@ describe("a probe of ours that fails", () => {
   it.effect("tells the suspect at once, in the form that every node reads", () =>
     Effect.gen(function* () {
       for (const telling of [true, false]) {
-        const { from, lab } = yield* failing("silent", { telling })
-        const pings = lab.sent(({ from: by, message }) => by === "n1" && message._tag.startsWith("Ping"), from)
-        const told = pings.filter(({ message }) => "entries" in message && message.entries?.[0]?.status === "Suspect")
-        // At the end of the round, and so beside the PING of the next one, which never tells without the switch.
-        assert.deepStrictEqual(
-          told.map(({ at, message }) => [at, message._tag]),
-          telling
-            ? [
-                [2000, "Ping"],
-                [2000, "Ping"]
-              ]
-            : []
+        yield* virtual(
+          Effect.gen(function* () {
+            const { from, lab } = yield* failing("silent", { telling })
+            const pings = lab.sent(({ from: by, message }) => by === "n1" && message._tag.startsWith("Ping"), from)
+            const told = pings.filter(
+              ({ message }) => "entries" in message && message.entries?.[0]?.status === "Suspect"
+            )
+            // At the end of the round, and so beside the PING of the next one, which never tells without the switch.
+            assert.deepStrictEqual(
+              told.map(({ at, message }) => [at, message._tag]),
+              telling
+                ? [
+                    [2000, "Ping"],
+                    [2000, "Ping"]
+                  ]
+                : []
+            )
+            assert.strictEqual(pings[0]?.message._tag, "Ping1")
+          })
         )
-        assert.strictEqual(pings[0]?.message._tag, "Ping1")
-        yield* lab.end
       }
     })
   )
 })
 
 describe("an ACK with a sequence that is not that of a PING of ours", () => {
-  it.effect("proves no address", () =>
+  scenario("proves no address", () =>
     Effect.gen(function* () {
       const { header, node, puppet } = yield* introduced({ probes: { interval: 3500, indirectK: 0 } })
       const { table } = parts(node).view
@@ -438,11 +451,11 @@ describe("an ACK with a sequence that is not that of a PING of ours", () => {
       table.pinged[slot] = table.heardAt[slot]!
       const { outbox } = parts(node)
       const ack = (sequence: number) =>
-        Effect.andThen(puppet.send({ _tag: "Ack1", ...header(), probe: { sequence } }, node), TestClock.adjust(Latency))
+        Effect.andThen(puppet.send({ _tag: "Ack1", ...header(), probe: { sequence } }, node), pass(Latency))
       yield* ack(12_345)
       assert.isTrue(outbox.isUnproved(slot))
       yield* puppet.send({ _tag: "Ack", ...header(), entries: [] }, node)
-      yield* TestClock.adjust(Latency)
+      yield* pass(Latency)
       assert.isFalse(outbox.isUnproved(slot))
     })
   )
@@ -456,17 +469,20 @@ describe("a member that has refuted", () => {
         [true, 61_000, Least],
         [false, 1000, Least]
       ] as const) {
-        const { accuse, lab, node, tell } = yield* introduced({
-          extensions: { damping },
-          probes: { interval: 600_000 }
-        })
-        yield* accuse(accusation(X, 61))
-        yield* tell(own(X, 1))
-        yield* TestClock.adjust(wait)
-        yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by, "Silent", 1)))
-        yield* TestClock.adjust(10_000)
-        assert.strictEqual(lasted(node, X), expected)
-        yield* lab.end
+        yield* virtual(
+          Effect.gen(function* () {
+            const { accuse, node, tell } = yield* introduced({
+              extensions: { damping },
+              probes: { interval: 600_000 }
+            })
+            yield* accuse(accusation(X, 61))
+            yield* tell(own(X, 1))
+            yield* pass(wait)
+            yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by, "Silent", 1)))
+            yield* pass(10_000)
+            assert.strictEqual(lasted(node, X), expected)
+          })
+        )
       }
     })
   )

@@ -1,7 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { TestClock } from "effect/testing"
-import { claim, countsOf, entriesOf, Lab, type LabNode, parts, sender } from "../cluster/Lab.ts"
+import {
+  claim,
+  countsOf,
+  entriesOf,
+  Lab,
+  type LabNode,
+  parts,
+  sender,
+  pass,
+  scenario,
+  virtual
+} from "../cluster/Lab.ts"
 
 /** Only changes are sent: no heartbeats, no snapshots, and no probe during the test. */
 const changesOnly = {
@@ -15,7 +25,7 @@ const cluster = (lab: Lab, size: number, options: Parameters<Lab["start"]>[1] = 
     for (let i = 1; i <= size; i++) {
       nodes.push(yield* lab.start(i, { ...options, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
     }
-    yield* TestClock.adjust(30_100)
+    yield* pass(30_100)
     for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, size)
     return nodes
   })
@@ -33,13 +43,18 @@ describe("dissemination", () => {
     () =>
       Effect.gen(function* () {
         for (const size of [2, 5, 12]) {
-          const lab = yield* Lab.make()
-          yield* cluster(lab, size, { gossip: { antiEntropyInterval: 0 } })
-          const from = lab.now
-          yield* TestClock.adjust(20_000)
-          const counts: Record<string, number> = {}
-          for (const { message } of lab.sent(() => true, from)) counts[message._tag] = (counts[message._tag] ?? 0) + 1
-          assert.deepStrictEqual(counts, { Ping: 20 * size, Ack: 20 * size })
+          yield* virtual(
+            Effect.gen(function* () {
+              const lab = yield* Lab.make()
+              yield* cluster(lab, size, { gossip: { antiEntropyInterval: 0 } })
+              const from = lab.now
+              yield* pass(20_000)
+              const counts: Record<string, number> = {}
+              for (const { message } of lab.sent(() => true, from))
+                counts[message._tag] = (counts[message._tag] ?? 0) + 1
+              assert.deepStrictEqual(counts, { Ping: 20 * size, Ack: 20 * size })
+            })
+          )
         }
       })
   )
@@ -51,25 +66,32 @@ describe("dissemination", () => {
         [5, 4],
         [9, 4]
       ] as const) {
-        const lab = yield* Lab.make()
-        const nodes = yield* cluster(lab, size, {
-          ...changesOnly,
-          gossip: { ...changesOnly.gossip, retransmitMultiplier }
-        })
-        const teller = yield* lab.puppet(99)
-        const from = lab.now
-        assert.deepStrictEqual(gossips(lab, from - 10_000), [])
-        yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 77, "10.0.0.77:1")] }, nodes[0]!)
-        yield* TestClock.adjust(60_000)
-        // The node that was announced counts as live too.
-        const times = retransmitMultiplier * Math.ceil(Math.log10(size + 2))
-        for (const node of nodes) {
-          assert.strictEqual(yield* lab.status(node, 77n), "alive")
-          assert.strictEqual(namings(lab, node.name, 77, from), times)
-          assert.strictEqual(parts(node).outbox.queue.size, 0)
-        }
-        const last = gossips(lab, from).at(-1)!
-        assert.isAtMost(last.at - from, 200 * (times + 5))
+        yield* virtual(
+          Effect.gen(function* () {
+            const lab = yield* Lab.make()
+            const nodes = yield* cluster(lab, size, {
+              ...changesOnly,
+              gossip: { ...changesOnly.gossip, retransmitMultiplier }
+            })
+            const teller = yield* lab.puppet(99)
+            const from = lab.now
+            assert.deepStrictEqual(gossips(lab, from - 10_000), [])
+            yield* teller.send(
+              { _tag: "Gossip", ...sender(2), entries: [claim("Alive", 77, "10.0.0.77:1")] },
+              nodes[0]!
+            )
+            yield* pass(60_000)
+            // The node that was announced counts as live too.
+            const times = retransmitMultiplier * Math.ceil(Math.log10(size + 2))
+            for (const node of nodes) {
+              assert.strictEqual(yield* lab.status(node, 77n), "alive")
+              assert.strictEqual(namings(lab, node.name, 77, from), times)
+              assert.strictEqual(parts(node).outbox.queue.size, 0)
+            }
+            const last = gossips(lab, from).at(-1)!
+            assert.isAtMost(last.at - from, 200 * (times + 5))
+          })
+        )
       }
     })
   )
@@ -84,23 +106,27 @@ describe("dissemination", () => {
           [1, true, 4],
           [2, true, 8]
         ] as const) {
-          const lab = yield* Lab.make()
-          const gossip = { ...changesOnly.gossip, maxSends, adaptiveTargets, retransmitMultiplier: 40 }
-          const [first] = yield* cluster(lab, 8, { ...changesOnly, gossip })
-          const teller = yield* lab.puppet(99)
-          const from = lab.now
-          yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 77, "10.0.0.77:1")] }, first!)
-          yield* TestClock.adjust(550)
-          const rounds = new Map<number, Array<string>>()
-          for (const { at, to } of gossips(lab, from).filter(({ from, to }) => from === "n1" && to !== "n99")) {
-            rounds.set(at - from, [...(rounds.get(at - from) ?? []), to])
-          }
-          assert.deepStrictEqual([...rounds.keys()], [100, 300, 500])
-          for (const targets of rounds.values()) {
-            // Eight of nine live members are others.
-            assert.strictEqual(targets.length, Math.min(expected, 8))
-            assert.strictEqual(new Set(targets).size, targets.length)
-          }
+          yield* virtual(
+            Effect.gen(function* () {
+              const lab = yield* Lab.make()
+              const gossip = { ...changesOnly.gossip, maxSends, adaptiveTargets, retransmitMultiplier: 40 }
+              const [first] = yield* cluster(lab, 8, { ...changesOnly, gossip })
+              const teller = yield* lab.puppet(99)
+              const from = lab.now
+              yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 77, "10.0.0.77:1")] }, first!)
+              yield* pass(550)
+              const rounds = new Map<number, Array<string>>()
+              for (const { at, to } of gossips(lab, from).filter(({ from, to }) => from === "n1" && to !== "n99")) {
+                rounds.set(at - from, [...(rounds.get(at - from) ?? []), to])
+              }
+              assert.deepStrictEqual([...rounds.keys()], [100, 300, 500])
+              for (const targets of rounds.values()) {
+                // Eight of nine live members are others.
+                assert.strictEqual(targets.length, Math.min(expected, 8))
+                assert.strictEqual(new Set(targets).size, targets.length)
+              }
+            })
+          )
         }
       })
   )
@@ -115,24 +141,28 @@ describe("dissemination", () => {
         [claim("Suspect", 77, address, 5, 1), true],
         [claim("Alive", 77, address, 4, 9), false]
       ] as const) {
-        const lab = yield* Lab.make()
-        const gossip = { ...changesOnly.gossip, maxSends: 1, adaptiveTargets: false }
-        const [first] = yield* cluster(lab, 2, { ...changesOnly, gossip })
-        const teller = yield* lab.puppet(99)
-        const from = lab.now
-        const tell = (entry: typeof next) => teller.send({ _tag: "Gossip", ...sender(2), entries: [entry] }, first!)
-        yield* tell(claim("Alive", 77, address, 5, 1))
-        // Rounds are 200 ms apart and send it once each: three times so far, of 4 x ceil(log10 4).
-        yield* TestClock.adjust(600)
-        assert.strictEqual(namings(lab, "n1", 77, from), 3)
-        yield* tell(next)
-        yield* TestClock.adjust(10_000)
-        assert.strictEqual(namings(lab, "n1", 77, from), renews ? 3 + 4 : 4)
+        yield* virtual(
+          Effect.gen(function* () {
+            const lab = yield* Lab.make()
+            const gossip = { ...changesOnly.gossip, maxSends: 1, adaptiveTargets: false }
+            const [first] = yield* cluster(lab, 2, { ...changesOnly, gossip })
+            const teller = yield* lab.puppet(99)
+            const from = lab.now
+            const tell = (entry: typeof next) => teller.send({ _tag: "Gossip", ...sender(2), entries: [entry] }, first!)
+            yield* tell(claim("Alive", 77, address, 5, 1))
+            // Rounds are 200 ms apart and send it once each: three times so far, of 4 x ceil(log10 4).
+            yield* pass(600)
+            assert.strictEqual(namings(lab, "n1", 77, from), 3)
+            yield* tell(next)
+            yield* pass(10_000)
+            assert.strictEqual(namings(lab, "n1", 77, from), renews ? 3 + 4 : 4)
+          })
+        )
       }
     })
   )
 
-  it.effect("a message carries the claim that is held when it is sent", () =>
+  scenario("a message carries the claim that is held when it is sent", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [first] = yield* cluster(lab, 2, changesOnly)
@@ -146,9 +176,9 @@ describe("dissemination", () => {
           { _tag: "Gossip", ...sender(2), entries: [claim(status, 77, "10.0.0.77:1", 5, heartbeat)] },
           first!
         )
-        yield* TestClock.adjust(1)
+        yield* pass(1)
       }
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       const said = gossips(lab, from).flatMap(({ message }) =>
         entriesOf(message).filter(({ nodeId }) => nodeId === 77n)
       )
@@ -160,14 +190,14 @@ describe("dissemination", () => {
     })
   )
 
-  it.effect("our own new incarnation comes first in a message, after what the receiver is told about itself", () =>
+  scenario("our own new incarnation comes first in a message, after what the receiver is told about itself", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [first] = yield* cluster(lab, 3, { gossip: { antiEntropyInterval: 0 } })
       const teller = yield* lab.puppet(99)
       const from = lab.now
       yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim("Suspect", 1, first!.address, 3, 9)] }, first!)
-      yield* TestClock.adjust(3000)
+      yield* pass(3000)
       const said = lab.sent(
         ({ from, message, to }) => from === "n1" && to !== "n99" && message._tag !== "PingReq",
         from + 1

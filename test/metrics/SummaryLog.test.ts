@@ -1,27 +1,26 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
-import { TestClock } from "effect/testing"
 import * as SummaryLog from "../../src/metrics/SummaryLog.ts"
-import { Lab } from "../cluster/Lab.ts"
+import { Lab, pass, scenario } from "../cluster/Lab.ts"
 
 /** The lines of 30 s in a node that knows one other. */
 const linesOf = Effect.fnUntraced(function* (logInterval: number) {
   const lab = yield* Lab.make()
   const node = yield* lab.start(1, { metrics: { logInterval } })
   yield* lab.start(2, { peers: [node.address] })
-  yield* TestClock.adjust("5 seconds")
+  yield* pass("5 seconds")
   const lines: Array<string> = []
   const logger = Logger.make(({ message }) => lines.push(String(message)))
   yield* Layer.build(SummaryLog.layer).pipe(
     Effect.provideContext(node.context),
     Effect.provideService(Logger.CurrentLoggers, new Set([logger]))
   )
-  yield* TestClock.adjust("30 seconds")
+  yield* pass("30 seconds")
   return lines
 })
 
 describe("the summary", () => {
-  it.effect("is logged at each interval", () =>
+  scenario("is logged at each interval", () =>
     Effect.gen(function* () {
       const lines = yield* linesOf(10_000)
       expect(lines).toHaveLength(3)
@@ -33,7 +32,7 @@ describe("the summary", () => {
     })
   )
 
-  it.effect("is not logged for an interval of 0", () =>
+  scenario("is not logged for an interval of 0", () =>
     Effect.gen(function* () {
       expect(yield* linesOf(0)).toEqual([])
     })

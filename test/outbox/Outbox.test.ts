@@ -1,13 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { TestClock } from "effect/testing"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import type { Outbox } from "../../src/outbox/Outbox.ts"
 import { Kind, RequestAck } from "../../src/wire/Header.ts"
 import type * as Message from "../../src/wire/Message.ts"
 import { MessageWriter } from "../../src/wire/MessageWriter.ts"
 import { SectionType } from "../../src/wire/sections/Section.ts"
-import { bytesOf, claim, entriesOf, keyOf, Lab, type LabNode, parts, sender } from "../cluster/Lab.ts"
+import {
+  bytesOf,
+  claim,
+  entriesOf,
+  keyOf,
+  Lab,
+  type LabNode,
+  parts,
+  sender,
+  pass,
+  scenario,
+  virtual
+} from "../cluster/Lab.ts"
 
 /** Nodes that do nothing on their own for a while. */
 const silent = {
@@ -27,7 +38,7 @@ const amplification = (lab: Lab, node: LabNode, message: Message.Message) =>
     const payload = bytesOf(message)
     const from = lab.now
     yield* lab.forge(payload, strangerAddress, node)
-    yield* TestClock.adjust(10)
+    yield* pass(10)
     const sent = lab.sent(({ from: by }) => by === node.name, from).reduce((sum, { bytes }) => sum + bytes, 0)
     return sent / payload.length
   })
@@ -35,7 +46,7 @@ const amplification = (lab: Lab, node: LabNode, message: Message.Message) =>
 describe("Outbox", () => {
   // A Suspect sender is told its entry, and then gets a PING as the target of its own PING_REQ.
   for (const encryption of ["off", "accept"] as const) {
-    it.effect(`counts PINGs to an unproved source on the reply budget, with encryption ${encryption}`, () =>
+    scenario(`counts PINGs to an unproved source on the reply budget, with encryption ${encryption}`, () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
         lab.rings.push(yield* Lab.ring([keyOf(1)]))
@@ -51,7 +62,7 @@ describe("Outbox", () => {
           "10.0.0.60:1",
           node
         )
-        yield* TestClock.adjust(5000)
+        yield* pass(5000)
         assert.strictEqual(yield* lab.status(node, BigInt(Stranger)), "suspect")
         const target = own(0)
         for (const flags of [0, RequestAck]) {
@@ -63,13 +74,13 @@ describe("Outbox", () => {
           })
           assert.isAbove(ratio, 1)
           assert.isAtMost(ratio, 3)
-          yield* TestClock.adjust(5000)
+          yield* pass(5000)
         }
       })
     )
   }
 
-  it.effect("counts a PING on the budget twice when it goes out sealed and in the clear", () =>
+  scenario("counts a PING on the budget twice when it goes out sealed and in the clear", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       lab.rings.push(yield* Lab.ring([keyOf(1)]))
@@ -92,7 +103,7 @@ describe("Outbox", () => {
     })
   )
 
-  it.effect("queues the changes that the view reports, and not the members that others cannot reach", () =>
+  scenario("queues the changes that the view reports, and not the members that others cannot reach", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const node = yield* lab.start(1, silent)
@@ -101,46 +112,46 @@ describe("Outbox", () => {
       assert.strictEqual(queue.size, 0)
       // Known only by where it spoke from.
       yield* puppet.send({ _tag: "Gossip", ...sender(9), entries: [] }, node)
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       assert.strictEqual(queue.size, 0)
       yield* puppet.send({ _tag: "Gossip", ...sender(9, 0, 1), entries: [claim("Alive", 9, "10.0.0.9:7946")] }, node)
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       assert.strictEqual(queue.size, 1)
       yield* puppet.send({ _tag: "Gossip", ...sender(9, 0, 2), entries: [claim("Suspect", 1, node.address)] }, node)
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       assert.strictEqual(queue.size, 2)
     })
   )
 
-  it.effect("passes a refutation on, and stops when all have it", () =>
+  scenario("passes a refutation on, and stops when all have it", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       // The other acknowledges a PING with the new entry before a round of gossip.
       const options = { extensions: {}, gossip: { interval: 5000 }, probes: { interval: 200, timeout: 100 } }
       const a = yield* lab.start(1, options)
       yield* lab.start(2, { ...options, peers: [a.address] })
-      yield* TestClock.adjust(100_000)
+      yield* pass(100_000)
       const suspicion = claim("Suspect", 1, a.address, 0, 2 ** 20)
       yield* lab.forge(bytesOf({ _tag: "Gossip", ...sender(2, 0, 1), entries: [suspicion] }), "10.0.0.2:7946", a)
-      yield* TestClock.adjust(30_000)
+      yield* pass(30_000)
       assert.strictEqual(parts(a).view.incarnation, 1)
       assert.strictEqual(outboxOf(a).queue.size, 0)
     })
   )
 
-  it.effect("sends to a packed address, to a member, and back along the path of a message", () =>
+  scenario("sends to a packed address, to a member, and back along the path of a message", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, silent)
       yield* lab.start(2, { ...silent, peers: [a.address] })
-      yield* TestClock.adjust(100)
+      yield* pass(100)
       const { packer, send, sendTo } = outboxOf(a)
       const { table } = parts(a).view
       const slot = table.index.get(0, 2)
       const from = lab.now
       send(slot, packer.leave(0))
       sendTo(table.address.subarray(table.addressAt(slot), table.addressAt(slot) + 19), packer.contact())
-      yield* TestClock.adjust(10)
+      yield* pass(10)
       const sent = lab.sent(({ from: by, to }) => by === "n1" && to === "n2", from)
       assert.deepStrictEqual(
         sent.map(({ message }) => message._tag),
@@ -170,12 +181,12 @@ describe("Outbox", () => {
       probes: { interval: 200, timeout: 100 }
     }
 
-    it.effect("speaks version 1 first, and then leaves our own entry out of PINGs once it is acknowledged", () =>
+    scenario("speaks version 1 first, and then leaves our own entry out of PINGs once it is acknowledged", () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
         const a = yield* lab.start(1, quick)
         yield* lab.start(2, { ...quick, peers: [a.address] })
-        yield* TestClock.adjust(3000)
+        yield* pass(3000)
         const sent = pings(lab, "n2", "n1", 0)
         assert.match(sent[0]!, /^Ping \d+ with own entry$/)
         assert.strictEqual(sent.filter((ping) => ping.includes("own entry")).length, 2)
@@ -183,22 +194,22 @@ describe("Outbox", () => {
         // With the switch off it is always in them.
         const c = yield* lab.start(3, { ...quick, extensions: { smallProbes: false }, peers: [a.address] })
         const from = lab.now
-        yield* TestClock.adjust(3000)
+        yield* pass(3000)
         assert.isTrue(pings(lab, "n3", "n1", from).every((ping) => ping.includes("own entry")))
         assert.isAbove(pings(lab, "n3", "n1", from).length, 3)
         assert.strictEqual(parts(c).view.table.live, 3)
       })
     )
 
-    it.effect("sends our own entry again in a new incarnation, until it is acknowledged", () =>
+    scenario("sends our own entry again in a new incarnation, until it is acknowledged", () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
         const a = yield* lab.start(1, quick)
         yield* lab.start(2, { ...quick, peers: [a.address] })
-        yield* TestClock.adjust(100_050)
+        yield* pass(100_050)
         const from = lab.now
         parts(a).view.raiseIncarnation(0, false, lab.now)
-        yield* TestClock.adjust(3000)
+        yield* pass(3000)
         const [first, ...rest] = pings(lab, "n1", "n2", from)
         assert.strictEqual(first, "Ping1 66 with own entry")
         assert.deepStrictEqual([...new Set(rest)], ["Ping1 39"])
@@ -210,7 +221,7 @@ describe("Outbox", () => {
       Effect.gen(function* () {
         const lab = yield* Lab.make()
         const node = yield* lab.start(1, quick)
-        yield* TestClock.adjust(runs)
+        yield* pass(runs)
         const puppet = yield* lab.puppet(9)
         let heartbeat = 0
         const header = (): Message.Sender => ({ ...sender(9, 0, heartbeat++), level: 1 })
@@ -226,37 +237,40 @@ describe("Outbox", () => {
           [59_050, true],
           [61_050, false]
         ] as const) {
-          const { header, lab, node, puppet } = yield* withPuppet(runs)
-          yield* TestClock.adjust(200)
-          const [first] = pings(lab, "n1", "n9", 0)
-          assert.strictEqual(first, news ? "Ping1 66 with own entry" : "Ping1 39")
-          // An ACK with an empty section of entries asks for it.
-          const writer = new MessageWriter()
-          const { heartbeat } = header()
-          const [ping] = puppet.received.splice(0)
-          const sequence = ping?.message._tag === "Ping1" ? (ping.message.probe?.sequence ?? -1) : -1
-          Object.assign(writer.header, { idHi: 0, idLo: 9, heartbeat, incarnation: 0, level: 1 })
-          writer.beginSectioned(Kind.Ack, 0)
-          writer.ackProbe(sequence)
-          writer.beginSection(SectionType.Entries)
-          writer.keepSection()
-          const from = lab.now
-          yield* puppet.sendBytes(writer.finish(), node)
-          yield* TestClock.adjust(200)
-          const second = pings(lab, "n1", "n9", from)
-          assert.lengthOf(second, 1)
-          assert.match(second[0]!, /^Ping1 \d+ with own entry$/)
-          yield* lab.end
+          yield* virtual(
+            Effect.gen(function* () {
+              const { header, lab, node, puppet } = yield* withPuppet(runs)
+              yield* pass(200)
+              const [first] = pings(lab, "n1", "n9", 0)
+              assert.strictEqual(first, news ? "Ping1 66 with own entry" : "Ping1 39")
+              // An ACK with an empty section of entries asks for it.
+              const writer = new MessageWriter()
+              const { heartbeat } = header()
+              const [ping] = puppet.received.splice(0)
+              const sequence = ping?.message._tag === "Ping1" ? (ping.message.probe?.sequence ?? -1) : -1
+              Object.assign(writer.header, { idHi: 0, idLo: 9, heartbeat, incarnation: 0, level: 1 })
+              writer.beginSectioned(Kind.Ack, 0)
+              writer.ackProbe(sequence)
+              writer.beginSection(SectionType.Entries)
+              writer.keepSection()
+              const from = lab.now
+              yield* puppet.sendBytes(writer.finish(), node)
+              yield* pass(200)
+              const second = pings(lab, "n1", "n9", from)
+              assert.lengthOf(second, 1)
+              assert.match(second[0]!, /^Ping1 \d+ with own entry$/)
+            })
+          )
         }
       })
     )
 
-    it.effect("speaks version 1 to a member after a probe of it failed, until it answers in any form", () =>
+    scenario("speaks version 1 to a member after a probe of it failed, until it answers in any form", () =>
       Effect.gen(function* () {
         const { header, lab, node, puppet } = yield* withPuppet(100_000)
-        yield* TestClock.adjust(390)
+        yield* pass(390)
         assert.strictEqual(yield* lab.status(node, 9n), "alive")
-        yield* TestClock.adjust(20)
+        yield* pass(20)
         assert.strictEqual(yield* lab.status(node, 9n), "suspect")
         const forms = (since: number) => new Set(pings(lab, "n1", "n9", since).map((ping) => ping.split(" ")[0]))
         assert.deepStrictEqual(forms(lab.now - 20), new Set(["Ping"]))
@@ -265,24 +279,24 @@ describe("Outbox", () => {
         assert.isFalse(speaksLevel1(slot))
         // Any other message of it does not tell that it reads more.
         yield* puppet.send({ _tag: "Gossip1", ...header() }, node)
-        yield* TestClock.adjust(1)
+        yield* pass(1)
         assert.isFalse(speaksLevel1(slot))
         yield* puppet.send({ _tag: "Ack", ...header(), entries: [] }, node)
-        yield* TestClock.adjust(1)
+        yield* pass(1)
         assert.isTrue(speaksLevel1(slot))
         // Unless it says itself that it does not.
         yield* puppet.send({ _tag: "Ack", ...header(), level: 0, entries: [] }, node)
-        yield* TestClock.adjust(1)
+        yield* pass(1)
         assert.isFalse(speaksLevel1(slot))
         assert.isFalse(speaksLevel1(0))
       })
     )
 
-    it.effect("tells in each ACK that it leaves", () =>
+    scenario("tells in each ACK that it leaves", () =>
       Effect.gen(function* () {
         const { header, lab, node, puppet } = yield* withPuppet(100_050)
         // It asks for the entry no more.
-        yield* TestClock.adjust(10)
+        yield* pass(10)
         const probe = { sequence: 5, targetId: NodeId.fromWords(0, 1) }
         const acks = () =>
           puppet.received
@@ -291,16 +305,16 @@ describe("Outbox", () => {
               message._tag === "Ack1" ? [[message.entries?.[0]?.status, message.left?.length]] : []
             )
         yield* puppet.send({ _tag: "Ping1", ...header(), probe }, node)
-        yield* TestClock.adjust(2)
+        yield* pass(2)
         assert.deepStrictEqual(acks(), [[undefined, undefined]])
         yield* lab.stop(node)
         yield* puppet.send({ _tag: "Ping1", ...header(), probe }, node)
-        yield* TestClock.adjust(2)
+        yield* pass(2)
         assert.deepStrictEqual(acks(), [["Dead", 1]])
       })
     )
 
-    it.effect("keeps accusations until their target dies or changes its incarnation", () =>
+    scenario("keeps accusations until their target dies or changes its incarnation", () =>
       Effect.gen(function* () {
         const { header, node, puppet } = yield* withPuppet(100_000)
         const { accusations } = outboxOf(node)
@@ -308,7 +322,7 @@ describe("Outbox", () => {
         const entry = (status: "Alive" | "Suspect" | "Dead", incarnation: number) =>
           claim(status, 70, "10.0.0.70:1", incarnation, incarnation)
         const tell = (...entries: ReadonlyArray<Message.MessageEntry>) =>
-          Effect.andThen(puppet.send({ _tag: "Gossip", ...header(), entries }, node), TestClock.adjust(1))
+          Effect.andThen(puppet.send({ _tag: "Gossip", ...header(), entries }, node), pass(1))
         yield* tell(entry("Alive", 0))
         const slot = view.slotOf(entry("Alive", 0).nodeId)
         const add = (incarnation: number) =>

@@ -2,12 +2,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fc from "fast-check"
-import { TestClock } from "effect/testing"
 import { AmplificationLimit } from "../../src/outbox/ReplyBudget.ts"
 import { RequestAck } from "../../src/wire/Header.ts"
 import type * as Message from "../../src/wire/Message.ts"
 import { MaxChecks, Pings } from "../../src/failure-detector/DeathChecks.ts"
-import { bytesOf, claim, keyOf, Lab, type LabNode, sender, type Seen } from "../cluster/Lab.ts"
+import { bytesOf, claim, keyOf, Lab, type LabNode, sender, type Seen, pass, scenario, virtual } from "../cluster/Lab.ts"
 
 type Family = 4 | 6
 
@@ -42,10 +41,10 @@ const targeted = Effect.fnUntraced(function* (family: Family, sealed: boolean) {
     from,
     node
   )
-  yield* TestClock.adjust(10)
+  yield* pass(10)
   const dead = [claim("Dead", 50, "10.1.0.50:1"), claim("Dead", 51, "10.1.0.51:1")]
   yield* lab.forge(wire({ _tag: "Gossip", ...sender(20, 0, 1), entries: dead }), from, node)
-  yield* TestClock.adjust(12_000)
+  yield* pass(12_000)
   lab.seen.length = 0
   return { lab, node, wire, victim: victimOf(family) }
 })
@@ -118,25 +117,27 @@ const sum = (seen: ReadonlyArray<Seen>) => seen.reduce((bytes, seen) => bytes + 
 /** A claim that the victim is dead is checked by three PINGs to it. That is no answer, and has a bound of its own. */
 const isDeathCheck = ({ message }: Seen) => message._tag === "Ping" && message.entries[0]?.status === "Dead"
 
-const play = Effect.fnUntraced(function* (script: ReadonlyArray<Line>, family: Family, sealed: boolean) {
-  const { lab, node, victim, wire } = yield* targeted(family, sealed)
-  let spent = 0
-  let caused = 0
-  for (const line of script) {
-    const payload = wire(messageOf(line, victim))
-    const before = lab.seen.length
-    yield* lab.forge(payload, victim, node)
-    // One millisecond on the way; what is sent then is an answer.
-    yield* TestClock.adjust(1)
-    const answered = sum(lab.seen.slice(before).filter((seen) => toVictim(seen) && !isDeathCheck(seen)))
-    spent += payload.length
-    caused += answered
-    assert.isAtMost(answered, AmplificationLimit * payload.length, `${line.kind} of ${payload.length} bytes`)
-    yield* TestClock.adjust(line.wait)
-  }
-  yield* lab.end
-  return { spent, caused, factor: caused / spent }
-})
+const play = (script: ReadonlyArray<Line>, family: Family, sealed: boolean) =>
+  virtual(
+    Effect.gen(function* () {
+      const { lab, node, victim, wire } = yield* targeted(family, sealed)
+      let spent = 0
+      let caused = 0
+      for (const line of script) {
+        const payload = wire(messageOf(line, victim))
+        const before = lab.seen.length
+        yield* lab.forge(payload, victim, node)
+        // One millisecond on the way; what is sent then is an answer.
+        yield* pass(1)
+        const answered = sum(lab.seen.slice(before).filter((seen) => toVictim(seen) && !isDeathCheck(seen)))
+        spent += payload.length
+        caused += answered
+        assert.isAtMost(answered, AmplificationLimit * payload.length, `${line.kind} of ${payload.length} bytes`)
+        yield* pass(line.wait)
+      }
+      return { spent, caused, factor: caused / spent }
+    })
+  )
 
 describe("who never answered", () => {
   for (const family of [4, 6] as const) {
@@ -164,20 +165,20 @@ describe("who never answered", () => {
 })
 
 describe("a member whose address never answered", () => {
-  it.effect("gets of a PING_REQ, a heal and a death that is to be checked no more than two entries each", () =>
+  scenario("gets of a PING_REQ, a heal and a death that is to be checked no more than two entries each", () =>
     Effect.gen(function* () {
       const { lab, node, victim, wire } = yield* targeted(4, false)
       // Many changes wait to be passed on, and would fill any PING.
       const news = Array.from({ length: 50 }, (_, i) => claim("Alive", 200 + i, `10.2.0.${i}:7946`))
       yield* lab.forge(wire({ _tag: "Gossip", ...sender(20, 0, 5), entries: news }), "10.1.0.0:7946", node)
       yield* lab.forge(wire({ _tag: "Ping", ...sender(90), entries: [claim("Alive", 90, victim)] }), victim, node)
-      yield* TestClock.adjust(10)
+      yield* pass(10)
       lab.seen.length = 0
       const target = claim("Alive", 90, victim)
       const ask = { _tag: "PingReq", targetId: target.nodeId, targetAddress: target.address } as const
       for (let i = 0; i < 20; i++) {
         yield* lab.forge(wire({ ...ask, ...sender(20, 0, 6 + i) }), "10.1.0.0:7946", node)
-        yield* TestClock.adjust(20)
+        yield* pass(20)
       }
       assert.deepStrictEqual(
         lab.seen.filter(toVictim).map(({ bytes, message }) => `${message._tag} ${bytes}`),
@@ -186,7 +187,7 @@ describe("a member whose address never answered", () => {
       lab.seen.length = 0
       const dead = [claim("Dead", 90, victim)]
       yield* lab.forge(wire({ _tag: "Gossip", ...sender(20, 0, 99), entries: dead }), "10.1.0.0:7946", node)
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       assert.deepStrictEqual(
         lab.seen.filter(toVictim).map(({ bytes, message }) => `${message._tag} ${bytes}`),
         Array.from({ length: Pings }, () => "Ping 72")
@@ -194,7 +195,7 @@ describe("a member whose address never answered", () => {
     })
   )
 
-  it.effect("gets three PINGs for each death that is claimed, sixteen of which are checked at once", () =>
+  scenario("gets three PINGs for each death that is claimed, sixteen of which are checked at once", () =>
     Effect.gen(function* () {
       const { lab, node, victim, wire } = yield* targeted(4, false)
       const ids = Array.from({ length: 50 }, (_, i) => 300 + i)
@@ -205,10 +206,10 @@ describe("a member whose address never answered", () => {
           node
         )
       yield* say("Alive", 5)
-      yield* TestClock.adjust(10)
+      yield* pass(10)
       lab.seen.length = 0
       yield* say("Dead", 6)
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       const got = lab.seen.filter(toVictim)
       assert.strictEqual(got.length, MaxChecks * Pings)
       // 3456 bytes in 1.5 s for 2448 bytes that came.
@@ -225,9 +226,9 @@ const untilDead = Effect.fnUntraced(function* (lab: Lab, nodes: ReadonlyArray<La
     Effect.forEach(nodes, (node) => lab.status(node, id)),
     (statuses) => statuses.some((status) => status === "alive" || status === "suspect")
   )
-  yield* TestClock.adjust(1000)
+  yield* pass(1000)
   assert.isTrue(yield* held)
-  while (yield* held) yield* TestClock.adjust(500)
+  while (yield* held) yield* pass(500)
   return { ms: lab.now - from, bytes: sum(lab.seen.filter(({ to }) => to === host)) }
 })
 
@@ -238,7 +239,7 @@ const settled = Effect.fnUntraced(function* (size: number) {
   for (let i = 1; i <= size; i++) {
     nodes.push(yield* lab.start(i, { peers: nodes.slice(0, 1).map((node) => node.address) }))
   }
-  yield* TestClock.adjust(30_000)
+  yield* pass(30_000)
   lab.network.host("victim", ["10.9.9.9"])
   return { lab, nodes }
 })
@@ -258,7 +259,7 @@ describe("a forged join", () => {
     [10, 6000, 15_000],
     [30, 11_000, 20_000]
   ] as const) {
-    it.effect(
+    scenario(
       `in a cluster of ${size} costs the victim less than ${bytes} bytes until it is held dead, within ${ms} ms`,
       () =>
         Effect.gen(function* () {
@@ -273,19 +274,26 @@ describe("a forged join", () => {
 
   it.effect("costs no more than twice what it costs when a member dies", () =>
     Effect.gen(function* () {
-      const forged = yield* settled(10)
-      yield* forgeJoin(forged.lab, forged.nodes)
-      const ghost = yield* untilDead(forged.lab, forged.nodes, 90n, "victim")
-      yield* forged.lab.end
-      const { lab, nodes } = yield* settled(11)
-      const last = nodes.pop()!
-      yield* lab.kill(last)
-      const dead = yield* untilDead(lab, nodes, last.id, last.name)
+      const ghost = yield* virtual(
+        Effect.gen(function* () {
+          const { lab, nodes } = yield* settled(10)
+          yield* forgeJoin(lab, nodes)
+          return yield* untilDead(lab, nodes, 90n, "victim")
+        })
+      )
+      const dead = yield* virtual(
+        Effect.gen(function* () {
+          const { lab, nodes } = yield* settled(11)
+          const last = nodes.pop()!
+          yield* lab.kill(last)
+          return yield* untilDead(lab, nodes, last.id, last.name)
+        })
+      )
       assert.isAtMost(ghost.bytes, 2 * dead.bytes)
     })
   )
 
-  it.effect(
+  scenario(
     "and all others together cost from then on no more than one PING from each node in 7.5 s, as long as they are remembered of 72 bytes",
     () =>
       Effect.gen(function* () {
@@ -294,10 +302,10 @@ describe("a forged join", () => {
           const entries = [claim("Alive", 90 + i, `10.9.9.9:${1000 + i}`)]
           yield* lab.forge(bytesOf({ _tag: "Ping", ...sender(90 + i), entries }), `10.9.9.9:${1000 + i}`, nodes[0]!)
         }
-        yield* TestClock.adjust(40_000)
+        yield* pass(40_000)
         lab.seen.length = 0
         const from = lab.now
-        yield* TestClock.adjust(600_000)
+        yield* pass(600_000)
         const got = lab.seen.filter(toVictim)
         assert.isTrue(got.every(({ message }) => message._tag === "Ping"))
         // 15 s listed and ten times that buried; later nodes do not know any more that it never answered.
@@ -308,13 +316,13 @@ describe("a forged join", () => {
   )
 
   // For a day: a member that died is looked for, whether or not it ever answered anybody.
-  it.effect("and after ten minutes nothing more", () =>
+  scenario("and after ten minutes nothing more", () =>
     Effect.gen(function* () {
       const { lab, nodes } = yield* settled(3)
       yield* forgeJoin(lab, nodes)
-      yield* TestClock.adjust(600_000)
+      yield* pass(600_000)
       lab.seen.length = 0
-      yield* TestClock.adjust(600_000)
+      yield* pass(600_000)
       assert.strictEqual(sum(lab.seen.filter(toVictim)), 0)
     })
   )

@@ -2,7 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Logger, Result } from "effect"
 import { NetAddress } from "effect/net"
-import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
 import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
@@ -24,7 +23,10 @@ import {
   membersOf,
   parts,
   sender,
-  story
+  story,
+  pass,
+  scenario,
+  virtual
 } from "../cluster/Lab.ts"
 
 const secret = { clusterKey: keyOf(1) }
@@ -70,15 +72,15 @@ const journal = () => {
 }
 
 describe("a cluster with a key", () => {
-  it.effect("of five converges, and every datagram on the wire opens with the key and none is in the clear", () =>
+  scenario("of five converges, and every datagram on the wire opens with the key and none is in the clear", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong(1)
       const nodes = yield* clusterOf(lab, 5)
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       yield* assertTogether(nodes)
       yield* lab.stop(nodes[4]!)
       yield* lab.kill(nodes[3]!)
-      yield* TestClock.adjust(20_000)
+      yield* pass(20_000)
       assert.strictEqual((yield* countsOf(nodes[0]!)).alive, 3)
       assert.deepStrictEqual(lab.unread, [])
       assert.isTrue(lab.seen.every(({ payload, sealed }) => sealed && !isPlaintext(payload)))
@@ -92,14 +94,14 @@ describe("a cluster with a key", () => {
     })
   )
 
-  it.effect("does not let a node in that speaks in the clear, and both sides show that", () =>
+  scenario("does not let a node in that speaks in the clear, and both sides show that", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong(1)
       const [a, b] = yield* clusterOf(lab, 2)
-      yield* TestClock.adjust(2000)
+      yield* pass(2000)
       const from = lab.now
       const plain = yield* lab.start(9, { peers: [a!.address] })
-      yield* TestClock.adjust(30_000)
+      yield* pass(30_000)
       yield* assertTogether([a!, b!])
       yield* assertTogether([plain])
       assert.deepStrictEqual(unreadable(a!, from), [[1, "Unreadable Plaintext 9 at 10.0.0.9:7946"]])
@@ -115,16 +117,16 @@ describe("a cluster with a key", () => {
     })
   )
 
-  it.effect("does not let a node in that has another key, and both report each other", () =>
+  scenario("does not let a node in that has another key, and both report each other", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong(1, 2)
       const [a, b] = yield* clusterOf(lab, 2)
-      yield* TestClock.adjust(2000)
+      yield* pass(2000)
       const from = lab.now
       const other = yield* lab.start(9, { peers: [a!.address], clusterKey: keyOf(2) })
       // The first has it for a peer too, as in a cluster whose key was changed at one node only.
       const third = yield* lab.start(3, { ...secret, peers: [a!.address, other.address] })
-      yield* TestClock.adjust(30_000)
+      yield* pass(30_000)
       yield* assertTogether([a!, b!, third])
       yield* assertTogether([other])
       assert.deepStrictEqual(unreadable(a!, from), [[1, "Unreadable OtherKey 9 at 10.0.0.9:7946"]])
@@ -134,7 +136,7 @@ describe("a cluster with a key", () => {
     })
   )
 
-  it.effect("logs an unreadable source once, and again only after a minute, then two", () =>
+  scenario("logs an unreadable source once, and again only after a minute, then two", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong(1)
       const { layer, lines } = journal()
@@ -146,7 +148,7 @@ describe("a cluster with a key", () => {
           yield* plain.send({ _tag: "Ping", ...sender(9, 0, second), entries: [] }, a)
         }
         const before = lines.length
-        yield* TestClock.adjust(1000)
+        yield* pass(1000)
         if (lines.length > before) times.push(second)
       }
       assert.deepStrictEqual(times, [0, 60, 180, 420])
@@ -160,7 +162,7 @@ describe("a cluster with a key", () => {
     })
   )
 
-  it.effect("and with one name never merges with one of the same key and another name, and both report that", () =>
+  scenario("and with one name never merges with one of the same key and another name, and both report that", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       lab.rings.push(yield* Lab.ring([keyOf(1)], "blue"), yield* Lab.ring([keyOf(1)], "green"))
@@ -170,7 +172,7 @@ describe("a cluster with a key", () => {
         yield* lab.start(12, { ...secret, cluster: "green", peers: ["10.0.0.11:7946", blue[1]!.address] })
       ]
       const nameless = yield* lab.start(21, { ...secret, peers: [blue[0]!.address] })
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       yield* assertTogether(blue)
       yield* assertTogether(green)
       yield* assertTogether([nameless])
@@ -192,31 +194,36 @@ describe("a cluster with a key", () => {
         .split("\n")
       assert.isAbove(lines.length, 0)
       for (const [i, line] of lines.entries()) {
-        const packet: { readonly key: string; readonly hex: string; readonly plaintext_hex: string } = JSON.parse(line)
-        const clusterKey = Result.getOrThrow(ClusterKey.fromText(packet.key))
-        const payload = Uint8Array.from(Buffer.from(packet.hex, "hex"))
-        const lab = yield* Lab.make()
-        lab.rings.push(yield* Lab.ring([clusterKey]))
-        const a = yield* lab.start(1, { clusterKey })
-        const named = yield* lab.start(2, { clusterKey, cluster: "named" })
-        yield* lab.forge(payload, "10.0.0.50:7946", a)
-        yield* lab.forge(payload, "10.0.0.50:7946", named)
-        yield* TestClock.adjust(10)
-        const dropped = (node: LabNode) =>
-          Object.entries(parts(node).transport.counters.dropped).filter(([, count]) => count > 0)
-        assert.deepStrictEqual(dropped(a), [], `packet ${i}`)
-        assert.deepStrictEqual(dropped(named), [["NotOpened", 1]], `packet ${i}`)
+        yield* virtual(
+          Effect.gen(function* () {
+            const packet: { readonly key: string; readonly hex: string; readonly plaintext_hex: string } =
+              JSON.parse(line)
+            const clusterKey = Result.getOrThrow(ClusterKey.fromText(packet.key))
+            const payload = Uint8Array.from(Buffer.from(packet.hex, "hex"))
+            const lab = yield* Lab.make()
+            lab.rings.push(yield* Lab.ring([clusterKey]))
+            const a = yield* lab.start(1, { clusterKey })
+            const named = yield* lab.start(2, { clusterKey, cluster: "named" })
+            yield* lab.forge(payload, "10.0.0.50:7946", a)
+            yield* lab.forge(payload, "10.0.0.50:7946", named)
+            yield* pass(10)
+            const dropped = (node: LabNode) =>
+              Object.entries(parts(node).transport.counters.dropped).filter(([, count]) => count > 0)
+            assert.deepStrictEqual(dropped(a), [], `packet ${i}`)
+            assert.deepStrictEqual(dropped(named), [["NotOpened", 1]], `packet ${i}`)
+          })
+        )
       }
     })
   )
 
-  it.effect(
+  scenario(
     "drops a sealed datagram whose sender inside is not the one outside, counts it as forged and says nothing",
     () =>
       Effect.gen(function* () {
         const lab = yield* readAlong(1)
         const [a, b] = yield* clusterOf(lab, 2)
-        yield* TestClock.adjust(2000)
+        yield* pass(2000)
         const from = lab.now
         // A member with the key seals with its own id and claims another's inside.
         const message = bytesOf({ _tag: "Gossip", ...sender(2, 9, 9), entries: [claim("Alive", 2, "10.0.0.66:1", 9)] })
@@ -230,7 +237,7 @@ describe("a cluster with a key", () => {
         noble.cipher(new Uint8Array(32).fill(1)).seal(nonce, message, outside, forged, 20)
         assert.strictEqual(Reflect.get(ring.open(forged), "_tag"), "Forged")
         yield* lab.forge(forged, "10.0.0.3:7946", a!)
-        yield* TestClock.adjust(500)
+        yield* pass(500)
         assert.strictEqual(parts(a!).transport.counters.dropped.Forged, 1)
         assert.deepStrictEqual(story(a!, from), [])
         assert.strictEqual(yield* lab.status(a!, b!), "alive")
@@ -238,7 +245,7 @@ describe("a cluster with a key", () => {
       })
   )
 
-  it.effect("drops a sealed datagram with any one byte changed", () =>
+  scenario("drops a sealed datagram with any one byte changed", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong(1)
       const [a] = yield* clusterOf(lab, 1)
@@ -248,13 +255,13 @@ describe("a cluster with a key", () => {
         const changed = sealed.slice()
         changed[at]! ^= 1 << (at % 8)
         yield* lab.forge(changed, "10.0.0.3:7946", a!)
-        if (at % 40 === 39) yield* TestClock.adjust(1000)
+        if (at % 40 === 39) yield* pass(1000)
       }
-      yield* TestClock.adjust(2000)
+      yield* pass(2000)
       assert.strictEqual(yield* lab.status(a!, 3n), "unknown")
       assert.strictEqual(parts(a!).transport.counters.dropped.NotOpened, sealed.length)
       yield* lab.forge(sealed, "10.0.0.3:7946", a!)
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       assert.strictEqual(yield* lab.status(a!, 3n), "alive")
     })
   )
@@ -273,7 +280,7 @@ describe("encryption without a key", () => {
   }
 
   for (const encryption of ["accept", "required"] as const) {
-    it.effect(`${encryption} is an error of the options, and of the layer where a key file was never read`, () =>
+    scenario(`${encryption} is an error of the options, and of the layer where a key file was never read`, () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
         const refused = ClusterConfig.make({ bind: "10.0.0.1:7946", encryption })
@@ -289,18 +296,18 @@ describe("encryption without a key", () => {
         const exit = yield* build(named, lab)
         assert.isTrue(Exit.isFailure(exit))
         assert.include(String(exit), "NoKey")
-        yield* TestClock.adjust(5000)
+        yield* pass(5000)
         assert.deepStrictEqual(lab.seen, [])
       })
     )
   }
 
-  it.effect("a key alone means required, and a key that is not used is not used", () =>
+  scenario("a key alone means required, and a key that is not used is not used", () =>
     Effect.gen(function* () {
       assert.strictEqual(Result.getOrThrow(ClusterConfig.make(secret)).network.encryption, "required")
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, { ...secret, encryption: "off", peers: ["10.0.0.2:7946"] })
-      yield* TestClock.adjust(5000)
+      yield* pass(5000)
       assert.isAbove(lab.seen.length, 0)
       assert.isTrue(lab.seen.every(({ sealed }) => !sealed))
       assert.isTrue(Context.get(a.context, Cluster.Cluster).keyRing._tag === "None")
@@ -373,11 +380,11 @@ describe("reports of unreadable sources", () => {
 })
 
 describe("a message that is sealed", () => {
-  it.effect("says nothing of who is in the cluster but its sender's id and its length", () =>
+  scenario("says nothing of who is in the cluster but its sender's id and its length", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong(1)
       const nodes = yield* clusterOf(lab, 3)
-      yield* TestClock.adjust(12_000)
+      yield* pass(12_000)
       yield* assertTogether(nodes)
       for (const seen of lab.seen) {
         const hex = Buffer.from(seen.payload).toString("hex")

@@ -1,18 +1,31 @@
 /** A running cluster moves to encryption and back, node by node. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { TestClock } from "effect/testing"
-import { bytesOf, claim, Lab, type LabNode, keyOf, membersOf, parts, sender, story } from "../cluster/Lab.ts"
+import {
+  bytesOf,
+  claim,
+  Lab,
+  type LabNode,
+  keyOf,
+  membersOf,
+  parts,
+  sender,
+  story,
+  pass,
+  scenarioAt,
+  virtual
+} from "../cluster/Lab.ts"
 
 type Mode = "off" | "accept" | "required"
 
 const secret = { clusterKey: keyOf(1) }
 /** 2026-01-01 UTC, in ms since 1970: a restarted node goes by the calendar. */
 const Today = Date.UTC(2026, 0, 1)
+
+const scenario = scenarioAt(Today)
 const Size = 4
 
 const readAlong = Effect.gen(function* () {
-  yield* TestClock.setTime(Today)
   const lab = yield* Lab.make()
   lab.rings.push(yield* Lab.ring([keyOf(1)]))
   return lab
@@ -42,7 +55,7 @@ const assertTogether = Effect.fnUntraced(function* (nodes: ReadonlyArray<LabNode
 const restart = Effect.fnUntraced(function* (lab: Lab, node: LabNode, mode: Mode, peers: keyof typeof peersOf) {
   const number = Number(node.id)
   yield* lab.stop(node)
-  yield* TestClock.adjust(2500)
+  yield* pass(2500)
   return yield* lab.start(number, options(mode, peersOf[peers](number)))
 })
 
@@ -60,7 +73,7 @@ const reported = (nodes: ReadonlyArray<LabNode>) =>
 
 describe("a cluster", () => {
   for (const peers of ["all", "one"] as const) {
-    it.effect(
+    scenario(
       `of ${Size} moves from off to accept to required and back, and nobody is suspected on the way, ` +
         `with ${peers === "all" ? "every node" : "one node"} for a peer`,
       () =>
@@ -68,21 +81,21 @@ describe("a cluster", () => {
           const lab = yield* readAlong
           const nodes: Array<LabNode> = []
           for (let i = 1; i <= Size; i++) nodes.push(yield* lab.start(i, options("off", peersOf[peers](i))))
-          yield* TestClock.adjust(5000)
+          yield* pass(5000)
           yield* assertTogether(nodes, "at the start")
           for (const mode of ["accept", "required", "accept", "off"] as const) {
             for (let i = 0; i < Size; i++) {
               const from = lab.now
               nodes[i] = yield* restart(lab, nodes[i]!, mode, peers)
-              yield* TestClock.adjust(3000)
+              yield* pass(3000)
               yield* assertTogether(nodes, `3 s after n${i + 1} was restarted to ${mode}`)
-              yield* TestClock.adjust(12_000)
+              yield* pass(12_000)
               yield* assertTogether(nodes, `15 s after n${i + 1} was restarted to ${mode}`)
               assert.deepStrictEqual(wronged(nodes, from), [], `n${i + 1} to ${mode}`)
               assert.deepStrictEqual(reported(nodes), [], `n${i + 1} to ${mode}`)
             }
             const from = lab.now
-            yield* TestClock.adjust(10_000)
+            yield* pass(10_000)
             const sent = lab.sent(() => true, from)
             if (mode === "required") assert.isTrue(sent.every(({ sealed }) => sealed))
             if (mode === "off") assert.isTrue(sent.every(({ sealed }) => !sealed))
@@ -93,7 +106,7 @@ describe("a cluster", () => {
 })
 
 describe("a node that accepts both", () => {
-  it.effect("seals to whom it heard sealed, and speaks in the clear to whom it heard in the clear", () =>
+  scenario("seals to whom it heard sealed, and speaks in the clear to whom it heard in the clear", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong
       const a = yield* lab.start(1, options("accept", []))
@@ -107,7 +120,7 @@ describe("a node that accepts both", () => {
       for (let heartbeat = 1; heartbeat <= 10; heartbeat++) {
         yield* plain.send(ping(8, heartbeat), a)
         yield* sealed.sendBytes(ring.seal(bytesOf(ping(9, heartbeat))), a)
-        yield* TestClock.adjust(500)
+        yield* pass(500)
       }
       const to = (name: string) => lab.sent((seen) => seen.from === "n1" && seen.to === name)
       for (const [name, expected] of [
@@ -120,7 +133,7 @@ describe("a node that accepts both", () => {
       // What it has heard last is what counts.
       const from = lab.now
       yield* sealed.send(ping(9, 11), a)
-      yield* TestClock.adjust(5)
+      yield* pass(5)
       assert.deepStrictEqual(
         lab.sent((seen) => seen.from === "n1" && seen.to === "n9", from).map((seen) => seen.sealed),
         [false]
@@ -128,16 +141,16 @@ describe("a node that accepts both", () => {
     })
   )
 
-  it.effect("answers each datagram as it came, whoever sent it", () =>
+  scenario("answers each datagram as it came, whoever sent it", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong
       const a = yield* lab.start(1, options("accept", []))
       const stranger = yield* lab.puppet(9)
       const message = { _tag: "Ping", ...sender(9), entries: [] } as const
       yield* stranger.send(message, a)
-      yield* TestClock.adjust(10)
+      yield* pass(10)
       yield* stranger.sendBytes(lab.rings[0]!.seal(bytesOf(message)), a)
-      yield* TestClock.adjust(10)
+      yield* pass(10)
       assert.deepStrictEqual(
         lab.sent(({ from, message }) => from === "n1" && message._tag === "Ack").map(({ sealed }) => sealed),
         [false, true]
@@ -152,14 +165,14 @@ describe("a node that accepts both", () => {
     ["off", "accept"],
     ["required", "accept"]
   ] as const) {
-    it.effect(`reaches a peer at the first attempt: ${mine} joins ${theirs}`, () =>
+    scenario(`reaches a peer at the first attempt: ${mine} joins ${theirs}`, () =>
       Effect.gen(function* () {
         const lab = yield* readAlong
         const a = yield* lab.start(1, options(theirs, []))
         const b = yield* lab.start(2, options(mine, [a.address]))
-        yield* TestClock.adjust(10)
+        yield* pass(10)
         yield* assertTogether([a, b], "at once")
-        yield* TestClock.adjust(30_000)
+        yield* pass(30_000)
         yield* assertTogether([a, b], "and for good")
         assert.deepStrictEqual(wronged([a, b], 0), [])
       })
@@ -169,30 +182,34 @@ describe("a node that accepts both", () => {
   it.effect("heals with a node of either kind that it held dead", () =>
     Effect.gen(function* () {
       for (const mode of ["off", "required"] as const) {
-        const lab = yield* readAlong
-        const a = yield* lab.start(1, options("accept", []))
-        const b = yield* lab.start(2, options(mode, [a.address]))
-        yield* TestClock.adjust(3000)
-        lab.network.separate(["n1"], ["n2"], true)
-        yield* TestClock.adjust(30_000)
-        lab.network.separate(["n1"], ["n2"], false)
-        yield* TestClock.adjust(30_000)
-        yield* assertTogether([a, b], mode)
+        yield* virtual(
+          Effect.gen(function* () {
+            const lab = yield* readAlong
+            const a = yield* lab.start(1, options("accept", []))
+            const b = yield* lab.start(2, options(mode, [a.address]))
+            yield* pass(3000)
+            lab.network.separate(["n1"], ["n2"], true)
+            yield* pass(30_000)
+            lab.network.separate(["n1"], ["n2"], false)
+            yield* pass(30_000)
+            yield* assertTogether([a, b], mode)
+          })
+        )
       }
     })
   )
 
   for (const theirs of ["required", "accept", "off"] as const) {
-    it.effect(`joins thirty that are ${theirs}, of whom most have never spoken to it, and suspects nobody`, () =>
+    scenario(`joins thirty that are ${theirs}, of whom most have never spoken to it, and suspects nobody`, () =>
       Effect.gen(function* () {
         const lab = yield* readAlong
         const nodes: Array<LabNode> = []
         const seed = nodes.slice(0, 1).map(({ address }) => address)
         for (let i = 1; i <= 30; i++) nodes.push(yield* lab.start(i, options(theirs, i === 1 ? seed : [addressOf(1)])))
-        yield* TestClock.adjust(60_000)
+        yield* pass(60_000)
         const from = lab.now
         nodes.push(yield* lab.start(31, options("accept", [addressOf(1)])))
-        yield* TestClock.adjust(60_000)
+        yield* pass(60_000)
         assert.deepStrictEqual(wronged(nodes, from), [])
         yield* assertTogether(nodes, "a minute later")
         // It is understood at once, and not only through relays.
@@ -204,17 +221,17 @@ describe("a node that accepts both", () => {
 })
 
 describe("a cluster that requires sealing", () => {
-  it.effect("reports a member that comes back in the clear, once it is no member any more", () =>
+  scenario("reports a member that comes back in the clear, once it is no member any more", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong
       const a = yield* lab.start(1, options("required", []))
       const b = yield* lab.start(2, options("required", [a.address]))
-      yield* TestClock.adjust(3000)
+      yield* pass(3000)
       yield* lab.kill(b)
       const host = lab.network.host("n22", ["10.0.0.2"])
       const from = lab.now
       yield* lab.startAt("n22", host, { bind: b.address, nodeId: "2", peers: [a.address] })
-      yield* TestClock.adjust(30_000)
+      yield* pass(30_000)
       const happened = story(a, from).map(([, what]) => what.replace(/:.*: /, ": "))
       assert.deepStrictEqual(happened, [
         "Suspected 2: ProbeFailed",

@@ -1,12 +1,13 @@
 /** Everything that was ever said in a cluster is said to it again, by somebody who recorded it and has no key. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
 import { NetAddress } from "effect/net"
-import { TestClock } from "effect/testing"
-import { keyOf, Lab, type LabNode, membersOf, parts, type Seen, story } from "../cluster/Lab.ts"
+import { keyOf, Lab, type LabNode, membersOf, parts, type Seen, story, pass, scenarioAt } from "../cluster/Lab.ts"
 
 /** 2026-01-01 UTC, in ms since 1970: whoever restarts with its id goes by the calendar. */
 const Today = Date.UTC(2026, 0, 1)
+
+const scenario = scenarioAt(Today)
 const Kinds = ["Gossip", "Ping", "PingReq", "Ack", "Leave", "AntiEntropy"] as const
 const Elsewhere = "10.66.0.1:666"
 
@@ -17,7 +18,6 @@ const addressOf = (name: string) => `10.0.0.${name.slice(1)}:7946`
  * n1 to n4 live, and hold n5 listed as dead, or as a tombstone.
  */
 const lively = Effect.fnUntraced(function* (sealed: boolean, buried: boolean) {
-  yield* TestClock.setTime(Today)
   const lab = yield* Lab.make()
   if (sealed) lab.rings.push(yield* Lab.ring([keyOf(1)]))
   const options = {
@@ -28,20 +28,20 @@ const lively = Effect.fnUntraced(function* (sealed: boolean, buried: boolean) {
   const start = (number: number) => lab.start(number, { ...options, peers: [addressOf("n1"), addressOf("n2")] })
   const nodes: Array<LabNode> = []
   for (let i = 1; i <= 5; i++) nodes.push(yield* start(i))
-  yield* TestClock.adjust(12_000)
+  yield* pass(12_000)
   const others = ["n1", "n2", "n4", "n5"]
   // Long enough to be suspected, and not to die.
   lab.network.separate(["n3"], others, true)
-  yield* TestClock.adjust(4500)
+  yield* pass(4500)
   lab.network.separate(["n3"], others, false)
-  yield* TestClock.adjust(5000)
+  yield* pass(5000)
   yield* lab.stop(nodes[3]!)
-  yield* TestClock.adjust(4000)
+  yield* pass(4000)
   nodes[3] = yield* start(4)
-  yield* TestClock.adjust(5000)
+  yield* pass(5000)
   const [dead] = nodes.splice(4, 1)
   yield* lab.kill(dead!)
-  yield* TestClock.adjust(buried ? 45_000 : 20_000)
+  yield* pass(buried ? 45_000 : 20_000)
   return { lab, nodes, dead: dead!, recorded: lab.sent(({ fate }) => fate === "carried"), options }
 })
 
@@ -58,7 +58,7 @@ const viewsOf = (nodes: ReadonlyArray<LabNode>) => Effect.forEach(nodes, viewOf)
 const tell = ({ at, message, to }: Seen) => `${message._tag} to ${to} at ${at - Today}`
 
 describe("the past of the cluster under test", () => {
-  it.effect("has every kind of message, a suspicion, a refutation, a farewell, a return and a death in it", () =>
+  scenario("has every kind of message, a suspicion, a refutation, a farewell, a return and a death in it", () =>
     Effect.gen(function* () {
       const { dead, lab, nodes, recorded } = yield* lively(false, false)
       assert.sameMembers([...new Set(recorded.map(({ message }) => message._tag))], [...Kinds])
@@ -75,34 +75,32 @@ for (const sealed of [false, true]) {
   for (const buried of [false, true]) {
     describe(`what was ${sealed ? "sealed" : "said in the clear"}, with the dead ${buried ? "buried" : "listed"}`, () => {
       for (const from of ["where it came from", "elsewhere"] as const) {
-        it.effect(
-          `changes nobody's status, incarnation or address when it is said again from ${from}, one by one`,
-          () =>
-            Effect.gen(function* () {
-              const { lab, nodes, recorded } = yield* lively(sealed, buried)
-              const before = yield* viewsOf(nodes)
-              const start = lab.now
-              for (const kind of Kinds) {
-                const ofKind = recorded.filter(({ message }) => message._tag === kind)
-                assert.isAbove(ofKind.length, 0, kind)
-                // Of the many that are alike, every third; and all that are rare.
-                const some = ofKind.length > 60 ? ofKind.filter((_, i) => i % 3 === 0) : ofKind
-                for (const [i, seen] of some.entries()) {
-                  // To whom it was sent, and to somebody else.
-                  for (const node of nodes.filter(({ name }, n) => name === seen.to || n === i % nodes.length)) {
-                    yield* lab.forge(seen.payload, from === "elsewhere" ? Elsewhere : addressOf(seen.from), node)
-                  }
-                  yield* TestClock.adjust(25)
-                  assert.deepStrictEqual(yield* viewsOf(nodes), before, tell(seen))
+        scenario(`changes nobody's status, incarnation or address when it is said again from ${from}, one by one`, () =>
+          Effect.gen(function* () {
+            const { lab, nodes, recorded } = yield* lively(sealed, buried)
+            const before = yield* viewsOf(nodes)
+            const start = lab.now
+            for (const kind of Kinds) {
+              const ofKind = recorded.filter(({ message }) => message._tag === kind)
+              assert.isAbove(ofKind.length, 0, kind)
+              // Of the many that are alike, every third; and all that are rare.
+              const some = ofKind.length > 60 ? ofKind.filter((_, i) => i % 3 === 0) : ofKind
+              for (const [i, seen] of some.entries()) {
+                // To whom it was sent, and to somebody else.
+                for (const node of nodes.filter(({ name }, n) => name === seen.to || n === i % nodes.length)) {
+                  yield* lab.forge(seen.payload, from === "elsewhere" ? Elsewhere : addressOf(seen.from), node)
                 }
+                yield* pass(25)
+                assert.deepStrictEqual(yield* viewsOf(nodes), before, tell(seen))
               }
-              yield* TestClock.adjust(15_000)
-              assert.deepStrictEqual(yield* viewsOf(nodes), before)
-              for (const node of nodes) assert.deepStrictEqual(story(node, start), [], node.name)
-            })
+            }
+            yield* pass(15_000)
+            assert.deepStrictEqual(yield* viewsOf(nodes), before)
+            for (const node of nodes) assert.deepStrictEqual(story(node, start), [], node.name)
+          })
         )
 
-        it.effect(`changes nothing when all of it comes in a few seconds from ${from}, the last first`, () =>
+        scenario(`changes nothing when all of it comes in a few seconds from ${from}, the last first`, () =>
           Effect.gen(function* () {
             const { lab, nodes, recorded } = yield* lively(sealed, buried)
             const before = yield* viewsOf(nodes)
@@ -113,9 +111,9 @@ for (const sealed of [false, true]) {
                 from === "elsewhere" ? `10.66.${i % 200}.1:666` : addressOf(seen.from),
                 nodes[i % nodes.length]!
               )
-              if (i % 10 === 9) yield* TestClock.adjust(50)
+              if (i % 10 === 9) yield* pass(50)
             }
-            yield* TestClock.adjust(20_000)
+            yield* pass(20_000)
             assert.deepStrictEqual(yield* viewsOf(nodes), before)
             for (const node of nodes) {
               assert.deepStrictEqual(story(node, start), [], node.name)
@@ -129,7 +127,7 @@ for (const sealed of [false, true]) {
   }
 
   describe(`a LEAVE that was ${sealed ? "sealed" : "in the clear"}`, () => {
-    it.effect("does not count again after the leaver came back, at nobody and from nowhere", () =>
+    scenario("does not count again after the leaver came back, at nobody and from nowhere", () =>
       Effect.gen(function* () {
         const { lab, nodes, recorded } = yield* lively(sealed, false)
         const leaves = recorded.filter(({ from, message }) => message._tag === "Leave" && from === "n4")
@@ -139,7 +137,7 @@ for (const sealed of [false, true]) {
           for (const node of nodes) {
             for (const source of [addressOf("n4"), Elsewhere]) {
               yield* lab.forge(leave.payload, source, node)
-              yield* TestClock.adjust(100)
+              yield* pass(100)
               assert.strictEqual(yield* lab.status(node, 4n), "alive")
             }
           }
@@ -152,18 +150,17 @@ for (const sealed of [false, true]) {
   describe(`a probe of a member that is dead, ${sealed ? "sealed" : "in the clear"}`, () => {
     /** Two nodes of three; the third was killed, and its ACKs are on record. */
     const bereaved = Effect.gen(function* () {
-      yield* TestClock.setTime(Today)
       const lab = yield* Lab.make()
       if (sealed) lab.rings.push(yield* Lab.ring([keyOf(1)]))
       const options = sealed ? { clusterKey: keyOf(1) } : {}
       const a = yield* lab.start(1, options)
       const b = yield* lab.start(2, { ...options, peers: [a.address] })
       const c = yield* lab.start(3, { ...options, peers: [a.address] })
-      yield* TestClock.adjust(12_300)
+      yield* pass(12_300)
       // Its last word is an ACK.
       const last = () => lab.sent(({ from }) => from === "n3").at(-1)!
-      while (last().message._tag !== "Ack" || last().at < lab.now - 5) yield* TestClock.adjust(1)
-      yield* TestClock.adjust(2)
+      while (last().message._tag !== "Ack" || last().at < lab.now - 5) yield* pass(1)
+      yield* pass(2)
       assert.strictEqual(last().message._tag, "Ack")
       yield* lab.kill(c)
       const acks = lab.sent(({ fate, from, message }) => from === "n3" && fate === "carried" && message._tag === "Ack")
@@ -175,11 +172,11 @@ for (const sealed of [false, true]) {
       const end = lab.now + ms
       for (let i = 0; lab.now < end && (yield* lab.status(to, 3n)) === "alive"; i++) {
         yield* lab.forge(acks[i % acks.length]!.payload, addressOf("n3"), to)
-        yield* TestClock.adjust(25)
+        yield* pass(25)
       }
     })
 
-    it.effect("is not cleared by an ACK that it sent before its newest message to us", () =>
+    scenario("is not cleared by an ACK that it sent before its newest message to us", () =>
       Effect.gen(function* () {
         const { a, acks, killed, lab } = yield* bereaved
         const newest = (seen: ReadonlyArray<Seen>) => Math.max(...seen.map(({ message }) => message.heartbeat))
@@ -190,13 +187,13 @@ for (const sealed of [false, true]) {
         assert.notStrictEqual(yield* lab.status(a, 3n), "alive")
         // Three members: suspected within two rounds of probes, as it is without any replay.
         assert.isBelow(lab.now - killed, 5000)
-        yield* TestClock.adjust(10_000)
+        yield* pass(10_000)
         assert.strictEqual(yield* lab.status(a, 3n), "dead")
       })
     )
 
     // What stands in version 1 of the protocol: an ACK does not say which PING it answers.
-    it.effect("nor by its newest, however often that is said", () =>
+    scenario("nor by its newest, however often that is said", () =>
       Effect.gen(function* () {
         const { a, acks, b, lab } = yield* bereaved
         // Nobody else accuses it.
@@ -207,14 +204,14 @@ for (const sealed of [false, true]) {
       })
     )
 
-    it.effect("that is suspected is not cleared by any ACK at all: it dies in time", () =>
+    scenario("that is suspected is not cleared by any ACK at all: it dies in time", () =>
       Effect.gen(function* () {
         const { a, acks, lab } = yield* bereaved
-        while ((yield* lab.status(a, 3n)) === "alive") yield* TestClock.adjust(50)
+        while ((yield* lab.status(a, 3n)) === "alive") yield* pass(50)
         const suspected = lab.now
         while ((yield* lab.status(a, 3n)) === "suspect" && lab.now < suspected + 20_000) {
           yield* lab.forge(acks.at(-1)!.payload, addressOf("n3"), a)
-          yield* TestClock.adjust(50)
+          yield* pass(50)
         }
         assert.strictEqual(yield* lab.status(a, 3n), "dead")
         assert.isBelow(lab.now - suspected, 7000)
@@ -223,20 +220,20 @@ for (const sealed of [false, true]) {
   })
 
   describe(`a node that forgot everything, in a cluster that is ${sealed ? "sealed" : "in the clear"}`, () => {
-    it.effect("believes for a while that the dead live, and nobody else does", () =>
+    scenario("believes for a while that the dead live, and nobody else does", () =>
       Effect.gen(function* () {
         const { dead, lab, nodes, options, recorded } = yield* lively(sealed, true)
         const [a, b] = nodes
         yield* lab.stop(a!)
-        yield* TestClock.adjust(3000)
+        yield* pass(3000)
         const back = yield* lab.start(1, { ...options, peers: [b!.address] })
-        yield* TestClock.adjust(2000)
+        yield* pass(2000)
         const start = lab.now
         const alive = recorded.findLast(({ from, message }) => from === "n5" && message._tag === "Ping")!
         yield* lab.forge(alive.payload, addressOf("n5"), back)
-        yield* TestClock.adjust(10)
+        yield* pass(10)
         assert.strictEqual(yield* lab.status(back, dead), "alive")
-        yield* TestClock.adjust(30_000)
+        yield* pass(30_000)
         const happened = story(back, start).filter(([, what]) => !what.startsWith("Removed"))
         const what = happened.map(([, what]) => what)
         assert.strictEqual(what[0], "Joined 5: Heard")
@@ -249,22 +246,22 @@ for (const sealed of [false, true]) {
       })
     )
 
-    it.effect("takes no older life of the living for their present one", () =>
+    scenario("takes no older life of the living for their present one", () =>
       Effect.gen(function* () {
         const { lab, nodes, options, recorded } = yield* lively(sealed, true)
         const [a, b] = nodes
         const rest = nodes.slice(1)
         yield* lab.stop(a!)
-        yield* TestClock.adjust(3000)
+        yield* pass(3000)
         const back = yield* lab.start(1, { ...options, peers: [b!.address] })
-        yield* TestClock.adjust(5000)
+        yield* pass(5000)
         const before = yield* viewOf(back)
         const start = lab.now
         for (const seen of recorded.filter(({ from }) => from !== "n5" && from !== "n1")) {
           yield* lab.forge(seen.payload, addressOf(seen.from), back)
-          yield* TestClock.adjust(25)
+          yield* pass(25)
         }
-        yield* TestClock.adjust(40_000)
+        yield* pass(40_000)
         const about = story(back, start).filter(([, what]) => !/ 5\b/.test(what))
         assert.deepStrictEqual(about, [])
         const view = (yield* viewOf(back)).filter((line) => !line.startsWith("5 "))
@@ -273,19 +270,19 @@ for (const sealed of [false, true]) {
       })
     )
 
-    it.effect(
+    scenario(
       "with all others lets a ghost in when tombstones are gone, which dies within the time of a detection",
       () =>
         Effect.gen(function* () {
           const { dead, lab, nodes, recorded } = yield* lively(sealed, true)
           // Ten times the 15 s for which the dead are listed.
-          yield* TestClock.adjust(180_000)
+          yield* pass(180_000)
           const alive = recorded.findLast(({ from, message }) => from === "n5" && message._tag === "Ping")!
           const start = lab.now
           for (const node of nodes) yield* lab.forge(alive.payload, addressOf("n5"), node)
-          yield* TestClock.adjust(10)
+          yield* pass(10)
           for (const node of nodes) assert.strictEqual(yield* lab.status(node, dead), "alive")
-          yield* TestClock.adjust(30_000)
+          yield* pass(30_000)
           for (const node of nodes) {
             // The others raise their incarnations, in case the one that is back holds them dead.
             const about = story(node, start).filter(([, what]) => !/^(Updated|Removed)/.test(what))
@@ -299,7 +296,7 @@ for (const sealed of [false, true]) {
           }
           // It is remembered again, so the same words do not bring it back a second time.
           for (const node of nodes) yield* lab.forge(alive.payload, addressOf("n5"), node)
-          yield* TestClock.adjust(1000)
+          yield* pass(1000)
           for (const node of nodes) assert.notStrictEqual(yield* lab.status(node, dead), "alive")
         })
     )

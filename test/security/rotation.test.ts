@@ -1,10 +1,9 @@
 /** A cluster changes its key while it runs. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Context, Effect, Option } from "effect"
 import * as fc from "fast-check"
-import { TestClock } from "effect/testing"
 import { Cluster } from "../../src/cluster/Cluster.ts"
-import { keyOf, Lab, type LabNode, membersOf, parts, story } from "../cluster/Lab.ts"
+import { keyOf, Lab, type LabNode, membersOf, parts, story, pass, scenario } from "../cluster/Lab.ts"
 
 const Size = 3
 
@@ -18,7 +17,7 @@ const started = Effect.fnUntraced(function* (size = Size) {
   for (let i = 1; i <= size; i++) {
     nodes.push(yield* lab.start(i, { clusterKey: keyOf(1), peers: nodes.slice(0, 1).map(({ address }) => address) }))
   }
-  yield* TestClock.adjust(3000)
+  yield* pass(3000)
   return { lab, nodes }
 })
 
@@ -65,7 +64,7 @@ const rotate = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
   for (const step of steps) {
     yield* apply(nodes, step)
     // Traffic of all with all, between each step and the next.
-    yield* TestClock.adjust(2 * Size * 1000)
+    yield* pass(2 * Size * 1000)
   }
   yield* assertTogether(nodes)
   assert.deepStrictEqual(troubles(nodes), [])
@@ -74,13 +73,12 @@ const rotate = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
     assert.deepStrictEqual(yield* ringOf(node).list, [{ fingerprint: yield* fingerprintOf(2), primary: true }])
   }
   assert.deepStrictEqual(lab.unread, [])
-  yield* lab.end
 })
 
 describe("a rotation", () => {
   const orders = permutations(Size)
   for (const [i, order] of orders.entries()) {
-    it.effect(
+    scenario(
       `in the order ${order.map((node) => `n${node + 1}`).join(", ")} for one phase or another suspects nobody`,
       () =>
         Effect.gen(function* () {
@@ -96,7 +94,7 @@ describe("a rotation", () => {
     )
   }
 
-  it.effect("in any order that keeps the rules suspects nobody: none seals with what another cannot open", () =>
+  scenario("in any order that keeps the rules suspects nobody: none seals with what another cannot open", () =>
     Effect.gen(function* () {
       // Adds in any order; a node uses the key once all have it, and drops the old one once none uses that.
       const [adds, uses, removes] = fc.sample(
@@ -107,7 +105,7 @@ describe("a rotation", () => {
         ),
         { numRuns: 1, seed: 11 }
       )[0]!
-      const { lab, nodes } = yield* started()
+      const { nodes } = yield* started()
       const steps: ReadonlyArray<Step> = [
         ...adds.map((node): Step => ({ node, what: "add" })),
         ...uses.map((node): Step => ({ node, what: "use" })),
@@ -115,18 +113,17 @@ describe("a rotation", () => {
       ]
       // At once, while datagrams of the phase before are under way.
       for (const step of steps) {
-        if (step.what !== "add" && step === steps.find(({ what }) => what === step.what)) yield* TestClock.adjust(10)
+        if (step.what !== "add" && step === steps.find(({ what }) => what === step.what)) yield* pass(10)
         yield* apply(nodes, step)
       }
-      yield* TestClock.adjust(20_000)
+      yield* pass(20_000)
       yield* assertTogether(nodes)
       assert.deepStrictEqual(troubles(nodes), [])
       assert.strictEqual(unopened(nodes), 0)
-      yield* lab.end
     })
   )
 
-  it.effect("of ten nodes under constant change loses no change", () =>
+  scenario("of ten nodes under constant change loses no change", () =>
     Effect.gen(function* () {
       const { lab, nodes } = yield* started(10)
       const two = yield* fingerprintOf(2)
@@ -137,9 +134,9 @@ describe("a rotation", () => {
         const node = yield* lab.start(next++, { clusterKey: keyOf(key), peers: [nodes[0]!.address] })
         yield* ringOf(node).add(keyOf(also))
         nodes.push(node)
-        yield* TestClock.adjust(1500)
+        yield* pass(1500)
         yield* lab.stop(nodes.splice(3, 1)[0]!)
-        yield* TestClock.adjust(1500)
+        yield* pass(1500)
       })
       const founders = nodes.slice()
       for (const node of founders) yield* ringOf(node).add(keyOf(2))
@@ -148,9 +145,9 @@ describe("a rotation", () => {
         yield* churn(2, 1)
       }
       for (const node of nodes) yield* ringOf(node).use(two)
-      yield* TestClock.adjust(10)
+      yield* pass(10)
       for (const node of nodes) yield* ringOf(node).remove(one)
-      yield* TestClock.adjust(20_000)
+      yield* pass(20_000)
       yield* assertTogether(nodes, "after all")
       assert.deepStrictEqual(
         troubles(nodes).filter(([, what]) => !/^(Left|Removed)/.test(what)),
@@ -159,7 +156,7 @@ describe("a rotation", () => {
     })
   )
 
-  it.effect("that a node missed has it reported by the others, and it comes back when it gets the key", () =>
+  scenario("that a node missed has it reported by the others, and it comes back when it gets the key", () =>
     Effect.gen(function* () {
       const { lab, nodes } = yield* started()
       const [a, b, late] = [nodes[0]!, nodes[1]!, nodes[2]!]
@@ -168,9 +165,9 @@ describe("a rotation", () => {
       for (const node of [a, b]) yield* ringOf(node).add(keyOf(2))
       for (const node of [a, b]) yield* ringOf(node).use(two)
       // What was sealed before is under way for a moment.
-      yield* TestClock.adjust(5)
+      yield* pass(5)
       for (const node of [a, b]) yield* ringOf(node).remove(yield* fingerprintOf(1))
-      yield* TestClock.adjust(30_000)
+      yield* pass(30_000)
       for (const [node, others] of [
         [a, ["3"]],
         [b, ["3"]],
@@ -189,12 +186,12 @@ describe("a rotation", () => {
       assert.strictEqual(yield* lab.status(a, b), "alive")
       yield* ringOf(late).add(keyOf(2))
       yield* ringOf(late).use(two)
-      yield* TestClock.adjust(30_000)
+      yield* pass(30_000)
       yield* assertTogether(nodes, "after it got the key")
     })
   )
 
-  it.effect("that is refused by the ring changes nothing: an unknown key cannot be used, nor the primary removed", () =>
+  scenario("that is refused by the ring changes nothing: an unknown key cannot be used, nor the primary removed", () =>
     Effect.gen(function* () {
       const { nodes } = yield* started()
       const ring = ringOf(nodes[0]!)
@@ -202,7 +199,7 @@ describe("a rotation", () => {
       assert.strictEqual((yield* Effect.flip(ring.use("00000000")))._tag, "UnknownKey")
       assert.strictEqual((yield* Effect.flip(ring.remove(yield* fingerprintOf(1))))._tag, "PrimaryKey")
       assert.deepStrictEqual(yield* ring.list, before)
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       yield* assertTogether(nodes)
       assert.deepStrictEqual(troubles(nodes), [])
     })

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Effect, Exit, Fiber, Random, Scope } from "effect"
 import { NetAddress } from "effect/net"
-import { TestClock } from "effect/testing"
 import { SuspicionRaise } from "../../../src/domain/Claim.ts"
 import * as NodeId from "../../../src/domain/NodeId.ts"
 import { internetChecksum } from "../../../src/wire/Checksum.ts"
@@ -12,7 +11,7 @@ import type { MessageEntry } from "../../../src/wire/Message.ts"
 import * as OldNode from "../../../src/simulation/level0/Level0Node.ts"
 import type { Level0Change } from "../../../src/simulation/level0/Level0Table.ts"
 import { Network } from "../../../src/transport/Network.ts"
-import { bytesOf, claim, entriesOf, Lab, type Puppet, sender } from "../../cluster/Lab.ts"
+import { bytesOf, claim, entriesOf, Lab, type Puppet, sender, pass, scenario } from "../../cluster/Lab.ts"
 
 const inet = NetAddress.inetAddressFromStringUnsafe
 
@@ -43,7 +42,7 @@ const start = (lab: Lab, number: number, options: Partial<OldNode.Level0NodeOpti
       Effect.gen(function* () {
         const closing = yield* close(running)
         // A LEAVE that nobody hears any more is said for 2 s.
-        yield* TestClock.adjust(2000)
+        yield* pass(2000)
         yield* Fiber.join(closing)
       })
     )
@@ -72,26 +71,26 @@ const silent = { gossipInterval: 3_600_000, probeInterval: 3_600_000, antiEntrop
 const tell = (puppet: Puppet, to: Running, ...entries: ReadonlyArray<MessageEntry>) =>
   Effect.andThen(
     puppet.send({ _tag: "Gossip", ...sender(99), entries }, NetAddress.formatInet(to.node.address)),
-    TestClock.adjust(1)
+    pass(1)
   )
 
 const tagsSent = (lab: Lab, by: Running, from: number) =>
   new Set(lab.sent((seen) => seen.from === by.name, from).map(({ message }) => message._tag))
 
 describe("older nodes alone", () => {
-  it.effect("find each other through a peer, and stay together", () =>
+  scenario("find each other through a peer, and stay together", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* cluster(lab, 5)
       // Saw 2 ms: the gossip of the first moment.
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       for (const { node } of nodes) assert.deepStrictEqual(node.counts(), { alive: 5, suspect: 0, dead: 0 })
-      yield* TestClock.adjust(120_000)
+      yield* pass(120_000)
       for (const one of nodes) assert.deepStrictEqual(story(one, 1000), [])
     })
   )
 
-  it.effect("list a peer under an invented id until it speaks, and name it to nobody", () =>
+  scenario("list a peer under an invented id until it speaks, and name it to nobody", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const late = yield* start(lab, 2, { suspectTimeout: 600_000 })
@@ -99,37 +98,37 @@ describe("older nodes alone", () => {
       yield* tell(listener, late)
       const invented = late.node.members().find(({ address }) => NetAddress.formatInet(address) === "10.0.0.1:7946")!
       assert.strictEqual(invented.status, "alive")
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       assert.strictEqual(late.node.members().length, 3)
       const named = listener.received.flatMap(({ message }) => entriesOf(message).map(({ nodeId }) => Number(nodeId)))
       assert.deepStrictEqual([...new Set(named)].sort(), [2, 99])
       // It is called every second, for ever, though another peer is known.
       const first = yield* start(lab, 1, { peers: [] })
-      yield* TestClock.adjust(1100)
+      yield* pass(1100)
       assert.include(listed(first), "2 alive")
       assert.isFalse(late.node.members().some(({ id }) => id === invented.id))
       assert.include(listed(late), "1 alive")
     })
   )
 
-  it.effect("find a killed one dead within 10 s, list it for 15 s more and pass it round for ever", () =>
+  scenario("find a killed one dead within 10 s, list it for 15 s more and pass it round for ever", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* cluster(lab, 5)
-      yield* TestClock.adjust(20_100)
+      yield* pass(20_100)
       const [victim, ...others] = nodes.toReversed()
       victim!.detach()
       yield* close(victim!)
       const from = lab.now
       // The suspicion, of 6.5 to 7.5 s, begins within two probes. Saw 7.8 s in all.
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       for (const other of others) {
         assert.deepStrictEqual(story(other, from), ["5: alive -> suspect", "5: suspect -> dead"])
         assert.include(listed(other), "5 dead")
       }
-      yield* TestClock.adjust(15_000)
+      yield* pass(15_000)
       for (const { node } of others) assert.deepStrictEqual(node.counts(), { alive: 4, suspect: 0, dead: 0 })
-      yield* TestClock.adjust(600_000)
+      yield* pass(600_000)
       const late = lab.sent(({ message }) => message._tag === "Gossip", lab.now - 1000)
       assert.isAbove(late.length, 0)
       for (const { message } of late) {
@@ -141,15 +140,15 @@ describe("older nodes alone", () => {
     })
   )
 
-  it.effect("say LEAVE to everybody when they end, and are gone once an empty ACK came from each", () =>
+  scenario("say LEAVE to everybody when they end, and are gone once an empty ACK came from each", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* cluster(lab, 5)
-      yield* TestClock.adjust(20_100)
+      yield* pass(20_100)
       const [leaver, ...others] = nodes.toReversed()
       const from = lab.now
       const closing = yield* close(leaver!)
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       yield* Fiber.join(closing)
       for (const other of others) assert.deepStrictEqual(story(other, from), ["5: alive -> dead"])
       const said = lab.sent(({ message }) => message._tag === "Leave", from)
@@ -164,12 +163,12 @@ describe("older nodes alone", () => {
         acks.map(({ message }) => entriesOf(message).length),
         [0, 0, 0, 0]
       )
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       for (const other of others) assert.deepStrictEqual(story(other, from), ["5: alive -> dead"])
     })
   )
 
-  it.effect("say LEAVE four times in 2 s to one that does not answer; any ACK of its will do", () =>
+  scenario("say LEAVE four times in 2 s to one that does not answer; any ACK of its will do", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const leaver = yield* start(lab, 1, silent)
@@ -177,14 +176,14 @@ describe("older nodes alone", () => {
       const talker = yield* lab.puppet(3)
       yield* mute.send({ _tag: "Gossip", ...sender(2), entries: [] }, "10.0.0.1:7946")
       yield* talker.send({ _tag: "Gossip", ...sender(3), entries: [] }, "10.0.0.1:7946")
-      yield* TestClock.adjust(1)
+      yield* pass(1)
       const from = lab.now
       const leaving = yield* Effect.forkChild(leaver.node.leave, { startImmediately: true })
-      yield* TestClock.adjust(700)
+      yield* pass(700)
       // An answer to something else, which says how things stand: that is not to be refuted now.
       const dead = claim("Dead", 1, "10.0.0.1:7946")
       yield* talker.send({ _tag: "Ack", ...sender(3, 0, 1, IndirectAck), entries: [dead] }, "10.0.0.1:7946")
-      yield* TestClock.adjust(1300)
+      yield* pass(1300)
       yield* Fiber.join(leaving)
       assert.strictEqual(leaver.node.incarnation(), 0)
       const leaves = (by: Puppet) => by.received.map(({ at, message }) => [at - from, message._tag])
@@ -199,14 +198,14 @@ describe("older nodes alone", () => {
     })
   )
 
-  it.effect("suspect each other over one cut link, for want of relays, until the third tells of newer heartbeats", () =>
+  scenario("suspect each other over one cut link, for want of relays, until the third tells of newer heartbeats", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* cluster(lab, 3)
-      yield* TestClock.adjust(20_100)
+      yield* pass(20_100)
       const from = lab.now
       lab.network.separate(["n2"], ["n3"], true)
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       const [, second, third] = nodes
       assert.isAbove(story(second!, from).filter((what) => what === "3: alive -> suspect").length, 5)
       assert.isAbove(story(third!, from).filter((what) => what === "2: alive -> suspect").length, 5)
@@ -225,17 +224,17 @@ describe("older nodes alone", () => {
     })
   )
 
-  it.effect("find each other without GOSSIP where they are sixty: it is too long to be sent", () =>
+  scenario("find each other without GOSSIP where they are sixty: it is too long to be sent", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       lab.watching = false
       const nodes = yield* cluster(lab, 60)
       // By PINGs, ACKs and anti-entropy, of which the third round did it.
-      yield* TestClock.adjust(35_000)
+      yield* pass(35_000)
       for (const { node } of nodes) assert.strictEqual(node.counts().alive, 60)
       lab.watching = true
       const from = lab.now
-      yield* TestClock.adjust(10_000)
+      yield* pass(10_000)
       for (const one of nodes) {
         assert.deepStrictEqual(tagsSent(lab, one, from), new Set(["Ping", "Ack", "AntiEntropy"]))
         assert.isAbove(one.node.counters.unsent, 50)
@@ -266,7 +265,7 @@ describe("an older node", () => {
     [claim("Dead", 9, nine, 1, 5), claim("Alive", 9, nine, 1, 6), "dead"]
   ] as const) {
     const text = ({ heartbeat, incarnation, status }: MessageEntry) => `${status} ${incarnation}/${heartbeat}`
-    it.effect(`that holds ${text(held)} and is told ${text(told)} holds it ${kept}`, () =>
+    scenario(`that holds ${text(held)} and is told ${text(told)} holds it ${kept}`, () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
         const one = yield* start(lab, 1, silent)
@@ -278,7 +277,7 @@ describe("an older node", () => {
     )
   }
 
-  it.effect("that heard a death first and another that heard a life first disagree for ever", () =>
+  scenario("that heard a death first and another that heard a life first disagree for ever", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       // They gossip with each other and probe nobody.
@@ -286,30 +285,30 @@ describe("an older node", () => {
       const one = yield* start(lab, 1, unprobed)
       const other = yield* start(lab, 2, unprobed)
       const teller = yield* lab.puppet(3)
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       // Between two rounds of gossip.
       yield* Effect.all([
         tell(teller, one, claim("Dead", 9, nine, 0, 5)),
         tell(teller, other, claim("Alive", 9, nine, 0, 6))
       ])
       for (let minutes = 0; minutes < 10; minutes++) {
-        yield* TestClock.adjust(60_000)
+        yield* pass(60_000)
         assert.notInclude(listed(one), "9 alive")
         assert.include(listed(other), "9 alive")
       }
     })
   )
 
-  it.effect("holds a member suspect for the time of the formula, however often it hears of it", () =>
+  scenario("holds a member suspect for the time of the formula, however often it hears of it", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const one = yield* start(lab, 1, { ...silent, gossipInterval: 100, suspectJitter: 0 })
       const teller = yield* lab.puppet(2)
       for (let heartbeat = 0; heartbeat < 5; heartbeat++) {
         yield* tell(teller, one, claim("Suspect", 9, nine, 0, heartbeat))
-        yield* TestClock.adjust(999)
+        yield* pass(999)
       }
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       const [suspected, died] = one.changes.filter(({ id }) => id === 9n)
       assert.strictEqual(died?.status, "dead")
       // Of two then, since the teller's entry was merged before its header; a round of gossip finds it out.
@@ -317,7 +316,7 @@ describe("an older node", () => {
     })
   )
 
-  it.effect("refutes with its own incarnation + 1, however far ahead the claim is, and ignores a former life", () =>
+  scenario("refutes with its own incarnation + 1, however far ahead the claim is, and ignores a former life", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const one = yield* start(lab, 1, { ...silent, incarnation: 4 })
@@ -338,7 +337,7 @@ describe("an older node", () => {
     })
   )
 
-  it.effect("that gets a PING_REQ pings the target, and passes its ACK on to nobody", () =>
+  scenario("that gets a PING_REQ pings the target, and passes its ACK on to nobody", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       yield* start(lab, 1, silent)
@@ -346,24 +345,24 @@ describe("an older node", () => {
       const target = yield* lab.puppet(3)
       const targetId = NodeId.fromWords(0, 3)
       yield* asker.send({ _tag: "PingReq", ...sender(2), targetId, targetAddress: target.address }, "10.0.0.1:7946")
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       assert.deepStrictEqual(
         target.received.map(({ message }) => message._tag),
         ["Ping"]
       )
       yield* target.send({ _tag: "Ack", ...sender(3), entries: [] }, "10.0.0.1:7946")
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       assert.deepStrictEqual(asker.received, [])
     })
   )
 
-  it.effect("takes a relay's ACK for that of the relay: the target is suspected, at the heartbeat it had", () =>
+  scenario("takes a relay's ACK for that of the relay: the target is suspected, at the heartbeat it had", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const target = yield* lab.puppet(2)
       const one = yield* start(lab, 1, { gossipInterval: 100, antiEntropyInterval: 0 })
       yield* target.send({ _tag: "Gossip", ...sender(2, 0, 7), entries: [] }, "10.0.0.1:7946")
-      yield* TestClock.adjust(1001)
+      yield* pass(1001)
       // The probe of the first second.
       assert.include(
         target.received.map(({ message }) => message._tag),
@@ -372,13 +371,13 @@ describe("an older node", () => {
       const relay = yield* lab.puppet(3)
       const about = claim("Alive", 2, "10.0.0.2:7946", 0, 7)
       yield* relay.send({ _tag: "Ack", ...sender(3, 0, 1, IndirectAck), entries: [about] }, "10.0.0.1:7946")
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       assert.include(listed(one), "2 suspect")
       assert.strictEqual(one.node.members().find(({ id }) => id === 2n)?.heartbeat, 7)
     })
   )
 
-  it.effect("sends GOSSIP of 58 members and none of 59; PINGs, ACKs and chunks stay short", () =>
+  scenario("sends GOSSIP of 58 members and none of 59; PINGs, ACKs and chunks stay short", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const one = yield* start(lab, 1, { peers: [], probeInterval: 1000, suspectTimeout: 600_000 })
@@ -386,7 +385,7 @@ describe("an older node", () => {
       const told = Array.from({ length: 57 }, (_, i) => claim("Alive", 100 + i, `10.1.0.${i}:7946`))
       yield* tell(teller, one, ...told.slice(0, 28))
       yield* tell(teller, one, ...told.slice(28, 56))
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       const gossips = lab.sent(({ from, message }) => from === "n1" && message._tag === "Gossip")
       // 56 that it was told of, the teller and itself.
       assert.strictEqual(entriesOf(gossips.at(-1)!.message).length, 58)
@@ -394,7 +393,7 @@ describe("an older node", () => {
       assert.isAtLeast(gossips.length, 25)
       yield* tell(teller, one, told[56]!)
       const from = lab.now
-      yield* TestClock.adjust(60_000)
+      yield* pass(60_000)
       assert.deepStrictEqual(tagsSent(lab, one, from), new Set(["Ping", "PingReq", "AntiEntropy"]))
       assert.isAbove(one.node.counters.unsent, 200)
       for (const { bytes, message } of lab.sent((seen) => seen.from === "n1", from)) {
@@ -408,7 +407,7 @@ describe("an older node", () => {
     })
   )
 
-  it.effect("without adaptive fanout gossips its 50 newest members, however many there are", () =>
+  scenario("without adaptive fanout gossips its 50 newest members, however many there are", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const one = yield* start(lab, 1, { ...silent, gossipInterval: 200, adaptiveFanout: false, heartbeatInterval: 1 })
@@ -417,7 +416,7 @@ describe("an older node", () => {
       yield* tell(teller, one, ...told.slice(0, 28))
       yield* tell(teller, one, ...told.slice(28))
       const from = lab.now
-      yield* TestClock.adjust(1000)
+      yield* pass(1000)
       const [gossip] = lab.sent((seen) => seen.from === "n1", from)
       const ids = entriesOf(gossip!.message).map(({ nodeId }) => Number(nodeId))
       assert.strictEqual(ids.length, 50)
@@ -426,7 +425,7 @@ describe("an older node", () => {
     })
   )
 
-  it.effect("knows no kind of a later level, no level and no flag but REQUEST_ACK", () =>
+  scenario("knows no kind of a later level, no level and no flag but REQUEST_ACK", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const one = yield* start(lab, 1, silent)
@@ -439,7 +438,7 @@ describe("an older node", () => {
         later.set([sum >>> 8, sum & 0xff], 22)
         lab.watching = false
         yield* peer.sendBytes(later.slice(), "10.0.0.1:7946")
-        yield* TestClock.adjust(1)
+        yield* pass(1)
       }
       assert.strictEqual(one.node.counters.rejected, 6)
       assert.strictEqual(one.node.counters.received, 0)
@@ -447,10 +446,10 @@ describe("an older node", () => {
         { _tag: "Gossip", ...sender(2, 0, 0, 0xff & ~RequestAck), level: 200, entries: [] },
         "10.0.0.1:7946"
       )
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       assert.deepStrictEqual(peer.received, [])
       yield* peer.send({ _tag: "Gossip", ...sender(2, 0, 0, RequestAck), level: 200, entries: [] }, "10.0.0.1:7946")
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       assert.deepStrictEqual(
         peer.received.map(({ message }) => [message._tag, message.level, message.flags]),
         [["Ack", 0, 0]]
@@ -458,7 +457,7 @@ describe("an older node", () => {
     })
   )
 
-  it.effect("survives whatever comes", () =>
+  scenario("survives whatever comes", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       lab.watching = false
@@ -492,17 +491,17 @@ describe("an older node", () => {
         const bytes = whole[i % whole.length]!.slice(0, i % 7 === 0 ? byte() : undefined)
         if (i >= whole.length && bytes.length > 0) bytes[byte() % bytes.length] = byte()
         yield* peer.sendBytes(bytes, "10.0.0.1:7946")
-        yield* TestClock.adjust(10)
+        yield* pass(10)
       }
       assert.isAbove(one.node.counters.rejected, 1000)
       yield* peer.send({ _tag: "Ping", ...sender(2), entries: [] }, "10.0.0.1:7946")
       peer.received.length = 0
-      yield* TestClock.adjust(2)
+      yield* pass(2)
       assert.isTrue(peer.received.some(({ message }) => message._tag === "Ack"))
     })
   )
 
-  it.effect("understands every recorded packet", () =>
+  scenario("understands every recorded packet", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       lab.watching = false
@@ -514,7 +513,7 @@ describe("an older node", () => {
       for (const line of lines) {
         const hex = /"hex": ?"([0-9a-f]+)"/.exec(line)![1]!
         yield* peer.sendBytes(Uint8Array.from(Buffer.from(hex, "hex")), "10.0.0.1:7946")
-        yield* TestClock.adjust(1)
+        yield* pass(1)
       }
       assert.deepInclude(one.node.counters, { received: lines.length, rejected: 0 })
     })

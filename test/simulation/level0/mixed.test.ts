@@ -1,7 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Effect, Exit, Fiber, Random, Scope } from "effect"
 import { NetAddress } from "effect/net"
-import { TestClock } from "effect/testing"
 import * as NodeId from "../../../src/domain/NodeId.ts"
 import * as OldNode from "../../../src/simulation/level0/Level0Node.ts"
 import { Network } from "../../../src/transport/Network.ts"
@@ -9,6 +8,8 @@ import * as Lab from "../../cluster/Lab.ts"
 
 /** 2026-01-01 UTC, in ms since 1970: a given id starts at the seconds since 2020, which must not be negative. */
 const Today = Date.UTC(2026, 0, 1)
+
+const scenario = Lab.scenarioAt(Today)
 
 interface Happening {
   readonly ms: number
@@ -20,7 +21,8 @@ interface Happening {
 interface Member {
   readonly name: string
   readonly host: Lab.LabNode["host"]
-  readonly scope: Scope.Closeable
+  /** Lets it leave. */
+  readonly leave: Effect.Effect<void>
   readonly id: bigint
   readonly old: boolean
   readonly incarnation: () => number
@@ -44,7 +46,7 @@ const modern = (lab: Lab.Lab, number: number) =>
     const member: Member = {
       name,
       host: node.host,
-      scope: node.scope,
+      leave: node.node.control.stop,
       id: node.id,
       old: false,
       incarnation: () => Lab.parts(node).view.incarnation,
@@ -75,7 +77,7 @@ const old = (lab: Lab.Lab, number: number, options: Partial<OldNode.Level0NodeOp
     const member: Member = {
       name,
       host,
-      scope,
+      leave: Scope.close(scope, Exit.void),
       id: node.id,
       old: true,
       incarnation: node.incarnation,
@@ -86,7 +88,7 @@ const old = (lab: Lab.Lab, number: number, options: Partial<OldNode.Level0NodeOp
       Effect.gen(function* () {
         const closing = yield* close(member)
         // A LEAVE that nobody hears any more is said for 2 s.
-        yield* TestClock.adjust(2000)
+        yield* Lab.pass(2000)
         yield* Fiber.join(closing)
       })
     )
@@ -94,7 +96,7 @@ const old = (lab: Lab.Lab, number: number, options: Partial<OldNode.Level0NodeOp
   })
 
 /** Ends a node politely. */
-const close = ({ scope }: Member) => Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true })
+const close = ({ leave }: Member) => Effect.forkDetach(leave, { startImmediately: true })
 
 const kill = (member: Member) => {
   member.host.detach()
@@ -103,17 +105,16 @@ const kill = (member: Member) => {
 
 /** Nine nodes that know each other, every third of them old. */
 const nine = Effect.gen(function* () {
-  yield* TestClock.setTime(Today)
   const lab = yield* Lab.Lab.make()
   const members: Array<Member> = []
   for (let number = 1; number <= 9; number++) {
     members.push(number % 3 === 2 ? yield* old(lab, number) : yield* modern(lab, number))
   }
   // Saw 100 ms.
-  yield* TestClock.adjust(1000)
+  yield* Lab.pass(1000)
   yield* assertAgreed(members)
   // Between ticks, so that nothing else is under way.
-  yield* TestClock.adjust(19_100)
+  yield* Lab.pass(19_100)
   return { lab, members }
 })
 
@@ -149,14 +150,14 @@ const kinds = ["modern", "old"] as const
 const subjectOf = (members: ReadonlyArray<Member>, kind: (typeof kinds)[number]) => members[kind === "old" ? 4 : 5]!
 
 describe("a cluster of which a third is old", () => {
-  it.effect(
+  scenario(
     "agrees on its members, and removes nobody in ten quiet minutes",
     () =>
       Effect.gen(function* () {
         const { lab, members } = yield* nine
         const from = lab.now
         lab.watching = false
-        yield* TestClock.adjust(600_000)
+        yield* Lab.pass(600_000)
         yield* assertAgreed(members)
         for (const { happenings } of members) {
           assert.deepStrictEqual(
@@ -170,14 +171,14 @@ describe("a cluster of which a third is old", () => {
 
   for (const kind of kinds) {
     // The suspicion lasts 7.8 to 8.8 s. Saw 9.2 to 14.1 s at 24 times of the kill each: some were not probed for 5 s.
-    it.effect(`finds a killed ${kind} node dead within 20 s, and leaves it so`, () =>
+    scenario(`finds a killed ${kind} node dead within 20 s, and leaves it so`, () =>
       Effect.gen(function* () {
         const { lab, members } = yield* nine
         const victim = subjectOf(members, kind)
         const others = members.filter((member) => member !== victim)
         const from = lab.now
         yield* kill(victim)
-        yield* TestClock.adjust(60_000)
+        yield* Lab.pass(60_000)
         for (const { after, name, later } of opinions(others, victim.id, ["dead"], from)) {
           assert.isAtMost(after, 20_000, name)
           assert.deepStrictEqual(later, [], name)
@@ -186,20 +187,20 @@ describe("a cluster of which a third is old", () => {
       })
     )
 
-    it.effect(`hears at once from a leaving ${kind} node: it asks for an ACK and gets one from everybody`, () =>
+    scenario(`hears at once from a leaving ${kind} node: it asks for an ACK and gets one from everybody`, () =>
       Effect.gen(function* () {
         const { lab, members } = yield* nine
         const leaver = subjectOf(members, kind)
         const others = members.filter((member) => member !== leaver)
         const from = lab.now
         const closing = yield* close(leaver)
-        yield* TestClock.adjust(2)
+        yield* Lab.pass(2)
         yield* Fiber.join(closing)
         assert.strictEqual(lab.sent(({ message }) => message._tag === "Leave", from).length, others.length)
         for (const { name, old, view } of others) {
           assert.strictEqual((yield* view).get(leaver.id), old ? "dead" : "left", name)
         }
-        yield* TestClock.adjust(60_000)
+        yield* Lab.pass(60_000)
         for (const { name, later } of opinions(others, leaver.id, ["dead", "left"], from)) {
           assert.deepStrictEqual(later, [], name)
         }
@@ -211,12 +212,12 @@ describe("a cluster of which a third is old", () => {
       ["alive", 300],
       ["dead", 25_000]
     ] as const) {
-      it.effect(`takes the ${kind} node, still held ${held}, for a new life when it comes back with its id`, () =>
+      scenario(`takes the ${kind} node, still held ${held}, for a new life when it comes back with its id`, () =>
         Effect.gen(function* () {
           const { lab, members } = yield* nine
           const former = subjectOf(members, kind)
           yield* kill(former)
-          yield* TestClock.adjust(after)
+          yield* Lab.pass(after)
           const from = lab.now
           const number = Number(former.id)
           const back = yield* former.old
@@ -225,9 +226,9 @@ describe("a cluster of which a third is old", () => {
           assert.isAbove(back.incarnation(), former.incarnation())
           const everybody = members.map((member) => (member === former ? back : member))
           // Saw at most 400 ms.
-          yield* TestClock.adjust(2000)
+          yield* Lab.pass(2000)
           yield* assertAgreed(everybody)
-          yield* TestClock.adjust(60_000)
+          yield* Lab.pass(60_000)
           yield* assertAgreed(everybody)
           assert.deepStrictEqual(removals(everybody, everybody, from), [])
         })
@@ -235,36 +236,36 @@ describe("a cluster of which a third is old", () => {
     }
   }
 
-  it.effect("restarts an old node without memory: it counts up from 0 until it is believed", () =>
+  scenario("restarts an old node without memory: it counts up from 0 until it is believed", () =>
     Effect.gen(function* () {
       const { lab, members } = yield* nine
       const former = subjectOf(members, "old")
       yield* kill(former)
-      yield* TestClock.adjust(25_000)
+      yield* Lab.pass(25_000)
       const back = yield* old(lab, Number(former.id))
       const everybody = members.map((member) => (member === former ? back : member))
       // Saw 500 to 900 ms.
-      yield* TestClock.adjust(3000)
+      yield* Lab.pass(3000)
       yield* assertAgreed(everybody)
       // It is told of its death, at incarnation 0.
       assert.strictEqual(back.incarnation(), 1)
     })
   )
 
-  it.effect("heals by itself after a minute in two halves with nodes of both kinds, within 15 s", () =>
+  scenario("heals by itself after a minute in two halves with nodes of both kinds, within 15 s", () =>
     Effect.gen(function* () {
       const { lab, members } = yield* nine
       const names = members.map(({ name }) => name)
       lab.network.separate(names.slice(0, 5), names.slice(5), true)
-      yield* TestClock.adjust(60_000)
+      yield* Lab.pass(60_000)
       yield* assertAgreed(members.slice(0, 5))
       yield* assertAgreed(members.slice(5))
       const from = lab.now
       lab.network.separate(names.slice(0, 5), names.slice(5), false)
       // Each modern node tries one of the lost every 12.5 s at the latest. Saw 0.9 to 4.6 s.
-      yield* TestClock.adjust(15_000)
+      yield* Lab.pass(15_000)
       yield* assertAgreed(members)
-      yield* TestClock.adjust(60_000)
+      yield* Lab.pass(60_000)
       yield* assertAgreed(members)
       // An old node believes the other side's stale deaths at once; a modern one asks first.
       const modernOnes = members.filter(({ old }) => !old)
@@ -272,57 +273,58 @@ describe("a cluster of which a third is old", () => {
     })
   )
 
-  it.effect("heals by itself after a minute in which the old nodes were on their own, within 15 s", () =>
+  scenario("heals by itself after a minute in which the old nodes were on their own, within 15 s", () =>
     Effect.gen(function* () {
       const { lab, members } = yield* nine
       const names = (old: boolean) => members.filter((member) => member.old === old).map(({ name }) => name)
       lab.network.separate(names(true), names(false), true)
-      yield* TestClock.adjust(60_000)
+      yield* Lab.pass(60_000)
       yield* assertAgreed(members.filter(({ old }) => old))
       lab.network.separate(names(true), names(false), false)
       // Saw 2 to 4.9 s.
-      yield* TestClock.adjust(15_000)
+      yield* Lab.pass(15_000)
       yield* assertAgreed(members)
     })
   )
 
-  it.effect.each([
+  for (const [time, cut] of [
     ["a minute", 60_000],
     // Beyond `dead_retention` and ten times that, when no tombstone tells any more that it was dead.
     ["400 s", 400_000]
-  ] as const)("heals after %s where the old node never says that it holds the modern one dead", ([, cut]) =>
-    Effect.gen(function* () {
-      yield* TestClock.setTime(Today)
-      const lab = yield* Lab.Lab.make()
-      const members = [yield* modern(lab, 1), yield* old(lab, 2, { piggybackMax: 0 })]
-      yield* TestClock.adjust(20_100)
-      yield* assertAgreed(members)
-      const before = members.map(({ incarnation }) => incarnation())
-      lab.network.separate(["n1"], ["n2"], true)
-      yield* TestClock.adjust(cut)
-      lab.network.separate(["n1"], ["n2"], false)
-      yield* TestClock.adjust(15_000)
-      yield* assertAgreed(members)
-      // The old one refuted what it was told, and the modern one raised its own incarnation unasked.
-      assert.deepStrictEqual(
-        members.map(({ incarnation }) => incarnation()),
-        before.map((incarnation) => incarnation + 1)
-      )
-    })
-  )
+  ] as const) {
+    scenario(`heals after ${time} where the old node never says that it holds the modern one dead`, () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.Lab.make()
+        const members = [yield* modern(lab, 1), yield* old(lab, 2, { piggybackMax: 0 })]
+        yield* Lab.pass(20_100)
+        yield* assertAgreed(members)
+        const before = members.map(({ incarnation }) => incarnation())
+        lab.network.separate(["n1"], ["n2"], true)
+        yield* Lab.pass(cut)
+        lab.network.separate(["n1"], ["n2"], false)
+        yield* Lab.pass(15_000)
+        yield* assertAgreed(members)
+        // The old one refuted what it was told, and the modern one raised its own incarnation unasked.
+        assert.deepStrictEqual(
+          members.map(({ incarnation }) => incarnation()),
+          before.map((incarnation) => incarnation + 1)
+        )
+      })
+    )
+  }
 
-  it.effect("suspects nobody for good when one link between the kinds is cut for two minutes", () =>
+  scenario("suspects nobody for good when one link between the kinds is cut for two minutes", () =>
     Effect.gen(function* () {
       const { lab, members } = yield* nine
       const from = lab.now
       lab.network.separate(["n2"], ["n3"], true)
-      yield* TestClock.adjust(120_000)
+      yield* Lab.pass(120_000)
       // Nobody relays for n2, so it suspects n3 now and then; n3 refutes, as its suspicions of n2 are refuted.
       const suspected = members[1]!.happenings().filter(({ ms, status }) => ms >= from && status === "suspect")
       assert.isAbove(suspected.length, 0)
       assert.deepStrictEqual(removals(members, members, from), [])
       lab.network.separate(["n2"], ["n3"], false)
-      yield* TestClock.adjust(5000)
+      yield* Lab.pass(5000)
       yield* assertAgreed(members)
     })
   )
