@@ -12,6 +12,7 @@ import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
 import { SlotLimiter } from "../outbox/SlotLimiter.ts"
 import { Activity } from "../time/Activity.ts"
+import { nextDeadline } from "../time/MonotonicTime.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 
 /** A node is told its own entry by a GOSSIP at most once in this time, in ms. */
@@ -71,13 +72,13 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
       const activity = yield* Activity
       const { table } = yield* LocalView
       const { accusations, queue, ...outbox } = yield* Outbox
-      const { every, random } = yield* NodeClock
+      const { alarm, now: readClock, random } = yield* NodeClock
       const counters: GossipCounters = { rounds: 0, sent: 0, told: 0 }
       const tells = new SlotLimiter(TellInterval)
 
       const targets: Array<number> = []
+      const hasNews = (): boolean => queue.size > 0 || accusations.size > 0
       const round = (): void => {
-        if (queue.size === 0 && accusations.size === 0) return
         counters.rounds++
         const { adaptiveTargets, maxSends } = gossip
         table.drawLive(adaptiveTargets ? maxSends * logarithmicGrowth(table.live) : maxSends, random, targets)
@@ -88,8 +89,25 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
           counters.sent++
         }
       }
+
       const interval = Duration.toMillis(gossip.interval)
-      yield* Scope.provide(every("gossip", { first: interval, period: () => interval, tick: round }), activity)
+      /** When the next round is due if there is news, in ms. Rounds keep their rhythm, and a node without news sleeps. */
+      let due = readClock() + interval
+      const rounds = yield* Scope.provide(
+        alarm("gossip", {
+          next: () => (hasNews() ? due : Infinity),
+          fire: (now) => {
+            due = nextDeadline(due, now, interval)
+            round()
+          }
+        }),
+        activity
+      )
+      outbox.onNews(() => {
+        const late = readClock() - due
+        if (late > 0) due += interval * Math.ceil(late / interval)
+        rounds.reset()
+      })
 
       const tell = (slot: number, received: Received): void => {
         if (!tells.allows(slot, received.now)) return

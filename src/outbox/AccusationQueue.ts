@@ -27,6 +27,12 @@ interface Waiting {
  */
 export class AccusationQueue {
   readonly #waiting: Array<Waiting> = []
+  readonly #onFirst: () => void
+
+  /** `onFirst` is called when an accusation is queued while none was. */
+  constructor(onFirst: () => void = () => {}) {
+    this.#onFirst = onFirst
+  }
 
   /** How many accusations are queued. */
   get size(): number {
@@ -48,6 +54,7 @@ export class AccusationQueue {
     // Those that were not sent yet come first, in the order in which they came.
     const after = waiting.findIndex(({ sent }) => sent > 0)
     waiting.splice(after < 0 ? waiting.length : after, 0, { slot, accusation, sent: 0 })
+    if (waiting.length === 1) this.#onFirst()
   }
 
   /** Drops the accusations of a slot: its member refuted them, died, or is forgotten. */

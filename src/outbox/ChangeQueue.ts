@@ -28,6 +28,12 @@ export class ChangeQueue {
   readonly #heads: Array<number> = []
   readonly #tails: Array<number> = []
   #size = 0
+  readonly #onFirst: () => void
+
+  /** `onFirst` is called when a change is queued while none was. */
+  constructor(onFirst: () => void = () => {}) {
+    this.#onFirst = onFirst
+  }
 
   /** How many changes are queued. */
   get size(): number {
@@ -47,6 +53,7 @@ export class ChangeQueue {
       this.#unlink(slot)
     } else this.#size++
     this.#link(slot, 0)
+    if (this.#size === 1) this.#onFirst()
   }
 
   /** Drops the change of a slot, if one is queued. */

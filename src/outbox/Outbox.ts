@@ -58,6 +58,8 @@ export class Outbox extends Context.Service<
     readonly queue: ChangeQueue
     /** Accusations that wait to be passed on to members of extension level 1. */
     readonly accusations: AccusationQueue
+    /** Adds a listener that is called when a change or an accusation is queued while no other of its kind waits. */
+    readonly onNews: (listener: () => void) => void
     /**
      * Whether a member is spoken to in the form of extension level 1: its newest message says that it reads that, and the
      * last probe of it did not fail. After a failed probe it may have been replaced by a node that reads version 1 only.
@@ -118,8 +120,12 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
     const transport = yield* Transport
     const { now, random } = yield* NodeClock
     const { table } = view
-    const queue = new ChangeQueue()
-    const accusations = new AccusationQueue()
+    const newsListeners: Array<() => void> = []
+    const notifyNews = (): void => {
+      for (const listener of newsListeners) listener()
+    }
+    const queue = new ChangeQueue(notifyNews)
+    const accusations = new AccusationQueue(notifyNews)
     /** When our own entry last changed, in ms. */
     let ownChangedAt = now()
     const isOwnEntryNews = (): boolean => queue.has(SelfSlot) || now() - ownChangedAt < OwnEntryNews
@@ -225,6 +231,9 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       },
       reply,
       accusations,
+      onNews: (listener) => {
+        newsListeners.push(listener)
+      },
       speaksLevel1,
       probeFailed: (slot, failed) => {
         if (failed) table.mark(slot, Mark.ProbeFailed)
