@@ -49,10 +49,11 @@ const cluster = (nodes: number, seconds: number, idle: boolean) =>
     const { network, timeline } = verbs
     const report = (what: string): void => {
       const wall = (performance.now() - start) / 1000
+      const cpu = process.cpuUsage()
       const memory = Math.round(process.memoryUsage().rss / 1e6)
       console.log(
         `${what.padEnd(34)} ${(verbs.now() / 1000).toFixed(2).padStart(6)} s virtual ${wall.toFixed(2).padStart(7)} s wall` +
-          ` ${timeline.events} events, ${network.counters.sent} datagrams, ${memory} MB`
+          ` ${timeline.events} events, cpu ${((cpu.user + cpu.system) / 1e6).toFixed(1)}, ${network.counters.sent} datagrams, ${memory} MB`
       )
       return undefined
     }

@@ -21,6 +21,7 @@ import { claimOf } from "../outbox/MemberClaim.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
 import { Activity } from "../time/Activity.ts"
+import { nextDeadline } from "../time/MonotonicTime.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import { HeaderLength, IndirectAck } from "../wire/Header.ts"
@@ -182,9 +183,18 @@ const make = (role: Role) =>
 
     // --- deadlines -------------------------------------------------------
 
+    // A pause of this process moves suspicions and checks by the lateness of its timers, so while there are any, timers
+    // are due often enough to measure that. Nothing else needs it, and an idle node sleeps from probe to probe.
+    const watching = (): boolean => extensions.pauseAwareness && suspicions.size + checks.size > 0
+    let watchAt = -Infinity
+    const keepWatch = (now: number): void => {
+      if (watchAt <= now) watchAt = nextDeadline(watchAt, now, watch.threshold)
+    }
+
     const deadlines = yield* alarm("failure detection", {
-      next: () => Math.min(prober.next, suspicions.next, checks.next, relays.next),
+      next: () => Math.min(prober.next, suspicions.next, checks.next, relays.next, watching() ? watchAt : Infinity),
       fire: (now) => {
+        if (watching()) keepWatch(now)
         prober.due(now, readClock())
         suspicions.due(now, (slot, lasted) =>
           view.declareDead(slot, { _tag: "SuspicionExpired", after: Duration.millis(lasted) }, now)
@@ -221,6 +231,7 @@ const make = (role: Role) =>
         },
         now
       )
+      keepWatch(now)
       deadlines.reset()
     }
 
@@ -325,6 +336,7 @@ const make = (role: Role) =>
       },
       deathClaimed: (claim, now) => {
         checks.add(claim, now)
+        keepWatch(now)
         deadlines.reset()
       }
     })
