@@ -1,0 +1,84 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Array as Arr, Context, Effect, Fiber, Option, Stream } from "effect"
+import * as Ring from "../../src/coordination/Ring.ts"
+import type { Member } from "../../src/domain/Member.ts"
+import * as Simulation from "../../src/simulation/Simulation.ts"
+import type { SimNode } from "../../src/simulation/SimNode.ts"
+
+const keys = Array.from({ length: 500 }, (_, index) => `user-${index}`)
+
+const ringOf = (node: SimNode<Ring.Ring>) => Context.get(node.context, Ring.Ring)
+const idOf = Option.map(({ id }: Member) => id)
+/** The owner of each key, as a node sees it. */
+const ownersAt = (node: SimNode<Ring.Ring>) =>
+  Effect.forEach(keys, (key) => Effect.map(ringOf(node).owner(key), (owner) => Option.getOrUndefined(idOf(owner))))
+
+describe("a ring", () => {
+  it.effect("gives each key to the same member at every node, and moves only the keys of one that dies", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const simulation = yield* Simulation.Simulation
+        const nodes = yield* simulation.startWith(Ring.layer(), 5)
+        yield* simulation.untilConverged("10 seconds")
+        yield* Effect.sleep("1 second")
+        const [first, second, ...others] = nodes
+        const before = yield* ownersAt(first)
+        for (const node of [second, ...others]) assert.deepStrictEqual(yield* ownersAt(node), before)
+        assert.strictEqual(new Set(before).size, 5)
+        const heirs = yield* Effect.forEach(keys, (key) => ringOf(first).owners(key, 2))
+
+        const moves = yield* ringOf(first).moves.pipe(Stream.runHead, Effect.forkChild({ startImmediately: true }))
+        yield* simulation.kill(second)
+        yield* simulation.untilEveryoneSees(second, "dead", "30 seconds")
+        const moved = Option.getOrThrow(yield* Fiber.join(moves))
+        const after = yield* ownersAt(first)
+        keys.forEach((key, index) => {
+          const of = moved.filter((move) => Ring.contains(move, key))
+          if (before[index] !== second.id) {
+            assert.strictEqual(after[index], before[index])
+            assert.deepStrictEqual(of, [])
+          } else {
+            assert.strictEqual(after[index], heirs[index]![1]!.id)
+            assert.deepStrictEqual(
+              of.map(({ owner, previousOwner }) => [idOf(owner), idOf(previousOwner)]),
+              [[Option.some(after[index]), Option.some(second.id)]]
+            )
+          }
+        })
+      }),
+      { seed: 1 }
+    )
+  )
+
+  it.effect("has only the members of its filter, in the proportion of their weights", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const simulation = yield* Simulation.Simulation
+        const weight = ({ address }: Member) => (address.address.toString().endsWith(".2") ? 3 : 1)
+        const nodes = yield* simulation.startWith(Ring.layer({ filter: ({ self }) => !self, weight }), 3)
+        yield* simulation.untilConverged("10 seconds")
+        yield* Effect.sleep("1 second")
+        const [first, second, third] = nodes
+        const owners = Arr.groupBy(yield* ownersAt(first), String)
+        assert.sameMembers(Object.keys(owners), [String(second.id), String(third.id)])
+        const share = owners[String(second.id)]!.length / keys.length
+        assert.isAbove(share, 0.6)
+        assert.isBelow(share, 0.9)
+      }),
+      { seed: 1 }
+    )
+  )
+
+  it.effect("without members has no owner", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const simulation = yield* Simulation.Simulation
+        const [node] = yield* simulation.startWith(Ring.layer({ filter: () => false }), 1)
+        assert.deepStrictEqual(yield* ringOf(node).owner("key"), Option.none())
+        assert.deepStrictEqual(yield* ringOf(node).owners("key", 3), [])
+        assert.deepStrictEqual(yield* ringOf(node).members, [])
+      }),
+      { seed: 1 }
+    )
+  )
+})
