@@ -32,7 +32,12 @@ export interface Strategy {
   readonly isMet: (view: QuorumView) => boolean
 }
 
-/** Why a node may not act. */
+/**
+ * Why a node may not act.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type MinorityReason = "Starting" | "TooFew" | "CannotTell" | "WasPaused"
 
 /** What the rules hold about one member. */
