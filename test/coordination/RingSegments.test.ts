@@ -91,8 +91,8 @@ describe("moved", () => {
           const move = moved.find(({ from, to }) => from <= hash && hash <= to)
           const was = nameAt(before, hash)
           const is = nameAt(after, hash)
-          if (was === is) expect(move).toBeUndefined()
-          else expect([move?.previousOwner?.name, move?.owner?.name]).toEqual([was, is])
+          const found = move && [move.previousOwner?.name, move.owner?.name]
+          expect(found).toEqual(was === is ? undefined : [was, is])
         }
       })
     )
@@ -114,7 +114,7 @@ describe("nearest", () => {
         const names = RingSegments.nearest(ring, Hash.string(key), count).map(({ name }) => name)
         expect(names).toHaveLength(Math.min(count, ring.nodes.size))
         expect(new Set(names).size).toBe(names.length)
-        if (count > 0) expect(names[0]).toBe(HashRing.get(ring, key)?.name)
+        expect(names[0]).toBe(count === 0 ? undefined : HashRing.get(ring, key)?.name)
       })
     )
   })
