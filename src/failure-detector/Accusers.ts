@@ -57,14 +57,27 @@ export class Accusers {
     let index = this.#accusers.findIndex((accuser) => accuser.idHi === idHi && accuser.idLo === idLo)
     const known = this.#accusers[index]
     if (known === undefined) {
-      if (this.#accusers.length >= MaxAccusers) return false
-      index = this.#accusers.push({ idHi, idLo, evidence }) - 1
+      index = this.#placeFor(evidence)
+      if (index < 0) return false
+      this.#accusers[index] = { idHi, idLo, evidence }
     } else {
       if (known.evidence !== Evidence.Silent || evidence === Evidence.Silent) return false
       known.evidence = evidence
     }
     if (this.provedAt === Infinity && this.#withEvidence() >= this.#proofNeeded) this.provedAt = now
     return index <= this.furtherNeeded || evidence !== Evidence.Silent
+  }
+
+  /**
+   * Where a new accuser goes, or -1 when there is no room. Evidence takes the place of the last silent accuser beyond those
+   * that count, so that invented accusers cannot shut it out.
+   */
+  #placeFor(evidence: number): number {
+    const accusers = this.#accusers
+    if (accusers.length < MaxAccusers) return accusers.length
+    if (evidence === Evidence.Silent) return -1
+    const last = accusers.findLastIndex((accuser) => accuser.evidence === Evidence.Silent)
+    return last > this.furtherNeeded ? last : -1
   }
 
   #withEvidence(): number {

@@ -20,7 +20,7 @@ export class Damping {
     return this.#refutations.size
   }
 
-  /** Notes that the member of a slot refuted a suspicion. */
+  /** Notes that the member of a slot refuted a suspicion, or its death. */
   refuted(slot: number, now: number): void {
     const times = this.#refutations.get(slot) ?? []
     this.#refutations.delete(slot)

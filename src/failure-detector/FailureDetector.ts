@@ -313,7 +313,7 @@ const make = (role: Role) =>
     // --- changes of the view ---------------------------------------------
 
     view.observe({
-      transition: ({ kind, now, previousStatus, slot }) => {
+      transition: ({ now, previousStatus, slot }) => {
         if (!table.isLive(slot)) {
           checks.cancel(slot)
           suspicions.clear(slot)
@@ -322,7 +322,7 @@ const make = (role: Role) =>
         }
         checks.refuted(slot, table.incarnation[slot]!)
         prober.add(slot)
-        if (kind === "Recovered" && previousStatus === Claim.Suspect) damping.refuted(slot, now)
+        if (table.status[slot] === Claim.Alive && previousStatus !== Claim.Alive) damping.refuted(slot, now)
         if (table.status[slot] === Claim.Suspect) startSuspicion(slot, now)
         else suspicions.clear(slot)
       },
@@ -421,8 +421,9 @@ const make = (role: Role) =>
           table.rtt[sender] = took
           for (const listener of roundTripListeners) listener(took)
         } else if (sequence !== undefined) {
-          prober.answeredByAnother(sequence)
-          relays.replaced(sequence, sender, (request) => nack(request, Evidence.Replaced))
+          const isAt = (target: number): boolean => table.sameAddress(target, inbound.source, 0)
+          prober.answeredByAnother(sequence, isAt)
+          relays.replaced(sequence, sender, isAt, (request) => nack(request, Evidence.Replaced))
         }
         const relayed = passOn(sender, sequence, inbound.header, now)
         // An ACK with a sequence proves an address only if the sequence is that of a PING of ours.

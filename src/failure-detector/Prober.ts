@@ -237,10 +237,13 @@ export class Prober {
     if (probe !== undefined) this.#succeed(probe)
   }
 
-  /** A node with another id than the probed one answered a PING of ours. */
-  answeredByAnother(sequence: number): void {
+  /**
+   * A node with another id than the probed one answered a PING of ours. It is evidence if `isAt` says that the answer came
+   * from the address of the target.
+   */
+  answeredByAnother(sequence: number, isAt: (target: number) => boolean): void {
     const probe = this.#probes.withSequence(sequence)
-    if (probe !== undefined) probe.evidence = Evidence.Replaced
+    if (probe !== undefined && isAt(probe.target)) probe.evidence = Evidence.Replaced
   }
 
   /** A relay passed an ACK of the target on. It counts only if the relay was asked. */

@@ -92,11 +92,19 @@ export class Relays {
     return rest.length < before
   }
 
-  /** A node answered our PING that is not the target of the request: calls `nack` for it, once. */
-  replaced(sequence: number, sender: number, nack: (request: RelayRequest) => void): void {
+  /**
+   * A node answered our PING that is not the target of the request: calls `nack` for it, once, if `isAt` says that the
+   * answer came from the address of the target.
+   */
+  replaced(
+    sequence: number,
+    sender: number,
+    isAt: (target: number) => boolean,
+    nack: (request: RelayRequest) => void
+  ): void {
     for (const request of this.#waiting) {
-      if (!request.sequenced || request.ownSequence !== sequence || request.target === sender || request.nacked)
-        continue
+      const { nacked, ownSequence, sequenced, target } = request
+      if (!sequenced || ownSequence !== sequence || target === sender || nacked || !isAt(target)) continue
       request.nacked = true
       nack(request)
     }

@@ -52,7 +52,7 @@ export class Gossip extends Context.Service<
     readonly counters: GossipCounters
     /**
      * Takes a message that was merged. If we hold the sender Suspect or Dead, it is told, unless the ACK to this message
-     * tells it. Nodes whose tombstones refused a claim of this message are told too. So a live node refutes at once.
+     * tells it. So a live node refutes at once. What we know better about the dead of this message is told too.
      */
     readonly received: (received: Received) => void
   }
@@ -83,8 +83,7 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
         const { adaptiveTargets, maxSends } = gossip
         table.drawLive(adaptiveTargets ? maxSends * logarithmicGrowth(table.live) : maxSends, random, targets)
         for (const slot of targets) {
-          // Members of version 1 get no accusations.
-          if (queue.size === 0 && (accusations.size === 0 || !outbox.speaksLevel1(slot))) continue
+          if (!outbox.hasNewsFor(slot)) continue
           outbox.gossip(slot)
           counters.sent++
         }
@@ -120,7 +119,7 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
         received: (received) => {
           const { acknowledged, findings } = received
           if (findings.tellSender && !acknowledged) tell(findings.sender, received)
-          for (const slot of findings.refused) tell(slot, received)
+          for (const slot of findings.corrections) tell(slot, received)
         }
       })
     })

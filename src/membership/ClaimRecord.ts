@@ -26,6 +26,8 @@ export class ClaimRecord extends EntryCursor {
   addressFrom: number = AddressFrom.Entry
   /** Whether the node announced that it leaves; only with the status Dead. */
   left = false
+  /** Whether the message names the members that left, which one of version 1 cannot. */
+  namesLeft = false
   /** Why the claim is made. `undefined` means that a message made it: `Heard` if it is first-hand, else `Claimed`. */
   cause: MemberCause | undefined = undefined
   /** When the claim is merged, in ms of the monotonic clock. */
@@ -53,6 +55,7 @@ export class ClaimRecord extends EntryCursor {
   startMessage(sender: Header, source: Uint8Array, replay: boolean, now: number): void {
     this.byHi = sender.idHi
     this.byLo = sender.idLo
+    this.namesLeft = sender.sectioned
     this.source = source
     this.replay = replay
     this.now = now

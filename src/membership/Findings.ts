@@ -1,7 +1,7 @@
 /** What merging one message found out, besides the changes of the table. */
 
-/** The most tombstones that are reported for one message. */
-const MaxRefused = 8
+/** The most corrections of one message. */
+const MaxCorrections = 8
 
 /**
  * The findings about one message. A receiver keeps one object and reuses it for
@@ -17,19 +17,22 @@ export class Findings {
   replay = false
   /** The sender should be told the claim that we hold about it: it is Suspect, Dead, a tombstone, or newer elsewhere. */
   tellSender = false
-  /** Slots of tombstones that refused an Alive or Suspect claim of this message. */
-  readonly refused: Array<number> = []
+  /**
+   * Slots whose entry answers this message: tombstones that refused an Alive or Suspect claim of it, and members that left
+   * of which it says only that they are dead.
+   */
+  readonly corrections: Array<number> = []
 
   /** Forgets the findings about the previous message. */
   reset(): void {
     this.sender = -1
     this.replay = false
     this.tellSender = false
-    this.refused.length = 0
+    this.corrections.length = 0
   }
 
-  /** Notes that a tombstone refused a claim. */
-  refuse(slot: number): void {
-    if (this.refused.length < MaxRefused) this.refused.push(slot)
+  /** Notes that the sender should get the entry of a slot. */
+  correct(slot: number): void {
+    if (this.corrections.length < MaxCorrections) this.corrections.push(slot)
   }
 }

@@ -34,9 +34,9 @@ export const Mark = {
   Shadowed: 128,
   /** Its newest message came sealed. */
   Sealed: 256,
-  /** A message of sections with our own entry, of our present incarnation, was sent to it. */
+  /** It was sent a PING with our own entry, of our present incarnation: that with `ownEntrySequence`. */
   OwnEntrySent: 512,
-  /** It has acknowledged a message since `OwnEntrySent`: it has our own entry. */
+  /** It has acknowledged that PING: it has our own entry. */
   HasOwnEntry: 1024,
   /** It said that it does not have our own entry. */
   WantsOwnEntry: 2048,
@@ -105,6 +105,8 @@ export class MemberTable {
   since = new Float64Array(0)
   /** When the member was listed, in ms. */
   inserted = new Float64Array(0)
+  /** Sequence of the newest PING with our own entry that the member was sent, where `Mark.OwnEntrySent`. */
+  ownEntrySequence = new Uint32Array(0)
   /** When we last sent the member a PING, in ms. */
   pinged = new Float64Array(0)
   /** The round trip of the newest probe that the member answered directly, in ms; NaN before the first. */
@@ -180,6 +182,7 @@ export class MemberTable {
     this.advancedAt = f64(this.advancedAt)
     this.since = f64(this.since)
     this.inserted = f64(this.inserted)
+    this.ownEntrySequence = u32(this.ownEntrySequence)
     this.pinged = f64(this.pinged)
     this.rtt = f64(this.rtt)
     this.#links.previous = i32(this.#links.previous)

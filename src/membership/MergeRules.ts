@@ -81,7 +81,7 @@ export class MergeRules {
     if (slot === SelfSlot) return this.#own.merge(claim)
     if (slot === -1) return this.#mergeUnknown(claim)
     if (table.phase[slot] === Phase.Tombstone) return this.#mergeTombstone(slot, claim, findings)
-    const won = this.#mergeMember(slot, claim)
+    const won = this.#mergeMember(slot, claim, findings)
     if (table.has(slot, Mark.AtOurAddress)) this.#conflicts.checkOurAddress(slot, claim, won)
   }
 
@@ -139,7 +139,7 @@ export class MergeRules {
       case Verdict.Refused:
         this.stale++
         // The node itself is told in the answer to its message.
-        if (!claim.firstHand) findings.refuse(slot)
+        if (!claim.firstHand) findings.correct(slot)
         return
       case Verdict.Newer:
         if (!this.#usable.has(claim.address, claim.addressAt) || !this.#updates.hasRoom()) return
@@ -149,15 +149,19 @@ export class MergeRules {
   }
 
   /** Merges a claim about a listed member. Returns whether it won. */
-  #mergeMember(slot: number, claim: ClaimRecord): boolean {
+  #mergeMember(slot: number, claim: ClaimRecord, findings: Findings): boolean {
     const table = this.#table
     if (table.has(slot, Mark.Provisional) && this.#settles(slot, claim)) this.#updates.settleAddress(slot, claim)
+    // Who says only Dead has missed that the member left. No digest would tell: it covers the live members.
+    if (claim.status === Claim.Dead && claim.namesLeft && !claim.left && table.has(slot, Mark.Left)) {
+      if (this.#isDead(slot, claim)) findings.correct(slot)
+    }
     const order =
       this.#compareWithHeld(slot, claim) ||
       PackedAddress.compare(claim.address, claim.addressAt, table.address, table.addressAt(slot))
     if (order <= 0) {
       // At equal incarnation Left ranks above Dead.
-      if (claim.left && table.status[slot] === Claim.Dead && table.incarnation[slot] === claim.incarnation) {
+      if (claim.left && this.#isDead(slot, claim)) {
         if (!table.has(slot, Mark.Left)) this.#updates.markLeft(slot, claim)
       } else if (order < 0) this.stale++
       this.#recordAliveHeartbeat(slot, claim)
@@ -186,6 +190,11 @@ export class MergeRules {
       !table.sameAddress(slot, claim.address, claim.addressAt) && this.#usable.has(claim.address, claim.addressAt)
     this.#apply(slot, claim, moves)
     return true
+  }
+
+  /** Whether we hold a member Dead at the incarnation of a claim. */
+  #isDead(slot: number, { incarnation }: ClaimRecord): boolean {
+    return this.#table.status[slot] === Claim.Dead && this.#table.incarnation[slot] === incarnation
   }
 
   /**

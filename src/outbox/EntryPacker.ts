@@ -11,6 +11,9 @@ import type { ChangeQueue } from "./ChangeQueue.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
 import type { EntryWriter } from "./MessageForm.ts"
 
+/** The receiver of a message is no member, or does not matter. */
+export const NoReceiver = -1
+
 /** Bytes of a slot's entry. */
 export const entryLength = (table: MemberTable, slot: number): number =>
   table.address[table.addressAt(slot)] === 4 ? Ipv4EntryLength : MaxEntryLength
@@ -102,13 +105,20 @@ export class EntryPacker {
   /**
    * Writes queued changes until the message has `limit` entries, after our own entry if `own`. Counts each of them as sent
    * once more; at `retransmits` a change leaves the queue. So does our own entry without `own`, since the receiver has it.
+   * A receiver that is Alive here knows that itself, so a change of the slot `to` is left out then. It counts as sent if
+   * there is nobody else to send it to.
    */
-  changes(own: boolean, limit: number, retransmits: number): void {
+  changes(own: boolean, limit: number, retransmits: number, to = NoReceiver): void {
     const sent = this.#sent
     sent.length = 0
     if (!own || this.slot(SelfSlot)) sent.push(SelfSlot)
+    const alive = to >= 0 && this.#table.status[to] === Claim.Alive ? to : -1
     this.#queue.forEach((slot) => {
       if (slot === SelfSlot) return true
+      if (slot === alive) {
+        if (this.#table.live <= 2) sent.push(slot)
+        return true
+      }
       if (this.#writer.entries >= limit || !this.slot(slot)) return false
       sent.push(slot)
       return true
@@ -116,13 +126,13 @@ export class EntryPacker {
     for (const slot of sent) this.#queue.countSent(slot, retransmits)
   }
 
-  /** Writes the entries of up to `count` random live members until the message has `limit` entries. */
-  heartbeats(count: number, limit: number): void {
+  /** Writes the entries of up to `count` random live members but the receiver `to` until the message has `limit` entries. */
+  heartbeats(count: number, limit: number, to = NoReceiver): void {
     const table = this.#table
     const most = Math.min(count, limit - this.#writer.entries, table.live - 1)
     for (let i = 0; i < most; i++) {
       const slot = table.randomLive(this.#random)
-      if (slot >= 0 && !this.shared(slot)) return
+      if (slot >= 0 && slot !== to && !this.shared(slot)) return
     }
   }
 

@@ -6,6 +6,7 @@
 import * as Claim from "../domain/Claim.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
+import { recordOwnEntrySent } from "../membership/OwnEntryKnown.ts"
 import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
 import { ChunkPrefixLength } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
@@ -14,7 +15,7 @@ import { MaxBits } from "../wire/sections/Bucket.ts"
 import { SectionHeaderLength, SectionType } from "../wire/sections/Section.ts"
 import type { AccusationQueue } from "./AccusationQueue.ts"
 import type { ChangeQueue } from "./ChangeQueue.ts"
-import { EntryPacker, entryLength, leftLength } from "./EntryPacker.ts"
+import { EntryPacker, entryLength, leftLength, NoReceiver } from "./EntryPacker.ts"
 import { decimalGrowth, logarithmicGrowth } from "./Growth.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
 import type { MessageForm } from "./MessageForm.ts"
@@ -95,7 +96,9 @@ export class MessagePacker {
   ping(to: number, tell: boolean, changes = true, heartbeats = true): Uint8Array {
     this.#begin(Kind.Ping)
     if (to >= 0 && tell) this.#entries.receiver(to)
-    return changes ? this.#finishWithChanges(heartbeats ? this.#options.piggybackMax : 0) : this.#finishWithOwnEntry()
+    return changes
+      ? this.#finishWithChanges(to, heartbeats ? this.#options.piggybackMax : 0)
+      : this.#finishWithOwnEntry()
   }
 
   /** A PING of sections, which its ACK answers by the same `sequence`. `tell` and `changes` as for `ping`. */
@@ -105,14 +108,14 @@ export class MessagePacker {
     this.#form.pingProbe(sequence, table.idHi[to]!, table.idLo[to]!)
     this.#form.beginSection(SectionType.Entries)
     if (tell) this.#entries.receiver(to)
-    return this.#finishSections(to, changes)
+    return this.#finishSections(to, changes, sequence)
   }
 
   /** A PING that begins with a claim that its receiver is Dead. `changes` as for `ping`. */
   pingWithClaim(claim: MemberClaim, changes = true): Uint8Array {
     this.#begin(Kind.Ping)
     this.#entries.claim(claim, Claim.Dead)
-    return changes ? this.#finishWithChanges(this.#options.piggybackMax) : this.#finishWithOwnEntry()
+    return changes ? this.#finishWithChanges(NoReceiver, this.#options.piggybackMax) : this.#finishWithOwnEntry()
   }
 
   /**
@@ -122,19 +125,24 @@ export class MessagePacker {
   ack(to: number, tell: boolean, limit: number): Uint8Array {
     this.#begin(Kind.Ack, 0, limit)
     if (to >= 0 && tell) this.#entries.receiver(to)
-    return this.#finishAck(limit)
+    return this.#finishAck(to, limit)
   }
 
   /**
-   * An ACK of sections. `sequence` is that of the PING, or `undefined` if the PING had none. A receiver whose entry we do
-   * not have is asked for it by a section of entries that is empty. `tell` and `limit` as for `ack`.
+   * An ACK of sections. `sequence` is that of the PING, or `undefined` if the PING had none. With `asks` the receiver is
+   * asked for its own entry by a section of entries that is empty, unless it is told something. `tell` and `limit` as for
+   * `ack`.
    */
-  ackProbe(to: number, tell: boolean, limit: number, sequence: number | undefined): Uint8Array {
+  ackProbe(to: number, tell: boolean, limit: number, sequence: number | undefined, asks = false): Uint8Array {
     this.#beginSectioned(Kind.Ack, 0, limit)
     if (sequence !== undefined) this.#form.ackProbe(sequence)
     this.#form.beginSection(SectionType.Entries)
     if (to >= 0 && tell) this.#entries.receiver(to)
-    return this.#finishSections(to, limit >= this.#options.maxMessage, this.#isUnknown(to))
+    else if (asks) {
+      this.#form.keepSection()
+      return this.#form.finish()
+    }
+    return this.#finishSections(to, limit >= this.#options.maxMessage)
   }
 
   /** An ACK that passes on the ACK of a relay's target. The entry of the target has the numbers of `ack`. `limit` as above. */
@@ -145,7 +153,7 @@ export class MessagePacker {
   ): Uint8Array {
     this.#begin(Kind.Ack, IndirectAck, limit)
     this.#entries.told(target, incarnation, heartbeat, Claim.Alive)
-    return this.#finishAck(limit)
+    return this.#finishAck(NoReceiver, limit)
   }
 
   /** The same as sections, for the probe of the requester that `sequence` names. */
@@ -176,10 +184,10 @@ export class MessagePacker {
     return this.#form.finish()
   }
 
-  #finishAck(limit: number): Uint8Array {
+  #finishAck(to: number, limit: number): Uint8Array {
     return limit < this.#options.maxMessage
       ? this.#finishWithOwnEntry()
-      : this.#finishWithChanges(this.#options.piggybackMax)
+      : this.#finishWithChanges(to, this.#options.piggybackMax)
   }
 
   /** A PING_REQ for a member. */
@@ -214,9 +222,9 @@ export class MessagePacker {
   }
 
   /** A GOSSIP of the changes that wait. */
-  gossip(): Uint8Array {
+  gossip(to = NoReceiver): Uint8Array {
     this.#begin(Kind.Gossip)
-    return this.#finishWithChanges(0)
+    return this.#finishWithChanges(to, 0)
   }
 
   /** The same as sections, with the accusations that wait. */
@@ -359,11 +367,6 @@ export class MessagePacker {
     return adaptiveFanout ? fanout * logarithmicGrowth(this.#table.live) : fanout
   }
 
-  /** Whether we do not have the entry of the member of a slot: it is a stranger, or known only by where it spoke from. */
-  #isUnknown(slot: number): boolean {
-    return slot < 0 || this.#table.has(slot, Mark.Provisional)
-  }
-
   #setSender(): void {
     const table = this.#table
     const { header } = this.#form
@@ -391,22 +394,21 @@ export class MessagePacker {
     return this.#form.finish()
   }
 
-  #finishWithChanges(heartbeats: number): Uint8Array {
+  #finishWithChanges(to: number, heartbeats: number): Uint8Array {
     const limit = this.#entryLimit
-    this.#entries.changes(true, limit, this.retransmitLimit)
-    this.#entries.heartbeats(heartbeats, limit)
+    this.#entries.changes(true, limit, this.retransmitLimit, to)
+    this.#entries.heartbeats(heartbeats, limit, to)
     return this.#form.finish()
   }
 
   /**
    * Ends a message of sections whose section of entries is open: with our own entry where the receiver may not have it,
-   * and with changes and accusations if `changes`.
+   * and with changes and accusations if `changes`. `sequence` is that of a PING, whose ACK says that the entry came.
    */
-  #finishSections(to: number, changes: boolean, asksForEntry = false): Uint8Array {
+  #finishSections(to: number, changes: boolean, sequence?: number): Uint8Array {
     const own = this.#options.needsOwnEntry(to)
-    if (changes) this.#entries.changes(own, this.#entryLimit, this.retransmitLimit)
-    if (own && this.#entries.slot(SelfSlot) && to >= 0) this.#table.mark(to, Mark.OwnEntrySent)
-    if (asksForEntry) this.#form.keepSection()
+    if (changes) this.#entries.changes(own, this.#entryLimit, this.retransmitLimit, to)
+    if (own && this.#entries.slot(SelfSlot) && sequence !== undefined) recordOwnEntrySent(this.#table, to, sequence)
     if (!changes) return this.#finishEntries()
     this.#writeLeft()
     if (this.#accusations.size > 0 && this.#form.beginSection(SectionType.Accusations)) {

@@ -11,6 +11,7 @@ import { Overhead } from "../crypto/SealedDatagram.ts"
 import * as Claim from "../domain/Claim.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Mark, SelfSlot } from "../membership/MemberTable.ts"
+import { lacksEntry } from "../membership/OwnEntryKnown.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { type PortReply, Transport } from "../transport/Transport.ts"
 import { HeaderLength, MaxMessage } from "../wire/Header.ts"
@@ -88,6 +89,8 @@ export class Outbox extends Context.Service<
     readonly ping: (slot: number, tell: boolean, sequence: number, now: number, received?: Received) => boolean
     /** Asks a relay to PING a member, and to say within `waitMs` if there is no answer. One of version 1 only PINGs. */
     readonly askRelay: (relay: number, target: number, sequence: number, waitMs: number) => void
+    /** Whether changes or accusations wait that are news to a member. */
+    readonly hasNewsFor: (slot: number) => boolean
     /** Sends the changes and accusations that wait to a member. */
     readonly gossip: (slot: number) => void
     /** Acknowledges a message. With `tell` the ACK carries what we hold about the sender. */
@@ -254,13 +257,20 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       },
       probePort: (slot, message, timeout) =>
         Effect.suspend(() => transport.probePort(message, routeOf(slot), table.has(slot, Mark.Sealed), timeout)),
-      gossip: (slot) => send(slot, speaksLevel1(slot) ? packer.gossipSections(slot) : packer.gossip()),
+      hasNewsFor: (slot) => {
+        // Members of version 1 get no accusations.
+        if (accusations.size > 0 && speaksLevel1(slot)) return true
+        // A member knows itself that it is alive.
+        return queue.size > (queue.has(slot) && table.status[slot] === Claim.Alive ? 1 : 0)
+      },
+      gossip: (slot) => send(slot, speaksLevel1(slot) ? packer.gossipSections(slot) : packer.gossip(slot)),
       acknowledge: (received, tell) => {
         const { inbound, sender } = received
         if (!readsSections(received)) return reply(received, (limit) => packer.ack(sender, tell, limit))
         const { sections } = inbound
         const sequence = sections.has(SectionType.Probe) ? sections.sequence : undefined
-        reply(received, (limit) => packer.ackProbe(sender, tell, limit, sequence))
+        const asks = lacksEntry(table, sender, inbound)
+        reply(received, (limit) => packer.ackProbe(sender, tell, limit, sequence, asks))
       },
       tell: (slot, received) => {
         const sectioned = readsSections(received)

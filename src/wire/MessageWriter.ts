@@ -5,7 +5,7 @@
  * @since 0.2.0
  */
 import * as Entry from "./Entry.ts"
-import { Header, HeaderLength, Kind, MaxMessage, writeHeaderAt } from "./Header.ts"
+import { Header, HeaderLength, MaxMessage, writeHeaderAt } from "./Header.ts"
 import * as PackedAddress from "./PackedAddress.ts"
 import * as Accusation from "./sections/Accusation.ts"
 import * as Bucket from "./sections/Bucket.ts"
@@ -21,7 +21,7 @@ import * as Sections from "./sections/Sections.ts"
 const SlabLength = 16 * 1024
 
 /**
- * The most bytes of a chunk of a snapshot, where the caller gives no limit.
+ * The most bytes of a chunk of a snapshot.
  *
  * @category constants
  * @since 0.2.0
@@ -106,12 +106,6 @@ export class MessageWriter {
     this.#begin(kind, flags, limit)
     this.header.sectioned = true
     this.#open = 0
-  }
-
-  /** Starts one chunk of a snapshot in the form of version 1. */
-  beginChunk(version: number, index: number, total: number, limit: number = MaxChunk): void {
-    this.begin(Kind.AntiEntropy, 0, limit)
-    this.chunk(Math.floor(version / 0x1_0000_0000), version, index, total)
   }
 
   #begin(kind: number, flags: number, limit: number): void {

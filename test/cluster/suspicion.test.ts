@@ -15,6 +15,7 @@ import {
   sender,
   pass,
   scenario,
+  version1,
   virtual
 } from "./Lab.ts"
 
@@ -314,7 +315,9 @@ describe("a refutation", () => {
         yield* virtual(
           Effect.gen(function* () {
             const lab = yield* Lab.make()
-            const a = yield* lab.start(1, { probes: { suspectTimeout: "1 hour" } })
+            // The liar acknowledges nothing. That must not lengthen the round in which the other is probed.
+            const extensions = { ...version1, localHealth: false }
+            const a = yield* lab.start(1, { extensions, probes: { suspectTimeout: "1 hour" } })
             const [liar, number] = [yield* lab.puppet(2), 3n]
             const say = (incarnation: number) =>
               liar.send(

@@ -88,6 +88,16 @@ const passedOn = (lab: Lab, since: number) => {
   return [...new Set(all)].toSorted()
 }
 
+/** The accusations that wait to be passed on. */
+const waiting = (node: LabNode) => {
+  const all: Array<string> = []
+  parts(node).outbox.accusations.take(100, ({ accuserLo, evidence, incarnation, targetLo }) => {
+    all.push(`${targetLo} ${incarnation} by ${accuserLo} ${["Silent", "Refused", "Replaced"][evidence]}`)
+    return true
+  })
+  return all
+}
+
 const pingsTo = (lab: Lab, n: number, since: number) =>
   lab.sent(({ from, message, to }) => from === "n1" && message._tag === "Ping" && to === `10.0.0.${n}`, since)
 
@@ -303,12 +313,12 @@ describe("a second opinion", () => {
 
   scenario("that fails is an accusation of our own", () =>
     Effect.gen(function* () {
-      const { accuse, lab, node, since } = yield* introduced({
+      const { accuse, node } = yield* introduced({
         probes: { ...witness.probes, interval: 2000, suspectTimeout: 6000 }
       })
       yield* accuse(accusation(X, 61))
       yield* pass(3000)
-      assert.include(passedOn(lab, since), "60 0 by 1 Silent")
+      assert.include(waiting(node), "60 0 by 1 Silent")
       // Others need no further one.
       yield* accuse(accusation(X, 62))
       assert.strictEqual(parts(node).detector.counters.witnessed, 1)
@@ -351,7 +361,10 @@ describe("a second opinion", () => {
 
 describe("a probe of ours that fails", () => {
   /** A node whose first probe of X fails. X has spoken, so that its PING is of level 1. */
-  const failing = (host: "silent" | "refusing" | "replaced", extensions: ClusterOptions["extensions"] = {}) =>
+  const failing = (
+    host: "silent" | "refusing" | "replaced" | "replaced elsewhere",
+    extensions: ClusterOptions["extensions"] = {}
+  ) =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const node = yield* lab.start(1, {
@@ -361,8 +374,9 @@ describe("a probe of ours that fails", () => {
       })
       const entries = [own(X, 3)]
       const spoken: Message.Message = { _tag: "Gossip", ...sender(X, 3), level: 1, entries }
-      if (host === "replaced") {
+      if (host === "replaced" || host === "replaced elsewhere") {
         const other = yield* lab.puppet(X)
+        const impostor = host === "replaced" ? other : yield* lab.puppet(71)
         yield* other.send(spoken, node)
         yield* Effect.forkChild(
           Effect.forever(
@@ -371,7 +385,7 @@ describe("a probe of ours that fails", () => {
               for (const { message } of other.received.splice(0)) {
                 if (message._tag !== "Ping1" || message.probe === undefined) continue
                 const { sequence } = message.probe
-                yield* other.send({ _tag: "Ack1", ...sender(70, 0, 1), level: 1, probe: { sequence } }, node)
+                yield* impostor.send({ _tag: "Ack1", ...sender(70, 0, 1), level: 1, probe: { sequence } }, node)
               }
             })
           )
@@ -389,18 +403,14 @@ describe("a probe of ours that fails", () => {
   for (const [host, evidence] of [
     ["silent", "Silent"],
     ["refusing", "Refused"],
-    ["replaced", "Replaced"]
+    ["replaced", "Replaced"],
+    ["replaced elsewhere", "Silent"]
   ] as const) {
     scenario(`is our accusation, with the evidence ${evidence} of a host that is ${host}`, () =>
       Effect.gen(function* () {
         const { node } = yield* failing(host)
         assert.strictEqual(parts(node).view.table.status[parts(node).view.slotOf(idOf(X))], 1)
-        const waiting: Array<string> = []
-        parts(node).outbox.accusations.take(100, ({ accuserLo, evidence, incarnation, targetLo }) => {
-          waiting.push(`${targetLo} ${incarnation} by ${accuserLo} ${["Silent", "Refused", "Replaced"][evidence]}`)
-          return true
-        })
-        assert.deepStrictEqual(waiting, [`60 3 by 1 ${evidence}`])
+        assert.deepStrictEqual(waiting(node), [`60 3 by 1 ${evidence}`])
         assert.strictEqual(parts(node).detector.counters.proofs, host === "refusing" ? 1 : 0)
       })
     )
@@ -462,6 +472,19 @@ describe("an ACK with a sequence that is not that of a PING of ours", () => {
 })
 
 describe("a member that has refuted", () => {
+  scenario("its death is suspect for longer too", () =>
+    Effect.gen(function* () {
+      const { accuse, node, tell } = yield* introduced({ probes: { interval: 600_000 } })
+      yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by)))
+      yield* pass(Least)
+      assert.strictEqual(lasted(node, X), Least)
+      yield* tell(own(X, 1))
+      yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by, "Silent", 1)))
+      yield* pass(10_000)
+      assert.strictEqual(lasted(node, X), 2 * Least)
+    })
+  )
+
   it.effect("is suspect for longer the next time, for a minute", () =>
     Effect.gen(function* () {
       for (const [damping, wait, expected] of [

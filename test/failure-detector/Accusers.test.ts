@@ -80,8 +80,19 @@ describe("Accusers", () => {
     const accusers = new Accusers(1000)
     for (let id = 0; id < 10_000; id++) accusers.add(0, id, Silent, 0)
     expect(accusers.size).toBe(16)
-    // Only a remembered accuser can add evidence.
-    const remembered = Array.from({ length: 20 }, (_, id) => id).filter((id) => accusers.add(0, id, Refused, 0))
-    expect(remembered).toEqual(Array.from({ length: 16 }, (_, id) => id))
+    expect(accusers.add(0, 20_000, Silent, 0)).toBe(false)
+    expect(accusers.add(0, 15, Refused, 0)).toBe(true)
+    expect(accusers.size).toBe(16)
+  })
+
+  it("takes evidence in place of silent accusers beyond those that count", () => {
+    const accusers = new Accusers(1000)
+    for (let id = 0; id < 16; id++) accusers.add(0, id, Silent, 0)
+    const found = Array.from({ length: 20 }, (_, i) => 100 + i).filter((id) => accusers.add(0, id, Refused, id))
+    expect(found).toEqual(Array.from({ length: 12 }, (_, i) => 100 + i))
+    expect(accusers.provedAt).toBe(101)
+    expect([accusers.size, accusers.further]).toEqual([16, 3])
+    // The first four are remembered: they can still add evidence of their own.
+    expect([0, 1, 2, 3, 4].map((id) => accusers.add(0, id, Replaced, 0))).toEqual([true, true, true, true, false])
   })
 })

@@ -381,14 +381,16 @@ describe("Prober", () => {
       expect(suspected.map(({ evidence }) => evidence)).toEqual([1, 0])
     })
 
-    it("is that another node answers the PING", () => {
-      const { prober, sequences, suspected, until } = make({ sequenced: true })
-      until(1400)
-      expect(prober.answered(4, 1400, sequences[0])).toBeUndefined()
-      prober.answeredByAnother(sequences[0]!)
-      prober.answeredByAnother(12_345)
-      until(2000)
-      expect(suspected[0]!.evidence).toBe(2)
+    it("is that another node answers the PING from the address of the target", () => {
+      for (const elsewhere of [false, true]) {
+        const { prober, sequences, suspected, until } = make({ sequenced: true })
+        until(1400)
+        expect(prober.answered(4, 1400, sequences[0])).toBeUndefined()
+        prober.answeredByAnother(sequences[0]!, (target) => target === 3 && !elsewhere)
+        prober.answeredByAnother(12_345, () => true)
+        until(2000)
+        expect(suspected[0]!.evidence).toBe(elsewhere ? 0 : 2)
+      }
     })
 
     it("is nothing if the target answers the second PING, which measures no round trip", () => {

@@ -180,15 +180,22 @@ describe("Relays", () => {
     relays.add(sequencedOf(7, 1, 1, 500), 0)
     relays.add(sequencedOf(7, 2, 2, 500), 0)
     add(relays, 7, 3, 3, 0)
-    const replaced = (sequence: number, sender: number) => {
+    const replaced = (sequence: number, sender: number, at = 7) => {
       const sequences: Array<number | undefined> = []
-      relays.replaced(sequence, sender, (request) => sequences.push(request.sequence))
+      relays.replaced(
+        sequence,
+        sender,
+        (target) => target === at,
+        (request) => sequences.push(request.sequence)
+      )
       return sequences
     }
     expect(replaced(9, 8)).toEqual([])
     // The target itself, and a request whose PING had no sequence.
     expect(replaced(1, 7)).toEqual([])
     expect(replaced(3, 8)).toEqual([])
+    // From elsewhere.
+    expect(replaced(1, 8, 6)).toEqual([])
     expect(replaced(1, 8)).toEqual([100])
     expect(replaced(1, 8)).toEqual([])
     expect(nacked(relays, 500)).toEqual([200])

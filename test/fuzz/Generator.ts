@@ -7,7 +7,7 @@ import * as Claim from "../../src/domain/Claim.ts"
 import { writeU16 } from "../../src/wire/Bytes.ts"
 import { internetChecksum } from "../../src/wire/Checksum.ts"
 import { HeaderLength, Kind, MaxMessage, SectionedKind } from "../../src/wire/Header.ts"
-import { MessageWriter } from "../../src/wire/MessageWriter.ts"
+import { MaxChunk, MessageWriter } from "../../src/wire/MessageWriter.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
 import { bitmapLength } from "../../src/wire/sections/Bucket.ts"
 import { packPairs } from "../../src/wire/sections/MemberTags.ts"
@@ -118,8 +118,11 @@ export class Generator {
     const kind = dice.pick(kinds)
     const [idHi, idLo] = this.#sender()
     const flags = dice.oneIn(4) ? dice.below(256) : dice.below(4)
-    if (kind === Kind.AntiEntropy) writer.beginChunk(this.#tableVersion(), ...this.#chunk())
-    else writer.begin(kind, flags)
+    writer.begin(kind, kind === Kind.AntiEntropy ? 0 : flags, kind === Kind.AntiEntropy ? MaxChunk : undefined)
+    if (kind === Kind.AntiEntropy) {
+      const version = this.#tableVersion()
+      writer.chunk(Math.floor(version / 0x1_0000_0000), version, ...this.#chunk())
+    }
     if (kind === Kind.PingReq) {
       const [hi, lo] = this.#id()
       writer.target(hi, lo, this.#anAddress(), 0)

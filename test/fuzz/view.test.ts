@@ -133,8 +133,8 @@ describe("a view of the cluster", () => {
           view.expire(now)
           view.beat()
           Object.assign(writer.header, { idHi: 0, idLo: from, heartbeat, incarnation, level })
-          if (kind === Kind.AntiEntropy) writer.beginChunk(1, 0, 1)
-          else writer.begin(kind, 0)
+          writer.begin(kind, 0)
+          if (kind === Kind.AntiEntropy) writer.chunk(0, 1, 0, 1)
           if (kind !== Kind.Leave) {
             for (const entry of entries) {
               const at = addresses[entry.address]!

@@ -108,7 +108,7 @@ describe("LEAVE", () => {
     expect(node.claim(a)).toBe("tombstone 3 5")
     expect(node.has(a, Mark.Left)).toBe(true)
     expect(node.table.leftCount).toBe(0)
-    expect(node.passOn(alive(a, 3, 9)).refused).toEqual([node.slotOf(a)])
+    expect(node.passOn(alive(a, 3, 9)).corrections).toEqual([node.slotOf(a)])
     checkInvariants(node.view)
   })
 
@@ -199,6 +199,31 @@ describe("the section of members that left", () => {
       expect(node.has(a, Mark.Left)).toBe(true)
       checkInvariants(node.view)
     }
+  })
+
+  it("answers who says only that the member is dead, if the message could say more", () => {
+    const listed = open()
+    for (const n of [a, b]) {
+      listed.passOn(alive(n, 1, 5))
+      listed.leave(n, { incarnation: 1, heartbeat: 6 }, true)
+    }
+    const corrections = () => [...findings.corrections]
+    const slot = listed.slotOf(a)
+    // Also a claim of a suspicion, whose heartbeat is higher.
+    for (const heartbeat of [0, 6, 2 ** 20]) {
+      listed.passOnLeft([dead(a, 1, heartbeat)])
+      expect(corrections()).toEqual([slot])
+    }
+    listed.passOnLeft([dead(a, 1, 6)], [a, 1])
+    expect(corrections()).toEqual([])
+    listed.passOnLeft([dead(a, 0, 6)])
+    expect(corrections()).toEqual([])
+    // A message of version 1 cannot say that a member left.
+    expect(listed.passOn(dead(a, 1, 2 ** 20)).corrections).toEqual([])
+    // A later death is another.
+    listed.passOnLeft([dead(b, 2, 6)])
+    listed.passOnLeft([dead(b, 2, 6)])
+    expect(corrections()).toEqual([])
   })
 
   it("beats a death of a lower incarnation, and loses against one of a higher", () => {

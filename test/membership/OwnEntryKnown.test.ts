@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { NetAddress } from "effect/net"
 import { Mark, MemberTable, Phase } from "../../src/membership/MemberTable.ts"
-import { recordOwnEntry } from "../../src/membership/OwnEntryKnown.ts"
+import { lacksEntry, recordOwnEntry, recordOwnEntrySent } from "../../src/membership/OwnEntryKnown.ts"
 import { Kind, MaxLevel } from "../../src/wire/Header.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
 import { MessageWriter } from "../../src/wire/MessageWriter.ts"
@@ -10,12 +10,16 @@ import { SectionType } from "../../src/wire/sections/Section.ts"
 
 const address = PackedAddress.pack(NetAddress.inetAddressFromStringUnsafe("10.0.0.1:7946"))
 
+/** The sequence of the PING that carried our own entry. */
+const Sequence = 7
+
 /** A message with a section of that many entries, or without one. */
-const message = (kind: number, entries: number | undefined, sectioned = true): Inbound => {
+const message = (kind: number, entries: number | undefined, sectioned = true, sequence = Sequence): Inbound => {
   const writer = new MessageWriter()
   if (sectioned) {
     writer.beginSectioned(kind, 0)
-    if (kind === Kind.Ack) writer.ackProbe(7)
+    if (kind === Kind.Ack) writer.ackProbe(sequence)
+    if (kind === Kind.Ping) writer.pingProbe(sequence, 0, 0)
     if (entries !== undefined) writer.beginSection(SectionType.Entries)
     writer.keepSection()
   } else writer.begin(kind, 0)
@@ -30,6 +34,7 @@ const after = (marks: number, ...messages: ReadonlyArray<Inbound>) => {
   const table = new MemberTable(1)
   table.phase[table.take(0, 0)] = Phase.Self
   const slot = table.take(0, 1)
+  if ((marks & Mark.OwnEntrySent) !== 0) recordOwnEntrySent(table, slot, Sequence)
   table.mark(slot, marks)
   for (const inbound of messages) recordOwnEntry(table, slot, inbound)
   return { has: table.has(slot, Mark.HasOwnEntry), wants: table.has(slot, Mark.WantsOwnEntry) }
@@ -43,11 +48,22 @@ describe("the ACK of a member", () => {
     }
   })
 
+  it("says nothing if it answers another PING than that with our own entry, or none", () => {
+    const nothing = { has: false, wants: false }
+    assert.deepStrictEqual(after(Mark.OwnEntrySent, message(Kind.Ack, undefined, true, 8)), nothing)
+    const writer = new MessageWriter()
+    writer.beginSectioned(Kind.Ack, 0)
+    const inbound = new Inbound()
+    assert.isUndefined(inbound.decode(writer.finish(), MaxLevel))
+    assert.deepStrictEqual(after(Mark.OwnEntrySent, inbound), nothing)
+  })
+
   it("asks for our own entry by an empty section of entries, until it acknowledges that entry", () => {
     const asks = message(Kind.Ack, 0)
     assert.deepStrictEqual(after(Mark.OwnEntrySent | Mark.HasOwnEntry, asks), { has: false, wants: true })
     assert.deepStrictEqual(after(0, asks, message(Kind.Ack, 1)), { has: false, wants: true })
-    assert.deepStrictEqual(after(Mark.OwnEntrySent, asks, message(Kind.Ack, 1)), { has: true, wants: false })
+    // The entry went out before it was asked for, and so may have been lost.
+    assert.deepStrictEqual(after(Mark.OwnEntrySent, asks, message(Kind.Ack, 1)), { has: false, wants: true })
   })
 
   it("says nothing of the kind in the form of version 1", () => {
@@ -65,5 +81,19 @@ describe("any other message of a member", () => {
         assert.deepStrictEqual(after(marks | Mark.HasOwnEntry, message(kind, entries)), { has: true, wants: false })
       }
     }
+  })
+})
+
+describe("the entry of a sender", () => {
+  it("is lacking if only its address of origin is known and the message brings no other", () => {
+    const table = new MemberTable(1)
+    table.phase[table.take(0, 0)] = Phase.Self
+    const slot = table.take(0, 1)
+    assert.isFalse(lacksEntry(table, slot, message(Kind.Ping, undefined)))
+    table.mark(slot, Mark.Provisional)
+    assert.isTrue(lacksEntry(table, slot, message(Kind.Ping, undefined)))
+    assert.isTrue(lacksEntry(table, slot, message(Kind.Ping, 1)))
+    assert.isFalse(lacksEntry(table, slot, message(Kind.Ping, 2)))
+    assert.isFalse(lacksEntry(table, -1, message(Kind.Ping, undefined)))
   })
 })

@@ -67,12 +67,12 @@ describe("retention and tombstones", () => {
     node.view.expire(Now + Retention)
     const slot = node.slotOf(a)
     const later = Now + 5 * Retention
-    expect(node.passOnAt(later, alive(a, 5, 900)).refused).toEqual([slot])
+    expect(node.passOnAt(later, alive(a, 5, 900)).corrections).toEqual([slot])
     expect(node.claim(a)).toBe("tombstone 5 9")
     expect(node.view.nextExpiry()).toBe(later + 10 * Retention)
-    expect(node.passOnAt(later + 1, suspect(a, 4, 0)).refused).toEqual([slot])
+    expect(node.passOnAt(later + 1, suspect(a, 4, 0)).corrections).toEqual([slot])
     expect(node.view.nextExpiry()).toBe(later + 1 + 10 * Retention)
-    expect(node.passOnAt(later + 2).refused).toEqual([])
+    expect(node.passOnAt(later + 2).corrections).toEqual([])
   })
 
   it("the dead node itself should be told, and is not among the refused of its own message", () => {
@@ -80,7 +80,7 @@ describe("retention and tombstones", () => {
     node.view.expire(Now + Retention)
     const later = Now + 5 * Retention
     const found = node.receive(a, { incarnation: 5, heartbeat: 900, now: later, entries: [alive(a, 5, 900)] })
-    expect(found).toMatchObject({ sender: node.slotOf(a), tellSender: true, refused: [] })
+    expect(found).toMatchObject({ sender: node.slotOf(a), tellSender: true, corrections: [] })
     expect(node.view.nextExpiry()).toBe(later + 10 * Retention)
   })
 
@@ -101,17 +101,17 @@ describe("retention and tombstones", () => {
     const node = open()
     const all = Array.from({ length: 12 }, (_, i) => i + 10)
     node.passOn(...all.map((n) => dead(n, 5, 0)))
-    expect(node.passOn(...all.map((n) => alive(n, 5, 0))).refused).toEqual(all.slice(0, 8).map(node.slotOf))
+    expect(node.passOn(...all.map((n) => alive(n, 5, 0))).corrections).toEqual(all.slice(0, 8).map(node.slotOf))
   })
 
   it("a Dead claim does not renew a tombstone, whatever its incarnation", () => {
     const node = withDeadMember()
     node.view.expire(Now + Retention)
     const end = node.view.nextExpiry()
-    expect(node.passOnAt(Now + 5 * Retention, dead(a, 5, 0), dead(a, 4, 0), dead(a, 6, 1)).refused).toEqual([])
+    expect(node.passOnAt(Now + 5 * Retention, dead(a, 5, 0), dead(a, 4, 0), dead(a, 6, 1)).corrections).toEqual([])
     expect(node.claim(a)).toBe("tombstone 6 1")
     expect(node.view.nextExpiry()).toBe(end)
-    expect(node.passOnAt(Now + 5 * Retention, alive(a, 6, 900)).refused).toEqual([node.slotOf(a)])
+    expect(node.passOnAt(Now + 5 * Retention, alive(a, 6, 900)).corrections).toEqual([node.slotOf(a)])
   })
 
   it("a higher incarnation revives a tombstone, in an entry or in the node's own header", () => {
@@ -158,7 +158,7 @@ describe("retention and tombstones", () => {
     expect(node.has(a, Mark.Unlisted)).toBe(true)
     expect(node.events).toEqual([])
     expect(node.view.nextExpiry()).toBe(Now + 10 * Retention)
-    expect(node.passOn(alive(a, 5, 900)).refused).toEqual([node.slotOf(a)])
+    expect(node.passOn(alive(a, 5, 900)).corrections).toEqual([node.slotOf(a)])
     node.passOn(alive(a, 6, 0))
     expect(node.claim(a)).toBe("Alive 6 0")
     expect(node.events).toEqual(["Joined 1"])

@@ -26,7 +26,7 @@ describe("the summary", () => {
       expect(lines).toHaveLength(3)
       for (const line of lines) {
         expect(line).toMatch(
-          /^2 alive, 0 suspect, 0 dead; [1-9]\S* datagrams\/s \(\d+ B\/s\) in, [1-9]\S* \(\d+ B\/s\) out, 0 dropped; local health 0$/
+          /^2 alive, 0 suspect, 0 dead; [1-9]\S* datagrams\/s \([\d.]+ B\/s\) in, [1-9]\S* \([\d.]+ B\/s\) out, 0 dropped; local health 0$/
         )
       }
     })

@@ -146,6 +146,26 @@ describe("EntryPacker", () => {
     assert.deepStrictEqual([queue.size, queue.has(SelfSlot)], [0, false])
   })
 
+  it("leaves out what the receiver knows about itself, unless it is suspected", () => {
+    const { entries, queue, start, table } = make(5, () => 0)
+    for (const slot of [3, 4]) queue.add(slot, true)
+    const alive = start()
+    entries.changes(true, 100, 2, 3)
+    assert.deepStrictEqual(alive.ids, [0, 4])
+    table.status[3] = Claim.Suspect
+    const suspect = start()
+    entries.changes(true, 100, 2, 3)
+    assert.deepStrictEqual(suspect.ids, [0, 3, 4])
+    // Only what was sent counts as sent.
+    assert.deepStrictEqual([queue.has(3), queue.has(4)], [true, false])
+    const [first, again] = [start(), start()]
+    entries.heartbeats(1, 100)
+    const drawn = again.ids[0]!
+    const without = start()
+    entries.heartbeats(1, 100, drawn)
+    assert.deepStrictEqual([first.ids, again.ids, without.ids], [[], [drawn], []])
+  })
+
   it("keeps to the limit of entries with changes and with heartbeats", () => {
     const { entries, queue, start } = make(20, () => 0.5)
     for (let slot = 1; slot <= 20; slot++) queue.add(slot, true)

@@ -485,15 +485,18 @@ describe("messages of sections", () => {
       assert.deepStrictEqual(summary(packer.probeRequest(to, 3, 1, 5)).entries, own)
       assert.deepStrictEqual(summary(packer.indirectAckProbe(3, numbers, MaxMessage, to, 1)).entries, [3, ...own])
       assert.strictEqual(table.has(to, Mark.OwnEntrySent), to === 7)
+      if (to === 7) assert.strictEqual(table.ownEntrySequence[to], 1)
     }
     assert.deepStrictEqual(summary(packer.ackProbe(-1, false, 144, 1)).entries, [Self])
   })
 
-  it("count our own entry as sent only where there was room for it", () => {
+  it("count our own entry as sent by PINGs alone", () => {
     const { packer, table } = settled(50, "IPv4", () => true)
     assert.deepStrictEqual(summary(packer.ackProbe(7, true, 72, 1)).entries, [7])
-    assert.isFalse(table.has(7, Mark.OwnEntrySent))
     assert.deepStrictEqual(summary(packer.ackProbe(7, true, 117, 1)).entries, [7, Self])
+    // Nobody acknowledges an ACK.
+    assert.isFalse(table.has(7, Mark.OwnEntrySent))
+    assert.deepStrictEqual(summary(packer.probe(7, true, 1)).entries, [7, Self])
     assert.isTrue(table.has(7, Mark.OwnEntrySent))
   })
 
@@ -519,22 +522,20 @@ describe("messages of sections", () => {
     assert.deepStrictEqual(summary(packer.tellSections(slotOf(9), MaxMessage)).entries, [9, Self])
   })
 
-  it("ask for the entry of a member that is known only by where it speaks from", () => {
-    const { packer, say, slotOf, queue } = settled(5)
-    say(70, [])
+  it("ask for the entry of the receiver by a section of entries that stays empty whatever is news", () => {
+    const { packer, queue, slotOf } = settled(5, "IPv4", () => true)
+    for (const slot of [0, slotOf(3)]) queue.add(slot, true)
     const asks = (bytes: Uint8Array) => {
       assert.isUndefined(inbound.decode(bytes, MaxLevel))
       return inbound.sections.has(SectionType.Entries) && inbound.entriesStart === inbound.entriesEnd
     }
-    assert.isTrue(asks(packer.ackProbe(slotOf(70), false, MaxMessage, 1)))
-    assert.strictEqual(packer.ackProbe(slotOf(70), false, MaxMessage, 1).length, 31 + 3)
-    assert.isTrue(asks(packer.ackProbe(-1, false, 144, undefined)))
+    assert.isTrue(asks(packer.ackProbe(slotOf(2), false, MaxMessage, 1, true)))
+    assert.strictEqual(packer.ackProbe(slotOf(2), false, MaxMessage, 1, true).length, 31 + 3)
+    assert.isTrue(asks(packer.ackProbe(-1, false, 144, undefined, true)))
     assert.isFalse(asks(packer.ackProbe(slotOf(2), false, MaxMessage, 1)))
-    assert.isFalse(asks(packer.probe(slotOf(70), false, 1)))
-    queue.remove(slotOf(70))
-    say(70, [[70, "Alive", 1]])
-    queue.remove(slotOf(70))
-    assert.isFalse(asks(packer.ackProbe(slotOf(70), false, MaxMessage, 1)))
+    // What the receiver must refute comes first. It is asked by a later ACK.
+    assert.isFalse(asks(packer.ackProbe(slotOf(2), true, MaxMessage, 1, true)))
+    assert.isFalse(asks(packer.probe(slotOf(2), false, 1)))
   })
 
   it("count changes as sent, like those of version 1", () => {

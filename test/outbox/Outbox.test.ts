@@ -265,6 +265,38 @@ describe("Outbox", () => {
       })
     )
 
+    scenario("asks for the entry of a member in the ACK to a PING without it, also while our own entry is news", () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const node = yield* lab.start(1, quick)
+        const puppet = yield* lab.puppet(9)
+        const probe = { sequence: 5, targetId: NodeId.fromWords(0, 1) }
+        const ping = (heartbeat: number, entries?: ReadonlyArray<Message.MessageEntry>) => ({
+          _tag: "Ping1" as const,
+          ...sender(9, 0, heartbeat),
+          level: 1,
+          probe,
+          ...(entries === undefined ? {} : { entries })
+        })
+        /** The entries of each ACK, or else its bytes: an empty section has 3. */
+        const acks = () =>
+          puppet.received
+            .splice(0)
+            .flatMap(({ bytes, message }) => (message._tag === "Ack1" ? [message.entries?.length ?? bytes] : []))
+        yield* puppet.send(ping(1), node)
+        yield* pass(2)
+        assert.deepStrictEqual(acks(), [34])
+        // An entry whose address nobody can use settles nothing, and is asked for no more.
+        yield* puppet.send(ping(2, [claim("Alive", 9, "0.0.0.0:1")]), node)
+        yield* pass(2)
+        assert.deepStrictEqual(acks(), [1])
+        yield* puppet.send(ping(3, [claim("Alive", 9, "10.0.0.9:7946")]), node)
+        yield* puppet.send(ping(4), node)
+        yield* pass(2)
+        assert.deepStrictEqual(acks(), [1, 1])
+      })
+    )
+
     scenario("speaks version 1 to a member after a probe of it failed, until it answers in any form", () =>
       Effect.gen(function* () {
         const { header, lab, node, puppet } = yield* withPuppet(100_000)

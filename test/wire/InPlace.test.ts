@@ -7,7 +7,7 @@ import { EntryCursor } from "../../src/wire/Entry.ts"
 import { HeaderLength, Kind, MaxMessage } from "../../src/wire/Header.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
 import * as Message from "../../src/wire/Message.ts"
-import { MaxChunk, MessageWriter } from "../../src/wire/MessageWriter.ts"
+import { MessageWriter } from "../../src/wire/MessageWriter.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
 import { evidences, responseStatuses, type SectionValues, statuses } from "../../src/wire/SectionValues.ts"
 import { AccusationCursor } from "../../src/wire/sections/Accusation.ts"
@@ -322,7 +322,8 @@ describe("MessageWriter", () => {
 
   it("starts a chunk with the two halves of its table version", () => {
     start(writer, ping)
-    writer.beginChunk(2 ** 52 + 5, 3, 7)
+    writer.begin(Kind.AntiEntropy, 0)
+    expect(writer.chunk(2 ** 20, 5, 3, 7)).toBe(true)
     const expected = { ...ping, _tag: "AntiEntropy" as const, entries: [], chunkIndex: 3, totalChunks: 7 }
     expect(writer.finish()).toEqual(encode({ ...expected, tableVersion: 2n ** 52n + 5n }))
   })
@@ -335,9 +336,11 @@ describe("MessageWriter", () => {
     },
     ({ entries, limit }) => {
       start(writer, ping)
-      if (limit === null) writer.beginChunk(5, 1, 2)
-      else writer.begin(Kind.Gossip, 1, limit)
-      const most = limit === null ? MaxChunk : Math.min(limit, MaxMessage)
+      if (limit === null) {
+        writer.begin(Kind.AntiEntropy, 0)
+        writer.chunk(0, 5, 1, 2)
+      } else writer.begin(Kind.Gossip, 1, limit)
+      const most = Math.min(limit ?? MaxMessage, MaxMessage)
       let length = HeaderLength + (limit === null ? 12 : 0)
       const taken: Array<Message.MessageEntry> = []
       for (const entry of entries) {
