@@ -20,6 +20,7 @@ import type { KeyRing } from "../crypto/KeyRing.ts"
 import * as AdminApi from "./AdminApi.ts"
 import * as BearerToken from "./BearerToken.ts"
 import * as EventStream from "./EventStream.ts"
+import { contentSecurityPolicy, dashboardPage } from "./dashboard/DashboardPage.ts"
 import { Journal, layer as layerJournal } from "./Journal.ts"
 import * as MetricsAnswer from "./MetricsAnswer.ts"
 import * as Problems from "./Problems.ts"
@@ -145,6 +146,14 @@ const observe = HttpApiBuilder.group(
           headers: { "cache-control": "no-store", "x-accel-buffering": "no" }
         })
       }),
+
+      ui: () =>
+        Effect.succeed(
+          HttpServerResponse.text(dashboardPage, {
+            contentType: "text/html; charset=utf-8",
+            headers: { "content-security-policy": contentSecurityPolicy, "cache-control": "no-cache" }
+          })
+        ),
 
       metrics: () =>
         Effect.map(metrics.prometheus, (text) => HttpServerResponse.text(text, { contentType: prometheusContentType })),

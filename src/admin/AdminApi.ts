@@ -329,6 +329,11 @@ const observe = HttpApiGroup.make("observe", { topLevel: true })
     )
   )
   .add(
+    HttpApiEndpoint.get("ui", "/ui", {
+      success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/html" }))
+    }).annotate(OpenApi.Description, "A page for people: the members, the changes as they happen, and round trips.")
+  )
+  .add(
     HttpApiEndpoint.get("metrics", "/metrics", {
       success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/plain" }))
     }).annotate(OpenApi.Description, "Every metric, in the text format of Prometheus.")

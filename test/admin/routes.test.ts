@@ -206,6 +206,7 @@ describe("routes that read", () => {
         "/membership",
         "/membership/{id}",
         "/events",
+        "/ui",
         "/metrics",
         "/metrics/json",
         "/leave",
