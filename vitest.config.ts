@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs"
+import { accessSync, constants, globSync, readFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { defaultExclude, defineConfig } from "vitest/config"
 
@@ -31,10 +31,11 @@ const entries = {
   "effect-gossip/admin": "src/admin/index.ts"
 }
 
-// `npm test` leaves out the campaigns. `npm run test:long`, which is `vitest run --mode long`, runs only them: the files named
-// *.long.test.ts, and the scenarios again, with the seeds and sizes that `npm test` leaves out.
-const campaigns = "test/**/*.long.test.ts"
-const scenarios = "test/simulation/scenarios/*.test.ts"
+// `npm test` is a short form. `npm run test:long`, which is `vitest run --mode long`, runs the files again whose tests have a
+// long form, with the seeds, sizes and times that `npm test` leaves out.
+const campaigns = globSync("test/**/*.test.ts", { cwd: import.meta.dirname }).filter((file) =>
+  /from ".*\/(Campaign|Seeds)\.ts"/.test(readFileSync(join(import.meta.dirname, file), "utf8"))
+)
 
 // Most files share a worker and its modules, which saves loading them again, and nothing in the library is global. A file
 // that replaces modules needs a worker of its own.
@@ -42,8 +43,8 @@ const replacesModules = ["test/cli/sim-broken.test.ts"]
 
 export default defineConfig(({ mode }) => {
   const long = mode === "long"
-  const include = long ? [campaigns, scenarios] : ["test/**/*.test.ts", "examples/**/*.test.ts"]
-  const exclude = [...defaultExclude, ...left.map(({ tests }) => tests), ...(long ? [] : [campaigns])]
+  const include = long ? campaigns : ["test/**/*.test.ts", "examples/**/*.test.ts"]
+  const exclude = [...defaultExclude, ...left.map(({ tests }) => tests)]
   return {
     resolve: {
       alias: Object.entries(entries).map(([name, file]) => ({

@@ -11,6 +11,7 @@ import type { MessageEntry } from "../../../src/wire/Message.ts"
 import * as OldNode from "../../../src/simulation/level0/Level0Node.ts"
 import type { Level0Change } from "../../../src/simulation/level0/Level0Table.ts"
 import { Network } from "../../../src/transport/Network.ts"
+import { isLong } from "../../Campaign.ts"
 import { bytesOf, claim, entriesOf, Lab, type Puppet, sender, pass, scenario } from "../../cluster/Lab.ts"
 
 const inet = NetAddress.inetAddressFromStringUnsafe
@@ -128,7 +129,7 @@ describe("older nodes alone", () => {
       }
       yield* pass(15_000)
       for (const { node } of others) assert.deepStrictEqual(node.counts(), { alive: 4, suspect: 0, dead: 0 })
-      yield* pass(600_000)
+      yield* pass(isLong ? 600_000 : 60_000)
       const late = lab.sent(({ message }) => message._tag === "Gossip", lab.now - 1000)
       assert.isAbove(late.length, 0)
       for (const { message } of late) {

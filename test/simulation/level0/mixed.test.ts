@@ -4,6 +4,7 @@ import { NetAddress } from "effect/net"
 import * as NodeId from "../../../src/domain/NodeId.ts"
 import * as OldNode from "../../../src/simulation/level0/Level0Node.ts"
 import { Network } from "../../../src/transport/Network.ts"
+import { isLong } from "../../Campaign.ts"
 import * as Lab from "../../cluster/Lab.ts"
 
 /** 2026-01-01 UTC, in ms since 1970: a given id starts at the seconds since 2020, which must not be negative. */
@@ -151,13 +152,13 @@ const subjectOf = (members: ReadonlyArray<Member>, kind: (typeof kinds)[number])
 
 describe("a cluster of which a third is old", () => {
   scenario(
-    "agrees on its members, and removes nobody in ten quiet minutes",
+    `agrees on its members, and removes nobody in ${isLong ? 20 : 2} quiet minutes`,
     () =>
       Effect.gen(function* () {
         const { lab, members } = yield* nine
         const from = lab.now
         lab.watching = false
-        yield* Lab.pass(600_000)
+        yield* Lab.pass((isLong ? 20 : 2) * 60_000)
         yield* assertAgreed(members)
         for (const { happenings } of members) {
           assert.deepStrictEqual(

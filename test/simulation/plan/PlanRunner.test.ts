@@ -702,7 +702,7 @@ describe("a run", () => {
 
   it.live("reports its progress, which does not change the history", () =>
     Effect.gen(function* () {
-      const long = { ...eventful, nodes: 40, duration: seconds(20), encrypt: false }
+      const long = { ...eventful, nodes: 20, duration: seconds(20), encrypt: false }
       const { report } = yield* PlanRunner.run(long)
       const told: Array<number> = []
       const onProgress = (ms: number) => Effect.sync(() => told.push(ms))

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Simulation from "../../../src/simulation/Simulation.ts"
-import { isLong } from "./Seeds.ts"
+import { isLong } from "../../Campaign.ts"
 
 const Size: number = isLong ? 1000 : 100
 

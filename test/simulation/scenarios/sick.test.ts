@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Simulation from "../../../src/simulation/Simulation.ts"
-import { isLong, LongTimeout } from "./Seeds.ts"
+import { isLong, LongTimeout } from "../../Campaign.ts"
 import { LossySpread } from "./TimeBounds.ts"
 import { recordViews } from "./ViewRecord.ts"
 
