@@ -18,7 +18,7 @@ import {
 } from "effect/http-api"
 import { MemberStatus } from "../domain/Member.ts"
 import { NodeIdFromString } from "../domain/NodeId.ts"
-import { Cause, Change, memberFields } from "./ChangeJson.ts"
+import { Cause, Change, memberFields, memberKeys } from "./ChangeJson.ts"
 import { MetricsAnswer } from "./MetricsAnswer.ts"
 
 // --- answers -------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ const nodeFields = {
   /** Why it has its status; null if the node did not see that. */
   cause: Schema.OptionFromNullOr(Cause)
 }
-const nodeKeys = { address: "addr", rtt: "rtt_ms" } as const
+const nodeKeys = { ...memberKeys, rtt: "rtt_ms" } as const
 
 /**
  * A member as the node sees it now.
@@ -89,7 +89,7 @@ export const Transition = Schema.Struct({
   at: Schema.DateTimeUtcFromString,
   /** Null if the node did not see the status before. */
   from: Schema.NullOr(MemberStatus),
-  /** The same as `from` if only the incarnation or address is new. */
+  /** The same as `from` if something else about the member is new. */
   to: MemberStatus,
   address: Schema.InetAddressFromString,
   incarnation: Schema.Int,

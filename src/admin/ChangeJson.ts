@@ -21,9 +21,20 @@ export const memberFields = {
   incarnation: Schema.Int,
   heartbeat: Schema.Int,
   level: Schema.Int,
+  name: Schema.optionalKey(Schema.String),
+  startedAt: Schema.optionalKey(Schema.DateTimeUtcFromString),
+  tags: Schema.Record(Schema.String, Schema.String),
   since: Schema.DateTimeUtcFromString,
   self: Schema.Boolean
 }
+
+/**
+ * The names in JSON of fields of a member that have others there.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const memberKeys = { address: "addr", startedAt: "started_at" } as const
 
 /**
  * A member, as the changes show it.
@@ -31,7 +42,7 @@ export const memberFields = {
  * @category schemas
  * @since 0.2.0
  */
-export const Member = Schema.Struct(memberFields).pipe(Schema.encodeKeys({ address: "addr" }))
+export const Member = Schema.Struct(memberFields).pipe(Schema.encodeKeys(memberKeys))
 
 /**
  * Why a node changed what it holds about a member.
@@ -86,13 +97,16 @@ export const Change = Schema.Union([
   Schema.TaggedStruct("Left", eventFields).pipe(Schema.encodeKeys({ _tag: "kind" })),
   Schema.TaggedStruct("Updated", {
     ...eventFields,
+    changed: Schema.Array(Schema.Literals(["address", "incarnation", "name", "tags"])),
     previousAddress: Schema.InetAddressFromString,
-    previousIncarnation: Schema.Int
+    previousIncarnation: Schema.Int,
+    previousTags: Schema.Record(Schema.String, Schema.String)
   }).pipe(
     Schema.encodeKeys({
       _tag: "kind",
       previousAddress: "previous_addr",
-      previousIncarnation: "previous_incarnation"
+      previousIncarnation: "previous_incarnation",
+      previousTags: "previous_tags"
     })
   ),
   Schema.TaggedStruct("Removed", eventFields).pipe(Schema.encodeKeys({ _tag: "kind" })),

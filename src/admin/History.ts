@@ -27,6 +27,10 @@ interface Held {
   readonly transitions: Array<Transition>
 }
 
+/** Another name or other tags are no part of the history, and give no reason for a status. */
+const isTransition = (change: Change): boolean =>
+  change._tag !== "Updated" || change.changed.includes("address") || change.changed.includes("incarnation")
+
 /**
  * The history of every member: bounded, and kept after a member is no longer listed.
  *
@@ -55,6 +59,10 @@ export class History {
     const { at, cause, member, sequence } = change
     const held = this.#records.get(member.id) ?? { member, transitions: [] }
     const known = this.#records.delete(member.id)
+    if (!isTransition(change)) {
+      held.member = member
+      return this.#put(held)
+    }
     held.transitions.push({
       sequence,
       at,

@@ -3,8 +3,10 @@ import * as Claim from "../domain/Claim.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { bucketOf } from "../membership/Digest.ts"
 import { type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
+import { compare } from "../membership/HeldTags.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import type { Inbound } from "../wire/Inbound.ts"
+import { MemberTagsCursor } from "../wire/sections/MemberTags.ts"
 import { SectionType } from "../wire/sections/Section.ts"
 import { type Coverage, covers } from "./TableDigest.ts"
 
@@ -12,11 +14,14 @@ import { type Coverage, covers } from "./TableDigest.ts"
 export class SnapshotComparison {
   readonly #table: MemberTable
   readonly #cursor = new EntryCursor()
+  readonly #tagsCursor = new MemberTagsCursor()
   /** Slots whose nodes the snapshot contains, as a bit set. */
   #contained = new Uint8Array(64)
   #containedCount = 0
   /** Slots whose claim is better in our table than in the snapshot. */
   readonly #better = new Set<number>()
+  /** Slots whose tags we have, and the snapshot does not, or has older ones. */
+  readonly #tagged = new Set<number>()
   /** The buckets that the snapshot covers; `undefined` when it is of the whole table. */
   #coverage: Coverage | undefined
 
@@ -25,7 +30,9 @@ export class SnapshotComparison {
   }
 
   /** Compares the entries of one chunk, after they have been merged. */
-  add({ bytes, entriesEnd, entriesStart, sections }: Inbound): void {
+  add(inbound: Inbound): void {
+    const { bytes, entriesEnd, entriesStart, header, sections } = inbound
+    const { sectioned } = header
     if (this.#coverage === undefined && sections.has(SectionType.Differing)) {
       const bitmap = bytes.slice(sections.startOf(SectionType.Differing) + 1, sections.endOf(SectionType.Differing))
       this.#coverage = { bits: sections.differingBits, bitmap }
@@ -40,6 +47,28 @@ export class SnapshotComparison {
       this.#contain(slot)
       if (this.#isBetter(slot)) this.#better.add(slot)
       else this.#better.delete(slot)
+      if (sectioned && this.#hasTags(slot)) this.#tagged.add(slot)
+    }
+    if (sectioned) this.#addTags(inbound)
+  }
+
+  #hasTags(slot: number): boolean {
+    const table = this.#table
+    return table.tags[slot] !== undefined && (slot === SelfSlot || table.isLive(slot))
+  }
+
+  /** The tags of a node come in the chunk that has its entry. */
+  #addTags({ bytes, sections }: Inbound): void {
+    const table = this.#table
+    const cursor = this.#tagsCursor
+    const end = sections.endOf(SectionType.Tags)
+    for (let at = sections.startOf(SectionType.Tags); at < end; at = cursor.next) {
+      cursor.read(bytes, at)
+      const slot = table.index.get(cursor.idHi, cursor.idLo)
+      const held = slot < 0 ? undefined : table.tags[slot]
+      if (held === undefined) continue
+      const { incarnation, pairsAt, pairsEnd, version } = cursor
+      if (compare(held, incarnation, version, bytes, pairsAt, pairsEnd) <= 0) this.#tagged.delete(slot)
     }
   }
 
@@ -88,6 +117,7 @@ export class SnapshotComparison {
     const slots: Array<number> = []
     // The table may have changed since the chunk came.
     for (const slot of this.#better) if (table.phase[slot] !== Phase.Free) slots.push(slot)
+    for (const slot of this.#tagged) if (this.#hasTags(slot) && !this.#better.has(slot)) slots.push(slot)
     for (let slot = SelfSlot + 1; slot < table.top; slot++) {
       if (table.isLive(slot) && slot !== sender && !this.contains(slot) && this.#isCovered(slot)) slots.push(slot)
     }

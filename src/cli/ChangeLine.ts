@@ -6,6 +6,7 @@ import { NetAddress } from "effect/net"
 import type { Change, MemberCause } from "../domain/Change.ts"
 import type { Member } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
+import type { Tags } from "../domain/Tags.ts"
 
 /**
  * A log line: `Warn` for changes that may need attention, `Info` for the others.
@@ -96,13 +97,12 @@ export const changeLine = (change: Change, addressOf: AddressOf): ChangeLine | u
     case "Left":
       return line("Info", "left", change.member, why(change.cause, addressOf))
     case "Updated": {
-      const { cause, member, previousAddress, previousIncarnation } = change
-      const before = NetAddress.formatInet(previousAddress)
+      const { cause, changed, member, previousAddress, previousIncarnation, previousTags } = change
       const what = [
-        ...(before === NetAddress.formatInet(member.address) ? [] : [`was at ${before}`]),
-        ...(member.incarnation === previousIncarnation
-          ? []
-          : [`incarnation ${member.incarnation} after ${previousIncarnation}`]),
+        ...(changed.includes("address") ? [`was at ${NetAddress.formatInet(previousAddress)}`] : []),
+        ...(changed.includes("incarnation") ? [`incarnation ${member.incarnation} after ${previousIncarnation}`] : []),
+        ...(changed.includes("name") && member.name !== undefined ? [`named ${member.name}`] : []),
+        ...(changed.includes("tags") ? [tagsChangeText(previousTags, member.tags)] : []),
         ...(member.status === "alive" ? [] : [`still ${member.status}`])
       ]
       return line("Info", "changed", member, [...what, why(cause, addressOf)].join(", "))
@@ -118,6 +118,18 @@ export const changeLine = (change: Change, addressOf: AddressOf): ChangeLine | u
         text: `${change.count} changes are missing from this log: they came faster than it could be written`
       }
   }
+}
+
+/** Tags in a line: `zone=a rack=7`. */
+export const tagsText = (tags: Tags): string =>
+  Object.entries(tags)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(" ")
+
+const tagsChangeText = (before: Tags, after: Tags): string => {
+  const [was, is] = [tagsText(before), tagsText(after)]
+  if (is === "") return `no tags after ${was}`
+  return was === "" ? `tags ${is}` : `tags ${is} after ${was}`
 }
 
 const widest = "suspect".length

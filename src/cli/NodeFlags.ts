@@ -30,6 +30,8 @@ const listed: Readonly<Record<string, readonly [metavar: string, description: st
   "network.advertise": ["ADDR", "Address at which other nodes reach this one, where it is not the bound one."],
   "network.peers": ["ADDR,ADDR", "Nodes to contact at the start; one that answers is enough to join."],
   "network.node_id": ["ID", "Identity of this node; drawn at random at each start if not given."],
+  "node.name": ["NAME", "Name of this node for people; that of the host if not given."],
+  "node.tags": ["KEY=VALUE", "Text that this node tells every member about itself, such as zone=a; repeatable."],
   "network.cluster": ["NAME", "Name of the cluster; nodes of different names do not join each other."],
   "network.allow": ["CIDR,CIDR", "Networks that may send to this node; all if none is given."],
   "network.encryption": ["MODE", "Whether datagrams are sealed; required if a key is given."],
@@ -46,7 +48,7 @@ const listed: Readonly<Record<string, readonly [metavar: string, description: st
 /** The texts that a flag gives: several for a list, at most one for another key. */
 const textsOf = ({ flag, key }: Entry): Flag.Flag<ReadonlyArray<string>> => {
   const name = flag.slice(2)
-  if (key.list === true) return Flag.atLeast(Flag.String(name), 0)
+  if (key.list === true || key.record === true) return Flag.atLeast(Flag.String(name), 0)
   const one = (flag: Flag.Flag<string>) => Flag.map(Flag.optional(flag), Option.toArray)
   if (key.secret === true) return one(Flag.map(Flag.Redacted(name), Redacted.value))
   if (Predicate.isBoolean(key.default)) return one(Flag.map(Flag.Boolean(name), String))

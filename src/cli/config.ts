@@ -1,7 +1,7 @@
 /**
  * `gossip config`: looks at a configuration without running a node.
  */
-import { Console, Effect, Option } from "effect"
+import { Console, Effect, Option, Predicate } from "effect"
 import { Argument, CliError, Command } from "effect/cli"
 import { NetAddress } from "effect/net"
 import * as ConfigFile from "../config/ConfigFile.ts"
@@ -56,9 +56,16 @@ const variableOf = ({ shortVariable, variable }: Entry, env: Env): string =>
 // Where the comments stand, if the values leave room.
 const CommentColumn = 40
 
+/** A value as TOML, whose texts and lists are those of JSON. */
+const literal = (value: unknown): string => {
+  if (!Predicate.isObject(value)) return JSON.stringify(value)
+  const pairs = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)} = ${JSON.stringify(item)}`)
+  return pairs.length === 0 ? "{}" : `{ ${pairs.join(", ")} }`
+}
+
 const line = ({ key, name }: Entry, value: unknown): string => {
   if (value === undefined) return `# ${name} =`
-  return key.secret === true ? `# ${name} = "<redacted>"` : `${name} = ${JSON.stringify(encode(key, value))}`
+  return key.secret === true ? `# ${name} = "<redacted>"` : `${name} = ${literal(encode(key, value))}`
 }
 
 /**

@@ -9,7 +9,7 @@ import { noKey } from "./ConfigConflicts.ts"
 import { type ConfigFileError, type File, parse, tables } from "./ConfigFile.ts"
 import { ClusterConfigError, type Problem, show } from "./ConfigProblem.ts"
 import { type Given, resolve } from "./ConfigResolution.ts"
-import { type ClusterConfig, type ClusterOptions, type Entry, entries, sections } from "./ConfigTable.ts"
+import { type ClusterConfig, type ClusterOptions, type Entry, entries, isBare, sections } from "./ConfigTable.ts"
 import { variables } from "./ConfigVariables.ts"
 import { type Alias, suggestion } from "./Suggestion.ts"
 
@@ -58,7 +58,7 @@ const fromOptions = (options: ClusterOptions) => {
   }
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue
-    if (name === "network" || !sections.includes(name)) take(name, value)
+    if (isBare(name) || !sections.includes(name)) take(name, value)
     else if (Predicate.isObject(value)) {
       for (const [property, raw] of Object.entries(value)) if (raw !== undefined) take(`${name}.${property}`, raw)
     } else problems.push({ key: name, message: `\`${name}\` is ${show(value)}; expected an object of options` })

@@ -1,8 +1,9 @@
 /**
  * Which values of a configuration do not work together.
  */
-import { Duration } from "effect"
+import { Duration, Result } from "effect"
 import { IpNetwork, NetAddress } from "effect/net"
+import * as OwnTags from "../domain/OwnTags.ts"
 import { type ConfigKey as Key, maximumTimer } from "./ConfigKey.ts"
 import { show } from "./ConfigProblem.ts"
 import { type ClusterConfig, keys } from "./ConfigTable.ts"
@@ -30,6 +31,19 @@ export function* conflicts(config: ClusterConfig, naming: Naming): Generator<Con
   yield* advertiseConflicts(config, naming)
   yield* peerConflicts(config, naming)
   yield* secretConflicts(config, naming)
+  yield* tagConflicts(config, naming)
+}
+
+/** A start of as many digits as any has until the year 2286. */
+const someStart = 1e12
+
+function* tagConflicts({ network, node }: ClusterConfig, { name }: Naming): Generator<Conflict> {
+  const checked = OwnTags.withLabels(node.tags, {
+    name: node.name,
+    startedAt: someStart,
+    room: OwnTags.roomFor(network.maxDatagram)
+  })
+  if (Result.isFailure(checked)) yield [[keys.node.tags], `${name(keys.node.tags)}: ${checked.failure.message}`]
 }
 
 /** A cluster as large as anyone is likely to run; its logarithm lengthens suspicions. */

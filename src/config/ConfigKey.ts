@@ -5,6 +5,8 @@ import { Duration, Effect, Option, Predicate, Redacted, Result } from "effect"
 import { Schema, SchemaIssue, SchemaTransformation } from "effect"
 import * as ClusterKey from "../crypto/ClusterKey.ts"
 import * as NodeId from "../domain/NodeId.ts"
+import * as OwnTags from "../domain/OwnTags.ts"
+import type { Tags } from "../domain/Tags.ts"
 
 /** One configuration key: `A` is its value, `I` what a program may pass for it, and `D` its default. */
 export interface ConfigKey<out A = unknown, out I = unknown, out D = A | undefined> {
@@ -22,6 +24,10 @@ export interface ConfigKey<out A = unknown, out I = unknown, out D = A | undefin
   readonly choices?: ReadonlyArray<string>
   /** Whether it holds a list, whose items are separated by commas in a text. */
   readonly list?: boolean
+  /** Whether it holds a table of texts, whose pairs are separated by commas in a text: "zone=a,rack=7". */
+  readonly record?: boolean
+  /** The name of its flag, where that does not follow from the name of the key. */
+  readonly flag?: string
   /** Whether no value of it may be shown anywhere, right or wrong, or be written to a file. */
   readonly secret?: boolean
   /** Whether its environment variable may also leave out the section: `GOSSIP_CLUSTER_KEY`. */
@@ -167,6 +173,46 @@ export const name = (spec: { readonly default: string; readonly maximum: number 
     (name) => name
   )
   return key(schema, `a text of at most ${spec.maximum} bytes that is no key`, { default: spec.default })
+}
+
+/** A name of a node for people, if it is given. */
+export const nodeName = () => {
+  const isName = Schema.makeFilter((text: string) => text !== "" && OwnTags.shortName(text) === text && !isKey(text))
+  return key(Schema.String.check(isName), `a text of 1 to ${OwnTags.MaxName} bytes that is no key`, {
+    default: undefined
+  })
+}
+
+/** Pairs in a text. A comma separates two pairs only if the text after it has an equals sign, so values can have commas. */
+const pairsFromText = (text: string): unknown => {
+  const pairs: Array<[key: string, value: string]> = []
+  for (const part of text.split(",")) {
+    const at = part.indexOf("=")
+    const last = pairs.at(-1)
+    if (at >= 0) pairs.push([part.slice(0, at).trim(), part.slice(at + 1)])
+    else if (last !== undefined) last[1] += `,${part}`
+    else if (part.trim() !== "") return text
+  }
+  return Object.fromEntries(pairs)
+}
+
+/** Tags of a node. */
+export const tags = () => {
+  const Texts = Schema.Record(Schema.String, Schema.String)
+  const schema = parsed<Tags, Tags>(
+    Texts,
+    Texts,
+    (input) =>
+      Result.mapBoth(OwnTags.withLabels(input, {}), { onFailure: ({ message }) => message, onSuccess: () => input }),
+    (tags) => tags
+  )
+  const none: Tags = {}
+  return key(schema, `texts by their keys, such as { zone = "a" }, or zone=a outside of a file`, {
+    default: none,
+    fromText: pairsFromText,
+    record: true,
+    flag: "tag"
+  })
 }
 
 /** The path of a file, if it is given. */

@@ -9,8 +9,8 @@ import { Predicate, type Redacted, type Schema } from "effect"
 import type { ClusterKey } from "../crypto/ClusterKey.ts"
 import { advertisedAddress, bindAddress, ipAddress, networks, peerList } from "./AddressKey.ts"
 import type { ConfigKey } from "./ConfigKey.ts"
-import { choice, clusterKey, count, encryption, factor, maximumTimer, name, nodeId, path } from "./ConfigKey.ts"
-import { time, toggle, token } from "./ConfigKey.ts"
+import { choice, clusterKey, count, encryption, factor, maximumTimer, name, nodeId, nodeName } from "./ConfigKey.ts"
+import { path, tags, time, toggle, token } from "./ConfigKey.ts"
 import { profileNames, profiles } from "./Profile.ts"
 
 // Local health stretches the probe interval up to nine times, and tombstones live ten times as long as dead members
@@ -109,6 +109,16 @@ export const keys = {
      * then move it above, then remove the old one. GOSSIP_CLUSTER_KEY_FILE sets it too. Defaults to none.
      */
     clusterKeyFile: path({ shortVariable: true })
+  },
+  node: {
+    /** Name of this node for people, at most 64 bytes; other members show it. Defaults to the name of the host. */
+    name: nodeName(),
+    /**
+     * Texts that this node tells every member about itself, such as its zone or the port of a service: at most 512 bytes
+     * with their keys, name and start of the node. Keys that start with "@" are reserved. --tag zone=a sets one, and can be
+     * repeated. Defaults to none.
+     */
+    tags: tags()
   },
   gossip: {
     /** Most entries in one message, 1 to 65535, as far as a datagram has room. Defaults to 50. */
@@ -294,10 +304,13 @@ type Values<T> = { readonly [K in keyof T]: ValueOf<T[K]> }
 
 type Inputs<T> = { readonly [K in keyof T]?: InputOf<T[K]> | undefined }
 
+/** The sections whose keys are at the top of the options. */
+type Bare = "network" | "node"
+
 type Sections = { readonly [S in keyof typeof keys]: Values<(typeof keys)[S]> }
 
 type SectionInputs = {
-  readonly [S in Exclude<keyof typeof keys, "network">]?: Inputs<(typeof keys)[S]> | undefined
+  readonly [S in Exclude<keyof typeof keys, Bare>]?: Inputs<(typeof keys)[S]> | undefined
 }
 
 /**
@@ -334,7 +347,7 @@ export interface ClusterConfig extends Omit<ConfigValues, "network"> {
  *
  * **Details**
  *
- * The keys of `network` are at the top, the others in their sections. Addresses, peers, networks and the node id may be
+ * The keys of `network` and `node` are at the top, the others in their sections. Addresses, peers, networks and the node id may be
  * texts. A time is any `Duration.Input`; a bare number is milliseconds. What is left out or `undefined` takes its
  * default.
  *
@@ -355,7 +368,8 @@ export interface ClusterConfig extends Omit<ConfigValues, "network"> {
  * @category models
  * @since 0.2.0
  */
-export interface ClusterOptions extends Inputs<typeof topLevel>, Inputs<(typeof keys)["network"]>, SectionInputs {}
+export interface ClusterOptions
+  extends Inputs<typeof topLevel>, Inputs<(typeof keys)["network"]>, Inputs<(typeof keys)["node"]>, SectionInputs {}
 
 // --- the names of keys -----------------------------------------------------------
 
@@ -370,21 +384,24 @@ export interface Entry {
   readonly name: string
   /** Section and name in files: `gossip.heal_interval_ms`. Names the key wherever one text has to. */
   readonly path: string
-  /** The name among the options, where those of `network` need no section: `gossip.healInterval`, `bind`. */
+  /** The name among the options, where those of `network` and `node` need no section: `gossip.healInterval`, `bind`. */
   readonly option: string
   /** The environment variable: `GOSSIP_GOSSIP_HEAL_INTERVAL_MS`. */
   readonly variable: string
   /** Another name of the variable, without the section, for the few keys that have one: `GOSSIP_CLUSTER_KEY`. */
   readonly shortVariable: string | undefined
-  /** The flag, where those of `network` need no section: `--gossip-heal-interval-ms`, `--bind`. */
+  /** The flag, where those of `network` and `node` need no section: `--gossip-heal-interval-ms`, `--bind`. */
   readonly flag: string
 }
+
+/** Whether the keys of a section are named without it in options and flags. */
+export const isBare = (section: string): boolean => section === "" || section === "network" || section === "node"
 
 const entryOf = (section: string, property: string, key: ConfigKey): Entry => {
   const words = property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
   const name = key.unit === undefined ? words : `${words}_${key.unit}`
   const path = section === "" ? name : `${section}.${name}`
-  const bare = section === "" || section === "network"
+  const bare = isBare(section)
   return {
     key,
     section,
@@ -394,7 +411,7 @@ const entryOf = (section: string, property: string, key: ConfigKey): Entry => {
     option: bare ? property : `${section}.${property}`,
     variable: `GOSSIP_${path.replace(".", "_")}`.toUpperCase(),
     shortVariable: key.shortVariable === true ? `GOSSIP_${name}`.toUpperCase() : undefined,
-    flag: `--${(bare ? name : path).replace(/[._]/g, "-")}`
+    flag: `--${key.flag ?? (bare ? name : path).replace(/[._]/g, "-")}`
   }
 }
 

@@ -8,7 +8,9 @@ import { type Alias, nearest } from "./Suggestion.ts"
 
 const nothing: Read = { given: [], problems: [] }
 
-type Texts = string | ReadonlyArray<string | undefined>
+type Pairs = { readonly [key: string]: string }
+
+type Texts = string | ReadonlyArray<string | undefined> | Pairs
 
 const Text = Config.option(Config.schema(Schema.String))
 // A list may also be spread over numbered variables, as everywhere in Effect: GOSSIP_NETWORK_PEERS_0 and so on.
@@ -16,10 +18,18 @@ const Items = Config.option(
   Config.schema(Schema.Union([Schema.String, Schema.Array(Schema.UndefinedOr(Schema.String))]))
 )
 
+// A provider of nested values, such as a file, has a table.
+const PairsOrText = Config.option(
+  Config.schema(Schema.Union([Schema.String, Schema.Record(Schema.String, Schema.String)]))
+)
+
 /** A text at a path of the provider: in capitals, as variables are, or else as the sections of a file are. */
 const textAt = ({ key }: Entry, path: ReadonlyArray<string>): Config.Config<Option.Option<Texts>> => {
   const at = (path: ReadonlyArray<string>) =>
-    path.reduceRight<Config.Config<Option.Option<Texts>>>(Config.nested, key.list === true ? Items : Text)
+    path.reduceRight<Config.Config<Option.Option<Texts>>>(
+      Config.nested,
+      key.list === true ? Items : key.record === true ? PairsOrText : Text
+    )
   return Config.flatMap(at(path.map((name) => name.toUpperCase())), (found) =>
     Option.isSome(found) ? Config.succeed(found) : at(path)
   )
@@ -45,7 +55,11 @@ const readOne = (entry: Entry): Config.Config<Read> =>
       }
       const shown = Option.getOrUndefined(Option.orElse(long, () => short))
       if (shown === undefined || (Predicate.isString(shown) && shown.trim() === "")) return nothing
-      const raw = Predicate.isString(shown) ? key.fromText(shown.trim()) : shown.map((item) => item?.trim() ?? "")
+      const raw = Predicate.isString(shown)
+        ? key.fromText(shown.trim())
+        : key.list === true
+          ? Object.values(shown).map((item) => item?.trim() ?? "")
+          : shown
       const name = `${Option.isSome(long) ? variable : shortVariable} (\`${path}\`)`
       return { given: [{ entry, origin: "environment", raw, shown, name }], problems: [] }
     }

@@ -108,7 +108,7 @@ const ofMember = { ...numbered, member: Member, cause: MemberCause }
  * - `Recovered`: it was suspect or dead, and proved with a higher incarnation that it is alive.
  * - `Died`: it is dead.
  * - `Left`: it left the cluster.
- * - `Updated`: its incarnation or address is new, and its status is the same.
+ * - `Updated`: something in `changed` is new, and its status is the same. "name" stands for `startedAt` too.
  * - `Removed`: it was dead or had left, and is no longer listed.
  *
  * @category schemas
@@ -120,7 +120,13 @@ export const MemberChange = Schema.Union([
   Schema.TaggedStruct("Recovered", ofMember),
   Schema.TaggedStruct("Died", ofMember),
   Schema.TaggedStruct("Left", ofMember),
-  Schema.TaggedStruct("Updated", { ...ofMember, previousAddress: Address, previousIncarnation: Incarnation }),
+  Schema.TaggedStruct("Updated", {
+    ...ofMember,
+    changed: Schema.Array(Schema.Literals(["address", "incarnation", "name", "tags"])),
+    previousAddress: Address,
+    previousIncarnation: Incarnation,
+    previousTags: Schema.Record(Schema.String, Schema.String)
+  }),
   Schema.TaggedStruct("Removed", ofMember)
 ])
 

@@ -56,6 +56,12 @@ export const Member = Schema.Struct({
   heartbeat: U32,
   /** The protocol extension level of the member's newest message; 0 before its first message. */
   level: U8,
+  /** The name that the member has for people. Absent until it is heard, and for members of level 0. */
+  name: Schema.optionalKey(Schema.String),
+  /** When the member started, by its own clock. Absent until it is heard, and for members of level 0. */
+  startedAt: Schema.optionalKey(Schema.DateTimeUtc),
+  /** What the member tells about itself, such as its zone; none until it is heard, and for members of level 0. */
+  tags: Schema.Record(Schema.String, Schema.String),
   /** When the status began, by this node's clock. */
   since: Schema.DateTimeUtc,
   /** The newest measured round trip to the member. Absent before the first, and for the node itself. */

@@ -71,13 +71,12 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
       const { gossip } = yield* CurrentConfig
       const activity = yield* Activity
       const { table } = yield* LocalView
-      const { accusations, queue, ...outbox } = yield* Outbox
+      const outbox = yield* Outbox
       const { alarm, now: readClock, random } = yield* NodeClock
       const counters: GossipCounters = { rounds: 0, sent: 0, told: 0 }
       const tells = new SlotLimiter(TellInterval)
 
       const targets: Array<number> = []
-      const hasNews = (): boolean => queue.size > 0 || accusations.size > 0
       const round = (): void => {
         counters.rounds++
         const { adaptiveTargets, maxSends } = gossip
@@ -94,7 +93,7 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
       let due = readClock() + interval
       const rounds = yield* Scope.provide(
         alarm("gossip", {
-          next: () => (hasNews() ? due : Infinity),
+          next: () => (outbox.hasNews() ? due : Infinity),
           fire: (now) => {
             due = nextDeadline(due, now, interval)
             round()

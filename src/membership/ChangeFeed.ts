@@ -11,10 +11,11 @@ import type { Change, MemberChange } from "../domain/Change.ts"
 import type { Snapshot } from "../domain/Snapshot.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { Transport } from "../transport/Transport.ts"
+import { compareBytes, noLabels } from "./HeldTags.ts"
 import { LocalView } from "./LocalView.ts"
 import { MemberReader } from "./MemberReader.ts"
 import { makeQueue, Subscribers } from "./Subscribers.ts"
-import type { Transition } from "./ViewObserver.ts"
+import type { TagsChange, Transition } from "./ViewObserver.ts"
 
 /**
  * Every change except `Missed`, which belongs to one subscriber.
@@ -86,13 +87,48 @@ export const layer: Layer.Layer<ChangeFeed, never, CurrentConfig | LocalView | N
 
       const isUnchanged = ({ previousAddress, previousIncarnation, slot }: Transition): boolean =>
         previousIncarnation === table.incarnation[slot] && Equal.equals(previousAddress, table.inetAddress(slot))
+      const hasSameTags = ({ previous, slot }: TagsChange): boolean => {
+        const held = table.tags[slot]
+        return held !== undefined && previous !== undefined && compareBytes(held.bytes, previous.bytes) === 0
+      }
 
       const changeOf = (transition: Transition, sequence: number): MemberChange => {
         const { cause, kind, previousAddress, previousIncarnation, slot } = transition
         const change = { sequence, at: reader.toDateTime(transition.now), member: reader.memberAt(slot), cause }
-        return kind === "Updated"
-          ? { _tag: kind, ...change, previousAddress: previousAddress ?? change.member.address, previousIncarnation }
-          : { _tag: kind, ...change }
+        if (kind !== "Updated") return { _tag: kind, ...change }
+        const { address, incarnation, tags } = change.member
+        const before = previousAddress ?? address
+        return {
+          _tag: kind,
+          ...change,
+          changed: [
+            ...(Equal.equals(before, address) ? [] : (["address"] as const)),
+            ...(previousIncarnation === incarnation ? [] : (["incarnation"] as const))
+          ],
+          previousAddress: before,
+          previousIncarnation,
+          previousTags: tags
+        }
+      }
+
+      const tagsChangeOf = ({ cause, now, previous, slot }: TagsChange, sequence: number): MemberChange => {
+        const member = reader.memberAt(slot)
+        const before = previous?.labels ?? noLabels
+        const after = reader.labelsAt(slot)
+        return {
+          _tag: "Updated",
+          sequence,
+          at: reader.toDateTime(now),
+          member,
+          cause,
+          changed: [
+            ...(before.name === after.name && before.startedAt === after.startedAt ? [] : (["name"] as const)),
+            ...(Equal.equals(before.tags, after.tags) ? [] : (["tags"] as const))
+          ],
+          previousAddress: member.address,
+          previousIncarnation: member.incarnation,
+          previousTags: before.tags
+        }
       }
 
       const removed = { _tag: "RetentionExpired", after: probes.deadRetention } as const
@@ -102,6 +138,11 @@ export const layer: Layer.Layer<ChangeFeed, never, CurrentConfig | LocalView | N
           // A member's own entry can confirm the source address that stood in for it: nothing changed.
           if (transition.kind === "Updated" && isUnchanged(transition)) return
           subscribers.publishMember((sequence) => changeOf(transition, sequence))
+        },
+        tagsChanged: (change) => {
+          // A member that refutes a suspicion says its tags again.
+          if (hasSameTags(change)) return
+          subscribers.publishMember((sequence) => tagsChangeOf(change, sequence))
         },
         forgotten: (slot) =>
           subscribers.publishMember((sequence) => ({

@@ -5,11 +5,14 @@
  * The rules are in modules of their own: `MergeRules` for claims about others, `OwnClaims` for claims about ourselves,
  * `Replays`, `Tombstones`, `Conflicts` and `AddressProof`. `TableUpdates` writes to the `MemberTable`.
  */
+import type { Result } from "effect"
 import type { NetAddress } from "effect/net"
 import type { MemberCause } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
+import type { OwnLabels } from "../domain/OwnTags.ts"
+import type { Tags, TagsError } from "../domain/Tags.ts"
 import { Kind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { LeftMemberCursor } from "../wire/sections/LeftMember.ts"
@@ -26,6 +29,7 @@ import { recordOwnEntry } from "./OwnEntryKnown.ts"
 import { OwnClaims } from "./OwnClaims.ts"
 import { Replays } from "./Replays.ts"
 import { TableUpdates } from "./TableUpdates.ts"
+import { TagRules } from "./TagRules.ts"
 import { Tombstones } from "./Tombstones.ts"
 import { UsableAddresses } from "./UsableAddresses.ts"
 import type { Conflict, DeathClaim, ViewObserver } from "./ViewObserver.ts"
@@ -89,6 +93,7 @@ export class ClusterView {
   readonly #conflicts: Conflicts
   readonly #replays: Replays
   readonly #tombstones: Tombstones
+  readonly #tags: TagRules
   readonly #updates: TableUpdates
   readonly #rules: MergeRules
   readonly #claim = new ClaimRecord()
@@ -106,7 +111,9 @@ export class ClusterView {
     this.#own = new OwnClaims({ table, observers, conflicts: this.#conflicts, conflictInterval, usable })
     this.#replays = new Replays(table, staleAfter)
     this.#tombstones = new Tombstones({ table, observers, deadRetention, limits })
-    this.#updates = new TableUpdates(table, observers, limits.members)
+    const tags = new TagRules(table, observers)
+    this.#tags = tags
+    this.#updates = new TableUpdates(table, observers, tags, limits.members)
     this.#rules = new MergeRules({
       table,
       observers,
@@ -123,6 +130,7 @@ export class ClusterView {
     table.incarnation[slot] = incarnation
     table.heartbeat[slot] = 0
     PackedAddress.write(address, table.address, slot * AddressStride)
+    this.observe({ selfChanged: (_, now) => tags.renew(now) })
   }
 
   /** Notifies `observer` of everything from now on. */
@@ -154,6 +162,7 @@ export class ClusterView {
       table.setLevel(known, header.level)
     }
 
+    this.#tags.begin(inbound)
     claim.startMessage(header, source, replay, now)
     for (let at = inbound.entriesStart; at < entriesEnd; at = claim.next) {
       claim.read(bytes, at)
@@ -165,6 +174,7 @@ export class ClusterView {
     claim.left = false
     if (this.isSelf(idHi, idLo)) return
     if (!replay) this.#rules.mergeHeader(claim, inbound, findings)
+    this.#tags.finish(now)
     findings.sender = table.index.get(idHi, idLo)
     if (!replay && findings.sender > SelfSlot) recordOwnEntry(table, findings.sender, inbound)
     findings.tellSender = findings.sender >= 0 && this.#shouldTell(findings.sender, replay, inbound)
@@ -276,6 +286,16 @@ export class ClusterView {
     this.#own.raiseIncarnation(above, refuted, now)
   }
 
+  /** Gives us tags at the start. Without it we have none, until `setTags`. */
+  startTags(tags: Tags, labels: OwnLabels): Result.Result<void, TagsError> {
+    return this.#tags.start(tags, labels)
+  }
+
+  /** Replaces the tags that our user gave us. */
+  setTags(tags: Tags, now: number): Result.Result<void, TagsError> {
+    return this.#tags.set(tags, now)
+  }
+
   /** From now on our own entry says Dead, and nothing about ourselves is refuted. */
   startLeaving(now: number): void {
     this.#own.startLeaving(now)
@@ -324,6 +344,11 @@ export class ClusterView {
   /** Claims that changed a member. */
   get mergedUpdated(): number {
     return this.#updates.changed
+  }
+
+  /** Tags of members that were new to us. */
+  get mergedTags(): number {
+    return this.#tags.merged
   }
 
   /** Claims that lost. */

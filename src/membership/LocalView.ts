@@ -10,6 +10,7 @@ import { Context, Duration, Effect, Layer } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Incarnation from "../domain/Incarnation.ts"
 import * as NodeId from "../domain/NodeId.ts"
+import { roomFor } from "../domain/OwnTags.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { AllowList } from "../transport/AllowList.ts"
 import { Transport } from "../transport/Transport.ts"
@@ -20,11 +21,13 @@ export type { StatusCode } from "../domain/Claim.ts"
 export type { AgeLinks, AgeList } from "./AgeList.ts"
 export type { ClusterView, ViewOptions } from "./ClusterView.ts"
 export type { DigestMember } from "./Digest.ts"
+export type { OwnLabels } from "../domain/OwnTags.ts"
 export type { Findings } from "./Findings.ts"
+export type { HeldTags, Labels } from "./HeldTags.ts"
 export type { IdIndex } from "./IdIndex.ts"
 export type { MemberTable } from "./MemberTable.ts"
 export type { Positions, SlotPool } from "./SlotPool.ts"
-export type { Conflict, DeathClaim, Transition, TransitionKind, ViewObserver } from "./ViewObserver.ts"
+export type { Conflict, DeathClaim, TagsChange, Transition, TransitionKind, ViewObserver } from "./ViewObserver.ts"
 
 /** The heartbeat of a live node advances at least once in this time, in ms, unless its interval is longer. */
 const LongestHeartbeatPause = 10_000
@@ -62,7 +65,7 @@ export class LocalView extends Context.Service<LocalView, ClusterView>()("effect
 export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Transport> = /* @__PURE__ */ Layer.effect(
   LocalView,
   /* @__PURE__ */ Effect.gen(function* () {
-    const { gossip, limits, network, probes } = yield* CurrentConfig
+    const { gossip, limits, network, node, probes } = yield* CurrentConfig
     const { alarm, clock, every, now, random, seed } = yield* NodeClock
     const transport = yield* Transport
     const allowed = new AllowList(network.allow)
@@ -78,6 +81,10 @@ export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Tr
       limits
     })
     view.table.since[SelfSlot] = now()
+    // The configuration was checked without the start, whose length does not change.
+    const room = roomFor(network.maxDatagram)
+    const startedAt = Math.round(clock.currentTimeMillisUnsafe())
+    yield* Effect.orDie(Effect.fromResult(view.startTags(node.tags, { name: node.name, startedAt, room })))
     transport.setMembers((packed) => view.table.liveAt(packed, 0) >= 0)
 
     const expiry = yield* alarm("expiry of the dead", {

@@ -6,6 +6,7 @@ import type { Member, MemberStatus } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import type { ClusterView } from "./ClusterView.ts"
+import { type Labels, noLabels } from "./HeldTags.ts"
 import type { Counts } from "./Membership.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 
@@ -36,7 +37,8 @@ export class MemberReader {
   memberAt(slot: number): Member {
     const table = this.#table
     const roundTrip = table.rtt[slot]!
-    const member = {
+    const { name, startedAt, tags } = this.labelsAt(slot)
+    return {
       id: this.#view.idOf(slot),
       address: table.inetAddress(slot),
       status: this.#statusOf(slot),
@@ -44,9 +46,25 @@ export class MemberReader {
       heartbeat: table.heartbeat[slot]!,
       level: table.level[slot]!,
       since: this.toDateTime(table.since[slot]!),
-      self: slot === SelfSlot
+      tags,
+      self: slot === SelfSlot,
+      ...(name === undefined ? {} : { name }),
+      ...(startedAt === undefined ? {} : { startedAt: DateTime.makeUnsafe(startedAt) }),
+      ...(Number.isNaN(roundTrip) ? {} : { roundTrip: Duration.millis(roundTrip) })
     }
-    return Number.isNaN(roundTrip) ? member : { ...member, roundTrip: Duration.millis(roundTrip) }
+  }
+
+  /** What the tags of a member say. A node of level 0 that follows on one with tags has none. */
+  labelsAt(slot: number): Labels {
+    const table = this.#table
+    const held = table.tags[slot]
+    if (held === undefined) return noLabels
+    const replaced =
+      held.incarnation !== table.incarnation[slot] &&
+      table.level[slot] === 0 &&
+      table.has(slot, Mark.Heard) &&
+      slot !== SelfSlot
+    return replaced ? noLabels : held.labels
   }
 
   #statusOf(slot: number): MemberStatus {

@@ -8,6 +8,7 @@ import * as PackedAddress from "../wire/PackedAddress.ts"
 import { AddressIndex } from "./AddressIndex.ts"
 import { AgeLinks, AgeList } from "./AgeList.ts"
 import { Digest, type DigestMember } from "./Digest.ts"
+import type { HeldTags } from "./HeldTags.ts"
 import { IdIndex } from "./IdIndex.ts"
 import { SlotPool } from "./SlotPool.ts"
 
@@ -113,6 +114,8 @@ export class MemberTable {
   rtt = new Float64Array(0)
   /** Where datagrams for the slot go, made on first use. */
   readonly routes: Array<NetAddress.InetAddress | undefined> = []
+  /** The tags of each member that we know, and our own. They can be of an incarnation before the present one. */
+  readonly tags: Array<HeldTags | undefined> = []
 
   readonly #links = new AgeLinks()
   /** Dead and Left members that are still listed. */
@@ -202,6 +205,7 @@ export class MemberTable {
     this.pinged[slot] = -Infinity
     this.rtt[slot] = NaN
     this.routes[slot] = undefined
+    this.tags[slot] = undefined
     this.index.add(idHi, idLo, slot)
     return slot
   }
@@ -211,6 +215,7 @@ export class MemberTable {
     this.index.remove(this.idHi[slot]!, this.idLo[slot]!)
     this.phase[slot] = Phase.Free
     this.routes[slot] = undefined
+    this.tags[slot] = undefined
     this.#free.push(slot)
   }
 
@@ -261,7 +266,16 @@ export class MemberTable {
     member.idLo = this.idLo[slot]!
     member.incarnation = this.incarnation[slot]!
     member.status = this.status[slot]!
+    const tags = this.tags[slot]
+    member.tagVersion = tags !== undefined && tags.incarnation === member.incarnation ? tags.version : 0
     return member
+  }
+
+  /** Sets the tags of a member that is in its pool. */
+  setTags(slot: number, tags: HeldTags): void {
+    this.digest.remove(this.digestMember(slot))
+    this.tags[slot] = tags
+    this.digest.add(this.digestMember(slot))
   }
 
   #pool(slot: number): SlotPool {

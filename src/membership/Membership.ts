@@ -8,6 +8,7 @@ import type { NetAddress } from "effect/net"
 import type { Change } from "../domain/Change.ts"
 import type { Member } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
+import type { Tags, TagsError } from "../domain/Tags.ts"
 import type { Snapshot } from "../domain/Snapshot.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { ChangeFeed } from "./ChangeFeed.ts"
@@ -49,6 +50,14 @@ export interface ViewsOptions {
   /** The longest time after a change until a view reflects it. The default is 1 second. */
   readonly atMost?: Duration.Input | undefined
 }
+
+/**
+ * Tells whether a member is meant.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Filter = (member: Member) => boolean
 
 /**
  * The members of the cluster, as this node sees them, and the stream of changes.
@@ -102,6 +111,24 @@ export class Membership extends Context.Service<
      * this node saw there first.
      */
     readonly byAddress: (address: NetAddress.InetAddress) => Effect.Effect<Option.Option<Member>>
+    /** The alive members that have this tag with this value, this node first if it is one of them. */
+    readonly byTag: (key: string, value: string) => Effect.Effect<ReadonlyArray<Member>>
+    /**
+     * The oldest alive or suspect member that the filter accepts: the one that started first, by its own clock, and of
+     * several the one with the lowest id. Members whose start is not known count as younger than all others.
+     */
+    readonly oldest: (filter?: Filter) => Effect.Effect<Option.Option<Member>>
+    /** A random alive member that the filter accepts, all equally likely. This node is one of them. */
+    readonly random: (filter?: Filter) => Effect.Effect<Option.Option<Member>>
+    /**
+     * Replaces the tags of this node, of which all members then learn within about a second. The name of the node stays.
+     */
+    readonly setTags: (tags: Tags) => Effect.Effect<void, TagsError>
+    /**
+     * Succeeds with the first listed member for which the filter holds, now or after a change. It does not succeed if the
+     * node ends before.
+     */
+    readonly awaitMember: (filter: Filter) => Effect.Effect<Member>
     /**
      * Succeeds when this node has joined: when a peer has answered it, or at once if it has no peers to join through. It
      * does not succeed if the node ends before; combine it with `Effect.timeout` where that matters.
@@ -137,6 +164,26 @@ export class Membership extends Context.Service<
   }
 >()("effect-gossip/membership/Membership") {}
 
+const everyone: Filter = () => true
+
+const hasTag =
+  (key: string, value: string): Filter =>
+  ({ tags }) =>
+    Object.hasOwn(tags, key) && tags[key] === value
+
+const startOf = ({ startedAt }: Member): number => startedAt?.epochMilliseconds ?? Infinity
+
+const isOlder = (a: Member, b: Member): boolean => startOf(a) < startOf(b) || (startOf(a) === startOf(b) && a.id < b.id)
+
+const oldestOf = (members: ReadonlyArray<Member>, filter: Filter): Member | undefined => {
+  let oldest: Member | undefined
+  for (const member of members) {
+    if ((member.status !== "alive" && member.status !== "suspect") || !filter(member)) continue
+    if (oldest === undefined || isOlder(member, oldest)) oldest = member
+  }
+  return oldest
+}
+
 /**
  * The membership of one node.
  *
@@ -150,7 +197,17 @@ export const layer: Layer.Layer<Membership, never, ChangeFeed | JoinState | Loca
       const view = yield* LocalView
       const joinState = yield* JoinState
       const feed = yield* ChangeFeed
-      const reader = new MemberReader(view, yield* NodeClock)
+      const { clock, now, random } = yield* NodeClock
+      const reader = new MemberReader(view, { clock, now })
+
+      const awaitMember = Effect.fnUntraced(function* (filter: Filter) {
+        const { queue } = yield* feed.subscribe(1)
+        while (true) {
+          const found = reader.members().find(filter)
+          if (found !== undefined) return found
+          yield* Queue.take(queue)
+        }
+      }, Effect.scoped)
 
       const awaitSize = Effect.fnUntraced(function* (size: number) {
         // One waiting change is enough to look again.
@@ -186,6 +243,15 @@ export const layer: Layer.Layer<Membership, never, ChangeFeed | JoinState | Loca
         counts: Effect.sync(() => reader.counts()),
         get: (id) => Effect.sync(() => reader.get(id)),
         byAddress: (address) => Effect.sync(() => reader.byAddress(address)),
+        byTag: (key, value) => Effect.sync(() => reader.alive().filter(hasTag(key, value))),
+        oldest: (filter = everyone) => Effect.sync(() => Option.fromUndefinedOr(oldestOf(reader.members(), filter))),
+        random: (filter = everyone) =>
+          Effect.sync(() => {
+            const members = reader.alive().filter(filter)
+            return Option.fromUndefinedOr(members[Math.floor(random() * members.length)])
+          }),
+        setTags: (tags) => Effect.suspend(() => Effect.fromResult(view.setTags(tags, now()))),
+        awaitMember: (filter) => Effect.catch(awaitMember(filter), () => Effect.never),
         awaitJoined: joinState.awaitJoined,
         awaitSize: (size) => Effect.catch(awaitSize(size), () => Effect.never),
         changes: Stream.unwrap(

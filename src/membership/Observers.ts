@@ -1,5 +1,5 @@
 /** The observers of a view, notified at once and in the order in which they were added. */
-import type { Conflict, DeathClaim, Transition, ViewObserver } from "./ViewObserver.ts"
+import type { Conflict, DeathClaim, TagsChange, Transition, ViewObserver } from "./ViewObserver.ts"
 
 export class Observers {
   readonly #observers: Array<ViewObserver> = []
@@ -10,6 +10,10 @@ export class Observers {
 
   transition(transition: Transition): void {
     for (const observer of this.#observers) observer.transition?.(transition)
+  }
+
+  tagsChanged(change: TagsChange): void {
+    for (const observer of this.#observers) observer.tagsChanged?.(change)
   }
 
   forgotten(slot: number): void {

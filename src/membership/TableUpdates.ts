@@ -5,6 +5,7 @@ import * as PackedAddress from "../wire/PackedAddress.ts"
 import { AddressFrom, type ClaimRecord } from "./ClaimRecord.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 import type { Observers } from "./Observers.ts"
+import type { TagRules } from "./TagRules.ts"
 import type { Transition, TransitionKind } from "./ViewObserver.ts"
 
 type Before = Pick<Transition, "previousStatus" | "previousIncarnation" | "previousAddress">
@@ -18,12 +19,14 @@ export class TableUpdates {
   refused = 0
   readonly #table: MemberTable
   readonly #observers: Observers
+  readonly #tags: TagRules
   readonly #maxMembers: number
 
   /** `maxMembers`: the most listed members. Further nodes are refused, and none is dropped for them. */
-  constructor(table: MemberTable, observers: Observers, maxMembers: number) {
+  constructor(table: MemberTable, observers: Observers, tags: TagRules, maxMembers: number) {
     this.#table = table
     this.#observers = observers
+    this.#tags = tags
     this.#maxMembers = maxMembers
   }
 
@@ -94,6 +97,8 @@ export class TableUpdates {
     table.since[slot] = now
     table.inserted[slot] = now
     table.heardAt[slot] = now
+    table.tags[slot] = undefined
+    this.#tags.listed(slot)
     table.addToPools(slot, now)
     this.added++
     this.#emit("Joined", slot, { ...this.#before(slot), previousStatus }, claim)

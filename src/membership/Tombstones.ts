@@ -129,6 +129,7 @@ export class Tombstones {
     table.phase[slot] = Phase.Tombstone
     table.tombstones.add(slot, now)
     this.#options.observers.forgotten(slot)
+    table.tags[slot] = undefined
     if (table.tombstones.length > this.#options.limits.tombstones) this.#forget(table.tombstones.oldest)
   }
 

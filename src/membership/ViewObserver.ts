@@ -2,6 +2,7 @@
 import type { NetAddress } from "effect/net"
 import type { MemberCause } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
+import type { HeldTags } from "./HeldTags.ts"
 
 /**
  * What happened to a listed member.
@@ -26,6 +27,19 @@ export interface Transition {
   readonly previousStatus: number
   readonly previousIncarnation: number
   readonly previousAddress: NetAddress.InetAddress | undefined
+}
+
+/**
+ * A member, perhaps ourselves, has other tags than before.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TagsChange {
+  readonly slot: number
+  readonly previous: HeldTags | undefined
+  readonly cause: MemberCause
+  readonly now: number
 }
 
 /**
@@ -63,6 +77,8 @@ export interface Conflict {
  */
 export interface ViewObserver {
   readonly transition?: (transition: Transition) => void
+  /** A listed member has new tags. Tags that came with the member itself are part of its `Joined`. */
+  readonly tagsChanged?: (change: TagsChange) => void
   /** The member in the slot is no longer listed: it became a tombstone. */
   readonly forgotten?: (slot: number) => void
   /** Our own incarnation rose. `refuted`: it answers a Suspect or Dead claim. */

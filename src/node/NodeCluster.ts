@@ -3,9 +3,11 @@
  *
  * @since 0.2.0
  */
-import { Config, Effect, Layer } from "effect"
+import { hostname } from "node:os"
+import { Config, Effect, Layer, Result } from "effect"
 import * as Cluster from "../cluster/Cluster.ts"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
+import * as OwnTags from "../domain/OwnTags.ts"
 import type * as AdminTokenFile from "./AdminTokenFile.ts"
 import * as ClusterKeyFile from "./ClusterKeyFile.ts"
 import type { NodeAdminError } from "./NodeAdmin.ts"
@@ -111,11 +113,23 @@ export const layerResolved = (
     Effect.map(
       ClusterKeyFile.load(config),
       (resolved): Layer.Layer<Cluster.Services, StartError, NodePlatform.NodePlatform> => {
-        const node = Cluster.layer(resolved, { ...options, leave: options.leave ?? "acknowledged" })
+        const node = Cluster.layer(named(resolved), { ...options, leave: options.leave ?? "acknowledged" })
         return isServed(config) ? Layer.provideMerge(served(config), node) : node
       }
     )
   ).pipe(Layer.provide(NodePlatform.layer))
+
+/** A node without a name gets that of its host, if its tags leave room for it. */
+const named = (config: ClusterConfig.ClusterConfig): ClusterConfig.ClusterConfig => {
+  const { network, node } = config
+  const name = OwnTags.shortName(hostname())
+  if (node.name !== undefined || name === "") return config
+  return Result.isSuccess(
+    OwnTags.withLabels(node.tags, { name, startedAt: 1e12, room: OwnTags.roomFor(network.maxDatagram) })
+  )
+    ? { ...config, node: { ...node, name } }
+    : config
+}
 
 const fromOptions = ({ joinTimeout, leave, ...options }: Cluster.Options) =>
   Effect.map(Effect.fromResult(ClusterConfig.make(options)), (config) => layerResolved(config, { joinTimeout, leave }))

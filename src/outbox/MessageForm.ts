@@ -2,6 +2,7 @@
 import type { Header } from "../wire/Header.ts"
 import type { Accusation } from "../wire/sections/Accusation.ts"
 import type { LeftMember } from "../wire/sections/LeftMember.ts"
+import type { MemberTags } from "../wire/sections/MemberTags.ts"
 
 /** Takes the entries of a message, one after another, until one does not fit. */
 export interface EntryWriter {
@@ -37,6 +38,8 @@ export interface MessageForm extends EntryWriter {
   readonly left: (member: LeftMember) => boolean
   /** Adds an accusation to the open section of accusations. */
   readonly accusation: (accusation: Accusation) => boolean
+  /** Adds a member's tags to the open section of tags. */
+  readonly tags: (tags: MemberTags) => boolean
   /** Writes the probe section of a PING. */
   readonly pingProbe: (sequence: number, idHi: number, idLo: number) => boolean
   /** Writes the probe section of an ACK. */

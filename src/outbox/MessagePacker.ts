@@ -7,6 +7,7 @@ import * as Claim from "../domain/Claim.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
 import { recordOwnEntrySent } from "../membership/OwnEntryKnown.ts"
+import { MaxEntryLength } from "../wire/Entry.ts"
 import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
 import { ChunkPrefixLength } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
@@ -14,17 +15,18 @@ import type { Accusation } from "../wire/sections/Accusation.ts"
 import { MaxBits } from "../wire/sections/Bucket.ts"
 import { SectionHeaderLength, SectionType } from "../wire/sections/Section.ts"
 import type { AccusationQueue } from "./AccusationQueue.ts"
-import type { ChangeQueue } from "./ChangeQueue.ts"
+import { ChangeQueue } from "./ChangeQueue.ts"
 import { EntryPacker, entryLength, leftLength, NoReceiver } from "./EntryPacker.ts"
 import { decimalGrowth, logarithmicGrowth } from "./Growth.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
 import type { MessageForm } from "./MessageForm.ts"
+import { TagPacker } from "./TagPacker.ts"
 
 /** Snapshots have numbers. With a 32-bit incarnation above it, a number stays below 2^53. */
 const SnapshotsPerIncarnation = 0x100000
 
-/** Bytes that the headers of the chunk section and of the section of entries add to a chunk. */
-const SectionedChunkOverhead = 2 * SectionHeaderLength
+/** Bytes that the headers of the chunk section and of the sections of entries and tags add to a chunk. */
+const SectionedChunkOverhead = 3 * SectionHeaderLength
 
 /**
  * What the configuration says about messages.
@@ -55,7 +57,7 @@ export interface PackerOptions {
  * **Details**
  *
  * The order in each message is: the entry that it is about, our own entry, changes,
- * heartbeats. So what does not fit is always the least important. A message that was
+ * heartbeats, accusations, tags. So what does not fit is always the least important. A message that was
  * returned belongs to the caller.
  *
  * @category models
@@ -67,6 +69,7 @@ export class MessagePacker {
   readonly #form: MessageForm = new MessageWriter()
   readonly #entries: EntryPacker
   readonly #accusations: AccusationQueue
+  readonly #tags: TagPacker
   #snapshot = 0
 
   constructor(
@@ -74,12 +77,14 @@ export class MessagePacker {
     queue: ChangeQueue,
     accusations: AccusationQueue,
     options: PackerOptions,
-    random: () => number
+    random: () => number,
+    tags = new ChangeQueue()
   ) {
     this.#table = view.table
     this.#options = options
     this.#accusations = accusations
     this.#entries = new EntryPacker(view.table, queue, this.#form, random)
+    this.#tags = new TagPacker(view.table, tags, this.#form)
   }
 
   /** A PING with nothing but our own entry, for an address about which nothing is known. */
@@ -250,7 +255,7 @@ export class MessagePacker {
     return this.#finishEntries()
   }
 
-  /** GOSSIP messages with the entries of the given slots, as many messages as that takes. */
+  /** GOSSIP messages with the entries of the given slots, and as sections with their tags; as many messages as that takes. */
   entries(slots: ReadonlyArray<number>, sectioned = false): Array<Uint8Array> {
     const messages: Array<Uint8Array> = []
     const limit = this.#entryLimit
@@ -262,11 +267,14 @@ export class MessagePacker {
       } else this.#begin(Kind.Gossip)
       this.#entries.slot(SelfSlot)
       const first = at
+      let tags = sectioned ? SectionHeaderLength : 0
       while (at < slots.length && (at === first || this.#form.entries < limit)) {
+        if (sectioned) tags += this.#tags.lengthOf(slots[at]!)
+        if (sectioned && at > first && this.#form.room < MaxEntryLength + leftLength(1) + tags) break
         if (!this.#entries.shared(slots[at]!)) break
         at++
       }
-      messages.push(this.#finishEntries())
+      messages.push(this.#finishEntries(sectioned ? slots.slice(first, at) : []))
     }
     return messages
   }
@@ -304,8 +312,9 @@ export class MessagePacker {
       this.#form.chunk(Math.floor(version / 0x1_0000_0000), version, index, starts.length)
       if (buckets !== undefined) this.#form.differing(buckets.bits, buckets.bitmap)
       if (sectioned) this.#form.beginSection(SectionType.Entries)
-      for (const slot of slots.slice(start, starts[index + 1] ?? slots.length)) this.#entries.slot(slot)
-      return this.#finishEntries()
+      const inChunk = slots.slice(start, starts[index + 1] ?? slots.length)
+      for (const slot of inChunk) this.#entries.slot(slot)
+      return this.#finishEntries(sectioned ? inChunk : [])
     })
   }
 
@@ -342,7 +351,7 @@ export class MessagePacker {
     let used = Infinity
     let left = 0
     slots.forEach((slot, i) => {
-      const length = entryLength(table, slot)
+      const length = entryLength(table, slot) + (sectioned ? this.#tags.lengthOf(slot) : 0)
       const leaves = sectioned && table.status[slot] === Claim.Dead && table.has(slot, Mark.Left) ? 1 : 0
       if (used + length + leftLength(left + leaves) > room) {
         starts.push(i)
@@ -414,12 +423,14 @@ export class MessagePacker {
     if (this.#accusations.size > 0 && this.#form.beginSection(SectionType.Accusations)) {
       this.#accusations.take(this.retransmitLimit, (accusation) => this.#form.accusation(accusation))
     }
+    this.#tags.waiting(to, this.retransmitLimit)
     return this.#form.finish()
   }
 
-  /** Ends a message after its entries, in either form. */
-  #finishEntries(): Uint8Array {
+  /** Ends a message after its entries, in either form; one of sections with the tags of `slots`. */
+  #finishEntries(slots: ReadonlyArray<number> = []): Uint8Array {
     this.#writeLeft()
+    if (slots.length > 0) this.#tags.all(slots)
     return this.#form.finish()
   }
 

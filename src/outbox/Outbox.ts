@@ -59,8 +59,12 @@ export class Outbox extends Context.Service<
     readonly queue: ChangeQueue
     /** Accusations that wait to be passed on to members of extension level 1. */
     readonly accusations: AccusationQueue
-    /** Adds a listener that is called when a change or an accusation is queued while no other of its kind waits. */
+    /** Tags that wait to be passed on to members of extension level 1, by slot. */
+    readonly tags: ChangeQueue
+    /** Adds a listener that is called when something is queued while nothing else of its kind waits. */
     readonly onNews: (listener: () => void) => void
+    /** Whether anything waits to be passed on, and there may be somebody who reads it. */
+    readonly hasNews: () => boolean
     /**
      * Whether a member is spoken to in the form of extension level 1: its newest message says that it reads that, and the
      * last probe of it did not fail. After a failed probe it may have been replaced by a node that reads version 1 only.
@@ -89,9 +93,9 @@ export class Outbox extends Context.Service<
     readonly ping: (slot: number, tell: boolean, sequence: number, now: number, received?: Received) => boolean
     /** Asks a relay to PING a member, and to say within `waitMs` if there is no answer. One of version 1 only PINGs. */
     readonly askRelay: (relay: number, target: number, sequence: number, waitMs: number) => void
-    /** Whether changes or accusations wait that are news to a member. */
+    /** Whether changes, accusations or tags wait that are news to a member. */
     readonly hasNewsFor: (slot: number) => boolean
-    /** Sends the changes and accusations that wait to a member. */
+    /** Sends the changes, accusations and tags that wait to a member. */
     readonly gossip: (slot: number) => void
     /** Acknowledges a message. With `tell` the ACK carries what we hold about the sender. */
     readonly acknowledge: (received: Received, tell: boolean) => void
@@ -129,6 +133,8 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
     }
     const queue = new ChangeQueue(notifyNews)
     const accusations = new AccusationQueue(notifyNews)
+    const tags = new ChangeQueue(notifyNews)
+    if (table.tags[SelfSlot] !== undefined) tags.add(SelfSlot, true)
     /** When our own entry last changed, in ms. */
     let ownChangedAt = now()
     const isOwnEntryNews = (): boolean => queue.has(SelfSlot) || now() - ownChangedAt < OwnEntryNews
@@ -148,22 +154,33 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
         maxMessage: Math.min(MaxMessage, network.maxDatagram - (network.encryption === "off" ? 0 : Overhead)),
         needsOwnEntry
       },
-      random
+      random,
+      tags
     )
     const speaksLevel1 = (slot: number): boolean =>
       extensions.level1 && slot > SelfSlot && table.level[slot]! > 0 && !table.has(slot, Mark.ProbeFailed)
+
+    const joined = (slot: number): void => {
+      if (table.tags[slot] !== undefined) tags.add(slot, true)
+      // A newcomer gets the tags of all others with the table, but where there are no others it gets no table.
+      if (table.live <= 2) tags.add(SelfSlot, true)
+    }
 
     view.observe({
       transition: ({ kind, previousIncarnation, slot }) => {
         // An accusation is of one incarnation and of a member that lives.
         if (table.status[slot] === Claim.Dead || previousIncarnation !== table.incarnation[slot])
           accusations.remove(slot)
+        if (table.status[slot] === Claim.Dead) tags.remove(slot)
+        else if (kind === "Joined") joined(slot)
         // Others cannot use an address that is only where the member spoke from. Its own entry follows.
         if (table.has(slot, Mark.Provisional)) return
         queue.add(slot, kind !== "Updated" || previousIncarnation !== table.incarnation[slot])
       },
+      tagsChanged: ({ slot }) => tags.add(slot, true),
       forgotten: (slot) => {
         queue.remove(slot)
+        tags.remove(slot)
         accusations.remove(slot)
       },
       selfChanged: (_, at) => {
@@ -234,9 +251,11 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       },
       reply,
       accusations,
+      tags,
       onNews: (listener) => {
         newsListeners.push(listener)
       },
+      hasNews: () => queue.size > 0 || accusations.size > 0 || (tags.size > 0 && table.aliveExtended.length > 0),
       speaksLevel1,
       probeFailed: (slot, failed) => {
         if (failed) table.mark(slot, Mark.ProbeFailed)
@@ -258,8 +277,8 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       probePort: (slot, message, timeout) =>
         Effect.suspend(() => transport.probePort(message, routeOf(slot), table.has(slot, Mark.Sealed), timeout)),
       hasNewsFor: (slot) => {
-        // Members of version 1 get no accusations.
-        if (accusations.size > 0 && speaksLevel1(slot)) return true
+        // Members of version 1 get no accusations and no tags, and nobody gets its own.
+        if ((accusations.size > 0 || tags.size > (tags.has(slot) ? 1 : 0)) && speaksLevel1(slot)) return true
         // A member knows itself that it is alive.
         return queue.size > (queue.has(slot) && table.status[slot] === Claim.Alive ? 1 : 0)
       },

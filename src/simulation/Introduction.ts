@@ -44,6 +44,15 @@ const introductions = (nodes: ReadonlyArray<SimNode>): ReadonlyArray<Uint8Array>
   return messages
 }
 
+/** Gives a node the tags of the others. */
+const tellTags = ({ view }: SimNode, nodes: ReadonlyArray<SimNode>): void => {
+  for (const other of nodes) {
+    const tags = other.view.table.tags[SelfSlot]
+    const slot = view.slotOf(other.id)
+    if (slot > SelfSlot && tags !== undefined) view.table.setTags(slot, tags)
+  }
+}
+
 /** Merges the entries of all nodes at each node, and leaves no change to disseminate. */
 export const introduce = (nodes: ReadonlyArray<SimNode>): Effect.Effect<void> =>
   Effect.sync(() => {
@@ -55,11 +64,15 @@ export const introduce = (nodes: ReadonlyArray<SimNode>): Effect.Effect<void> =>
     const { table } = first.view
     PackedAddress.copy(table.address, table.addressAt(SelfSlot), inbound.source, 0)
     for (const node of nodes) {
-      const { queue } = Context.get(node.context, Outbox)
+      const { queue, tags } = Context.get(node.context, Outbox)
       const now = node.clock.nanos / 1e6
       for (const message of messages) {
         if (inbound.decode(message) === undefined) node.view.receive(inbound, now, findings)
       }
-      for (let slot = SelfSlot + 1; slot < node.view.table.top; slot++) queue.remove(slot)
+      tellTags(node, nodes)
+      for (let slot = SelfSlot; slot < node.view.table.top; slot++) {
+        if (slot !== SelfSlot) queue.remove(slot)
+        tags.remove(slot)
+      }
     }
   })

@@ -16,6 +16,7 @@ const member = (n: number, status: MemberStatus, incarnation = 0): Member => ({
   heartbeat: 0,
   level: 1,
   since: DateTime.makeUnsafe(0),
+  tags: {},
   self: false
 })
 

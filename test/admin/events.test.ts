@@ -183,6 +183,7 @@ describe("GET /events", () => {
             heartbeat: expect.any(Number),
             level: expect.any(Number),
             since: iso,
+            tags: {},
             self: false
           },
           cause: { kind: "Heard" }

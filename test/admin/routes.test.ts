@@ -88,6 +88,8 @@ describe("routes that read", () => {
         incarnation: expect.any(Number),
         heartbeat: expect.any(Number),
         level: expect.any(Number),
+        started_at: iso,
+        tags: {},
         since: iso,
         rtt_ms: null,
         cause: null,

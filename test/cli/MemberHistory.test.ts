@@ -27,6 +27,7 @@ const details = (fields: Partial<AdminApi.NodeDetails>): AdminApi.NodeDetails =>
   heartbeat: 0,
   level: 1,
   since: time(9),
+  tags: {},
   self: false,
   rtt: Option.none(),
   cause: Option.none(),

@@ -19,6 +19,7 @@ const member = (n: number, status: MemberStatus, fields: Partial<AdminApi.Node> 
   heartbeat: 0,
   level: 1,
   since: at,
+  tags: {},
   self: n === 1,
   rtt: Option.none(),
   cause: Option.none(),

@@ -45,6 +45,7 @@ describe("defaults", () => {
           clusterKeyFile: undefined,
           keys: []
         },
+        node: { name: undefined, tags: {} },
         gossip: {
           fanout: 50,
           adaptiveFanout: true,

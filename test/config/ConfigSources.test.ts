@@ -47,7 +47,7 @@ const tells = (text: string): boolean =>
 
 describe("the names of keys", () => {
   it("follow from section and property", () => {
-    expect(sections).toEqual(["network", "gossip", "probes", "extensions", "limits", "metrics", "admin"])
+    expect(sections).toEqual(["network", "node", "gossip", "probes", "extensions", "limits", "metrics", "admin"])
     const names = (path: string) => {
       const { flag, option, variable } = at(path)
       return [variable, flag, option]
@@ -241,7 +241,7 @@ describe("a wrong value", () => {
         expect(yield* messagesOf(load(fileOf(entry, "{ a = 1 }")))).toEqual([
           `\`${path}\` in /etc/gossip.toml is ${shown}; expected ${key.expected}`
         ])
-        for (const value of [{}, null, Symbol("x")]) {
+        for (const value of [key.record === true ? ["a"] : {}, null, Symbol("x")]) {
           const table: object = { [entry.property]: value }
           const options = entry.option === entry.property ? table : { [entry.section]: table }
           const result = yield* Effect.result(Effect.fromResult(ClusterConfig.make(options)))
@@ -292,7 +292,8 @@ describe("a node id", () => {
 })
 
 describe("an unknown name in a file", () => {
-  const theSections = "the sections are `network`, `gossip`, `probes`, `extensions`, `limits`, `metrics`, `admin`"
+  const theSections =
+    "the sections are `network`, `node`, `gossip`, `probes`, `extensions`, `limits`, `metrics`, `admin`"
 
   it.effect.each([
     ["[gossip]\nfanot = 1", "unknown key `gossip.fanot`; did you mean `gossip.fanout`?"],
@@ -408,7 +409,7 @@ describe("a file that is not TOML", () => {
 
 // --- every key through every source ----------------------------------------------
 
-type Raw = string | number | boolean | ReadonlyArray<string>
+type Raw = string | number | boolean | ReadonlyArray<string> | { readonly [key: string]: string }
 
 /** Values of keys whose form does not tell which values work together. */
 const chosen: Readonly<Record<string, ReadonlyArray<Raw>>> = {
@@ -422,6 +423,8 @@ const chosen: Readonly<Record<string, ReadonlyArray<Raw>>> = {
   "network.encryption": ["off", "accept", "required", true, false],
   "network.cluster_key": [digits, digits.toUpperCase()],
   "network.cluster_key_file": ["cluster.key"],
+  "node.name": ["web-1", "Zürich"],
+  "node.tags": [{ zone: "a" }, { hosts: "a,b", rack: "7=x" }],
   "metrics.server_host": ["::1", "0.0.0.0", "::ffff:10.0.0.1"],
   "admin.socket": ["/run/a b.sock"],
   "admin.token": [token],
@@ -459,18 +462,34 @@ const raws = fc
     return new Map(found.flatMap(([entry, raw]) => (raw === undefined ? [] : [[entry, raw] as const])))
   })
 
+const isTable = (raw: Raw): raw is { readonly [key: string]: string } => Predicate.isObject(raw) && !Array.isArray(raw)
+
+const tomlValue = (raw: Raw): string =>
+  isTable(raw)
+    ? `{ ${Object.entries(raw)
+        .map(([key, text]) => `${key} = ${JSON.stringify(text)}`)
+        .join(", ")} }`
+    : JSON.stringify(raw)
+
+const textOfRaw = (raw: Raw): string =>
+  isTable(raw)
+    ? Object.entries(raw)
+        .map((pair) => pair.join("="))
+        .join(",")
+    : String(raw)
+
 const tomlOf = (values: ReadonlyMap<Entry, Raw>): string =>
   ["", ...sections]
     .flatMap((section) => [
       section === "" ? "" : `[${section}]`,
       ...[...values]
         .filter(([entry]) => entry.section === section)
-        .map(([{ name }, raw]) => `${name} = ${JSON.stringify(raw)}`)
+        .map(([{ name }, raw]) => `${name} = ${tomlValue(raw)}`)
     ])
     .join("\n")
 
 const textsOf = (values: ReadonlyMap<Entry, Raw>, nameOf: (entry: Entry) => string): Record<string, string> =>
-  Object.fromEntries([...values].map(([entry, raw]) => [nameOf(entry), String(raw)]))
+  Object.fromEntries([...values].map(([entry, raw]) => [nameOf(entry), textOfRaw(raw)]))
 
 const optionsOf = (values: ReadonlyMap<Entry, Raw>): ClusterConfig.ClusterOptions => {
   const options: Record<string, Record<string, Raw> | Raw> = {}

@@ -4,7 +4,7 @@ import { Effect, Equal } from "effect"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { encode } from "../../src/config/ConfigResolution.ts"
 import * as ConfigSources from "../../src/config/ConfigSources.ts"
-import { type Entry, entries, sections, valueAt } from "../../src/config/ConfigTable.ts"
+import { type Entry, entries, isBare, sections, valueAt } from "../../src/config/ConfigTable.ts"
 import { profiles } from "../../src/config/Profile.ts"
 import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 
@@ -15,7 +15,7 @@ const read = (path: string): string => readFileSync(new URL(`../../${path}`, imp
 const header = [
   "Every key of the configuration, with its default. A key that is left out takes its default, an unknown one is refused.",
   "Each key can also be set by an environment variable, GOSSIP_<SECTION>_<KEY>, and by a flag of gossip run, " +
-    "--<section>-<key>, or --<key> for [network]: GOSSIP_PROBES_SUSPECT_TIMEOUT_MS=5000, --probes-suspect-timeout-ms 5000. " +
+    "--<section>-<key>, or --<key> for [network] and [node]: GOSSIP_PROBES_SUSPECT_TIMEOUT_MS=5000, --probes-suspect-timeout-ms 5000. " +
     "Lists are separated by commas there: GOSSIP_NETWORK_PEERS=10.0.0.1:7946,10.0.0.2:7946. A flag goes before a variable, " +
     "that before the file, the file before the profile, and that before the default.",
   "Keys that end in _ms are milliseconds, whole or fractional, from 0.001 to 2147483647 (almost 25 days) where nothing " +
@@ -31,6 +31,8 @@ const samples: Readonly<Record<string, string>> = {
   "network.node_id": `"0x2a"`,
   "network.allow": `["10.0.0.0/8", "fd00::/8"]`,
   "network.encryption": `"required"`,
+  "node.name": `"web-1"`,
+  "node.tags": `{ zone = "a", http = "8080" }`,
   "network.cluster_key": `"${"0123456789abcdef".repeat(4)}"`,
   "network.cluster_key_file": `"/etc/gossip/cluster.key"`,
   "admin.socket": `"/run/gossip/admin.sock"`,
@@ -45,7 +47,7 @@ const comments = (source: string): ReadonlyMap<string, string> => {
   for (const [, opened, comment, property] of source
     .slice(source.indexOf("export const topLevel"), source.indexOf("// --- types"))
     .matchAll(/^ {2}(\w+): \{$|\/\*\*((?:(?!\*\/)[^])*)\*\/\s+(\w+): /gm)) {
-    if (opened !== undefined) section = opened === "network" ? "" : `${opened}.`
+    if (opened !== undefined) section = isBare(opened) ? "" : `${opened}.`
     if (comment !== undefined)
       found.set(
         `${section}${property}`,
@@ -133,7 +135,7 @@ describe("gossip.example.toml", () => {
   it.effect("has samples that are right once they are uncommented", () =>
     Effect.gen(function* () {
       const uncommented = read("gossip.example.toml")
-        .replace(/^(peers|allow) = \[\]$/gm, "")
+        .replace(/^(peers|allow) = \[\]$|^tags = \{\}$/gm, "")
         .replace(/^bind = .*$/m, `bind = "[::]:7946"`)
         .replace(/^# (?=[a-z_]+ = )/gm, "")
         .replace(/^(cluster_key|token_file) = .*$/gm, "")
@@ -166,7 +168,7 @@ const unitMillis: Readonly<Record<string, number>> = { millis: 1, second: 1000, 
 
 /** The default as the last sentence of a comment names it; in any words where the key has none. */
 const namedDefault = ({ key }: Entry, named: string): string => {
-  if (key.default === undefined || key.list === true) return named
+  if (key.default === undefined || key.list === true || key.record === true) return named
   // "10 seconds" and 10000 are the same time.
   if (key.unit === undefined) return JSON.stringify(encode(key, key.default))
   const unit = named.split(" ")[1] ?? ""

@@ -18,6 +18,7 @@ const member = (id: number, status: Member["status"] = "alive"): Member => ({
   heartbeat: 0,
   level: 1,
   since,
+  tags: {},
   self: id === 1
 })
 

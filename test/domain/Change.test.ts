@@ -16,6 +16,9 @@ const member: Member = {
   level: 1,
   since: DateTime.makeUnsafe(0),
   roundTrip: Duration.millis(12),
+  name: "web-1",
+  startedAt: DateTime.makeUnsafe(500),
+  tags: { zone: "a" },
   self: false
 }
 const change: Change.Change = {
@@ -24,8 +27,10 @@ const change: Change.Change = {
   at: DateTime.makeUnsafe(1000),
   member,
   cause: { _tag: "ProbeFailed", relays: [id] },
+  changed: ["address", "incarnation", "tags"],
   previousAddress: NetAddress.inetAddressFromStringUnsafe("10.0.0.1:7946"),
-  previousIncarnation: 6
+  previousIncarnation: 6,
+  previousTags: {}
 }
 
 describe("the JSON form", () => {
@@ -44,11 +49,16 @@ describe("the JSON form", () => {
         level: 1,
         since: "1970-01-01T00:00:00.000Z",
         roundTrip: { _tag: "Millis", value: 12 },
+        name: "web-1",
+        startedAt: "1970-01-01T00:00:00.500Z",
+        tags: { zone: "a" },
         self: false
       },
       cause: { _tag: "ProbeFailed", relays: ["18446744073709551615"] },
+      changed: ["address", "incarnation", "tags"],
       previousAddress: "10.0.0.1:7946",
-      previousIncarnation: 6
+      previousIncarnation: 6,
+      previousTags: {}
     })
   })
 

@@ -375,6 +375,7 @@ describe("a mock", () => {
     heartbeat: 0,
     level: 0,
     since: DateTime.makeUnsafe(0),
+    tags: {},
     self: true
   }
 

@@ -16,6 +16,7 @@ export const member = (n: number, status: MemberStatus): Member => ({
   heartbeat: 1,
   level: 1,
   since: DateTime.makeUnsafe(startedAt),
+  tags: {},
   self: false
 })
 
