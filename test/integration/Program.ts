@@ -25,6 +25,8 @@ export interface Started {
 
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
+  /** The working directory. */
+  readonly cwd?: string
   /** Arguments of Node.js itself. */
   readonly node?: ReadonlyArray<string>
   /** A file descriptor for standard output, instead of a pipe that is read here. */
@@ -36,6 +38,7 @@ export const start = (args: ReadonlyArray<string>, options: StartOptions = {}) =
   Effect.acquireRelease(
     Effect.sync((): Started => {
       const child = spawn(node, [...(options.node ?? []), program, ...args], {
+        cwd: options.cwd,
         env: { PATH: process.env["PATH"], ...options.env },
         stdio: ["ignore", options.stdout ?? "pipe", "pipe"]
       })

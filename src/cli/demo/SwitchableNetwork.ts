@@ -14,6 +14,7 @@ export interface SwitchableNetwork {
 /** Adds a switch to the network that is provided. */
 export const make: Effect.Effect<SwitchableNetwork, never, Network> = Effect.gen(function* () {
   const real = yield* Network
+  const { probePort } = real
   let isCut = false
 
   const switchable = (socket: DatagramSocket.DatagramSocket): DatagramSocket.DatagramSocket =>
@@ -38,7 +39,13 @@ export const make: Effect.Effect<SwitchableNetwork, never, Network> = Effect.gen
   return {
     network: {
       socket: (address) => Effect.map(real.socket(address), switchable),
-      interfaces: real.interfaces
+      interfaces: real.interfaces,
+      probePort:
+        probePort &&
+        ((probe) =>
+          Effect.suspend(() =>
+            isCut ? Effect.as(Effect.sleep(probe.timeout), { _tag: "Silent" as const }) : probePort(probe)
+          ))
     },
     cut: turn(true),
     heal: turn(false)

@@ -8,7 +8,7 @@ import { detection, ShortestSuspicion } from "./TimeBounds.ts"
 import { isLong } from "../../Campaign.ts"
 import { recordViews } from "./ViewRecord.ts"
 
-const Size = 12
+const Size = isLong ? 12 : 8
 
 /** A fault that lasts from the convergence of the cluster on. */
 interface Fault {

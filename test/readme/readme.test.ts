@@ -1,0 +1,142 @@
+/** The code blocks of the README run, as a reader would run them. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { Effect, Logger } from "effect"
+import type { Membership } from "../../src/membership/Membership.ts"
+import * as Simulation from "../../src/simulation/Simulation.ts"
+import { directory, ended, line, outcome, start, timeout } from "../integration/Program.ts"
+import { commands, programs } from "./Blocks.ts"
+import * as NodeRuntime from "./NodeRuntime.ts"
+
+// In the checkout, so that the programs find its packages.
+const folder = mkdtempSync(join(import.meta.dirname, "../../examples-of-comments-readme-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Imports a program of the README. What it imports of Node.js is replaced, so that it runs on a virtual network. */
+const load = (index: number, last = ""): Promise<{ readonly program?: Effect.Effect<void, unknown, Membership> }> => {
+  const code = (programs[index] ?? "")
+    .replace(`"@effect/platform-node"`, JSON.stringify(join(import.meta.dirname, "NodeRuntime.ts")))
+    .replace(`"effect-gossip/node"`, JSON.stringify(join(import.meta.dirname, "NodeCluster.ts")))
+  const file = join(folder, `program-${index}.ts`)
+  writeFileSync(file, `${code}\n${last}\n`)
+  return import(/* @vite-ignore */ file)
+}
+
+/** Collects what a program logs. */
+const logged = () => {
+  const lines: Array<string> = []
+  const tell = (value: unknown): string =>
+    typeof value === "object" && value !== null && "_tag" in value ? String(value._tag) : String(value)
+  const layer = Logger.layer([Logger.make(({ message }) => void lines.push([message].flat().map(tell).join(" ")))])
+  return { lines, layer }
+}
+
+describe("a program of the README", () => {
+  it("is one of three", () => assert.lengthOf(programs, 3))
+
+  it.effect("logs how many are alive, and every change", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const { inRealTime, kill, network, start } = yield* Simulation.Simulation
+        yield* start(1)
+        yield* inRealTime(Effect.promise(() => load(0)))
+        const [program] = NodeRuntime.programs
+        assert(program !== undefined)
+        const { layer, lines } = logged()
+        yield* program.pipe(
+          Effect.provide([network.host("reader", ["10.0.0.99"]).layer, layer]),
+          Effect.forkScoped({ startImmediately: true })
+        )
+        yield* Effect.sleep("5 seconds")
+        const [second] = yield* start(1)
+        yield* Effect.sleep("5 seconds")
+        yield* kill(second)
+        yield* Effect.sleep("10 seconds")
+        assert.match(lines[0] ?? "", /^[12] alive$/)
+        assert.deepStrictEqual([...new Set(lines.slice(1))], ["Joined", "Suspected", "Died"])
+      }).pipe(Effect.scoped)
+    )
+  )
+
+  it.effect("describes changes by their tags", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const { inRealTime, kill, start } = yield* Simulation.Simulation
+        const { program } = yield* inRealTime(Effect.promise(() => load(1, "export { program }")))
+        assert(program !== undefined)
+        const [node] = yield* start(1)
+        const { layer, lines } = logged()
+        yield* node.run(Effect.provide(program, layer)).pipe(Effect.forkScoped({ startImmediately: true }))
+        const [other] = yield* start(1)
+        yield* Effect.sleep("5 seconds")
+        yield* kill(other)
+        yield* Effect.sleep("10 seconds")
+        assert.deepStrictEqual(lines, [
+          "2 joined",
+          "2: Suspected, because of ProbeFailed",
+          "2: Died, because of SuspicionExpired"
+        ])
+      }).pipe(Effect.scoped)
+    )
+  )
+})
+
+describe("the test of the README", async () => {
+  // It declares a test.
+  await load(2)
+})
+
+describe("a command of the README", () => {
+  const gossip = (beginning: string): ReadonlyArray<string> => {
+    const found = commands.filter((command) => command.startsWith(`npx gossip ${beginning}`))
+    assert.lengthOf(found, 1, beginning)
+    return (found[0] ?? "").split(" ").slice(2)
+  }
+
+  it("is one that these tests know", () => {
+    // These are tested elsewhere, need a network, or do not end by themselves.
+    const others = new Set([
+      "npm ci && npm start",
+      "npm ci && npm test",
+      "npm install effect-gossip effect @effect/platform-node",
+      "npx gossip run --bind 127.0.0.1:7946",
+      "npx gossip run --bind 127.0.0.1:0 --peers 127.0.0.1:7946",
+      "npx gossip run --config gossip.toml",
+      "GOSSIP_PROBES_SUSPECT_TIMEOUT_MS=5000 npx gossip run --config gossip.toml"
+    ])
+    const run = ["sim", "keygen", "run --cluster-key-file"].map((beginning) => `npx gossip ${beginning}`)
+    const unknown = commands.filter(
+      (command) => !others.has(command) && !run.some((beginning) => command.startsWith(beginning))
+    )
+    assert.deepStrictEqual(unknown, [])
+  })
+
+  it.live(
+    "makes a key, and starts a node with it",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* directory
+        assert.strictEqual((yield* outcome(gossip("keygen"), { cwd })).end, 0)
+        assert.match(readFileSync(join(cwd, "cluster.key"), "utf8"), /^[0-9a-f]{64}$/m)
+        const node = yield* start(gossip("run --cluster-key-file"), { cwd })
+        yield* line(node, /is bound to/)
+        node.process.kill("SIGTERM")
+        assert.strictEqual(yield* ended(node), 0, node.stderr())
+      }),
+    timeout
+  )
+
+  it.live(
+    "simulates a cluster, and writes a report",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* directory
+        const { end, stderr, stdout } = yield* outcome(gossip("sim"), { cwd })
+        assert.strictEqual(end, 0, stderr)
+        assert.match(stdout, /100/)
+        assert.isTrue(existsSync(join(cwd, "report.html")))
+      }),
+    timeout
+  )
+})
