@@ -225,6 +225,15 @@ export class BootstrapPeers {
     return this.#waiting < waiting
   }
 
+  /** Whether an address is that of a peer that has not answered yet. */
+  isWaitingAt(source: Uint8Array): boolean {
+    if (this.#waitingAt(source) !== undefined) return true
+    for (const { addresses, answeredBy } of this.#names.values()) {
+      if (answeredBy === undefined && addresses.some((address) => isAt(address, source))) return true
+    }
+    return false
+  }
+
   /** Notes that `source` is an address of this node. It is not contacted again. */
   foundSelf(source: Uint8Array): void {
     const peer = this.#waitingAt(source)

@@ -19,12 +19,14 @@ import type { Received } from "../outbox/Received.ts"
 import { Activity } from "../time/Activity.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { Kind } from "../wire/Header.ts"
+import { SectionType } from "../wire/sections/Section.ts"
 import { BootstrapPeers } from "./BootstrapPeers.ts"
 import { HealList } from "./HealList.ts"
 import * as Healing from "./Healing.ts"
 import { Introduction } from "./Introduction.ts"
 import * as Lookups from "./Lookups.ts"
 import * as PeerOptions from "./PeerOptions.ts"
+import { SelfChecks } from "./SelfChecks.ts"
 
 export { ContactError } from "./PeerOptions.ts"
 
@@ -117,6 +119,7 @@ export const layer: Layer.Layer<
     const healList = new HealList(Duration.toMillis(config.gossip.healTimeout))
     const peers = new BootstrapPeers(config.network.peers, table.inetAddress(SelfSlot), readClock())
     const introduction = new Introduction()
+    const selfChecks = new SelfChecks(random)
 
     const contactAddress = (address: Uint8Array): void => outbox.sendTo(address, packer.contact())
 
@@ -153,13 +156,23 @@ export const layer: Layer.Layer<
     if (peers.onlySelf) markJoined()
     contacts.reset()
 
+    /** A message with our id came from the address of a peer, which is ours or was forged. */
+    const noteSelf = (received: Received): void => {
+      const { sections, source } = received.inbound
+      if (!peers.isWaitingAt(source)) return
+      // Without sections there is no PING that nobody can foresee.
+      const proved =
+        !config.extensions.level1 || (sections.has(SectionType.Probe) && selfChecks.proves(source, sections.sequence))
+      if (!proved) return outbox.reply(received, () => packer.selfProbe(selfChecks.begin(source)))
+      peers.foundSelf(source)
+      if (peers.onlySelf) markJoined()
+    }
+
     const notePeer = (received: Received): void => {
       const { inbound, now, sender } = received
       const { idHi, idLo } = inbound.header
-      if (sender === -1 && view.isSelf(idHi, idLo)) {
-        peers.foundSelf(inbound.source)
-        if (peers.onlySelf) markJoined()
-      } else if (peers.answered(inbound.source, idHi, idLo)) {
+      if (sender === -1 && view.isSelf(idHi, idLo)) noteSelf(received)
+      else if (peers.answered(inbound.source, idHi, idLo)) {
         markJoined()
         if (!introduction.isOpen) return
         introduction.peerAnswered(received.replyPath, now)

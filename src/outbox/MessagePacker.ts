@@ -116,6 +116,14 @@ export class MessagePacker {
     return this.#finishSections(to, changes, sequence)
   }
 
+  /** A PING of sections for an address that may be our own, with nothing but a number by which we recognise it. */
+  selfProbe(sequence: number): Uint8Array {
+    const { idHi, idLo } = this.#table
+    this.#beginSectioned(Kind.Ping)
+    this.#form.pingProbe(sequence, idHi[SelfSlot]!, idLo[SelfSlot]!)
+    return this.#form.finish()
+  }
+
   /** A PING that begins with a claim that its receiver is Dead. `changes` as for `ping`. */
   pingWithClaim(claim: MemberClaim, changes = true): Uint8Array {
     this.#begin(Kind.Ping)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import {
+  bytesOf,
   claim,
   countsOf,
   entriesOf,
@@ -166,12 +167,40 @@ describe("joining", () => {
     })
   )
 
-  scenario("a peer's address that turns out to be another of our own is struck out after one PING", () =>
+  scenario("a forged message with our id from a peer's address does not strike the peer out", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1, { ...quiet, extensions: {}, peers: ["10.0.0.2:7946"] })
+      const peer = lab.network.host("n2", ["10.0.0.2"])
+      const probe = { sequence: 5, targetId: claim("Alive", 1, a.address).nodeId }
+      const payloads = [
+        bytesOf({ _tag: "Ping", ...sender(1), entries: [] }),
+        bytesOf({ _tag: "Ping1", ...sender(1), level: 1, probe })
+      ]
+      for (const payload of payloads) {
+        const from = lab.now
+        yield* lab.forge(payload, "10.0.0.2:7946", a)
+        yield* pass(10)
+        assert.strictEqual(parts(a).join.peers.waiting, 1)
+        const answers = lab.sent(({ at, from: by }) => by === "n1" && at > from, from)
+        assert.isAtMost(
+          answers.reduce((sum, { bytes }) => sum + bytes, 0),
+          3 * payload.length
+        )
+      }
+      const b = yield* lab.startAt("n2", peer, { ...quiet, extensions: {}, bind: "10.0.0.2:7946", nodeId: "2" })
+      yield* pass(16_000)
+      assert.strictEqual(yield* lab.status(a, b), "alive")
+    })
+  )
+
+  scenario("a peer's address that turns out to be another of our own is struck out after a PING with a number", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const host = lab.network.host("n1", ["10.0.0.1", "10.9.9.1"])
       const a = yield* lab.startAt("n1", host, {
         ...quiet,
+        extensions: {},
         bind: "0.0.0.0:7946",
         advertise: "10.0.0.1:7946",
         nodeId: "1",
@@ -179,8 +208,11 @@ describe("joining", () => {
       })
       yield* pass(60_000)
       assert.deepStrictEqual(
-        lab.seen.map(({ at, from, to }) => [at, from, to]),
-        [[0, "n1", "n1"]]
+        lab.seen.map(({ at, from, message, to }) => [at, message._tag, from, to]),
+        [
+          [0, "Ping", "n1", "n1"],
+          [1, "Ping1", "n1", "n1"]
+        ]
       )
       assert.strictEqual(parts(a).join.peers.waiting, 0)
       assert.deepStrictEqual(story(a), [])

@@ -54,9 +54,12 @@ describe("bootstrap peers", () => {
 
   it("that turn out to be this node are dropped", () => {
     const peers = new BootstrapPeers([addressOf(1), addressOf(2)], self, 0)
+    const waiting = () => [1, 2, 77].filter((n) => peers.isWaitingAt(PackedAddress.pack(addressOf(n))))
+    assert.deepStrictEqual(waiting(), [1, 2])
     peers.foundSelf(PackedAddress.pack(addressOf(1)))
     peers.foundSelf(PackedAddress.pack(addressOf(77)))
     assert.strictEqual(peers.waiting, 1)
+    assert.deepStrictEqual(waiting(), [2])
     assert.deepStrictEqual(contacted(peers, 0), ["10.0.0.2:7946"])
     assert.deepStrictEqual(peers.absent(new MemberTable(1)), [])
   })
