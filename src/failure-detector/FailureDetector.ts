@@ -26,6 +26,7 @@ import { NodeClock } from "../time/NodeClock.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import { HeaderLength, IndirectAck } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
+import { evidences } from "../wire/SectionValues.ts"
 import { type Accusation, AccusationCursor } from "../wire/sections/Accusation.ts"
 import { SectionType } from "../wire/sections/Section.ts"
 import type { Sections } from "../wire/sections/Sections.ts"
@@ -53,12 +54,29 @@ export interface DetectorCounters extends ProbeCounters {
   relayed: number
   /** Nacks that came from relays. */
   nacks: number
-  /** Accusations, our own included, that were counted for a suspicion. */
-  accusations: number
+  /** Members that this node accused. */
+  readonly accused: EvidenceCounters
+  /** Accusations by others that were counted for a suspicion. */
+  readonly accusations: EvidenceCounters
   /** Probes that gave a second opinion. */
   witnessed: number
-  /** Times that proof was found that the process of a member is gone. */
+  /** Suspicions that became short because enough accusers had evidence. */
   proofs: number
+  /** Suspicions that last longer because of damping. */
+  damped: number
+}
+
+/**
+ * Accusations by what the accuser found beyond silence: that the host refuses, or that another node has the address.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type EvidenceCounters = Record<(typeof evidences)[number], number>
+
+const count = (counters: EvidenceCounters, evidence: number): void => {
+  const name = evidences[evidence]
+  if (name !== undefined) counters[name]++
 }
 
 /** A relay sends its nack at the latest when this part of the time has passed that the requester waits. */
@@ -102,6 +120,27 @@ export class FailureDetector extends Context.Service<
   }
 >()("effect-gossip/failure-detector/FailureDetector") {}
 
+/**
+ * When a node begins its first round of probing, as a part of the probe interval after its start: a random part unless a
+ * number is provided.
+ *
+ * **When to use**
+ *
+ * Provide a number in a test that depends on the time of each probe.
+ *
+ * **Details**
+ *
+ * Nodes that start at the same time, as those of one deployment do, would otherwise send all their probes at the same
+ * times ever after, and a member could get many at once.
+ *
+ * @category references
+ * @since 0.2.0
+ */
+export const FirstRound: Context.Reference<number | undefined> = Context.Reference<number | undefined>(
+  "effect-gossip/failure-detector/FailureDetector/FirstRound",
+  { defaultValue: () => undefined }
+)
+
 /** How a node takes part in failure detection. */
 interface Role {
   readonly probes: boolean
@@ -117,6 +156,7 @@ const make = (role: Role) =>
     const { packer, ...outbox } = yield* Outbox
     const { alarm, now: readClock, random, watch } = yield* NodeClock
     const { table } = view
+    const firstRound = yield* FirstRound
     const interval = Duration.toMillis(probes.interval)
     const timeout = Duration.toMillis(probes.timeout)
     const rules = suspicionRules(probes, extensions)
@@ -129,9 +169,11 @@ const make = (role: Role) =>
       voided: 0,
       relayed: 0,
       nacks: 0,
-      accusations: 0,
+      accused: { Silent: 0, Refused: 0, Replaced: 0 },
+      accusations: { Silent: 0, Refused: 0, Replaced: 0 },
       witnessed: 0,
-      proofs: 0
+      proofs: 0,
+      damped: 0
     }
 
     const prober = new Prober(
@@ -141,7 +183,7 @@ const make = (role: Role) =>
         indirectK: extensions.relays ? probes.indirectK : 0,
         earlyFailure: extensions.earlyFailure,
         localHealth: extensions.localHealth,
-        first: role.probes ? readClock() + interval : Infinity
+        first: role.probes ? readClock() + interval * (firstRound ?? random()) : Infinity
       },
       {
         table,
@@ -154,9 +196,7 @@ const make = (role: Role) =>
           lookForProof: ({ sequence, target }) =>
             proofs.look(target, sequence, ({ answer, evidence }) => {
               if (answer !== undefined) prober.answeredAgain(target, sequence)
-              if (evidence === Evidence.Silent) return
-              counters.proofs++
-              prober.proved(sequence, evidence)
+              if (evidence !== Evidence.Silent) prober.proved(sequence, evidence)
             }),
           suspect: (probe, now) => suspect(probe, now)
         }
@@ -220,7 +260,7 @@ const make = (role: Role) =>
       const jitter = jitterFraction(idHi[SelfSlot]!, idLo[SelfSlot]!, idHi[slot]!, idLo[slot]!) * rules.jitter
       const factor = extensions.damping ? damping.factor(slot, now) : 1
       const { least, most } = suspicionRange(rules, live, factor)
-      suspicions.start(
+      const begins = suspicions.start(
         {
           slot,
           incarnation: incarnation[slot]!,
@@ -232,15 +272,18 @@ const make = (role: Role) =>
         now
       )
       keepWatch(now)
+      if (begins && factor > 1) counters.damped++
       deadlines.reset()
     }
 
     /** Counts an accusation, passes it on if it helps, and gives a second opinion if this node is chosen to. */
     const accuse = (slot: number, accusation: Accusation, now: number): void => {
       const { accuserHi, accuserLo, evidence, incarnation } = accusation
+      const wasProved = suspicions.isProved(slot)
       const result = suspicions.accuse(slot, incarnation, { idHi: accuserHi, idLo: accuserLo, evidence }, now)
       if (result === "Known") return
-      counters.accusations++
+      count(view.isSelf(accuserHi, accuserLo) ? counters.accused : counters.accusations, evidence)
+      if (!wasProved && suspicions.isProved(slot)) counters.proofs++
       deadlines.reset()
       if (result === "Counted") return
       outbox.accusations.add(slot, accusation)

@@ -65,12 +65,18 @@ export class Suspicions {
     return this.#deadlines.next
   }
 
-  /** Starts a suspicion, unless one of the member's incarnation is running. */
-  start({ incarnation, jitter, least, most, n, slot }: SuspicionOptions, now: number): void {
-    if (this.#running.get(slot)?.incarnation === incarnation) return
+  /** Starts a suspicion, unless one of the member's incarnation is running. Returns whether it does. */
+  start({ incarnation, jitter, least, most, n, slot }: SuspicionOptions, now: number): boolean {
+    if (this.#running.get(slot)?.incarnation === incarnation) return false
     const suspicion = { incarnation, range: { least, most }, jitter, accusers: new Accusers(n), startedAt: now }
     this.#running.set(slot, suspicion)
     this.#schedule(slot, suspicion)
+    return true
+  }
+
+  /** Whether enough accusers of the suspect of a slot have evidence that its process is gone. */
+  isProved(slot: number): boolean {
+    return (this.#running.get(slot)?.accusers.provedAt ?? Infinity) < Infinity
   }
 
   /** A member accuses the suspect of a slot at an incarnation. */

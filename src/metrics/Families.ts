@@ -104,7 +104,15 @@ export const families = {
 
   // Anti-entropy.
   antiEntropyRounds: counter("swim_anti_entropy_rounds_total", "Times that the table was offered to a random member."),
-  antiEntropySent: counter("swim_anti_entropy_sent_total", "ANTI_ENTROPY messages sent; each is one chunk of a table."),
+  digests: counterBy(
+    "result",
+    "swim_anti_entropy_digests_total",
+    "Digests of the tables of others that were compared: equal to that of this node, or not."
+  ),
+  antiEntropySent: counter(
+    "swim_anti_entropy_sent_total",
+    "ANTI_ENTROPY messages sent: digests, buckets, and chunks of tables."
+  ),
   antiEntropyReceived: counter("swim_anti_entropy_recv_total", "ANTI_ENTROPY messages received."),
   antiEntropyCompleted: counter("swim_anti_entropy_completed_total", "Tables of others that arrived whole."),
   antiEntropyAnswers: counter(
@@ -137,6 +145,26 @@ export const families = {
   relaysAsked: counter("swim_relays_asked_total", "Members asked to probe one that did not answer this node."),
   relaysServed: counter("swim_relays_served_total", "Answers passed on to members that had asked for a probe."),
   relaysSaved: counter("swim_relays_saved_total", "Probes that were answered through another member only."),
+  nacks: counter("swim_nacks_recv_total", "Answers of relays that they could not reach a member either."),
+  accusationsSent: counterBy(
+    "evidence",
+    "swim_accusations_sent_total",
+    "Members that this node accused of having failed, by what it found beyond silence."
+  ),
+  accusationsReceived: counterBy(
+    "evidence",
+    "swim_accusations_recv_total",
+    "Accusations by others that were counted for a suspicion, by what the accuser found beyond silence."
+  ),
+  secondOpinions: counter(
+    "swim_second_opinions_total",
+    "Probes of members that others accuse, which this node sent at once."
+  ),
+  proofs: counter("swim_proofs_total", "Suspicions that became short because enough accusers had evidence."),
+  suspicionsDamped: counter(
+    "swim_suspicions_damped_total",
+    "Suspicions that last longer because their member has refuted others in the last minute."
+  ),
   localHealth: gauge(
     "swim_local_health_score",
     "How far this node doubts itself, 0 (well) to 8; its probes take this plus 1 times as long."

@@ -133,6 +133,10 @@ export const sourcesOf = (
     peersWaiting: () => join.peers.waiting,
 
     antiEntropyRounds: () => antiEntropy.counters.rounds,
+    digests: {
+      equal: () => antiEntropy.counters.digestsEqual,
+      different: () => antiEntropy.counters.digestsDifferent
+    },
     antiEntropySent: () => traffic.sent.datagrams[Kind.AntiEntropy]!,
     antiEntropyReceived: () => traffic.received.datagrams[Kind.AntiEntropy]!,
     antiEntropyCompleted: () => antiEntropy.counters.snapshotsCompleted,
@@ -153,6 +157,12 @@ export const sourcesOf = (
     relaysAsked: () => detector.counters.pingReqs,
     relaysServed: () => detector.counters.relayed,
     relaysSaved: () => detector.counters.savedByRelay,
+    nacks: () => detector.counters.nacks,
+    accusationsSent: readingsOf(detector.counters.accused),
+    accusationsReceived: readingsOf(detector.counters.accusations),
+    secondOpinions: () => detector.counters.witnessed,
+    proofs: () => detector.counters.proofs,
+    suspicionsDamped: () => detector.counters.damped,
     localHealth: () => detector.health.score,
     pauses: () => clock.watch.pauses,
 

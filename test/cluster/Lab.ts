@@ -18,9 +18,9 @@ import {
 import { Kdf, SecureRandom } from "effect/crypto"
 import { NetAddress } from "effect/net"
 import { AntiEntropy } from "../../src/anti-entropy/AntiEntropy.ts"
-import type * as Cluster from "../../src/cluster/Cluster.ts"
+import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
-import { FailureDetector } from "../../src/failure-detector/FailureDetector.ts"
+import { FailureDetector, FirstRound } from "../../src/failure-detector/FailureDetector.ts"
 import type { Change } from "../../src/domain/Change.ts"
 import * as ClusterKey from "../../src/crypto/ClusterKey.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
@@ -285,7 +285,7 @@ export class Lab {
     name: string,
     host: Host,
     options: ClusterConfig.ClusterOptions,
-    { clockBehind = 0, parts }: StartOptions = {}
+    { clockBehind = 0, parts = Cluster.layerParts }: StartOptions = {}
   ): Effect.Effect<LabNode, Cluster.StartError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       const { inRealTime, network, seed, timeline } = this.#verbs
@@ -298,7 +298,8 @@ export class Lab {
           clockBehind: this.#clockBehind + clockBehind,
           config: Result.getOrThrow(ClusterConfig.make({ extensions: version1, ...options })),
           layer: Layer.empty,
-          parts,
+          // Scenarios know when each probe is sent.
+          parts: Layer.provide(parts, Layer.succeed(FirstRound, 1)),
           restart: () => Effect.die("start it with `start`")
         }
       )

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { NetAddress } from "effect/net"
+import * as Cluster from "../../src/cluster/Cluster.ts"
+import { FirstRound } from "../../src/failure-detector/FailureDetector.ts"
 import type { Message, MessageEntry } from "../../src/wire/Message.ts"
 import { Lab, type LabNode, type Seen, countsOf, entriesOf, parts, pass, scenario, virtual } from "./Lab.ts"
 
@@ -48,6 +50,23 @@ const ownSuspicions = (node: LabNode) =>
       ? [{ ms: change.ms, target: change.member.id, relays: change.cause.relays.map(nameOf) }]
       : []
   )
+
+describe("the first round", () => {
+  scenario("begins at a random time within an interval, so that nodes of one start do not probe in lockstep", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const more = { parts: Layer.provide(Cluster.layerParts, Layer.succeed(FirstRound, undefined)) }
+      const first = yield* lab.start(1, {}, more)
+      for (let i = 2; i <= 8; i++) yield* lab.start(i, { peers: [first.address] }, more)
+      yield* pass(500)
+      const from = lab.now
+      yield* pass(Interval)
+      const offsets = lab.sent(isPing, from).map(({ at }) => Math.floor(at - from))
+      assert.isAtLeast(offsets.length, 8)
+      assert.isAtLeast(new Set(offsets.map((at) => Math.floor(at / 125))).size, 4)
+    })
+  )
+})
 
 describe("probing, to the millisecond", () => {
   scenario("a PING goes out at each interval, its ACK comes back at once, and no relay is asked", () =>

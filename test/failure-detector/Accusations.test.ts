@@ -114,7 +114,7 @@ describe("an accusation", () => {
       // Those that were never heard get entries alone.
       const receivers = lab.sent(({ message }) => "accusations" in message, since).map(({ to }) => to)
       assert.deepStrictEqual([...new Set(receivers)], ["n1", "n50"])
-      assert.strictEqual(parts(node).detector.counters.accusations, 1)
+      assert.strictEqual(parts(node).detector.counters.accusations.Silent, 1)
       yield* pass(10_000)
       assert.strictEqual(lasted(node, X), Math.round(Most))
     })
@@ -184,7 +184,7 @@ describe("an accusation", () => {
       assert.strictEqual(yield* lab.status(node, idOf(98)), "unknown")
       yield* pass(2000)
       assert.deepStrictEqual(passedOn(lab, since).length, 0)
-      assert.strictEqual(parts(node).detector.counters.accusations, 0)
+      assert.deepStrictEqual(parts(node).detector.counters.accusations, { Silent: 0, Refused: 0, Replaced: 0 })
     })
   )
 
@@ -411,7 +411,11 @@ describe("a probe of ours that fails", () => {
         const { node } = yield* failing(host)
         assert.strictEqual(parts(node).view.table.status[parts(node).view.slotOf(idOf(X))], 1)
         assert.deepStrictEqual(waiting(node), [`60 3 by 1 ${evidence}`])
-        assert.strictEqual(parts(node).detector.counters.proofs, host === "refusing" ? 1 : 0)
+        const { accusations, accused, proofs } = parts(node).detector.counters
+        // With two members one accuser is enough.
+        assert.strictEqual(proofs, evidence === "Silent" ? 0 : 1)
+        assert.deepStrictEqual(accused, { Silent: 0, Refused: 0, Replaced: 0, [evidence]: 1 })
+        assert.deepStrictEqual(accusations, { Silent: 0, Refused: 0, Replaced: 0 })
       })
     )
   }

@@ -264,6 +264,50 @@ describe("a metric moves when", () => {
     })
   )
 
+  scenario("members accuse one whose host refuses, and find their tables equal", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const [victim, ...others] = yield* started(lab, 8, { extensions: {}, gossip: { antiEntropyInterval: 1000 } })
+      yield* pass(10_000)
+      victim!.node.control.kill()
+      yield* pass(6000)
+      const all = yield* Effect.forEach(others, scrape)
+      const sum = (name: string) => all.reduce((total, values) => total + (values.get(name) ?? NaN), 0)
+      for (const way of ["sent", "recv"]) {
+        expect(sum(`swim_accusations_${way}_total{evidence="refused"}`)).toBeGreaterThan(1)
+        expect(sum(`swim_accusations_${way}_total{evidence="replaced"}`)).toBe(0)
+      }
+      for (const name of ["nacks_recv", "second_opinions"]) expect(sum(`swim_${name}_total`)).toBeGreaterThan(0)
+      // Some heard of the death before they had proof themselves. Nobody has refuted.
+      expect(sum("swim_proofs_total")).toBeGreaterThan(others.length / 2)
+      expect(sum("swim_suspicions_damped_total")).toBe(0)
+      expect(sum(`swim_anti_entropy_digests_total{result="equal"}`)).toBeGreaterThan(20)
+      const different = yield* changes(
+        others[0]!,
+        Effect.gen(function* () {
+          // Nothing else tells of it.
+          others[0]!.node.view.raiseIncarnation(7, false, lab.now)
+          parts(others[0]!).outbox.queue.remove(0)
+          yield* pass(10_000)
+        })
+      )
+      expect(different[`swim_anti_entropy_digests_total{result="different"}`] ?? 0).toBeGreaterThan(0)
+    })
+  )
+
+  scenario("a member that has refuted is suspected again", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const [a, b] = yield* started(lab, 2, { extensions: {} })
+      const { view } = parts(a!)
+      for (const damped of [0, 1]) {
+        view.suspect(view.slotOf(b!.node.id), { _tag: "ProbeFailed", relays: [] }, lab.now)
+        yield* pass(2000)
+        expect((yield* scrape(a!)).get("swim_suspicions_damped_total")).toBe(damped)
+      }
+    })
+  )
+
   scenario("datagrams are sent and received, by kind and to the byte", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()

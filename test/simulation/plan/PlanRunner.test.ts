@@ -447,8 +447,8 @@ describe("steps", () => {
       const own = sent.filter(({ at, forged, from }) => from === "n3" && forged !== true && at >= 2000 && at < 3000)
       const again = sent.filter(({ forged }) => forged === true)
       expect(own.length).toBeGreaterThan(0)
-      expect(again.map(({ at, bytes, message, to }) => [at, to, message, bytes])).toEqual(
-        own.map(({ at, bytes, message, to }) => [at + 4000, to, message, bytes])
+      expect(again.map(({ at, bytes, message, to }) => [Math.round(at), to, message, bytes])).toEqual(
+        own.map(({ at, bytes, message, to }) => [Math.round(at + 4000), to, message, bytes])
       )
       expect(new Set(again.map(({ from }) => from))).toEqual(new Set(["10.0.0.3"]))
     })
