@@ -73,7 +73,7 @@ const observe = HttpApiBuilder.group(
 
     const rttOf = (id: NodeId): Option.Option<Duration.Duration> => {
       const slot = view.slotOf(id)
-      const ms = slot < 0 ? NaN : (view.table.rtt[slot] ?? NaN)
+      const ms = slot < 0 ? NaN : (view.table.roundTrip(slot) ?? NaN)
       return Number.isNaN(ms) ? Option.none() : Option.some(Duration.millis(rounded(ms)))
     }
 

@@ -77,9 +77,9 @@ export class SnapshotComparison {
     const table = this.#table
     const { incarnation, status } = this.#cursor
     // A tombstone is sent only to refuse a claim that its node is alive.
-    if (table.phase[slot] === Phase.Tombstone && status === Claim.Dead) return false
-    const order = SerialNumber.compare(table.incarnation[slot]!, incarnation)
-    return order > 0 || (table.incarnation[slot] === incarnation && table.status[slot]! > status)
+    if (table.phase(slot) === Phase.Tombstone && status === Claim.Dead) return false
+    const order = SerialNumber.compare(table.incarnation(slot), incarnation)
+    return order > 0 || (table.incarnation(slot) === incarnation && table.status(slot) > status)
   }
 
   #contain(slot: number): void {
@@ -107,8 +107,8 @@ export class SnapshotComparison {
   #isCovered(slot: number): boolean {
     const coverage = this.#coverage
     if (coverage === undefined) return true
-    const { idHi, idLo } = this.#table
-    return covers(coverage, bucketOf(idHi[slot]!, idLo[slot]!, coverage.bits))
+    const table = this.#table
+    return covers(coverage, bucketOf(table.idHi(slot), table.idLo(slot), coverage.bits))
   }
 
   /** The slots whose entries `sender` should get: those that we know better, and live members that it lacks. */
@@ -116,7 +116,7 @@ export class SnapshotComparison {
     const table = this.#table
     const slots: Array<number> = []
     // The table may have changed since the chunk came.
-    for (const slot of this.#better) if (table.phase[slot] !== Phase.Free) slots.push(slot)
+    for (const slot of this.#better) if (table.phase(slot) !== Phase.Free) slots.push(slot)
     for (const slot of this.#tagged) if (this.#hasTags(slot) && !this.#better.has(slot)) slots.push(slot)
     for (let slot = SelfSlot + 1; slot < table.top; slot++) {
       if (table.isLive(slot) && slot !== sender && !this.contains(slot) && this.#isCovered(slot)) slots.push(slot)

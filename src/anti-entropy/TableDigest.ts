@@ -35,7 +35,7 @@ export class TableDigest {
     digest.count = count
     digest.hi = hi
     digest.lo = lo
-    if (this.#table.status[SelfSlot] !== Claim.Dead) digest.add(this.#table.digestMember(SelfSlot))
+    if (this.#table.status(SelfSlot) !== Claim.Dead) digest.add(this.#table.digestMember(SelfSlot))
     return digest
   }
 
@@ -62,15 +62,15 @@ export class TableDigest {
     const slots: Array<number> = []
     // The dead that we still list are sent too: the other may hold them live.
     for (let slot = SelfSlot; slot < table.top; slot++) {
-      const listed = slot === SelfSlot || (table.phase[slot] === Phase.Member && !table.has(slot, Mark.Provisional))
-      if (listed && covers({ bits, bitmap }, bucketOf(table.idHi[slot]!, table.idLo[slot]!, bits))) slots.push(slot)
+      const listed = slot === SelfSlot || (table.phase(slot) === Phase.Member && !table.has(slot, Mark.Provisional))
+      if (listed && covers({ bits, bitmap }, bucketOf(table.idHi(slot), table.idLo(slot), bits))) slots.push(slot)
     }
     return { bits, bitmap, slots }
   }
 
   *#members(): Generator<DigestMember> {
     const table = this.#table
-    if (table.status[SelfSlot] !== Claim.Dead) yield table.digestMember(SelfSlot)
+    if (table.status(SelfSlot) !== Claim.Dead) yield table.digestMember(SelfSlot)
     for (let slot = SelfSlot + 1; slot < table.top; slot++) if (table.isLive(slot)) yield table.digestMember(slot)
   }
 }

@@ -40,7 +40,7 @@ export class PendingAcknowledgements {
    */
   receive(slot: number, ack: Inbound): void {
     if (this.#pending.size === 0) return
-    if (this.#table.level[slot] === 0 || this.#carriesOurDeath(ack)) this.settle(slot)
+    if (this.#table.level(slot) === 0 || this.#carriesOurDeath(ack)) this.settle(slot)
   }
 
   /** Settles what waits for the member in `slot`, because it has acknowledged or is gone. */
@@ -53,8 +53,8 @@ export class PendingAcknowledgements {
     const cursor = this.#cursor
     for (let at = entriesStart; at < entriesEnd; at = cursor.next) {
       cursor.read(bytes, at)
-      if (cursor.idHi === table.idHi[SelfSlot] && cursor.idLo === table.idLo[SelfSlot]) {
-        return cursor.status === Claim.Dead && cursor.incarnation === table.incarnation[SelfSlot]
+      if (cursor.idHi === table.idHi(SelfSlot) && cursor.idLo === table.idLo(SelfSlot)) {
+        return cursor.status === Claim.Dead && cursor.incarnation === table.incarnation(SelfSlot)
       }
     }
     return false

@@ -191,7 +191,7 @@ const make = (role: Role) =>
         random,
         actions: {
           ping: (target, sequence, now) =>
-            outbox.ping(target, extensions.telling && table.status[target] === Claim.Suspect, sequence, now),
+            outbox.ping(target, extensions.telling && table.status(target) === Claim.Suspect, sequence, now),
           askRelay: outbox.askRelay,
           lookForProof: ({ sequence, target }) =>
             proofs.look(target, sequence, ({ answer, evidence }) => {
@@ -256,18 +256,18 @@ const make = (role: Role) =>
     // --- suspicions --------------------------------------------------------
 
     const startSuspicion = (slot: number, now: number): void => {
-      const { idHi, idLo, incarnation, live } = table
-      const jitter = jitterFraction(idHi[SelfSlot]!, idLo[SelfSlot]!, idHi[slot]!, idLo[slot]!) * rules.jitter
+      const { live } = table
+      const fraction = jitterFraction(table.idHi(SelfSlot), table.idLo(SelfSlot), table.idHi(slot), table.idLo(slot))
       const factor = extensions.damping ? damping.factor(slot, now) : 1
       const { least, most } = suspicionRange(rules, live, factor)
       const begins = suspicions.start(
         {
           slot,
-          incarnation: incarnation[slot]!,
+          incarnation: table.incarnation(slot),
           n: live,
           least: least * role.suspicionFactor,
           most: most * role.suspicionFactor,
-          jitter: jitter * role.suspicionFactor
+          jitter: fraction * rules.jitter * role.suspicionFactor
         },
         now
       )
@@ -297,10 +297,10 @@ const make = (role: Role) =>
     const isWitnessOf = (slot: number, suspectIncarnation: number): boolean =>
       isWitness(
         {
-          ownIdHi: table.idHi[SelfSlot]!,
-          ownIdLo: table.idLo[SelfSlot]!,
-          suspectIdHi: table.idHi[slot]!,
-          suspectIdLo: table.idLo[slot]!,
+          ownIdHi: table.idHi(SelfSlot),
+          ownIdLo: table.idLo(SelfSlot),
+          suspectIdHi: table.idHi(slot),
+          suspectIdLo: table.idLo(slot),
           suspectIncarnation
         },
         probes.witnesses,
@@ -309,18 +309,18 @@ const make = (role: Role) =>
       )
 
     const accusationBy = (accuser: number, target: number, evidence: number): Accusation => ({
-      targetHi: table.idHi[target]!,
-      targetLo: table.idLo[target]!,
-      incarnation: table.incarnation[target]!,
-      accuserHi: table.idHi[accuser]!,
-      accuserLo: table.idLo[accuser]!,
+      targetHi: table.idHi(target),
+      targetLo: table.idLo(target),
+      incarnation: table.incarnation(target),
+      accuserHi: table.idHi(accuser),
+      accuserLo: table.idLo(accuser),
       evidence
     })
 
     /** A probe of ours failed. */
     const suspect = ({ evidence, relayEvidence, relays, target }: Probe, now: number): void => {
       outbox.probeFailed(target, true)
-      const wasAlive = table.status[target] === Claim.Alive
+      const wasAlive = table.status(target) === Claim.Alive
       view.suspect(target, { _tag: "ProbeFailed", relays: relays.map((slot) => view.idOf(slot)) }, now)
       if (extensions.accusations && extensions.level1) {
         accuse(target, accusationBy(SelfSlot, target, evidence), now)
@@ -347,8 +347,8 @@ const make = (role: Role) =>
           continue
         }
         if (accuser !== SelfSlot && !table.isLive(accuser)) continue
-        if (slot < 0 || !table.isLive(slot) || table.incarnation[slot] !== incarnation) continue
-        if (table.status[slot] === Claim.Alive) view.suspect(slot, { _tag: "Claimed", by: view.idOf(accuser) }, now)
+        if (slot < 0 || !table.isLive(slot) || table.incarnation(slot) !== incarnation) continue
+        if (table.status(slot) === Claim.Alive) view.suspect(slot, { _tag: "Claimed", by: view.idOf(accuser) }, now)
         accuse(slot, { targetHi, targetLo, incarnation, accuserHi, accuserLo, evidence }, now)
       }
     }
@@ -363,10 +363,10 @@ const make = (role: Role) =>
           prober.remove(slot)
           return
         }
-        checks.refuted(slot, table.incarnation[slot]!)
+        checks.refuted(slot, table.incarnation(slot))
         prober.add(slot)
-        if (table.status[slot] === Claim.Alive && previousStatus !== Claim.Alive) damping.refuted(slot, now)
-        if (table.status[slot] === Claim.Suspect) startSuspicion(slot, now)
+        if (table.status(slot) === Claim.Alive && previousStatus !== Claim.Alive) damping.refuted(slot, now)
+        if (table.status(slot) === Claim.Suspect) startSuspicion(slot, now)
         else suspicions.clear(slot)
       },
       forgotten: (slot) => {
@@ -461,7 +461,7 @@ const make = (role: Role) =>
         const sequence = sequenceOf(inbound)
         const took = prober.answered(sender, now, sequence)
         if (took !== undefined) {
-          table.rtt[sender] = took
+          table.setRoundTrip(sender, took)
           for (const listener of roundTripListeners) listener(took)
         } else if (sequence !== undefined) {
           const isAt = (target: number): boolean => table.sameAddress(target, inbound.source, 0)
@@ -478,7 +478,7 @@ const make = (role: Role) =>
         const { budget, inbound, now, replyPath, sender } = received
         // Only members, and only at the address that we hold: a relay must not be used to reach other hosts.
         const target = table.index.get(inbound.targetHi, inbound.targetLo)
-        if (sender < 0 || target <= SelfSlot || table.phase[target] !== Phase.Member) return
+        if (sender < 0 || target <= SelfSlot || table.phase(target) !== Phase.Member) return
         // An address that is only the source of a message is not passed on.
         if (table.has(target, Mark.Provisional)) return
         const { sectioned } = inbound.header
@@ -494,7 +494,7 @@ const make = (role: Role) =>
           nackAt: sectioned ? now + nackWait(target, inbound.sections.waitMs) : Infinity
         }
         if (!relays.add(request, now)) return
-        outbox.ping(target, extensions.telling && table.status[target] !== Claim.Alive, ownSequence, now, received)
+        outbox.ping(target, extensions.telling && table.status(target) !== Claim.Alive, ownSequence, now, received)
         deadlines.reset()
       }
     })

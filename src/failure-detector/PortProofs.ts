@@ -62,7 +62,7 @@ export const make = Effect.fnUntraced(function* ({
 
   const look = (target: number, sequence: number): Effect.Effect<Look> => {
     const sectioned = speaksLevel1(target)
-    const [idHi, idLo] = [table.idHi[target], table.idLo[target]]
+    const [idHi, idLo] = [table.idHi(target), table.idLo(target)]
     const message = sectioned ? packer.probe(target, false, sequence, false) : packer.contact()
     return Effect.map(probePort(target, message, Duration.millis(duration(target))), (reply): Look => {
       switch (reply._tag) {

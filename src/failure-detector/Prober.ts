@@ -156,8 +156,8 @@ export class Prober {
    * the member is being probed. Returns whether it does.
    */
   witness(target: number, now: number, read: number): boolean {
-    const { incarnation } = this.#parts.table
-    if (this.#probes.witnesses >= MaxWitnessProbes || this.#probes.has(target, incarnation[target]!)) return false
+    const incarnation = this.#parts.table.incarnation(target)
+    if (this.#probes.witnesses >= MaxWitnessProbes || this.#probes.has(target, incarnation)) return false
     const { interval, timeout } = this.#options
     const scale = this.#score + 1
     const mayFailAt = now + timeout * scale
@@ -183,7 +183,7 @@ export class Prober {
     const sequence = this.nextSequence()
     const probe = this.#probes.start({
       target,
-      incarnation: table.incarnation[target]!,
+      incarnation: table.incarnation(target),
       sequence,
       sentAt: read,
       // A round that began late keeps its end, and the wait for the ACK is as long as always.
@@ -278,7 +278,7 @@ export class Prober {
     const { actions, counters, table } = this.#parts
     const { incarnation, nacks, target, witness } = probe
     // It has died, left, refuted or restarted meanwhile, and the probe says nothing about that.
-    if (!table.isLive(target) || table.incarnation[target] !== incarnation) return
+    if (!table.isLive(target) || table.incarnation(target) !== incarnation) return
     counters.failures++
     // A relay that answered, if only with a nack, shows that this node is well: the failure is the target's.
     if (!witness && nacks.length === 0) this.health.worsen()

@@ -22,7 +22,7 @@ export interface HealingSources {
 const isTaken = (table: MemberTable, { address, idHi, idLo }: MemberClaim): boolean => {
   if (table.sameAddress(SelfSlot, address, 0)) return true
   const live = table.liveAt(address, 0)
-  return live >= 0 && (table.idHi[live] !== idHi || table.idLo[live] !== idLo)
+  return live >= 0 && (table.idHi(live) !== idHi || table.idLo(live) !== idLo)
 }
 
 /**

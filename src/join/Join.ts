@@ -197,7 +197,7 @@ export const layer: Layer.Layer<
         if (kind === "Died") healList.add(id, claimOf(table, slot), now, !outbox.isUnproved(slot))
         else if (kind === "Left" || table.isLive(slot)) healList.remove(id)
         const revived = (kind === "Recovered" || kind === "Joined") && wasDead
-        if (revived && table.level[slot] === 0) raiseIncarnation(now)
+        if (revived && table.level(slot) === 0) raiseIncarnation(now)
         if (table.live > 1) return markJoined()
         peers.alone(now)
         contacts.reset()

@@ -1,14 +1,11 @@
-/** From packed addresses to slots. The addresses stay in the table, so an entry here takes eight bytes. */
+/** From packed addresses to slots. The addresses stay in the table. */
 import { readU16, readU32 } from "../wire/Bytes.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { SlotIndex } from "./SlotIndex.ts"
 
-/** Words of an entry: the hash and the slot. */
-const Stride = 2
-
-/** Where the table keeps the address of a slot. */
+/** Where the table keeps the address of a slot: in which bytes, and where it begins. */
 export interface AddressTable {
-  readonly address: Uint8Array
+  readonly addressBytes: (slot: number) => Uint8Array
   readonly addressAt: (slot: number) => number
 }
 
@@ -17,10 +14,14 @@ export class AddressIndex extends SlotIndex {
   readonly #seed: number
 
   /** `seed`: random bits, so that nobody can choose addresses that collide. */
-  constructor(table: AddressTable, seed: number, capacity = 64) {
-    super(Stride, capacity)
+  constructor(table: AddressTable, seed: number, capacity = 16) {
+    super(capacity)
     this.#table = table
     this.#seed = seed | 0
+  }
+
+  protected override hashOf(slot: number): number {
+    return this.#hash(this.#table.addressBytes(slot), this.#table.addressAt(slot))
   }
 
   /** Rounds of MurmurHash3 over the words of the address and the port. */
@@ -36,39 +37,33 @@ export class AddressIndex extends SlotIndex {
   }
 
   /** The entry of an address, or the empty one where it belongs. */
-  #find(hash: number, bytes: Uint8Array, at: number): number {
+  #find(bytes: Uint8Array, at: number): number {
     const { entries, mask } = this
-    const { address } = this.#table
-    let place = hash & mask
+    const table = this.#table
+    let place = this.#hash(bytes, at) & mask
     while (true) {
-      const entry = place * Stride
-      const slot = entries[entry + 1]!
-      if (slot < 0) return entry
-      if (entries[entry] === hash && PackedAddress.compare(address, this.#table.addressAt(slot), bytes, at) === 0) {
-        return entry
-      }
+      const slot = entries[place]!
+      if (slot < 0) return place
+      if (PackedAddress.compare(table.addressBytes(slot), table.addressAt(slot), bytes, at) === 0) return place
       place = (place + 1) & mask
     }
   }
 
   /** The slot of a packed canonical address, or -1. */
   get(bytes: Uint8Array, at: number): number {
-    return this.entries[this.#find(this.#hash(bytes, at), bytes, at) + 1]!
+    return this.entries[this.#find(bytes, at)]!
   }
 
   /** Gives the address of a slot to that slot, whichever had it before. */
   set(slot: number): void {
     this.reserve()
-    const { address } = this.#table
-    const at = this.#table.addressAt(slot)
-    const hash = this.#hash(address, at)
-    this.put(this.#find(hash, address, at), hash, slot)
+    const table = this.#table
+    this.put(this.#find(table.addressBytes(slot), table.addressAt(slot)), slot)
   }
 
   /** Removes the address of a slot, which must be that slot's here. */
   delete(slot: number): void {
-    const { address } = this.#table
-    const at = this.#table.addressAt(slot)
-    this.clear(this.#find(this.#hash(address, at), address, at))
+    const table = this.#table
+    this.clear(this.#find(table.addressBytes(slot), table.addressAt(slot)))
   }
 }

@@ -1,5 +1,4 @@
 /** Which source addresses are really a member's. Anybody can write any source address and any id into a datagram. */
-import * as PackedAddress from "../wire/PackedAddress.ts"
 import { Mark, type MemberTable } from "./MemberTable.ts"
 
 /** An ACK this long after a PING, in ms, still proves the address. */
@@ -12,7 +11,7 @@ const ProofWindow = 10_000
 export const maySpeakFor = (table: MemberTable, slot: number, source: Uint8Array): boolean => {
   if (table.sameAddress(slot, source, 0)) return true
   if (table.has(slot, Mark.AddressProved) || !table.has(slot, Mark.Heard)) return false
-  return PackedAddress.compare(source, 0, table.spoke, table.addressAt(slot)) === 0
+  return table.spokeFrom(slot, source, 0)
 }
 
 /**
@@ -20,8 +19,8 @@ export const maySpeakFor = (table: MemberTable, slot: number, source: Uint8Array
  * ours. Returns whether it is proved only now.
  */
 export const prove = (table: MemberTable, slot: number, now: number): boolean => {
-  if (table.has(slot, Mark.AddressProved) || now - table.pinged[slot]! > ProofWindow) return false
-  if (!table.sameAddress(slot, table.spoke, table.addressAt(slot))) return false
-  table.mark(slot, Mark.AddressProved)
+  if (table.has(slot, Mark.AddressProved) || now - table.pinged(slot) > ProofWindow) return false
+  if (!table.spokeFromAddress(slot)) return false
+  table.markProved(slot)
   return true
 }

@@ -22,7 +22,7 @@ import { maySpeakFor, prove } from "./AddressProof.ts"
 import { ClaimRecord } from "./ClaimRecord.ts"
 import { Conflicts } from "./Conflicts.ts"
 import type { Findings } from "./Findings.ts"
-import { AddressStride, MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
+import { MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 import { MergeRules } from "./MergeRules.ts"
 import { Observers } from "./Observers.ts"
 import { recordOwnEntry } from "./OwnEntryKnown.ts"
@@ -125,11 +125,11 @@ export class ClusterView {
       usable
     })
     const slot = table.take(NodeId.hi(id), NodeId.lo(id))
-    table.phase[slot] = Phase.Self
-    table.status[slot] = Claim.Alive
-    table.incarnation[slot] = incarnation
-    table.heartbeat[slot] = 0
-    PackedAddress.write(address, table.address, slot * AddressStride)
+    table.setPhase(slot, Phase.Self)
+    table.setStatus(slot, Claim.Alive)
+    table.setIncarnation(slot, incarnation)
+    table.setHeartbeat(slot, 0)
+    table.setAddress(slot, PackedAddress.pack(address), 0)
     this.observe({ selfChanged: (_, now) => tags.renew(now) })
   }
 
@@ -156,7 +156,7 @@ export class ClusterView {
     if (replay) {
       this.#replayed++
       // A message is an Alive claim of its sender, even without an entry.
-      if (table.phase[known] === Phase.Tombstone) this.#tombstones.renew(known, now)
+      if (table.phase(known) === Phase.Tombstone) this.#tombstones.renew(known, now)
     } else if (known > SelfSlot) {
       // Before any transition, so that observers see the level that the sender speaks now.
       table.setLevel(known, header.level)
@@ -183,11 +183,11 @@ export class ClusterView {
   /** Whether the sender of a message should be told what we hold about it. */
   #shouldTell(sender: number, replay: boolean, { header, source }: Inbound): boolean {
     const table = this.table
-    const notAlive = table.phase[sender] === Phase.Tombstone || table.status[sender] !== Claim.Alive
+    const notAlive = table.phase(sender) === Phase.Tombstone || table.status(sender) !== Claim.Alive
     // The newest message of this id came from elsewhere: another node has the id, or the sender is back with a clock that
     // was behind. Only PINGs are answered with it, since their ACK is enough.
     const elsewhere = header.kind === Kind.Ping && replay && !table.sameAddress(sender, source, 0)
-    return (notAlive || elsewhere) && SerialNumber.compare(header.incarnation, table.incarnation[sender]!) <= 0
+    return (notAlive || elsewhere) && SerialNumber.compare(header.incarnation, table.incarnation(sender)) <= 0
   }
 
   /**
@@ -201,7 +201,7 @@ export class ClusterView {
     findings.reset()
     findings.sender = slot > SelfSlot ? slot : -1
     if (slot <= SelfSlot) return false
-    if (SerialNumber.compare(header.incarnation, table.incarnation[slot]!) < 0) return false
+    if (SerialNumber.compare(header.incarnation, table.incarnation(slot)) < 0) return false
     if (this.#replays.isReplay(slot, header.incarnation, header.heartbeat)) {
       this.#replayed++
       return false
@@ -235,23 +235,23 @@ export class ClusterView {
     const table = this.table
     if (!table.isLive(slot)) return
     const heartbeat = table.hasAliveHeartbeat(slot)
-      ? SerialNumber.add(table.aliveHeartbeat[slot]!, Claim.SuspicionRaise)
-      : table.heartbeat[slot]!
-    this.#decide(slot, { incarnation: table.incarnation[slot]!, status: Claim.Suspect, heartbeat }, cause, now)
+      ? SerialNumber.add(table.aliveHeartbeat(slot), Claim.SuspicionRaise)
+      : table.heartbeat(slot)
+    this.#decide(slot, { incarnation: table.incarnation(slot), status: Claim.Suspect, heartbeat }, cause, now)
   }
 
   /** Declares a suspect dead, with the heartbeat of its suspicion. */
   declareDead(slot: number, cause: MemberCause, now: number): void {
-    const { heartbeat, incarnation } = this.table
-    if (!this.table.isLive(slot)) return
-    const claim = { incarnation: incarnation[slot]!, status: Claim.Dead, heartbeat: heartbeat[slot]! }
+    const table = this.table
+    if (!table.isLive(slot)) return
+    const claim = { incarnation: table.incarnation(slot), status: Claim.Dead, heartbeat: table.heartbeat(slot) }
     this.#decide(slot, claim, cause, now)
   }
 
   /** Believes a Dead claim that was checked, unless the member has a higher incarnation by now. */
   believeDeath({ heartbeat, incarnation, slot }: DeathClaim, cause: MemberCause, now: number): void {
     // A member that died in the meantime may have died at an older incarnation.
-    if (this.table.phase[slot] !== Phase.Member) return
+    if (this.table.phase(slot) !== Phase.Member) return
     this.#decide(slot, { incarnation, status: Claim.Dead, heartbeat }, cause, now)
   }
 
@@ -273,7 +273,7 @@ export class ClusterView {
   }
 
   isSelf(idHi: number, idLo: number): boolean {
-    return idHi === this.table.idHi[SelfSlot] && idLo === this.table.idLo[SelfSlot]
+    return idHi === this.table.idHi(SelfSlot) && idLo === this.table.idLo(SelfSlot)
   }
 
   /** Counts our heartbeat up by one. */
@@ -321,7 +321,7 @@ export class ClusterView {
   // --- reading ---------------------------------------------------------------------------------
 
   idOf(slot: number): NodeId.NodeId {
-    return NodeId.fromWords(this.table.idHi[slot]!, this.table.idLo[slot]!)
+    return NodeId.fromWords(this.table.idHi(slot), this.table.idLo(slot))
   }
 
   /** The slot of a node, or -1. */
@@ -331,7 +331,7 @@ export class ClusterView {
 
   /** When a member last sent us a message, or others told us a newer Alive claim, in ms of the monotonic clock. */
   lastHeardOf(slot: number): number {
-    return this.table.heardAt[slot]!
+    return this.table.heardAt(slot)
   }
 
   // --- counters, read when metrics are scraped -------------------------------------------------

@@ -31,9 +31,9 @@ export class Conflicts {
   checkOurAddress(slot: number, claim: ClaimRecord, won: boolean): void {
     const table = this.#table
     if (!table.isLive(slot)) return
-    const settled = claim.now - table.inserted[slot]! > FormerSelfSettles
-    if (claim.firstHand || (won && settled && table.status[slot] === Claim.Alive)) {
-      const id = NodeId.fromWords(table.idHi[slot]!, table.idLo[slot]!)
+    const settled = claim.now - table.atOurAddressSince(slot) > FormerSelfSettles
+    if (claim.firstHand || (won && settled && table.status(slot) === Claim.Alive)) {
+      const id = NodeId.fromWords(table.idHi(slot), table.idLo(slot))
       this.report("SameAddress", id, table.inetAddress(slot), claim)
     }
   }

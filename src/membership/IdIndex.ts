@@ -1,11 +1,21 @@
 /**
- * From node ids to slots. The ids are kept in the entries, so that a lookup reads one line of memory. Its callers have an
- * id as two 32-bit halves; a `Map` would need a `bigint` for each lookup.
+ * From node ids to slots. The ids stay in the table. Its callers have an id as two 32-bit halves; a `Map` would need a
+ * `bigint` for each lookup.
  */
 import { SlotIndex } from "./SlotIndex.ts"
 
-/** Words of an entry: the hash, the slot, and both halves of the id. */
-const Stride = 4
+/**
+ * Where the id of each slot is kept.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Ids {
+  /** The upper 32 bits, unsigned. */
+  readonly idHi: (slot: number) => number
+  /** The lower 32 bits, unsigned. */
+  readonly idLo: (slot: number) => number
+}
 
 /**
  * A hash table from node ids to slots.
@@ -14,12 +24,18 @@ const Stride = 4
  * @since 0.2.0
  */
 export class IdIndex extends SlotIndex {
+  readonly #ids: Ids
   readonly #seed: number
 
   /** `seed`: random bits, so that nobody can choose ids that collide. */
-  constructor(seed: number, capacity = 64) {
-    super(Stride, capacity)
+  constructor(ids: Ids, seed: number, capacity = 16) {
+    super(capacity)
+    this.#ids = ids
     this.#seed = seed | 0
+  }
+
+  protected override hashOf(slot: number): number {
+    return this.#hash(this.#ids.idHi(slot), this.#ids.idLo(slot))
   }
 
   /** The finalizer of MurmurHash3 over both words. */
@@ -31,34 +47,29 @@ export class IdIndex extends SlotIndex {
   }
 
   /** The entry of an id, or the empty one where it belongs. */
-  #find(hash: number, hi: number, lo: number): number {
+  #find(hi: number, lo: number): number {
     const { entries, mask } = this
-    const signedHi = hi | 0
-    const signedLo = lo | 0
-    let place = hash & mask
+    const ids = this.#ids
+    let place = this.#hash(hi, lo) & mask
     while (true) {
-      const at = place * Stride
-      if (entries[at + 1]! < 0 || (entries[at + 3] === signedLo && entries[at + 2] === signedHi)) return at
+      const slot = entries[place]!
+      if (slot < 0 || (ids.idLo(slot) === lo >>> 0 && ids.idHi(slot) === hi >>> 0)) return place
       place = (place + 1) & mask
     }
   }
 
   /** The slot of an id, or -1. */
   get(hi: number, lo: number): number {
-    return this.entries[this.#find(this.#hash(hi, lo), hi, lo) + 1]!
+    return this.entries[this.#find(hi, lo)]!
   }
 
-  /** Adds an id that is not there yet. */
+  /** Adds the id of a slot, which is not there yet. */
   add(hi: number, lo: number, slot: number): void {
     this.reserve()
-    const hash = this.#hash(hi, lo)
-    const at = this.#find(hash, hi, lo)
-    this.put(at, hash, slot)
-    this.entries[at + 2] = hi
-    this.entries[at + 3] = lo
+    this.put(this.#find(hi, lo), slot)
   }
 
   remove(hi: number, lo: number): void {
-    this.clear(this.#find(this.#hash(hi, lo), hi, lo))
+    this.clear(this.#find(hi, lo))
   }
 }

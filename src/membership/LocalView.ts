@@ -18,13 +18,13 @@ import { ClusterView } from "./ClusterView.ts"
 import { SelfSlot } from "./MemberTable.ts"
 
 export type { StatusCode } from "../domain/Claim.ts"
-export type { AgeLinks, AgeList } from "./AgeList.ts"
+export type { AgeList } from "./AgeList.ts"
 export type { ClusterView, ViewOptions } from "./ClusterView.ts"
 export type { DigestMember } from "./Digest.ts"
 export type { OwnLabels } from "../domain/OwnTags.ts"
 export type { Findings } from "./Findings.ts"
 export type { HeldTags, Labels } from "./HeldTags.ts"
-export type { IdIndex } from "./IdIndex.ts"
+export type { IdIndex, Ids } from "./IdIndex.ts"
 export type { MemberTable } from "./MemberTable.ts"
 export type { Positions, SlotPool } from "./SlotPool.ts"
 export type { Conflict, DeathClaim, TagsChange, Transition, TransitionKind, ViewObserver } from "./ViewObserver.ts"
@@ -80,7 +80,7 @@ export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Tr
       isAllowed: (address, at) => allowed.all || allowed.has(address, at),
       limits
     })
-    view.table.since[SelfSlot] = now()
+    view.table.setSince(SelfSlot, now())
     // The configuration was checked without the start, whose length does not change.
     const room = roomFor(network.maxDatagram)
     const startedAt = Math.round(clock.currentTimeMillisUnsafe())

@@ -36,16 +36,16 @@ export class MemberReader {
   /** The member in a slot, which must hold one. */
   memberAt(slot: number): Member {
     const table = this.#table
-    const roundTrip = table.rtt[slot]!
+    const roundTrip = table.roundTrip(slot)
     const { name, startedAt, tags } = this.labelsAt(slot)
     return {
       id: this.#view.idOf(slot),
       address: table.inetAddress(slot),
       status: this.#statusOf(slot),
-      incarnation: table.incarnation[slot]!,
-      heartbeat: table.heartbeat[slot]!,
-      level: table.level[slot]!,
-      since: this.toDateTime(table.since[slot]!),
+      incarnation: table.incarnation(slot),
+      heartbeat: table.heartbeat(slot),
+      level: table.level(slot),
+      since: this.toDateTime(table.since(slot)),
       tags,
       self: slot === SelfSlot,
       ...(name === undefined ? {} : { name }),
@@ -60,8 +60,8 @@ export class MemberReader {
     const held = table.tags[slot]
     if (held === undefined) return noLabels
     const replaced =
-      held.incarnation !== table.incarnation[slot] &&
-      table.level[slot] === 0 &&
+      held.incarnation !== table.incarnation(slot) &&
+      table.level(slot) === 0 &&
       table.has(slot, Mark.Heard) &&
       slot !== SelfSlot
     return replaced ? noLabels : held.labels
@@ -79,7 +79,7 @@ export class MemberReader {
   }
 
   #isListed(slot: number): boolean {
-    return slot >= 0 && (this.#table.phase[slot] === Phase.Member || this.#table.phase[slot] === Phase.Self)
+    return slot >= 0 && (this.#table.phase(slot) === Phase.Member || this.#table.phase(slot) === Phase.Self)
   }
 
   /** The node itself. */
@@ -94,7 +94,7 @@ export class MemberReader {
 
   /** Every member that is alive, the node itself first. */
   alive(): ReadonlyArray<Member> {
-    return this.#membersWhere((slot) => this.#table.status[slot] === Claim.Alive)
+    return this.#membersWhere((slot) => this.#table.status(slot) === Claim.Alive)
   }
 
   #membersWhere(include: (slot: number) => boolean): ReadonlyArray<Member> {

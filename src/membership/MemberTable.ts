@@ -1,15 +1,17 @@
 /**
- * What a view holds about each node: one slot per node in parallel typed arrays, an index by id, one by address, pools for
- * random choice, and lists by age. The rules are elsewhere. No lookup and no update allocates.
+ * What a view holds about each node: one row of bytes per slot, an index by id, one by address, pools for random choice,
+ * and lists by age. The rules are elsewhere. No lookup and no update allocates.
  */
 import type { NetAddress } from "effect/net"
 import { Alive, Dead, type StatusCode, Suspect } from "../domain/Claim.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
+import { readU32, writeU32 } from "../wire/Bytes.ts"
 import { AddressIndex } from "./AddressIndex.ts"
-import { AgeLinks, AgeList } from "./AgeList.ts"
+import { AgeList } from "./AgeList.ts"
 import { Digest, type DigestMember } from "./Digest.ts"
 import type { HeldTags } from "./HeldTags.ts"
 import { IdIndex } from "./IdIndex.ts"
+import { Ipv6Addresses } from "./Ipv6Addresses.ts"
 import { SlotPool } from "./SlotPool.ts"
 
 /** What a slot holds. */
@@ -48,30 +50,50 @@ export const Mark = {
 /** Our own slot. */
 export const SelfSlot = 0
 
-/** Bytes from one slot's address to the next. */
-export const AddressStride = 20
+/** 32-bit words of a row. A row is three quarters of a line of memory, so a merge of an entry reads one or two lines. */
+const RowWords = 12
+const RowBytes = 4 * RowWords
 
-/** Copies of typed arrays with room for `length` slots. */
-const grown = (length: number) => {
-  const filled = <A extends { set(from: A): void }>(to: A, from: A): A => {
-    to.set(from)
-    return to
-  }
-  return {
-    u8: (from: Uint8Array<ArrayBuffer>, stride = 1) => filled(new Uint8Array(length * stride), from),
-    u16: (from: Uint16Array<ArrayBuffer>) => filled(new Uint16Array(length), from),
-    u32: (from: Uint32Array<ArrayBuffer>) => filled(new Uint32Array(length), from),
-    i32: (from: Int32Array<ArrayBuffer>) => filled(new Int32Array(length), from),
-    f64: (from: Float64Array<ArrayBuffer>) => filled(new Float64Array(length), from)
-  }
+/** Words of a row. */
+const Word = {
+  IdHi: 0,
+  IdLo: 1,
+  Incarnation: 2,
+  Heartbeat: 3,
+  AliveHeartbeat: 4,
+  HeardIncarnation: 5,
+  HeardHeartbeat: 6,
+  Position: 7,
+  OwnEntrySequence: 9
+} as const
+
+/** Bytes of a row between its words: small numbers, and an IPv4 address in packed form. */
+const Byte = {
+  Status: 32,
+  Phase: 33,
+  Marks: 34,
+  /** The family of the address. One of IPv6 stands apart, and where it does is in the 4 bytes after the family. */
+  Address: 40,
+  Level: 47
+} as const
+
+/** Times of a slot, as 64-bit floats in an array of their own, since merging rarely needs them. In ms. */
+const Time = { HeardAt: 0, AdvancedAt: 1, Since: 2 } as const
+const TimesPerSlot = 3
+
+const FirstCapacity = 16
+
+/** A table grows by an eighth, so that little memory is unused in the many tables of a simulation. */
+const grownCapacity = (capacity: number): number => capacity + Math.max(FirstCapacity, capacity >> 3)
+
+/** A longer copy of a typed array. */
+const extended = <A extends { set(from: A): void }>(to: A, from: A): A => {
+  to.set(from)
+  return to
 }
 
 /**
- * What a view holds about each node, in parallel arrays: `incarnation[slot]`, `status[slot]` and so on.
- *
- * **Gotchas**
- *
- * The arrays are replaced when the table grows, so read them from the table each time. Slot 0 is the node itself.
+ * What a view holds about each node, by slot: `incarnation(slot)`, `status(slot)` and so on. Slot 0 is the node itself.
  *
  * @category models
  * @since 0.2.0
@@ -79,59 +101,40 @@ const grown = (length: number) => {
 export class MemberTable {
   readonly index: IdIndex
 
-  idHi = new Uint32Array(0)
-  idLo = new Uint32Array(0)
-  incarnation = new Uint32Array(0)
-  heartbeat = new Uint32Array(0)
-  status = new Uint8Array(0)
-  /** Canonical packed addresses, `AddressStride` apart. */
-  address = new Uint8Array(0)
-
-  phase = new Uint8Array(0)
-  marks = new Uint16Array(0)
-  /** Extension level of the newest message that the member itself sent. */
-  level = new Uint8Array(0)
-  /** Highest heartbeat of an Alive claim of the present incarnation, where `Mark.AliveKnown`. */
-  aliveHeartbeat = new Uint32Array(0)
-  /** Header of the newest message that the member itself sent, where `Mark.Heard`. */
-  heardIncarnation = new Uint32Array(0)
-  heardHeartbeat = new Uint32Array(0)
-  /** Source address of the newest message that the member itself sent, where `Mark.Heard`. */
-  spoke = new Uint8Array(0)
-  /** When the member last sent us a message, or others told us a newer Alive claim, in ms. */
-  heardAt = new Float64Array(0)
-  /** When the incarnation or heartbeat in the member's own messages last advanced, in ms. */
-  advancedAt = new Float64Array(0)
-  /** When the status began, in ms of the monotonic clock. */
-  since = new Float64Array(0)
-  /** When the member was listed, in ms. */
-  inserted = new Float64Array(0)
-  /** Sequence of the newest PING with our own entry that the member was sent, where `Mark.OwnEntrySent`. */
-  ownEntrySequence = new Uint32Array(0)
-  /** When we last sent the member a PING, in ms. */
-  pinged = new Float64Array(0)
+  #capacity = 0
+  // Three views of the same memory.
+  #words = new Uint32Array(0)
+  #halves = new Uint16Array(0)
+  #bytes = new Uint8Array(0)
+  #times = new Float64Array(0)
+  /** IPv6 addresses in packed form. */
+  readonly #ipv6 = new Ipv6Addresses()
   /** The round trip of the newest probe that the member answered directly, in ms; NaN before the first. */
-  rtt = new Float64Array(0)
+  #roundTrips = new Float64Array(0)
+  /** When we last sent a PING to a member whose address is not proved, in ms. */
+  readonly #pinged = new Map<number, number>()
+  /** When a member at our address was listed or moved there, in ms. */
+  readonly #atOurAddressSince = new Map<number, number>()
+  /** Where the newest message of a member came from, where that is not the address of the member. */
+  readonly #spokeElsewhere = new Map<number, Uint8Array>()
   /** Where datagrams for the slot go, made on first use. */
   readonly routes: Array<NetAddress.InetAddress | undefined> = []
   /** The tags of each member that we know, and our own. They can be of an incarnation before the present one. */
   readonly tags: Array<HeldTags | undefined> = []
 
-  readonly #links = new AgeLinks()
   /** Dead and Left members that are still listed. */
-  readonly dead = new AgeList(this.#links)
+  readonly dead = new AgeList()
   /** Tombstones of nodes that were members. */
-  readonly tombstones = new AgeList(this.#links)
+  readonly tombstones = new AgeList()
   /** Tombstones of nodes that we never listed. */
-  readonly unlisted = new AgeList(this.#links)
+  readonly unlisted = new AgeList()
 
-  readonly #positions = { position: new Int32Array(0) }
   /** Alive members of extension level 0. We are in no pool ourselves. */
-  readonly aliveBase = new SlotPool(this.#positions)
+  readonly aliveBase = new SlotPool(this)
   /** Alive members of extension level 1 and above. */
-  readonly aliveExtended = new SlotPool(this.#positions)
+  readonly aliveExtended = new SlotPool(this)
   /** Suspect members. */
-  readonly suspects = new SlotPool(this.#positions)
+  readonly suspects = new SlotPool(this)
 
   /** One past the highest slot that was ever used. */
   top = 0
@@ -143,7 +146,7 @@ export class MemberTable {
   #shadowed = 0
 
   constructor(seed: number) {
-    this.index = new IdIndex(seed)
+    this.index = new IdIndex(this, seed)
     this.#liveByAddress = new AddressIndex(this, seed)
   }
 
@@ -166,44 +169,22 @@ export class MemberTable {
   }
 
   #reserve(): void {
-    const length = Math.max(16, 2 * this.phase.length)
-    const { f64, i32, u16, u32, u8 } = grown(length)
-    this.idHi = u32(this.idHi)
-    this.idLo = u32(this.idLo)
-    this.incarnation = u32(this.incarnation)
-    this.heartbeat = u32(this.heartbeat)
-    this.status = u8(this.status)
-    this.address = u8(this.address, AddressStride)
-    this.phase = u8(this.phase)
-    this.marks = u16(this.marks)
-    this.level = u8(this.level)
-    this.aliveHeartbeat = u32(this.aliveHeartbeat)
-    this.heardIncarnation = u32(this.heardIncarnation)
-    this.heardHeartbeat = u32(this.heardHeartbeat)
-    this.spoke = u8(this.spoke, AddressStride)
-    this.heardAt = f64(this.heardAt)
-    this.advancedAt = f64(this.advancedAt)
-    this.since = f64(this.since)
-    this.inserted = f64(this.inserted)
-    this.ownEntrySequence = u32(this.ownEntrySequence)
-    this.pinged = f64(this.pinged)
-    this.rtt = f64(this.rtt)
-    this.#links.previous = i32(this.#links.previous)
-    this.#links.next = i32(this.#links.next)
-    this.#links.began = f64(this.#links.began)
-    this.#positions.position = i32(this.#positions.position)
+    const capacity = grownCapacity(this.#capacity)
+    const words = extended(new Uint32Array(capacity * RowWords), this.#words)
+    this.#words = words
+    this.#halves = new Uint16Array(words.buffer)
+    this.#bytes = new Uint8Array(words.buffer)
+    this.#times = extended(new Float64Array(capacity * TimesPerSlot), this.#times)
+    this.#capacity = capacity
   }
 
   /** Takes a slot for an id that has none. The caller sets the claim and the phase. */
   take(idHi: number, idLo: number): number {
     const slot = this.#free.pop() ?? this.top++
-    if (slot >= this.phase.length) this.#reserve()
-    this.idHi[slot] = idHi
-    this.idLo[slot] = idLo
-    this.marks[slot] = 0
-    this.level[slot] = 0
-    this.pinged[slot] = -Infinity
-    this.rtt[slot] = NaN
+    if (slot >= this.#capacity) this.#reserve()
+    this.#words.fill(0, slot * RowWords, (slot + 1) * RowWords)
+    this.#words[slot * RowWords + Word.IdHi] = idHi
+    this.#words[slot * RowWords + Word.IdLo] = idLo
     this.routes[slot] = undefined
     this.tags[slot] = undefined
     this.index.add(idHi, idLo, slot)
@@ -212,23 +193,262 @@ export class MemberTable {
 
   /** Frees a slot, which must be in no pool and no list. */
   release(slot: number): void {
-    this.index.remove(this.idHi[slot]!, this.idLo[slot]!)
-    this.phase[slot] = Phase.Free
+    this.index.remove(this.idHi(slot), this.idLo(slot))
+    this.setPhase(slot, Phase.Free)
     this.routes[slot] = undefined
     this.tags[slot] = undefined
+    this.#pinged.delete(slot)
+    this.#atOurAddressSince.delete(slot)
+    this.#spokeElsewhere.delete(slot)
+    if (slot < this.#roundTrips.length) this.#roundTrips[slot] = NaN
+    if (this.#family(slot) === 6) this.#ipv6.release(this.#ipv6Place(slot))
+    this.#bytes[slot * RowBytes + Byte.Address] = 0
     this.#free.push(slot)
   }
 
+  // --- columns -----------------------------------------------------------------------------------
+
+  /** The upper 32 bits of the id, unsigned. */
+  idHi(slot: number): number {
+    return this.#words[slot * RowWords + Word.IdHi]!
+  }
+
+  /** The lower 32 bits of the id, unsigned. */
+  idLo(slot: number): number {
+    return this.#words[slot * RowWords + Word.IdLo]!
+  }
+
+  incarnation(slot: number): number {
+    return this.#words[slot * RowWords + Word.Incarnation]!
+  }
+
+  setIncarnation(slot: number, incarnation: number): void {
+    this.#words[slot * RowWords + Word.Incarnation] = incarnation
+  }
+
+  heartbeat(slot: number): number {
+    return this.#words[slot * RowWords + Word.Heartbeat]!
+  }
+
+  setHeartbeat(slot: number, heartbeat: number): void {
+    this.#words[slot * RowWords + Word.Heartbeat] = heartbeat
+  }
+
+  /** Highest heartbeat of an Alive claim of the present incarnation, where `Mark.AliveKnown`. */
+  aliveHeartbeat(slot: number): number {
+    return this.#words[slot * RowWords + Word.AliveHeartbeat]!
+  }
+
+  setAliveHeartbeat(slot: number, aliveHeartbeat: number): void {
+    this.#words[slot * RowWords + Word.AliveHeartbeat] = aliveHeartbeat
+  }
+
+  /** Incarnation of the newest message that the member itself sent, where `Mark.Heard`. */
+  heardIncarnation(slot: number): number {
+    return this.#words[slot * RowWords + Word.HeardIncarnation]!
+  }
+
+  setHeardIncarnation(slot: number, heardIncarnation: number): void {
+    this.#words[slot * RowWords + Word.HeardIncarnation] = heardIncarnation
+  }
+
+  /** Heartbeat of that message. */
+  heardHeartbeat(slot: number): number {
+    return this.#words[slot * RowWords + Word.HeardHeartbeat]!
+  }
+
+  setHeardHeartbeat(slot: number, heardHeartbeat: number): void {
+    this.#words[slot * RowWords + Word.HeardHeartbeat] = heardHeartbeat
+  }
+
+  /** The place of the slot in its pool. */
+  position(slot: number): number {
+    return this.#words[slot * RowWords + Word.Position]!
+  }
+
+  setPosition(slot: number, position: number): void {
+    this.#words[slot * RowWords + Word.Position] = position
+  }
+
+  /** Alive, Suspect or Dead, as the byte on the wire. */
+  status(slot: number): number {
+    return this.#bytes[slot * RowBytes + Byte.Status]!
+  }
+
+  setStatus(slot: number, status: number): void {
+    this.#bytes[slot * RowBytes + Byte.Status] = status
+  }
+
+  /** What the slot holds: a value of `Phase`. */
+  phase(slot: number): number {
+    return this.#bytes[slot * RowBytes + Byte.Phase]!
+  }
+
+  setPhase(slot: number, phase: number): void {
+    this.#bytes[slot * RowBytes + Byte.Phase] = phase
+  }
+
+  /** Extension level of the newest message that the member itself sent. */
+  level(slot: number): number {
+    return this.#bytes[slot * RowBytes + Byte.Level]!
+  }
+
+  /** When the member last sent us a message, or others told us a newer Alive claim, in ms. */
+  heardAt(slot: number): number {
+    return this.#times[slot * TimesPerSlot + Time.HeardAt]!
+  }
+
+  setHeardAt(slot: number, at: number): void {
+    this.#times[slot * TimesPerSlot + Time.HeardAt] = at
+  }
+
+  /** When the incarnation or heartbeat in the member's own messages last advanced, in ms. */
+  advancedAt(slot: number): number {
+    return this.#times[slot * TimesPerSlot + Time.AdvancedAt]!
+  }
+
+  setAdvancedAt(slot: number, at: number): void {
+    this.#times[slot * TimesPerSlot + Time.AdvancedAt] = at
+  }
+
+  /** When the status began, in ms of the monotonic clock. */
+  since(slot: number): number {
+    return this.#times[slot * TimesPerSlot + Time.Since]!
+  }
+
+  setSince(slot: number, at: number): void {
+    this.#times[slot * TimesPerSlot + Time.Since] = at
+  }
+
+  /** When we last sent a PING to a member whose address is not proved, in ms; -Infinity for never. */
+  pinged(slot: number): number {
+    return this.#pinged.get(slot) ?? -Infinity
+  }
+
+  setPinged(slot: number, at: number): void {
+    if (!this.has(slot, Mark.AddressProved)) this.#pinged.set(slot, at)
+  }
+
+  /** The member answered a PING of ours at its address. */
+  markProved(slot: number): void {
+    this.mark(slot, Mark.AddressProved)
+    this.#pinged.delete(slot)
+  }
+
+  /** The round trip of the newest probe that the member answered directly, in ms; NaN before the first. */
+  roundTrip(slot: number): number {
+    return this.#roundTrips[slot] ?? NaN
+  }
+
+  setRoundTrip(slot: number, took: number): void {
+    if (slot >= this.#roundTrips.length) {
+      this.#roundTrips = extended(new Float64Array(Math.max(this.#capacity, slot + 1)).fill(NaN), this.#roundTrips)
+    }
+    this.#roundTrips[slot] = took
+  }
+
+  /** When a member at our address was listed or moved there, in ms. */
+  atOurAddressSince(slot: number): number {
+    return this.#atOurAddressSince.get(slot) ?? -Infinity
+  }
+
+  /** Sequence of the newest PING with our own entry that the member was sent, where `Mark.OwnEntrySent`. */
+  ownEntrySequence(slot: number): number {
+    return this.#words[slot * RowWords + Word.OwnEntrySequence]!
+  }
+
+  setOwnEntrySequence(slot: number, sequence: number): void {
+    this.#words[slot * RowWords + Word.OwnEntrySequence] = sequence
+  }
+
+  // --- addresses ---------------------------------------------------------------------------------
+
+  #family(slot: number): number {
+    return this.#bytes[slot * RowBytes + Byte.Address]!
+  }
+
+  /** Where the IPv6 address of a slot is among those. */
+  #ipv6Place(slot: number): number {
+    return readU32(this.#bytes, slot * RowBytes + Byte.Address + 1)
+  }
+
+  /** The bytes in which the packed canonical address of a slot begins at `addressAt`, until the table changes. */
+  addressBytes(slot: number): Uint8Array {
+    return this.#family(slot) === 6 ? this.#ipv6.bytes : this.#bytes
+  }
+
+  addressAt(slot: number): number {
+    return this.#family(slot) === 6 ? this.#ipv6Place(slot) : slot * RowBytes + Byte.Address
+  }
+
+  /** Gives a slot the packed canonical address at `at`. It is unproved, and where the member spoke from is as before. */
+  setAddress(slot: number, bytes: Uint8Array, at: number): void {
+    if (this.has(slot, Mark.Heard) && !this.#spokeElsewhere.has(slot) && !this.sameAddress(slot, bytes, at)) {
+      this.#spokeElsewhere.set(slot, this.packedAddress(slot))
+    }
+    const row = slot * RowBytes + Byte.Address
+    if (bytes[at] === 6) {
+      const place = this.#family(slot) === 6 ? this.#ipv6Place(slot) : this.#ipv6.take()
+      PackedAddress.copy(bytes, at, this.#ipv6.bytes, place)
+      this.#bytes[row] = 6
+      writeU32(this.#bytes, row + 1, place)
+      return
+    }
+    if (this.#family(slot) === 6) this.#ipv6.release(this.#ipv6Place(slot))
+    PackedAddress.copy(bytes, at, this.#bytes, row)
+  }
+
+  /** A copy of the packed address of a slot. */
+  packedAddress(slot: number): Uint8Array {
+    const copy = new Uint8Array(PackedAddress.MaxLength)
+    PackedAddress.copy(this.addressBytes(slot), this.addressAt(slot), copy, 0)
+    return copy
+  }
+
+  /** Sets the packed source address of the newest message that the member itself sent. */
+  setSpoke(slot: number, source: Uint8Array): void {
+    if (this.sameAddress(slot, source, 0)) {
+      if (this.#spokeElsewhere.size > 0) this.#spokeElsewhere.delete(slot)
+      return
+    }
+    const bytes = this.#spokeElsewhere.get(slot) ?? new Uint8Array(PackedAddress.MaxLength)
+    PackedAddress.copy(source, 0, bytes, 0)
+    this.#spokeElsewhere.set(slot, bytes)
+  }
+
+  /** Whether the newest message that the member itself sent came from a packed address. Only where `Mark.Heard`. */
+  spokeFrom(slot: number, bytes: Uint8Array, at: number): boolean {
+    const elsewhere = this.#spokeElsewhere.get(slot)
+    if (elsewhere === undefined) return this.sameAddress(slot, bytes, at)
+    return PackedAddress.compare(elsewhere, 0, bytes, at) === 0
+  }
+
+  /** Whether the newest message that the member itself sent came from its address. Only where `Mark.Heard`. */
+  spokeFromAddress(slot: number): boolean {
+    const elsewhere = this.#spokeElsewhere.get(slot)
+    return elsewhere === undefined || this.sameAddress(slot, elsewhere, 0)
+  }
+
+  /** Notes whether the address of a slot is ours. */
+  markAtOurAddress(slot: number, now: number): void {
+    this.mark(slot, Mark.AtOurAddress)
+    this.#atOurAddressSince.set(slot, now)
+  }
+
+  // --- marks -------------------------------------------------------------------------------------
+
   has(slot: number, mark: number): boolean {
-    return (this.marks[slot]! & mark) !== 0
+    return (this.#halves[(slot * RowBytes + Byte.Marks) >> 1]! & mark) !== 0
   }
 
   mark(slot: number, mark: number): void {
-    this.marks[slot] = this.marks[slot]! | mark
+    const at = (slot * RowBytes + Byte.Marks) >> 1
+    this.#halves[at] = this.#halves[at]! | mark
   }
 
   unmark(slot: number, mark: number): void {
-    this.marks[slot] = this.marks[slot]! & ~mark
+    const at = (slot * RowBytes + Byte.Marks) >> 1
+    this.#halves[at] = this.#halves[at]! & ~mark
   }
 
   /** Whether `aliveHeartbeat` is from an Alive claim of the present incarnation. */
@@ -237,21 +457,16 @@ export class MemberTable {
   }
 
   isLive(slot: number): boolean {
-    return this.phase[slot] === Phase.Member && this.status[slot] !== Dead
-  }
-
-  /** Where the slot's packed address begins in `address`, and its source address in `spoke`. */
-  addressAt(slot: number): number {
-    return slot * AddressStride
+    return this.phase(slot) === Phase.Member && this.status(slot) !== Dead
   }
 
   sameAddress(slot: number, bytes: Uint8Array, at: number): boolean {
-    return PackedAddress.compare(this.address, slot * AddressStride, bytes, at) === 0
+    return PackedAddress.compare(this.addressBytes(slot), this.addressAt(slot), bytes, at) === 0
   }
 
   /** The slot's address as a value. */
   inetAddress(slot: number): NetAddress.InetAddress {
-    return PackedAddress.read(this.address, slot * AddressStride)
+    return PackedAddress.read(this.addressBytes(slot), this.addressAt(slot))
   }
 
   /** The live member at a packed canonical address, or -1. */
@@ -262,10 +477,10 @@ export class MemberTable {
   /** What of a slot goes into the digest, in one object that is reused. */
   digestMember(slot: number): DigestMember {
     const member = this.#digestMember
-    member.idHi = this.idHi[slot]!
-    member.idLo = this.idLo[slot]!
-    member.incarnation = this.incarnation[slot]!
-    member.status = this.status[slot]!
+    member.idHi = this.idHi(slot)
+    member.idLo = this.idLo(slot)
+    member.incarnation = this.incarnation(slot)
+    member.status = this.status(slot)
     const tags = this.tags[slot]
     member.tagVersion = tags !== undefined && tags.incarnation === member.incarnation ? tags.version : 0
     return member
@@ -279,13 +494,13 @@ export class MemberTable {
   }
 
   #pool(slot: number): SlotPool {
-    if (this.status[slot] === Suspect) return this.suspects
-    return this.level[slot] === 0 ? this.aliveBase : this.aliveExtended
+    if (this.status(slot) === Suspect) return this.suspects
+    return this.level(slot) === 0 ? this.aliveBase : this.aliveExtended
   }
 
   /** Adds a listed slot to the pool, list and index that its status, level and address say. */
   addToPools(slot: number, now: number): void {
-    if (this.status[slot] === Dead) {
+    if (this.status(slot) === Dead) {
       this.dead.add(slot, now)
       if (this.has(slot, Mark.Left)) this.leftCount++
       return
@@ -293,7 +508,7 @@ export class MemberTable {
     this.digest.add(this.digestMember(slot))
     this.#pool(slot).add(slot)
     // A restarted node and its former run claim one address. The first to claim it has it until it dies.
-    if (this.liveAt(this.address, slot * AddressStride) >= 0) {
+    if (this.liveAt(this.addressBytes(slot), this.addressAt(slot)) >= 0) {
       this.mark(slot, Mark.Shadowed)
       this.#shadowed++
     } else this.#liveByAddress.set(slot)
@@ -301,7 +516,7 @@ export class MemberTable {
 
   /** Removes a listed slot from pools, lists and the index by address, before its status, level or address changes. */
   removeFromPools(slot: number): void {
-    if (this.status[slot] === Dead) {
+    if (this.status(slot) === Dead) {
       this.dead.remove(slot)
       if (this.has(slot, Mark.Left)) this.leftCount--
       return
@@ -320,7 +535,8 @@ export class MemberTable {
   /** Gives the address that a slot just lost to another live member that claims it. */
   #passOnAddress(slot: number): void {
     for (let other = 1; other < this.top; other++) {
-      if (!this.has(other, Mark.Shadowed) || !this.sameAddress(slot, this.address, other * AddressStride)) continue
+      if (!this.has(other, Mark.Shadowed) || !this.sameAddress(slot, this.addressBytes(other), this.addressAt(other)))
+        continue
       this.unmark(other, Mark.Shadowed)
       this.#shadowed--
       this.#liveByAddress.set(other)
@@ -330,10 +546,10 @@ export class MemberTable {
 
   /** Sets the extension level of a member's newest message. */
   setLevel(slot: number, level: number): void {
-    if (this.level[slot] === level) return
-    const moves = this.isLive(slot) && this.status[slot] === Alive && (this.level[slot] === 0) !== (level === 0)
+    if (this.level(slot) === level) return
+    const moves = this.isLive(slot) && this.status(slot) === Alive && (this.level(slot) === 0) !== (level === 0)
     if (moves) this.#pool(slot).remove(slot)
-    this.level[slot] = level
+    this.#bytes[slot * RowBytes + Byte.Level] = level
     if (moves) this.#pool(slot).add(slot)
   }
 
@@ -397,7 +613,7 @@ export class MemberTable {
 
   /** The claim's status as a code. */
   statusOf(slot: number): StatusCode {
-    const status = this.status[slot]!
+    const status = this.status(slot)
     return status === Alive ? Alive : status === Suspect ? Suspect : Dead
   }
 }

@@ -37,15 +37,15 @@ class HeldClaim implements Claim.Claim {
   }
 
   get incarnation(): number {
-    return this.#table.incarnation[this.slot]!
+    return this.#table.incarnation(this.slot)
   }
 
   get status(): number {
-    return this.#table.status[this.slot]!
+    return this.#table.status(this.slot)
   }
 
   get heartbeat(): number {
-    return this.#table.heartbeat[this.slot]!
+    return this.#table.heartbeat(this.slot)
   }
 }
 
@@ -80,7 +80,7 @@ export class MergeRules {
     const slot = table.index.get(claim.idHi, claim.idLo)
     if (slot === SelfSlot) return this.#own.merge(claim)
     if (slot === -1) return this.#mergeUnknown(claim)
-    if (table.phase[slot] === Phase.Tombstone) return this.#mergeTombstone(slot, claim, findings)
+    if (table.phase(slot) === Phase.Tombstone) return this.#mergeTombstone(slot, claim, findings)
     const won = this.#mergeMember(slot, claim, findings)
     if (table.has(slot, Mark.AtOurAddress)) this.#conflicts.checkOurAddress(slot, claim, won)
   }
@@ -95,10 +95,10 @@ export class MergeRules {
       claim.setAddress(inbound.source, 0, AddressFrom.Source)
       slot = this.#updates.insert(claim)
       if (slot === -1) return
-    } else if (table.phase[slot] === Phase.Tombstone) {
+    } else if (table.phase(slot) === Phase.Tombstone) {
       // A node whose own entry never had a usable address comes back where its messages come from.
-      if (this.#usable.has(table.address, table.addressAt(slot))) {
-        claim.setAddress(table.address, table.addressAt(slot), AddressFrom.Table)
+      if (this.#usable.has(table.addressBytes(slot), table.addressAt(slot))) {
+        claim.setAddress(table.addressBytes(slot), table.addressAt(slot), AddressFrom.Table)
       } else claim.setAddress(inbound.source, 0, AddressFrom.Source)
       this.#mergeTombstone(slot, claim, findings)
     } else {
@@ -117,11 +117,11 @@ export class MergeRules {
   /** Merges the announcement of a member that it leaves, which was found authentic. */
   mergeLeave(slot: number, claim: ClaimRecord): void {
     const table = this.#table
-    if (table.phase[slot] === Phase.Tombstone) {
-      table.incarnation[slot] = claim.incarnation
+    if (table.phase(slot) === Phase.Tombstone) {
+      table.setIncarnation(slot, claim.incarnation)
       table.mark(slot, Mark.Left)
-    } else if (table.status[slot] !== Claim.Dead) {
-      const held = table.heartbeat[slot]!
+    } else if (table.status(slot) !== Claim.Dead) {
+      const held = table.heartbeat(slot)
       if (SerialNumber.compare(held, claim.heartbeat) >= 0) claim.heartbeat = held
       this.#apply(slot, claim)
     } else if (!table.has(slot, Mark.Left)) this.#updates.markLeft(slot, claim)
@@ -158,7 +158,7 @@ export class MergeRules {
     }
     const order =
       this.#compareWithHeld(slot, claim) ||
-      PackedAddress.compare(claim.address, claim.addressAt, table.address, table.addressAt(slot))
+      PackedAddress.compare(claim.address, claim.addressAt, table.addressBytes(slot), table.addressAt(slot))
     if (order <= 0) {
       // At equal incarnation Left ranks above Dead.
       if (claim.left && this.#isDead(slot, claim)) {
@@ -177,7 +177,7 @@ export class MergeRules {
         claim.cause = undefined
         return true
       }
-      if (table.status[slot] === Claim.Alive && !claim.left) {
+      if (table.status(slot) === Claim.Alive && !claim.left) {
         // Nobody suspected the member, so the claim may be left over from a partition, or forged. The member is asked
         // first, at the address that we know, whatever the claim says.
         const { heartbeat, incarnation } = claim
@@ -194,7 +194,7 @@ export class MergeRules {
 
   /** Whether we hold a member Dead at the incarnation of a claim. */
   #isDead(slot: number, { incarnation }: ClaimRecord): boolean {
-    return this.#table.status[slot] === Claim.Dead && this.#table.incarnation[slot] === incarnation
+    return this.#table.status(slot) === Claim.Dead && this.#table.incarnation(slot) === incarnation
   }
 
   /**
@@ -203,7 +203,7 @@ export class MergeRules {
    */
   #settles(slot: number, { address, addressAt, firstHand, incarnation }: ClaimRecord): boolean {
     if (firstHand) return this.#usable.has(address, addressAt)
-    return incarnation === this.#table.incarnation[slot] && this.#table.sameAddress(slot, address, addressAt)
+    return incarnation === this.#table.incarnation(slot) && this.#table.sameAddress(slot, address, addressAt)
   }
 
   #apply(slot: number, claim: ClaimRecord, moves = false): void {
@@ -220,11 +220,11 @@ export class MergeRules {
   /** A losing Alive claim of the present incarnation can still have the highest heartbeat of the member's own. */
   #recordAliveHeartbeat(slot: number, claim: ClaimRecord): void {
     const table = this.#table
-    if (claim.status !== Claim.Alive || claim.incarnation !== table.incarnation[slot]) return
-    if (table.has(slot, Mark.AliveKnown) && SerialNumber.compare(claim.heartbeat, table.aliveHeartbeat[slot]!) <= 0) {
+    if (claim.status !== Claim.Alive || claim.incarnation !== table.incarnation(slot)) return
+    if (table.has(slot, Mark.AliveKnown) && SerialNumber.compare(claim.heartbeat, table.aliveHeartbeat(slot)) <= 0) {
       return
     }
     table.mark(slot, Mark.AliveKnown)
-    table.aliveHeartbeat[slot] = claim.heartbeat
+    table.setAliveHeartbeat(slot, claim.heartbeat)
   }
 }

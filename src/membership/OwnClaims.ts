@@ -34,17 +34,17 @@ export class OwnClaims {
   }
 
   get incarnation(): number {
-    return this.#table.incarnation[SelfSlot]!
+    return this.#table.incarnation(SelfSlot)
   }
 
   /** Counts our heartbeat up by one. */
   beat(): void {
-    this.#table.heartbeat[SelfSlot] = SerialNumber.add(this.#table.heartbeat[SelfSlot]!, 1)
+    this.#table.setHeartbeat(SelfSlot, SerialNumber.add(this.#table.heartbeat(SelfSlot), 1))
   }
 
   /** Raises our incarnation so that it beats every claim of the incarnation `above`. */
   raiseIncarnation(above: number, refuted: boolean, now: number): void {
-    this.#table.incarnation[SelfSlot] = SerialNumber.add(above, 1)
+    this.#table.setIncarnation(SelfSlot, SerialNumber.add(above, 1))
     if (refuted) this.refutations++
     this.#options.observers.selfChanged(refuted, now)
   }
@@ -52,8 +52,8 @@ export class OwnClaims {
   /** From now on our own entry says Dead. */
   startLeaving(now: number): void {
     this.leaving = true
-    this.#table.status[SelfSlot] = Claim.Dead
-    this.#table.since[SelfSlot] = now
+    this.#table.setStatus(SelfSlot, Claim.Dead)
+    this.#table.setSince(SelfSlot, now)
     this.#table.mark(SelfSlot, Mark.Left)
   }
 
@@ -66,13 +66,13 @@ export class OwnClaims {
     // At a distance of exactly 2^31 neither is higher. Others may hold that claim, so it is refuted like a higher one.
     if (!same && SerialNumber.compare(incarnation, this.incarnation) < 0) return
     if (this.#isElsewhere(claim)) {
-      const id = NodeId.fromWords(table.idHi[SelfSlot]!, table.idLo[SelfSlot]!)
+      const id = NodeId.fromWords(table.idHi(SelfSlot), table.idLo(SelfSlot))
       this.#options.conflicts.report("SameId", id, PackedAddress.read(claim.address, claim.addressAt), claim)
       if (now - this.#conflictRefutedAt < this.#options.conflictInterval) return
       this.#conflictRefutedAt = now
     } else if (status === Claim.Alive && same) {
       // It is our own claim, unless we never reached that heartbeat: then it is of a former run.
-      if (SerialNumber.compare(heartbeat, table.heartbeat[SelfSlot]!) <= 0) return
+      if (SerialNumber.compare(heartbeat, table.heartbeat(SelfSlot)) <= 0) return
     }
     this.raiseIncarnation(incarnation, status !== Claim.Alive, now)
   }

@@ -21,7 +21,7 @@ export const recordOwnEntry = (table: MemberTable, slot: number, inbound: Inboun
     return
   }
   if (!table.has(slot, Mark.OwnEntrySent) || !sections.has(SectionType.Probe)) return
-  if (sections.sequence !== table.ownEntrySequence[slot]) return
+  if (sections.sequence !== table.ownEntrySequence(slot)) return
   table.unmark(slot, Mark.WantsOwnEntry)
   table.mark(slot, Mark.HasOwnEntry)
 }
@@ -29,7 +29,7 @@ export const recordOwnEntry = (table: MemberTable, slot: number, inbound: Inboun
 /** Notes that a PING with this sequence carries our own entry to a member. */
 export const recordOwnEntrySent = (table: MemberTable, slot: number, sequence: number): void => {
   table.mark(slot, Mark.OwnEntrySent)
-  table.ownEntrySequence[slot] = sequence
+  table.setOwnEntrySequence(slot, sequence)
 }
 
 const cursor = new EntryCursor()
@@ -46,7 +46,7 @@ export const lacksEntry = (
   if (sender < 0 || !table.has(sender, Mark.Provisional)) return false
   for (let at = entriesStart; at < entriesEnd; at = cursor.next) {
     cursor.read(bytes, at)
-    if (cursor.idHi === table.idHi[sender] && cursor.idLo === table.idLo[sender]) return false
+    if (cursor.idHi === table.idHi(sender) && cursor.idLo === table.idLo(sender)) return false
   }
   return true
 }

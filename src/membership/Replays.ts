@@ -5,7 +5,6 @@
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import type { Header } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
-import * as PackedAddress from "../wire/PackedAddress.ts"
 import { Mark, type MemberTable, Phase } from "./MemberTable.ts"
 
 export class Replays {
@@ -22,15 +21,15 @@ export class Replays {
   isReplay(slot: number, incarnation: number, heartbeat: number): boolean {
     const table = this.#table
     if (!table.has(slot, Mark.Heard)) return false
-    const held = table.incarnation[slot]!
-    const heard = table.heardIncarnation[slot]!
+    const held = table.incarnation(slot)
+    const heard = table.heardIncarnation(slot)
     // We hold at least what the member itself sent. If that is not lower, forged claims have driven its incarnation half
     // way round since then, and its message no longer says anything.
     const overtaken = heard !== held && SerialNumber.compare(heard, held) >= 0
-    if (overtaken && table.phase[slot] === Phase.Member) return SerialNumber.compare(incarnation, held) < 0
+    if (overtaken && table.phase(slot) === Phase.Member) return SerialNumber.compare(incarnation, held) < 0
     const byIncarnation = SerialNumber.compare(incarnation, heard)
     if (byIncarnation !== 0) return byIncarnation < 0
-    return SerialNumber.compare(heartbeat, table.heardHeartbeat[slot]!) < 0
+    return SerialNumber.compare(heartbeat, table.heardHeartbeat(slot)) < 0
   }
 
   /**
@@ -38,7 +37,7 @@ export class Replays {
    * live member can stand still. Then somebody else repeats the last message of a member that no longer runs.
    */
   heartbeatStalled(slot: number, header: Header, now: number): boolean {
-    return this.#isNewest(slot, header) && now - this.#table.advancedAt[slot]! > this.#staleAfter
+    return this.#isNewest(slot, header) && now - this.#table.advancedAt(slot) > this.#staleAfter
   }
 
   /** Whether a header equals that of the newest message that its sender itself sent us. */
@@ -46,8 +45,8 @@ export class Replays {
     const table = this.#table
     return (
       table.has(slot, Mark.Heard) &&
-      table.heardIncarnation[slot] === header.incarnation &&
-      table.heardHeartbeat[slot] === header.heartbeat
+      table.heardIncarnation(slot) === header.incarnation &&
+      table.heardHeartbeat(slot) === header.heartbeat
     )
   }
 
@@ -55,13 +54,13 @@ export class Replays {
   record(slot: number, inbound: Inbound, now: number): void {
     const { header } = inbound
     const table = this.#table
-    if (!this.#isNewest(slot, header)) table.advancedAt[slot] = now
+    if (!this.#isNewest(slot, header)) table.setAdvancedAt(slot, now)
     table.mark(slot, Mark.Heard)
-    table.heardIncarnation[slot] = header.incarnation
-    table.heardHeartbeat[slot] = header.heartbeat
+    table.setHeardIncarnation(slot, header.incarnation)
+    table.setHeardHeartbeat(slot, header.heartbeat)
     table.setLevel(slot, header.level)
-    table.heardAt[slot] = now
-    PackedAddress.copy(inbound.source, 0, table.spoke, table.addressAt(slot))
+    table.setHeardAt(slot, now)
+    table.setSpoke(slot, inbound.source)
     if (inbound.sealed) table.mark(slot, Mark.Sealed)
     else table.unmark(slot, Mark.Sealed)
   }

@@ -1,13 +1,14 @@
 /** A set of slots with constant-time add, remove and random choice. */
 
 /**
- * The index of each slot in its pool. Pools share it when a slot is in at most one of them.
+ * Where the place of each slot in its pool is kept. Pools share it when a slot is in at most one of them.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Positions {
-  position: Int32Array
+  readonly position: (slot: number) => number
+  readonly setPosition: (slot: number, position: number) => void
 }
 
 /**
@@ -18,7 +19,7 @@ export interface Positions {
  */
 export class SlotPool {
   readonly #positions: Positions
-  #items = new Int32Array(16)
+  #items = new Int32Array(0)
   #length = 0
 
   constructor(positions: Positions) {
@@ -35,19 +36,19 @@ export class SlotPool {
 
   add(slot: number): void {
     if (this.#length === this.#items.length) {
-      const items = new Int32Array(2 * this.#items.length)
+      const items = new Int32Array(this.#length + Math.max(16, this.#length >> 3))
       items.set(this.#items)
       this.#items = items
     }
     this.#items[this.#length] = slot
-    this.#positions.position[slot] = this.#length++
+    this.#positions.setPosition(slot, this.#length++)
   }
 
   remove(slot: number): void {
-    const index = this.#positions.position[slot]!
+    const index = this.#positions.position(slot)
     const last = this.#items[--this.#length]!
     this.#items[index] = last
-    this.#positions.position[last] = index
+    this.#positions.setPosition(last, index)
   }
 
   /**
@@ -61,8 +62,8 @@ export class SlotPool {
     const displaced = this.#items[index]!
     this.#items[index] = drawn
     this.#items[other] = displaced
-    this.#positions.position[drawn] = index
-    this.#positions.position[displaced] = other
+    this.#positions.setPosition(drawn, index)
+    this.#positions.setPosition(displaced, other)
     return drawn
   }
 }

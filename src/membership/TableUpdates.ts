@@ -1,7 +1,6 @@
 /** Writes claims that won into the table, and tells observers what changed. */
 import type { MemberCause } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
-import * as PackedAddress from "../wire/PackedAddress.ts"
 import { AddressFrom, type ClaimRecord } from "./ClaimRecord.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 import type { Observers } from "./Observers.ts"
@@ -43,28 +42,28 @@ export class TableUpdates {
   apply(slot: number, claim: ClaimRecord, moves: boolean): void {
     const table = this.#table
     const { heartbeat, incarnation, left, now, status } = claim
-    if (status === Claim.Alive) table.heardAt[slot] = now
-    const newIncarnation = incarnation !== table.incarnation[slot]
+    if (status === Claim.Alive) table.setHeardAt(slot, now)
+    const newIncarnation = incarnation !== table.incarnation(slot)
     const leaves = left && !table.has(slot, Mark.Left)
     // A heartbeat alone is no change.
-    if (!newIncarnation && status === table.status[slot] && !moves && !leaves) {
-      table.heartbeat[slot] = heartbeat
-      if (status === Claim.Alive) table.aliveHeartbeat[slot] = heartbeat
+    if (!newIncarnation && status === table.status(slot) && !moves && !leaves) {
+      table.setHeartbeat(slot, heartbeat)
+      if (status === Claim.Alive) table.setAliveHeartbeat(slot, heartbeat)
       return
     }
     const before = this.#before(slot)
     table.removeFromPools(slot)
-    table.incarnation[slot] = incarnation
-    table.heartbeat[slot] = heartbeat
-    table.status[slot] = status
+    table.setIncarnation(slot, incarnation)
+    table.setHeartbeat(slot, heartbeat)
+    table.setStatus(slot, status)
     if (status === Claim.Alive) {
       table.mark(slot, Mark.AliveKnown)
-      table.aliveHeartbeat[slot] = heartbeat
+      table.setAliveHeartbeat(slot, heartbeat)
     } else if (newIncarnation) table.unmark(slot, Mark.AliveKnown)
     if (newIncarnation || status !== Claim.Dead) table.unmark(slot, Mark.Left)
     if (left) table.mark(slot, Mark.Left)
     if (moves) this.#move(slot, claim)
-    if (before.previousStatus !== status) table.since[slot] = now
+    if (before.previousStatus !== status) table.setSince(slot, now)
     table.addToPools(slot, now)
     this.changed++
     const kind = before.previousStatus === status && !leaves ? "Updated" : kindOf(status, left)
@@ -87,16 +86,15 @@ export class TableUpdates {
       addressFrom === AddressFrom.Table ? table.has(slot, Mark.Provisional) : addressFrom === AddressFrom.Source
     this.#move(slot, claim)
     if (provisional) table.mark(slot, Mark.Provisional)
-    table.phase[slot] = Phase.Member
-    table.incarnation[slot] = incarnation
-    table.heartbeat[slot] = heartbeat
-    table.status[slot] = status
+    table.setPhase(slot, Phase.Member)
+    table.setIncarnation(slot, incarnation)
+    table.setHeartbeat(slot, heartbeat)
+    table.setStatus(slot, status)
     table.unmark(slot, Mark.AliveKnown | Mark.Left)
     if (status === Claim.Alive) table.mark(slot, Mark.AliveKnown)
-    table.aliveHeartbeat[slot] = heartbeat
-    table.since[slot] = now
-    table.inserted[slot] = now
-    table.heardAt[slot] = now
+    table.setAliveHeartbeat(slot, heartbeat)
+    table.setSince(slot, now)
+    table.setHeardAt(slot, now)
     table.tags[slot] = undefined
     this.#tags.listed(slot)
     table.addToPools(slot, now)
@@ -119,24 +117,24 @@ export class TableUpdates {
     const table = this.#table
     const before = this.#before(slot)
     table.removeFromPools(slot)
-    table.incarnation[slot] = claim.incarnation
+    table.setIncarnation(slot, claim.incarnation)
     table.mark(slot, Mark.Left)
     table.addToPools(slot, claim.now)
     this.#emit("Left", slot, before, claim)
   }
 
-  #move(slot: number, { address, addressAt }: ClaimRecord): void {
+  #move(slot: number, { address, addressAt, now }: ClaimRecord): void {
     const table = this.#table
-    PackedAddress.copy(address, addressAt, table.address, table.addressAt(slot))
+    table.setAddress(slot, address, addressAt)
     table.routes[slot] = undefined
     table.unmark(slot, Mark.AddressProved | Mark.Provisional | Mark.AtOurAddress)
-    if (table.sameAddress(SelfSlot, address, addressAt)) table.mark(slot, Mark.AtOurAddress)
+    if (table.sameAddress(SelfSlot, address, addressAt)) table.markAtOurAddress(slot, now)
   }
 
   #before(slot: number): Before {
     return {
-      previousStatus: this.#table.status[slot]!,
-      previousIncarnation: this.#table.incarnation[slot]!,
+      previousStatus: this.#table.status(slot),
+      previousIncarnation: this.#table.incarnation(slot),
       previousAddress: this.#table.inetAddress(slot)
     }
   }

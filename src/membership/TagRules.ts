@@ -33,7 +33,7 @@ export class TagRules {
   start(tags: Tags, labels: OwnLabels): Result.Result<void, TagsError> {
     this.#labels = labels
     return Result.map(withLabels(tags, labels), (all) => {
-      const incarnation = this.#table.incarnation[SelfSlot]!
+      const incarnation = this.#table.incarnation(SelfSlot)
       this.#table.tags[SelfSlot] = new HeldTags(incarnation, 1, packPairs(all))
     })
   }
@@ -58,7 +58,7 @@ export class TagRules {
   #publish(version: number, bytes: Uint8Array, now: number): void {
     const table = this.#table
     const previous = table.tags[SelfSlot]
-    table.tags[SelfSlot] = new HeldTags(table.incarnation[SelfSlot]!, version, bytes)
+    table.tags[SelfSlot] = new HeldTags(table.incarnation(SelfSlot), version, bytes)
     this.#observers.tagsChanged({ slot: SelfSlot, previous, cause: { _tag: "Heard" }, now })
   }
 
@@ -78,7 +78,7 @@ export class TagRules {
     const end = inbound.sections.endOf(SectionType.Tags)
     for (let at = inbound.sections.startOf(SectionType.Tags); at < end; at = cursor.next) {
       cursor.read(inbound.bytes, at)
-      if (cursor.idHi !== table.idHi[slot] || cursor.idLo !== table.idLo[slot]) continue
+      if (cursor.idHi !== table.idHi(slot) || cursor.idLo !== table.idLo(slot)) continue
       // The digest takes the tags with the member.
       if (this.#isNews(slot)) table.tags[slot] = this.#take()
       return
@@ -119,8 +119,8 @@ export class TagRules {
   #isNews(slot: number): boolean {
     const table = this.#table
     const { bytes, incarnation, pairsAt, pairsEnd, version } = this.#cursor
-    if (table.phase[slot] !== Phase.Member || table.status[slot] === Claim.Dead) return false
-    if (SerialNumber.compare(incarnation, table.incarnation[slot]!) > 0) return false
+    if (table.phase(slot) !== Phase.Member || table.status(slot) === Claim.Dead) return false
+    if (SerialNumber.compare(incarnation, table.incarnation(slot)) > 0) return false
     const held = table.tags[slot]
     return held === undefined || compare(held, incarnation, version, bytes, pairsAt, pairsEnd) < 0
   }

@@ -5,7 +5,6 @@
  */
 import * as Claim from "../domain/Claim.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
-import * as PackedAddress from "../wire/PackedAddress.ts"
 import type { AgeList } from "./AgeList.ts"
 import type { ClaimRecord } from "./ClaimRecord.ts"
 import { Mark, type MemberTable, Phase } from "./MemberTable.ts"
@@ -79,16 +78,16 @@ export class Tombstones {
   /** Merges a claim about a node that is a tombstone. A claim that is `Newer` has not changed anything yet. */
   merge(slot: number, claim: ClaimRecord): number {
     const table = this.#table
-    const newer = SerialNumber.compare(claim.incarnation, table.incarnation[slot]!) > 0
+    const newer = SerialNumber.compare(claim.incarnation, table.incarnation(slot)) > 0
     if (claim.status === Claim.Dead) {
       // Dead claims do not renew the tombstone: gossip about the dead must not keep it for ever.
       if (newer) {
-        table.incarnation[slot] = claim.incarnation
-        table.heartbeat[slot] = claim.heartbeat
+        table.setIncarnation(slot, claim.incarnation)
+        table.setHeartbeat(slot, claim.heartbeat)
         table.unmark(slot, Mark.Left)
-        PackedAddress.copy(claim.address, claim.addressAt, table.address, table.addressAt(slot))
+        table.setAddress(slot, claim.address, claim.addressAt)
       }
-      if (claim.left && table.incarnation[slot] === claim.incarnation) table.mark(slot, Mark.Left)
+      if (claim.left && table.incarnation(slot) === claim.incarnation) table.mark(slot, Mark.Left)
       return Verdict.Ignored
     }
     if (newer) return Verdict.Newer
@@ -112,13 +111,13 @@ export class Tombstones {
     const table = this.#table
     if (table.unlisted.length >= this.#options.limits.unlistedTombstones) this.#forget(table.unlisted.oldest)
     const slot = table.take(claim.idHi, claim.idLo)
-    table.phase[slot] = Phase.Tombstone
+    table.setPhase(slot, Phase.Tombstone)
     table.mark(slot, claim.left ? Mark.Unlisted | Mark.Left : Mark.Unlisted)
-    table.incarnation[slot] = claim.incarnation
-    table.heartbeat[slot] = claim.heartbeat
-    table.status[slot] = Claim.Dead
-    PackedAddress.copy(claim.address, claim.addressAt, table.address, table.addressAt(slot))
-    table.since[slot] = claim.now
+    table.setIncarnation(slot, claim.incarnation)
+    table.setHeartbeat(slot, claim.heartbeat)
+    table.setStatus(slot, Claim.Dead)
+    table.setAddress(slot, claim.address, claim.addressAt)
+    table.setSince(slot, claim.now)
     table.unlisted.add(slot, claim.now)
     this.#onSooner()
   }
@@ -126,7 +125,7 @@ export class Tombstones {
   #bury(slot: number, now: number): void {
     const table = this.#table
     table.removeFromPools(slot)
-    table.phase[slot] = Phase.Tombstone
+    table.setPhase(slot, Phase.Tombstone)
     table.tombstones.add(slot, now)
     this.#options.observers.forgotten(slot)
     table.tags[slot] = undefined

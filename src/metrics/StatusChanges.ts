@@ -16,7 +16,7 @@ export interface Durations {
 
 /** What is read of the view. */
 export interface StatusView {
-  readonly table: { readonly status: ArrayLike<number> }
+  readonly table: { readonly status: (slot: number) => number }
   /** When the member in a slot last showed a sign of life, in ms. */
   readonly lastHeardOf: (slot: number) => number
 }
@@ -42,7 +42,7 @@ export class StatusChanges {
     const { kind, now, slot } = transition
     switch (kind) {
       case "Joined":
-        if (this.#view.table.status[slot] === Claim.Suspect) this.#suspectSince.set(slot, now)
+        if (this.#view.table.status(slot) === Claim.Suspect) this.#suspectSince.set(slot, now)
         break
       case "Suspected":
         this.#suspectSince.set(slot, now)

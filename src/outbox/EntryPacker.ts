@@ -16,7 +16,7 @@ export const NoReceiver = -1
 
 /** Bytes of a slot's entry. */
 export const entryLength = (table: MemberTable, slot: number): number =>
-  table.address[table.addressAt(slot)] === 4 ? Ipv4EntryLength : MaxEntryLength
+  table.addressBytes(slot)[table.addressAt(slot)] === 4 ? Ipv4EntryLength : MaxEntryLength
 
 /** Bytes of the section that names `count` members that left. */
 export const leftLength = (count: number): number => (count === 0 ? 0 : SectionHeaderLength + count * LeftLength)
@@ -53,7 +53,7 @@ export class EntryPacker {
     const table = this.#table
     return this.#write(
       slot,
-      this.#writer.header.sectioned && table.status[slot] === Claim.Dead && table.has(slot, Mark.Left)
+      this.#writer.header.sectioned && table.status(slot) === Claim.Dead && table.has(slot, Mark.Left)
     )
   }
 
@@ -67,12 +67,12 @@ export class EntryPacker {
     const table = this.#table
     if (this.#writer.room < entryLength(table, slot) + leftLength(this.left.length + (hasLeft ? 1 : 0))) return false
     const written = this.#writer.entry(
-      table.idHi[slot]!,
-      table.idLo[slot]!,
-      table.heartbeat[slot]!,
-      table.incarnation[slot]!,
-      table.status[slot]!,
-      table.address,
+      table.idHi(slot),
+      table.idLo(slot),
+      table.heartbeat(slot),
+      table.incarnation(slot),
+      table.status(slot),
+      table.addressBytes(slot),
       table.addressAt(slot)
     )
     if (written) this.#stampSlot(slot)
@@ -95,9 +95,9 @@ export class EntryPacker {
   /** Writes a status of a member that its own message tells, in place of the entry that the table has of it. */
   told(slot: number, incarnation: number, heartbeat: number, status: number): void {
     const table = this.#table
-    const { address } = table
+    const address = table.addressBytes(slot)
     const at = table.addressAt(slot)
-    if (this.#writer.entry(table.idHi[slot]!, table.idLo[slot]!, heartbeat, incarnation, status, address, at)) {
+    if (this.#writer.entry(table.idHi(slot), table.idLo(slot), heartbeat, incarnation, status, address, at)) {
       this.#stampSlot(slot)
     }
   }
@@ -112,7 +112,7 @@ export class EntryPacker {
     const sent = this.#sent
     sent.length = 0
     if (!own || this.slot(SelfSlot)) sent.push(SelfSlot)
-    const alive = to >= 0 && this.#table.status[to] === Claim.Alive ? to : -1
+    const alive = to >= 0 && this.#table.status(to) === Claim.Alive ? to : -1
     this.#queue.forEach((slot) => {
       if (slot === SelfSlot) return true
       if (slot === alive) {

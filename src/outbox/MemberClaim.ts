@@ -4,7 +4,6 @@
  * @since 0.2.0
  */
 import type { MemberTable } from "../membership/MemberTable.ts"
-import * as PackedAddress from "../wire/PackedAddress.ts"
 
 /**
  * What is claimed about a node that is held Dead, or is to be asked whether it is.
@@ -24,13 +23,12 @@ export interface MemberClaim {
 
 /** A copy of the claim that a slot of the table holds. */
 export const claimOf = (table: MemberTable, slot: number): MemberClaim => {
-  const address = new Uint8Array(PackedAddress.MaxLength)
-  PackedAddress.copy(table.address, table.addressAt(slot), address, 0)
+  const address = table.packedAddress(slot)
   return {
-    idHi: table.idHi[slot]!,
-    idLo: table.idLo[slot]!,
-    incarnation: table.incarnation[slot]!,
-    heartbeat: table.heartbeat[slot]!,
+    idHi: table.idHi(slot),
+    idLo: table.idLo(slot),
+    incarnation: table.incarnation(slot),
+    heartbeat: table.heartbeat(slot),
     address
   }
 }

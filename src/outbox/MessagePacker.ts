@@ -110,7 +110,7 @@ export class MessagePacker {
   probe(to: number, tell: boolean, sequence: number, changes = true): Uint8Array {
     const table = this.#table
     this.#beginSectioned(Kind.Ping)
-    this.#form.pingProbe(sequence, table.idHi[to]!, table.idLo[to]!)
+    this.#form.pingProbe(sequence, table.idHi(to), table.idLo(to))
     this.#form.beginSection(SectionType.Entries)
     if (tell) this.#entries.receiver(to)
     return this.#finishSections(to, changes, sequence)
@@ -207,21 +207,20 @@ export class MessagePacker {
   pingReq(target: number): Uint8Array {
     const table = this.#table
     this.#begin(Kind.PingReq)
-    this.#form.target(table.idHi[target]!, table.idLo[target]!, table.address, table.addressAt(target))
+    this.#form.target(table.idHi(target), table.idLo(target), table.addressBytes(target), table.addressAt(target))
     return this.#form.finish()
   }
 
   /** A PING_REQ of sections: the relay is to answer within `waitMs`, by the `sequence` of our probe. */
   probeRequest(to: number, target: number, sequence: number, waitMs: number): Uint8Array {
     const table = this.#table
-    const { address, idHi, idLo } = table
     this.#beginSectioned(Kind.PingReq)
     this.#form.requestProbe(
       sequence,
       Math.min(0xffff, Math.round(waitMs)),
-      idHi[target]!,
-      idLo[target]!,
-      address,
+      table.idHi(target),
+      table.idLo(target),
+      table.addressBytes(target),
       table.addressAt(target)
     )
     this.#form.beginSection(SectionType.Entries)
@@ -292,7 +291,7 @@ export class MessagePacker {
     const table = this.#table
     const slots = [SelfSlot]
     for (let slot = SelfSlot + 1; slot < table.top; slot++) {
-      if (table.phase[slot] === Phase.Member && !table.has(slot, Mark.Provisional)) slots.push(slot)
+      if (table.phase(slot) === Phase.Member && !table.has(slot, Mark.Provisional)) slots.push(slot)
     }
     return this.chunks(slots, sectioned)
   }
@@ -349,7 +348,7 @@ export class MessagePacker {
   /** The number of a snapshot rises with each snapshot and, through the incarnation, across restarts. */
   #nextVersion(): number {
     this.#snapshot = (this.#snapshot + 1) % SnapshotsPerIncarnation
-    return this.#table.incarnation[SelfSlot]! * SnapshotsPerIncarnation + this.#snapshot
+    return this.#table.incarnation(SelfSlot) * SnapshotsPerIncarnation + this.#snapshot
   }
 
   /** The positions in `slots` at which the chunks begin. `room` is what each has for entries and members that left. */
@@ -360,7 +359,7 @@ export class MessagePacker {
     let left = 0
     slots.forEach((slot, i) => {
       const length = entryLength(table, slot) + (sectioned ? this.#tags.lengthOf(slot) : 0)
-      const leaves = sectioned && table.status[slot] === Claim.Dead && table.has(slot, Mark.Left) ? 1 : 0
+      const leaves = sectioned && table.status(slot) === Claim.Dead && table.has(slot, Mark.Left) ? 1 : 0
       if (used + length + leftLength(left + leaves) > room) {
         starts.push(i)
         used = 0
@@ -387,10 +386,10 @@ export class MessagePacker {
   #setSender(): void {
     const table = this.#table
     const { header } = this.#form
-    header.idHi = table.idHi[SelfSlot]!
-    header.idLo = table.idLo[SelfSlot]!
-    header.heartbeat = table.heartbeat[SelfSlot]!
-    header.incarnation = table.incarnation[SelfSlot]!
+    header.idHi = table.idHi(SelfSlot)
+    header.idLo = table.idLo(SelfSlot)
+    header.heartbeat = table.heartbeat(SelfSlot)
+    header.incarnation = table.incarnation(SelfSlot)
     header.level = this.#options.level
   }
 
@@ -445,8 +444,10 @@ export class MessagePacker {
   #writeLeft(): void {
     const { left } = this.#entries
     if (left.length === 0) return
-    const { idHi, idLo, incarnation } = this.#table
+    const table = this.#table
     this.#form.beginSection(SectionType.Left)
-    for (const slot of left) this.#form.left({ idHi: idHi[slot]!, idLo: idLo[slot]!, incarnation: incarnation[slot]! })
+    for (const slot of left) {
+      this.#form.left({ idHi: table.idHi(slot), idLo: table.idLo(slot), incarnation: table.incarnation(slot) })
+    }
   }
 }

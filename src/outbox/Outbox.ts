@@ -158,7 +158,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       tags
     )
     const speaksLevel1 = (slot: number): boolean =>
-      extensions.level1 && slot > SelfSlot && table.level[slot]! > 0 && !table.has(slot, Mark.ProbeFailed)
+      extensions.level1 && slot > SelfSlot && table.level(slot) > 0 && !table.has(slot, Mark.ProbeFailed)
 
     const joined = (slot: number): void => {
       if (table.tags[slot] !== undefined) tags.add(slot, true)
@@ -169,13 +169,13 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
     view.observe({
       transition: ({ kind, previousIncarnation, slot }) => {
         // An accusation is of one incarnation and of a member that lives.
-        if (table.status[slot] === Claim.Dead || previousIncarnation !== table.incarnation[slot])
+        if (table.status(slot) === Claim.Dead || previousIncarnation !== table.incarnation(slot))
           accusations.remove(slot)
-        if (table.status[slot] === Claim.Dead) tags.remove(slot)
+        if (table.status(slot) === Claim.Dead) tags.remove(slot)
         else if (kind === "Joined") joined(slot)
         // Others cannot use an address that is only where the member spoke from. Its own entry follows.
         if (table.has(slot, Mark.Provisional)) return
-        queue.add(slot, kind !== "Updated" || previousIncarnation !== table.incarnation[slot])
+        queue.add(slot, kind !== "Updated" || previousIncarnation !== table.incarnation(slot))
       },
       tagsChanged: ({ slot }) => tags.add(slot, true),
       forgotten: (slot) => {
@@ -192,7 +192,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
 
     /** Whether we do not know what a member reads, because it has not spoken to us in its present incarnation. */
     const isUnheard = (slot: number): boolean =>
-      !table.has(slot, Mark.Heard) || table.heardIncarnation[slot] !== table.incarnation[slot]
+      !table.has(slot, Mark.Heard) || table.heardIncarnation(slot) !== table.incarnation(slot)
     const getsBothForms = (slot: number): boolean => transport.sendsBothForms && isUnheard(slot)
 
     /** Sealed first: a receiver that requires seals then knows us when it drops the plain datagram. */
@@ -201,7 +201,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       transport.send(message, to, false)
     }
     const routeOf = (slot: number): NetAddress.InetAddress =>
-      (table.routes[slot] ??= transport.route(table.address, table.addressAt(slot)))
+      (table.routes[slot] ??= transport.route(table.addressBytes(slot), table.addressAt(slot)))
     const send = (slot: number, message: Uint8Array): void => {
       const route = routeOf(slot)
       if (getsBothForms(slot)) sendBoth(message, route)
@@ -215,7 +215,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
 
     /** Whether a member may read sections, though it has not said so: it was never heard, or it does not answer them. */
     const mayReadSections = (slot: number): boolean =>
-      extensions.level1 && extensions.smallProbes && (!table.has(slot, Mark.Heard) || table.level[slot]! > 0)
+      extensions.level1 && extensions.smallProbes && (!table.has(slot, Mark.Heard) || table.level(slot) > 0)
     const isUnproved = (slot: number): boolean => slot < 0 || !table.has(slot, Mark.AddressProved)
 
     /** Whether a PING may follow from a message. To the unproved source of the message, it is part of the reply. */
@@ -226,7 +226,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
     }
     const sendPing = (slot: number, ping: Uint8Array, at: number, received?: Received): void => {
       if (received !== undefined && !mayPing(slot, ping.length, received)) return
-      table.pinged[slot] = at
+      table.setPinged(slot, at)
       send(slot, ping)
     }
     const reply = ({ budget, datagram, inbound }: Received, build: (limit: number) => Uint8Array): void => {
@@ -280,7 +280,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
         // Members of version 1 get no accusations and no tags, and nobody gets its own.
         if ((accusations.size > 0 || tags.size > (tags.has(slot) ? 1 : 0)) && speaksLevel1(slot)) return true
         // A member knows itself that it is alive.
-        return queue.size > (queue.has(slot) && table.status[slot] === Claim.Alive ? 1 : 0)
+        return queue.size > (queue.has(slot) && table.status(slot) === Claim.Alive ? 1 : 0)
       },
       gossip: (slot) => send(slot, speaksLevel1(slot) ? packer.gossipSections(slot) : packer.gossip(slot)),
       acknowledge: (received, tell) => {
@@ -298,7 +298,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       prove: (slot, received) => sendPing(slot, packer.contact(), received.now, received),
       pingWithClaim: (claim, now) => {
         const slot = table.index.get(claim.idHi, claim.idLo)
-        if (slot > SelfSlot) table.pinged[slot] = now
+        if (slot > SelfSlot) table.setPinged(slot, now)
         // Whether a forgotten member proved its address is not known any more. Only members that did are healed for long.
         sendTo(claim.address, packer.pingWithClaim(claim, slot < 0 || !isUnproved(slot)))
       },

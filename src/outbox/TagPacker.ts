@@ -42,8 +42,8 @@ export class TagPacker {
 
   /** The dead and members of level 0 have none to pass on. */
   #tagsOf(slot: number) {
-    const { status, tags } = this.#table
-    return status[slot] === Claim.Dead ? undefined : tags[slot]
+    const table = this.#table
+    return table.status(slot) === Claim.Dead ? undefined : table.tags[slot]
   }
 
   /** Writes the tags of these slots, as far as they have some and there is room. */
@@ -74,8 +74,8 @@ export class TagPacker {
     const tags = this.#tagsOf(slot)
     if (tags === undefined) return false
     const packed = this.#packed
-    packed.idHi = this.#table.idHi[slot]!
-    packed.idLo = this.#table.idLo[slot]!
+    packed.idHi = this.#table.idHi(slot)
+    packed.idLo = this.#table.idLo(slot)
     packed.incarnation = tags.incarnation
     packed.version = tags.version
     packed.bytes = tags.bytes

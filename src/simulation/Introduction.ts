@@ -17,20 +17,20 @@ const introductions = (nodes: ReadonlyArray<SimNode>): ReadonlyArray<Uint8Array>
   const begin = (): void => {
     const { table } = nodes[0]!.view
     const { header } = writer
-    header.idHi = table.idHi[SelfSlot]!
-    header.idLo = table.idLo[SelfSlot]!
-    header.incarnation = table.incarnation[SelfSlot]!
+    header.idHi = table.idHi(SelfSlot)
+    header.idLo = table.idLo(SelfSlot)
+    header.incarnation = table.incarnation(SelfSlot)
     header.heartbeat = 0
     writer.begin(Kind.Gossip, 0)
   }
   const write = ({ view: { table } }: SimNode): boolean =>
     writer.entry(
-      table.idHi[SelfSlot]!,
-      table.idLo[SelfSlot]!,
+      table.idHi(SelfSlot),
+      table.idLo(SelfSlot),
       0,
-      table.incarnation[SelfSlot]!,
+      table.incarnation(SelfSlot),
       Alive,
-      table.address,
+      table.addressBytes(SelfSlot),
       table.addressAt(SelfSlot)
     )
   begin()
@@ -62,7 +62,7 @@ export const introduce = (nodes: ReadonlyArray<SimNode>): Effect.Effect<void> =>
     const inbound = new Inbound()
     const findings = new Findings()
     const { table } = first.view
-    PackedAddress.copy(table.address, table.addressAt(SelfSlot), inbound.source, 0)
+    PackedAddress.copy(table.addressBytes(SelfSlot), table.addressAt(SelfSlot), inbound.source, 0)
     for (const node of nodes) {
       const { queue, tags } = Context.get(node.context, Outbox)
       const now = node.clock.nanos / 1e6

@@ -137,7 +137,7 @@ export const start = Effect.fnUntraced(function* <R, E>(
         transition: ({ cause, kind, slot }) =>
           listener(view.idOf(slot), statusAt(view, slot), {
             kind,
-            incarnation: view.table.incarnation[slot]!,
+            incarnation: view.table.incarnation(slot),
             cause: cause._tag
           })
       }),
@@ -153,7 +153,7 @@ export const start = Effect.fnUntraced(function* <R, E>(
 })
 
 const statusAt = ({ table }: ClusterView, slot: number): KnownStatus => {
-  switch (table.status[slot]) {
+  switch (table.status(slot)) {
     case Claim.Alive:
       return "alive"
     case Claim.Suspect:
@@ -165,5 +165,5 @@ const statusAt = ({ table }: ClusterView, slot: number): KnownStatus => {
 
 const statusIn = (view: ClusterView, id: NodeId): KnownStatus => {
   const slot = view.slotOf(id)
-  return slot < 0 || view.table.phase[slot] === Phase.Tombstone ? "unknown" : statusAt(view, slot)
+  return slot < 0 || view.table.phase(slot) === Phase.Tombstone ? "unknown" : statusAt(view, slot)
 }

@@ -23,12 +23,12 @@ interface Known {
 /** A table with this node as 1000 and the given nodes. */
 const tableOf = (nodes: ReadonlyArray<Known>): MemberTable => {
   const table = new MemberTable(1)
-  table.phase[table.take(0, 1000)] = Phase.Self
+  table.setPhase(table.take(0, 1000), Phase.Self)
   for (const { id, incarnation, status } of nodes) {
     const slot = table.take(0, id)
-    table.phase[slot] = status === "tombstone" ? Phase.Tombstone : Phase.Member
-    table.status[slot] = status === "tombstone" ? Claim.Dead : code[status]
-    table.incarnation[slot] = incarnation
+    table.setPhase(slot, status === "tombstone" ? Phase.Tombstone : Phase.Member)
+    table.setStatus(slot, status === "tombstone" ? Claim.Dead : code[status])
+    table.setIncarnation(slot, incarnation)
   }
   return table
 }
@@ -70,7 +70,7 @@ const answer = (
   const table = tableOf([{ id: 1, status: "Alive", incarnation: 0 }, ...nodes])
   const comparison = new SnapshotComparison(table)
   for (const entries of chunks) comparison.add(chunkOf(entries))
-  const ids = comparison.answerTo(table.index.get(0, 1)).map((slot) => table.idLo[slot]!)
+  const ids = comparison.answerTo(table.index.get(0, 1)).map((slot) => table.idLo(slot))
   return ids.toSorted((a, b) => a - b)
 }
 
@@ -194,7 +194,7 @@ describe("the comparison of a snapshot", () => {
         comparison.add(chunkOfBuckets(covered, [[has!, "Alive", 0]]))
         const slots = comparison.answerTo(table.index.get(0, 1))
         assert.deepStrictEqual(
-          slots.map((slot) => table.idLo[slot]!).toSorted((a, b) => a - b),
+          slots.map((slot) => table.idLo(slot)).toSorted((a, b) => a - b),
           covered
             .flatMap(idsIn)
             .filter((id) => id !== has)
@@ -213,7 +213,7 @@ describe("the comparison of a snapshot", () => {
       const ids = (entries: ReadonlyArray<readonly [number, Status, number]>) => {
         const comparison = new SnapshotComparison(table)
         comparison.add(chunkOfBuckets([2], entries))
-        return comparison.answerTo(table.index.get(0, 1)).map((slot) => table.idLo[slot]!)
+        return comparison.answerTo(table.index.get(0, 1)).map((slot) => table.idLo(slot))
       }
       assert.sameMembers(ids([[x!, "Alive", 5]]), [x, y])
       assert.sameMembers(ids([[y!, "Alive", 5]]), [])

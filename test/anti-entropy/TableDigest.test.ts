@@ -22,16 +22,16 @@ interface Known {
 const tableOf = (nodes: ReadonlyArray<Known>, self: Known = { id: Self }): MemberTable => {
   const table = new MemberTable(1)
   const own = table.take(0, self.id)
-  table.phase[own] = Phase.Self
-  table.incarnation[own] = self.incarnation ?? 0
-  table.status[own] = self.status ?? Claim.Alive
+  table.setPhase(own, Phase.Self)
+  table.setIncarnation(own, self.incarnation ?? 0)
+  table.setStatus(own, self.status ?? Claim.Alive)
   for (const { id, incarnation = 0, provisional = false, status = Claim.Alive, tombstone = false } of nodes) {
     const slot = table.take(0, id)
-    table.phase[slot] = tombstone ? Phase.Tombstone : Phase.Member
-    table.incarnation[slot] = incarnation
-    table.status[slot] = tombstone ? Claim.Dead : status
+    table.setPhase(slot, tombstone ? Phase.Tombstone : Phase.Member)
+    table.setIncarnation(slot, incarnation)
+    table.setStatus(slot, tombstone ? Claim.Dead : status)
     // Addresses are no part of a digest, but the table must be able to index them.
-    table.address.set([4, 10, 0, id >> 8, id & 0xff, 1, 1], table.addressAt(slot))
+    table.setAddress(slot, Uint8Array.of(4, 10, 0, id >> 8, id & 0xff, 1, 1), 0)
     if (!tombstone) table.addToPools(slot, 0)
     if (provisional) table.mark(slot, Mark.Provisional)
   }
@@ -41,7 +41,7 @@ const tableOf = (nodes: ReadonlyArray<Known>, self: Known = { id: Self }): Membe
 /** The buckets of a table, as the message of its node has them. */
 const bucketsOf = (table: MemberTable, bits: number): Inbound["sections"] => {
   const slots = Array.from({ length: table.top }, (_, slot) => slot)
-  const live = slots.filter((slot) => (slot === SelfSlot ? table.status[slot] === Claim.Alive : table.isLive(slot)))
+  const live = slots.filter((slot) => (slot === SelfSlot ? table.status(slot) === Claim.Alive : table.isLive(slot)))
   const members = live.map((slot) => ({ ...table.digestMember(slot) }))
   const writer = new MessageWriter()
   writer.beginSectioned(Kind.AntiEntropy, 0)
@@ -146,7 +146,7 @@ describe("the difference from the buckets of another table", () => {
         )
         const listed = [{ id: Self }, ...ours.filter(({ tombstone }) => !tombstone)].map(({ id }) => id)
         assert.deepStrictEqual(
-          difference.slots.map((slot) => table.idLo[slot]!).toSorted((a, b) => a - b),
+          difference.slots.map((slot) => table.idLo(slot)).toSorted((a, b) => a - b),
           listed.filter((id) => expected.has(bucketOf(0, id, bits))).toSorted((a, b) => a - b)
         )
       })
@@ -157,7 +157,7 @@ describe("the difference from the buckets of another table", () => {
     const table = tableOf([{ id: 1 }, { id: 2, provisional: true }])
     const difference = new TableDigest(table).difference(bucketsOf(tableOf([]), 0))
     assert.deepStrictEqual(
-      difference?.slots.map((slot) => table.idLo[slot]),
+      difference?.slots.map((slot) => table.idLo(slot)),
       [Self, 1]
     )
   })

@@ -21,7 +21,7 @@ describe("closing", () => {
     Effect.gen(function* () {
       const { lab, watched } = yield* everyNode
       assert.isAbove(watched.node.clock.sleeping, 0)
-      const heartbeat = () => parts(watched).view.table.heartbeat[0]
+      const heartbeat = () => parts(watched).view.table.heartbeat(0)
       const stopping = yield* lab.stop(watched)
       yield* pass(2)
       yield* Fiber.join(stopping)

@@ -232,7 +232,7 @@ describe("relays", () => {
           yield* pass(at + after - lab.now)
           const message: Message.Message = {
             _tag: "Ack",
-            ...sender(3, view.incarnation, view.table.heartbeat[SelfSlot], flags),
+            ...sender(3, view.incarnation, view.table.heartbeat(SelfSlot), flags),
             entries: entries.map(([id, incarnation, heartbeat]) =>
               claim("Alive", id, `10.0.0.${id}:7946`, heard.incarnation + incarnation, heard.heartbeat + heartbeat)
             )

@@ -14,8 +14,8 @@ const Incarnation = 4
 const make = () => {
   const table = new MemberTable(1)
   for (const id of [Self, 1, 2, 3]) table.take(0, id)
-  table.incarnation[SelfSlot] = Incarnation
-  table.level.set([1, 0, 1, 1])
+  table.setIncarnation(SelfSlot, Incarnation)
+  for (const slot of [0, 2, 3]) table.setLevel(slot, 1)
   const pending = new PendingAcknowledgements(table)
   const settled: Array<number> = []
   const wait = (slot: number) => {

@@ -108,7 +108,7 @@ describe("an accusation", () => {
       yield* accuse(accusation(X, 61))
       assert.deepStrictEqual(story(node, X), ["Joined by 50", "Suspected by 61"])
       const { table } = parts(node).view
-      assert.strictEqual(table.heartbeat[parts(node).view.slotOf(idOf(X))], 2 ** 20)
+      assert.strictEqual(table.heartbeat(parts(node).view.slotOf(idOf(X))), 2 ** 20)
       yield* pass(2000)
       assert.deepStrictEqual(passedOn(lab, since), ["60 0 by 61 Silent"])
       // Those that were never heard get entries alone.
@@ -409,7 +409,7 @@ describe("a probe of ours that fails", () => {
     scenario(`is our accusation, with the evidence ${evidence} of a host that is ${host}`, () =>
       Effect.gen(function* () {
         const { node } = yield* failing(host)
-        assert.strictEqual(parts(node).view.table.status[parts(node).view.slotOf(idOf(X))], 1)
+        assert.strictEqual(parts(node).view.table.status(parts(node).view.slotOf(idOf(X))), 1)
         assert.deepStrictEqual(waiting(node), [`60 3 by 1 ${evidence}`])
         const { accusations, accused, proofs } = parts(node).detector.counters
         // With two members one accuser is enough.
@@ -462,7 +462,7 @@ describe("an ACK with a sequence that is not that of a PING of ours", () => {
       const { table } = parts(node).view
       const slot = parts(node).view.slotOf(idOf(Speaker))
       // As if it had just been sent a PING.
-      table.pinged[slot] = table.heardAt[slot]!
+      table.setPinged(slot, table.heardAt(slot))
       const { outbox } = parts(node)
       const ack = (sequence: number) =>
         Effect.andThen(puppet.send({ _tag: "Ack1", ...header(), probe: { sequence } }, node), pass(Latency))

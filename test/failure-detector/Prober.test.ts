@@ -9,7 +9,7 @@ const Timeout = 400
 const idle: ProberParts = {
   counters: { pings: 0, pingReqs: 0, directTimeouts: 0, failures: 0, savedByRelay: 0, voided: 0 },
   random: () => 0,
-  table: { incarnation: new Uint32Array(1), isLive: () => true, drawAlive: () => 0 },
+  table: { incarnation: () => 0, isLive: () => true, drawAlive: () => 0 },
   actions: { ping: () => true, askRelay: () => {}, lookForProof: () => {}, suspect: () => {} }
 }
 
@@ -40,7 +40,7 @@ const make = ({
       // The members stay in the order in which they were added.
       random: () => 0,
       table: {
-        incarnation,
+        incarnation: (slot) => incarnation[slot]!,
         isLive: (slot) => !dead.has(slot),
         drawAlive: (count, except, _, into) => {
           into.length = 0

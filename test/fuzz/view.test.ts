@@ -82,24 +82,24 @@ const check = (view: ClusterView, now: number): void => {
   let left = 0
   let unlisted = 0
   for (let slot = 0; slot < table.top; slot++) {
-    const phase = table.phase[slot]!
+    const phase = table.phase(slot)
     assert(phase === 0 || phase === 1 || phase === 2 || phase === 3)
     phases[phase]++
     if (phase === Phase.Free) continue
-    assert.equal(table.index.get(table.idHi[slot]!, table.idLo[slot]!), slot)
+    assert.equal(table.index.get(table.idHi(slot), table.idLo(slot)), slot)
     if (phase === Phase.Tombstone && table.has(slot, Mark.Unlisted)) unlisted++
     if (phase !== Phase.Member) continue
-    assert(PackedAddress.isReachable(table.address, table.addressAt(slot)))
-    const status = table.status[slot]
+    assert(PackedAddress.isReachable(table.addressBytes(slot), table.addressAt(slot)))
+    const status = table.status(slot)
     if (status === Claim.Alive) alive++
     else if (status === Claim.Suspect) suspect++
     else dead++
     if (status === Claim.Dead && table.has(slot, Mark.Left)) left++
     if (status === Claim.Dead) continue
     // Whoever lives is found by its address, or another live member that has the same.
-    const holder = table.liveAt(table.address, table.addressAt(slot))
+    const holder = table.liveAt(table.addressBytes(slot), table.addressAt(slot))
     assert(holder >= 0 && table.isLive(holder))
-    assert(table.sameAddress(holder, table.address, table.addressAt(slot)))
+    assert(table.sameAddress(holder, table.addressBytes(slot), table.addressAt(slot)))
     assert.equal(holder !== slot, table.has(slot, Mark.Shadowed))
   }
   assert.equal(phases[Phase.Self], 1)
@@ -150,7 +150,7 @@ describe("a view of the cluster", () => {
             else view.suspect(verdict.slot, { _tag: "Heard" }, now)
           }
           check(view, now)
-          assert.equal(table.status[SelfSlot], Claim.Alive)
+          assert.equal(table.status(SelfSlot), Claim.Alive)
           // The last claim about us of this message does not stand: our own word is the higher one now.
           const last = kind === Kind.Leave ? undefined : entries.findLast((entry) => entry.id === Self)
           if (last !== undefined && (last.status === Claim.Suspect || last.status === Claim.Dead)) {

@@ -23,9 +23,9 @@ const tableOf = (n: number, at: NetAddress.InetAddress, status: number) => {
   const table = new MemberTable(1)
   table.take(0, 999)
   const slot = table.take(0, n)
-  table.phase[slot] = Phase.Member
-  table.status[slot] = status
-  PackedAddress.write(at, table.address, table.addressAt(slot))
+  table.setPhase(slot, Phase.Member)
+  table.setStatus(slot, status)
+  table.setAddress(slot, PackedAddress.pack(at), 0)
   table.addToPools(slot, 0)
   return table
 }

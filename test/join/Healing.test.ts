@@ -17,12 +17,12 @@ const seed = new Peer.Name({ host: Host.domainNameFromStringUnsafe("seed.example
 const tableOf = (...members: ReadonlyArray<readonly [id: number, at: number]>): MemberTable => {
   const table = new MemberTable(1)
   const own = table.take(0, 999)
-  PackedAddress.write(self, table.address, table.addressAt(own))
+  table.setAddress(own, PackedAddress.pack(self), 0)
   for (const [id, at] of members) {
     const slot = table.take(0, id)
-    table.phase[slot] = Phase.Member
-    table.status[slot] = Claim.Alive
-    PackedAddress.write(addressOf(at), table.address, table.addressAt(slot))
+    table.setPhase(slot, Phase.Member)
+    table.setStatus(slot, Claim.Alive)
+    table.setAddress(slot, PackedAddress.pack(addressOf(at)), 0)
     table.addToPools(slot, 0)
   }
   return table

@@ -23,7 +23,7 @@ const addresses = [
 const keep = () => {
   const address = new Uint8Array(addresses.length * Stride)
   addresses.forEach((bytes, slot) => address.set(bytes, slot * Stride))
-  return { address, addressAt: (slot: number) => slot * Stride }
+  return { address, addressBytes: () => address, addressAt: (slot: number) => slot * Stride }
 }
 
 describe("AddressIndex", () => {

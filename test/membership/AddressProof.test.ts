@@ -9,7 +9,7 @@ describe("prove", () => {
     node.view.observe({ proved: (slot, now) => proved.push([slot, now]) })
     node.passOn(alive(a, 0, 5))
     const slot = node.slotOf(a)
-    node.table.pinged[slot] = Now
+    node.table.setPinged(slot, Now)
     node.receive(a, { heartbeat: 6, ...sent })
     return { ...node, slot, proved }
   }
@@ -28,7 +28,7 @@ describe("prove", () => {
     const elsewhere = pinged({ source: address("10.6.6.6:6") })
     elsewhere.view.prove(elsewhere.slot, Now)
     const unasked = pinged({})
-    unasked.table.pinged[unasked.slot] = -Infinity
+    unasked.table.setPinged(unasked.slot, -Infinity)
     unasked.view.prove(unasked.slot, Now)
     const late = pinged({})
     late.view.prove(late.slot, Now + 10_001)

@@ -1,16 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { AgeLinks, AgeList } from "../../src/membership/AgeList.ts"
+import { AgeList } from "../../src/membership/AgeList.ts"
 
 const Slots = 12
 
-const lists = (count: number) => {
-  const links = new AgeLinks()
-  links.previous = new Int32Array(Slots)
-  links.next = new Int32Array(Slots)
-  links.began = new Float64Array(Slots)
-  return Array.from({ length: count }, () => new AgeList(links))
-}
+const lists = (count: number) => Array.from({ length: count }, () => new AgeList())
 
 describe("AgeList", () => {
   it("is empty at first", () => {
@@ -20,7 +14,7 @@ describe("AgeList", () => {
     expect(list!.oldestBegan).toBe(Infinity)
   })
 
-  it("behaves like a queue in an array, also when lists share their links", () => {
+  it("behaves like a queue in an array", () => {
     const operations = fc.array(
       fc.record({
         slot: fc.nat(Slots - 1),

@@ -42,7 +42,7 @@ describe("joining", () => {
     expect(node.claim(a)).toBe("Alive 2 5")
     expect(node.addressOf(a)).toBe("192.168.0.1:9")
     expect(node.has(a, Mark.Provisional)).toBe(true)
-    expect(node.table.level[node.slotOf(a)]).toBe(1)
+    expect(node.table.level(node.slotOf(a))).toBe(1)
     expect(found).toMatchObject({ sender: node.slotOf(a), replay: false, tellSender: false })
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Claim from "../../src/domain/Claim.ts"
-import { AddressStride, Mark } from "../../src/membership/MemberTable.ts"
+import { Mark } from "../../src/membership/MemberTable.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
 import {
   a,
@@ -80,9 +80,9 @@ describe("LEAVE", () => {
     node.passOn(alive(a, 0, 5))
     expect(node.leave(a, { incarnation: 1, heartbeat: 6, level: 1, source: address("10.6.6.6:6") }, true)).toBe(true)
     const slot = node.slotOf(a)
-    const { heardHeartbeat, heardIncarnation, level, spoke } = node.table
-    expect([heardIncarnation[slot], heardHeartbeat[slot], level[slot]]).toEqual([1, 6, 1])
-    expect(String(PackedAddress.read(spoke, slot * AddressStride))).toBe("10.6.6.6:6")
+    const { table } = node
+    expect([table.heardIncarnation(slot), table.heardHeartbeat(slot), table.level(slot)]).toEqual([1, 6, 1])
+    expect(node.table.spokeFrom(slot, PackedAddress.pack(address("10.6.6.6:6")), 0)).toBe(true)
     expect(node.claim(a)).toBe("Dead 1 6")
     expect(node.receive(a, { incarnation: 1, heartbeat: 5 }).replay).toBe(true)
   })
@@ -95,7 +95,7 @@ describe("LEAVE", () => {
     expect(node.events).toEqual(["Joined 1", "Died 1", "Left 1"])
     expect(node.has(a, Mark.Left)).toBe(true)
     expect(node.table.leftCount).toBe(1)
-    expect(node.table.since[node.slotOf(a)]).toBe(Now)
+    expect(node.table.since(node.slotOf(a))).toBe(Now)
     checkInvariants(node.view)
   })
 

@@ -59,14 +59,14 @@ describe("the table", () => {
       expect(new Set(into).size).toBe(into.length)
       expect(live).toEqual(expect.arrayContaining(into))
     }
-    const alives = live.filter((slot) => table.status[slot] === Claim.Alive)
-    const extended = alives.filter((slot) => table.level[slot] === 1)
+    const alives = live.filter((slot) => table.status(slot) === Claim.Alive)
+    const extended = alives.filter((slot) => table.level(slot) === 1)
     const except = extended[0]!
     for (let count = 0; count <= 40; count++) {
       expect(table.drawAlive(count, except, random, into)).toBe(Math.min(count, alives.length - 1))
       expect(new Set(into).size).toBe(into.length)
       expect(alives.filter((slot) => slot !== except)).toEqual(expect.arrayContaining(into))
-      const levels = into.map((slot) => table.level[slot]!)
+      const levels = into.map((slot) => table.level(slot))
       expect(levels).toEqual(levels.toSorted((x, y) => y - x))
       expect(levels.filter((level) => level === 1).length).toBe(Math.min(count, extended.length - 1))
     }
@@ -193,7 +193,7 @@ describe("the table", () => {
         const { table } = node
         // What an observer knows from transitions and from `forgotten` alone.
         const known = new Map<number, string>([[node.slotOf(reporter), `0 0 ${addressOf(reporter)}`]])
-        const claim = (slot: number) => `${table.status[slot]} ${table.incarnation[slot]} ${table.inetAddress(slot)}`
+        const claim = (slot: number) => `${table.status(slot)} ${table.incarnation(slot)} ${table.inetAddress(slot)}`
         node.view.observe({
           transition: ({ slot }) => known.set(slot, claim(slot)),
           forgotten: (slot) => known.delete(slot)
@@ -208,7 +208,7 @@ describe("the table", () => {
           else if (slot > SelfSlot && step.what === "declare dead") node.view.declareDead(slot, expired, now)
         }
         const held = new Map<number, string>()
-        for (let slot = 1; slot < table.top; slot++) if (table.phase[slot] === Phase.Member) held.set(slot, claim(slot))
+        for (let slot = 1; slot < table.top; slot++) if (table.phase(slot) === Phase.Member) held.set(slot, claim(slot))
         expect(new Map([...known].toSorted(([x], [y]) => x - y))).toEqual(held)
       }),
       { numRuns: 150 }

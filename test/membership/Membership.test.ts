@@ -83,7 +83,7 @@ describe("members", () => {
       node.join(1)
       const roundTrip = Effect.map(node.membership.get(idOf(1)), (member) => Option.getOrThrow(member).roundTrip)
       assert.isUndefined(yield* roundTrip)
-      node.view.table.rtt[node.view.slotOf(idOf(1))] = 1.25
+      node.view.table.setRoundTrip(node.view.slotOf(idOf(1)), 1.25)
       assert.deepStrictEqual(yield* roundTrip, Duration.micros(1250n))
     })
   )

@@ -33,14 +33,14 @@ describe("merging", () => {
     node.passOnAt(Now + 5, alive(a, 0, 2))
     expect(node.events).toEqual(["Joined 1"])
     expect(node.claim(a)).toBe("Alive 0 2")
-    expect(node.table.since[node.slotOf(a)]).toBe(Now)
+    expect(node.table.since(node.slotOf(a))).toBe(Now)
   })
 
   it("a higher incarnation and a new address each make an update with the previous values", () => {
     const node = open()
     node.passOn(alive(a, 0, 1))
     node.passOnAt(Now + 5, alive(a, 1, 1, address("10.0.0.7:7000")))
-    expect(node.table.since[node.slotOf(a)]).toBe(Now)
+    expect(node.table.since(node.slotOf(a))).toBe(Now)
     expect(node.transitions[1]).toMatchObject({ kind: "Updated", previousStatus: Claim.Alive, previousIncarnation: 0 })
     expect(String(node.transitions[1]!.previousAddress)).toBe("10.0.0.1:7000")
     node.passOn(alive(a, 1, 1, address("10.0.0.8:7000")))
@@ -163,7 +163,7 @@ describe("merging", () => {
     const agreed = (node: Node, n: number) => {
       const slot = node.slotOf(n)
       if (slot === -1) return "nothing"
-      return node.table.isLive(slot) ? whole(node, n) : `dead ${node.table.incarnation[slot]}`
+      return node.table.isLive(slot) ? whole(node, n) : `dead ${node.table.incarnation(slot)}`
     }
     let dead = 0
     fc.assert(
@@ -179,7 +179,7 @@ describe("merging", () => {
           const isDead = own.some(({ incarnation, status }) => incarnation === last && status === "Dead")
           if (isDead) dead++
           expect(agreed(x, n).startsWith("dead")).toBe(isDead)
-          expect(x.table.incarnation[x.slotOf(n)]).toBe(last)
+          expect(x.table.incarnation(x.slotOf(n))).toBe(last)
         }
       }),
       { numRuns: 600 }
@@ -195,7 +195,7 @@ describe("suspicion and death", () => {
     const slot = node.slotOf(a)
     node.view.suspect(slot, probeFailed, Now + 1)
     expect(node.claim(a)).toBe(`Suspect 1 ${7 + 2 ** 20}`)
-    expect(node.table.since[slot]).toBe(Now + 1)
+    expect(node.table.since(slot)).toBe(Now + 1)
     node.view.suspect(slot, probeFailed, Now + 2)
     expect(node.claim(a)).toBe(`Suspect 1 ${7 + 2 ** 20}`)
     expect(node.events).toEqual(["Joined 1", "Suspected 1"])
@@ -257,7 +257,7 @@ describe("suspicion and death", () => {
     node.view.declareDead(node.slotOf(a), expired, Now + 10)
     node.view.suspect(node.slotOf(a), probeFailed, Now + 10)
     expect(node.events.length).toBe(3)
-    expect(node.table.since[node.slotOf(a)]).toBe(Now + 9)
+    expect(node.table.since(node.slotOf(a))).toBe(Now + 9)
   })
 
   it("a Dead claim about a member that is held Alive at this incarnation changes nothing until it is checked", () => {
@@ -300,7 +300,7 @@ describe("suspicion and death", () => {
     node.passOnAt(Now + 4, alive(a, 2, 0))
     expect(node.claim(a)).toBe("Alive 2 0")
     expect(node.events).toEqual(["Joined 1", "Died 1", "Recovered 1"])
-    expect(node.table.since[node.slotOf(a)]).toBe(Now + 4)
+    expect(node.table.since(node.slotOf(a))).toBe(Now + 4)
   })
 
   it("a checked death still counts if the member died at an older incarnation in the meantime", () => {
@@ -316,7 +316,7 @@ describe("suspicion and death", () => {
     const node = open()
     node.view.suspect(SelfSlot, probeFailed, Now)
     node.view.declareDead(SelfSlot, expired, Now)
-    expect(node.table.status[SelfSlot]).toBe(Claim.Alive)
+    expect(node.table.status(SelfSlot)).toBe(Claim.Alive)
     expect(node.events).toEqual([])
   })
 

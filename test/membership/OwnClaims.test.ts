@@ -4,7 +4,7 @@ import { Mark, SelfSlot } from "../../src/membership/MemberTable.ts"
 import { a, aboutUs, address, alive, checkInvariants, type Node, Now, open } from "./View.ts"
 
 describe("claims about ourselves", () => {
-  const incarnations = (node: Node) => [node.view.incarnation, node.table.heartbeat[SelfSlot]]
+  const incarnations = (node: Node) => [node.view.incarnation, node.table.heartbeat(SelfSlot)]
 
   it("a Suspect or Dead claim is refuted with the incarnation of the claim plus one, and the heartbeat stays", () => {
     for (const status of ["Suspect", "Dead"] as const) {
@@ -18,7 +18,7 @@ describe("claims about ourselves", () => {
       expect(incarnations(node)).toEqual([41, 1])
       expect(node.selfChanges).toEqual([true, true])
       expect(node.view.refutations).toBe(2)
-      expect(node.table.status[SelfSlot]).toBe(Claim.Alive)
+      expect(node.table.status(SelfSlot)).toBe(Claim.Alive)
       expect(node.events).toEqual([])
     }
   })
@@ -70,7 +70,7 @@ describe("claims about ourselves", () => {
     node.passOn(aboutUs("Dead", 5, 0), aboutUs("Suspect", 9, 0), aboutUs("Alive", 9, 0, address("10.9.9.9:1")))
     expect(incarnations(node)).toEqual([5, 0])
     expect(node.conflicts).toEqual([])
-    expect(node.table.status[SelfSlot]).toBe(Claim.Dead)
+    expect(node.table.status(SelfSlot)).toBe(Claim.Dead)
     expect(node.table.has(SelfSlot, Mark.Left)).toBe(true)
   })
 

@@ -32,7 +32,7 @@ const message = (kind: number, entries: number | undefined, sectioned = true, se
 /** Records messages of a member, and returns whether it has our own entry and whether it asks for it. */
 const after = (marks: number, ...messages: ReadonlyArray<Inbound>) => {
   const table = new MemberTable(1)
-  table.phase[table.take(0, 0)] = Phase.Self
+  table.setPhase(table.take(0, 0), Phase.Self)
   const slot = table.take(0, 1)
   if ((marks & Mark.OwnEntrySent) !== 0) recordOwnEntrySent(table, slot, Sequence)
   table.mark(slot, marks)
@@ -87,7 +87,7 @@ describe("any other message of a member", () => {
 describe("the entry of a sender", () => {
   it("is lacking if only its address of origin is known and the message brings no other", () => {
     const table = new MemberTable(1)
-    table.phase[table.take(0, 0)] = Phase.Self
+    table.setPhase(table.take(0, 0), Phase.Self)
     const slot = table.take(0, 1)
     assert.isFalse(lacksEntry(table, slot, message(Kind.Ping, undefined)))
     table.mark(slot, Mark.Provisional)

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "@effect/vitest"
-import { AddressStride } from "../../src/membership/MemberTable.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
 import { a, b, address, alive, open } from "./View.ts"
 
@@ -15,9 +14,9 @@ describe("replays", () => {
       const found = node.receive(a, { ...old, level: 0, source: address("10.6.6.6:6"), entries: [alive(b, 0, 0)] })
       expect(found).toMatchObject({ replay: true, sender: slot })
     }
-    const { heardHeartbeat, heardIncarnation, level, spoke } = node.table
-    expect([heardIncarnation[slot], heardHeartbeat[slot], level[slot]]).toEqual([3, 10, 1])
-    expect(String(PackedAddress.read(spoke, slot * AddressStride))).toBe("10.0.0.1:7000")
+    const { table } = node
+    expect([table.heardIncarnation(slot), table.heardHeartbeat(slot), table.level(slot)]).toEqual([3, 10, 1])
+    expect(node.table.spokeFrom(slot, PackedAddress.pack(address("10.0.0.1:7000")), 0)).toBe(true)
     expect(node.view.replays).toBe(2)
     expect(node.claim(a)).toBe("Alive 3 10")
     // The entries of a replay are merged like any other.
@@ -31,10 +30,10 @@ describe("replays", () => {
       false
     )
     const slot = node.slotOf(a)
-    expect(node.table.level[slot]).toBe(2)
-    expect(String(PackedAddress.read(node.table.spoke, slot * AddressStride))).toBe("10.6.6.6:6")
+    expect(node.table.level(slot)).toBe(2)
+    expect(node.table.spokeFrom(slot, PackedAddress.pack(address("10.6.6.6:6")), 0)).toBe(true)
     expect(node.receive(a, { incarnation: 4, heartbeat: 0, level: 0 }).replay).toBe(false)
-    expect([node.table.heardIncarnation[slot], node.table.heardHeartbeat[slot]]).toEqual([4, 0])
+    expect([node.table.heardIncarnation(slot), node.table.heardHeartbeat(slot)]).toEqual([4, 0])
     expect(node.receive(a, { incarnation: 3, heartbeat: 11 }).replay).toBe(true)
   })
 

@@ -4,7 +4,15 @@ import { SlotPool } from "../../src/membership/SlotPool.ts"
 
 const Slots = 60
 
-const positions = () => ({ position: new Int32Array(Slots) })
+const positions = () => {
+  const positions = new Int32Array(Slots)
+  return {
+    position: (slot: number) => positions[slot]!,
+    setPosition: (slot: number, position: number) => {
+      positions[slot] = position
+    }
+  }
+}
 
 const contents = (pool: SlotPool) => Array.from({ length: pool.length }, (_, i) => pool.at(i))
 

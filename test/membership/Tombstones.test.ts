@@ -124,7 +124,7 @@ describe("retention and tombstones", () => {
       revive(node)
       expect(node.claim(a)).toBe("Alive 6 0")
       expect(node.events).toEqual(["Joined 1"])
-      expect(node.table.inserted[node.slotOf(a)]).toBe(Now + 5 * Retention)
+      expect(node.table.since(node.slotOf(a))).toBe(Now + 5 * Retention)
       expect(node.view.nextExpiry()).toBe(Infinity)
       checkInvariants(node.view)
     }

@@ -7,7 +7,7 @@ import * as NodeId from "../../src/domain/NodeId.ts"
 import { ClusterView, type ViewOptions } from "../../src/membership/ClusterView.ts"
 import { Digest } from "../../src/membership/Digest.ts"
 import { Findings } from "../../src/membership/Findings.ts"
-import { AddressStride, Mark, Phase, SelfSlot } from "../../src/membership/MemberTable.ts"
+import { Mark, Phase, SelfSlot } from "../../src/membership/MemberTable.ts"
 import type { SlotPool } from "../../src/membership/SlotPool.ts"
 import type { Conflict, DeathClaim, Transition } from "../../src/membership/ViewObserver.ts"
 import { MaxLevel } from "../../src/wire/Header.ts"
@@ -164,9 +164,9 @@ export const open = (options: Partial<ViewOptions> = {}) => {
     claim: (n: number) => {
       const slot = slotOf(n)
       if (slot === -1) return "nothing"
-      const status = ["Alive", "Suspect", "Dead"][table.status[slot]!]
-      const what = table.phase[slot] === Phase.Tombstone ? "tombstone" : status
-      return `${what} ${table.incarnation[slot]} ${table.heartbeat[slot]}`
+      const status = ["Alive", "Suspect", "Dead"][table.status(slot)]
+      const what = table.phase(slot) === Phase.Tombstone ? "tombstone" : status
+      return `${what} ${table.incarnation(slot)} ${table.heartbeat(slot)}`
     }
   }
   node.receive(reporter, { entries: [alive(reporter, 0, 0)] })
@@ -187,15 +187,15 @@ export const checkInvariants = (view: ClusterView) => {
   const { table } = view
   const slots = Array.from({ length: table.top }, (_, slot) => slot)
   const where = (predicate: (slot: number) => boolean) => slots.filter(predicate)
-  const member = (slot: number) => table.phase[slot] === Phase.Member
-  const tombstone = (slot: number) => table.phase[slot] === Phase.Tombstone
+  const member = (slot: number) => table.phase(slot) === Phase.Member
+  const tombstone = (slot: number) => table.phase(slot) === Phase.Tombstone
   const unlisted = (slot: number) => table.has(slot, Mark.Unlisted)
-  const withStatus = (status: number) => where((slot) => member(slot) && table.status[slot] === status)
-  const addressAt = (slot: number) => PackedAddress.key(table.address, slot * AddressStride)
+  const withStatus = (status: number) => where((slot) => member(slot) && table.status(slot) === status)
+  const addressAt = (slot: number) => PackedAddress.key(table.addressBytes(slot), table.addressAt(slot))
   const aliveSlots = withStatus(Claim.Alive)
   const suspectSlots = withStatus(Claim.Suspect)
   const deadSlots = withStatus(Claim.Dead)
-  const used = where((slot) => table.phase[slot] !== Phase.Free)
+  const used = where((slot) => table.phase(slot) !== Phase.Free)
 
   assert.deepStrictEqual(
     {
@@ -209,11 +209,11 @@ export const checkInvariants = (view: ClusterView) => {
       unlisted: table.unlisted.length,
       tombstones: table.tombstones.length,
       indexed: table.index.size,
-      self: where((slot) => table.phase[slot] === Phase.Self)
+      self: where((slot) => table.phase(slot) === Phase.Self)
     },
     {
-      aliveBase: aliveSlots.filter((slot) => table.level[slot] === 0),
-      aliveExtended: aliveSlots.filter((slot) => table.level[slot]! > 0),
+      aliveBase: aliveSlots.filter((slot) => table.level(slot) === 0),
+      aliveExtended: aliveSlots.filter((slot) => table.level(slot) > 0),
       suspects: suspectSlots,
       alive: 1 + aliveSlots.length,
       live: 1 + where((slot) => table.isLive(slot)).length,
@@ -234,24 +234,27 @@ export const checkInvariants = (view: ClusterView) => {
     used.filter(predicate).map((slot) => `${what} in slot ${slot}`)
   // The index by address has a live member for every address that one has, and for no other.
   const misindexed = (slot: number) => {
-    const indexed = table.liveAt(table.address, slot * AddressStride)
+    const indexed = table.liveAt(table.addressBytes(slot), table.addressAt(slot))
     const there = where((other) => table.isLive(other) && addressAt(other) === addressAt(slot))
     return there.length === 0 ? indexed !== -1 : !there.includes(indexed)
   }
   const ours = (slot: number) => addressAt(slot) === addressAt(SelfSlot)
   assert.deepStrictEqual(
     [
-      ...wrong("id not indexed", (slot) => table.index.get(table.idHi[slot]!, table.idLo[slot]!) !== slot),
+      ...wrong("id not indexed", (slot) => table.index.get(table.idHi(slot), table.idLo(slot)) !== slot),
       ...wrong("address not indexed", (slot) => slot !== SelfSlot && misindexed(slot)),
       ...wrong("left but not dead", (slot) => member(slot) && table.has(slot, Mark.Left) && table.isLive(slot)),
       ...wrong("unlisted member", (slot) => member(slot) && unlisted(slot)),
       ...wrong("our address", (slot) => member(slot) && table.has(slot, Mark.AtOurAddress) !== ours(slot)),
-      ...wrong("unusable", (slot) => member(slot) && !PackedAddress.isReachable(table.address, slot * AddressStride)),
+      ...wrong(
+        "unusable",
+        (slot) => member(slot) && !PackedAddress.isReachable(table.addressBytes(slot), table.addressAt(slot))
+      ),
       ...wrong(
         "alive heartbeat",
         (slot) =>
           aliveSlots.includes(slot) &&
-          !(table.has(slot, Mark.AliveKnown) && table.aliveHeartbeat[slot] === table.heartbeat[slot])
+          !(table.has(slot, Mark.AliveKnown) && table.aliveHeartbeat(slot) === table.heartbeat(slot))
       )
     ],
     []

@@ -14,7 +14,7 @@ const counting = () => {
   const status = new Uint8Array(8)
   status[7] = Claim.Suspect
   const changes = new StatusChanges(
-    { table: { status }, lastHeardOf: () => 1000 },
+    { table: { status: (slot) => status[slot]! }, lastHeardOf: () => 1000 },
     {
       detection: (seconds) => durations.push(["detection", seconds]),
       suspicion: (outcome) => (seconds) => durations.push([outcome, seconds])

@@ -44,13 +44,13 @@ class Writer implements EntryWriter {
 /** This node in slot 0 with id 0, and `size` live members with their slots as ids. */
 const make = (size: number, random = () => 0) => {
   const table = new MemberTable(1)
-  table.phase[table.take(0, 0)] = Phase.Self
+  table.setPhase(table.take(0, 0), Phase.Self)
   for (let id = 1; id <= size; id++) {
     const slot = table.take(0, id)
-    table.phase[slot] = Phase.Member
-    table.status[slot] = Claim.Alive
-    table.incarnation[slot] = 5
-    PackedAddress.write(NetAddress.inetAddressFromStringUnsafe(`10.0.0.${id}:1`), table.address, table.addressAt(slot))
+    table.setPhase(slot, Phase.Member)
+    table.setStatus(slot, Claim.Alive)
+    table.setIncarnation(slot, 5)
+    table.setAddress(slot, PackedAddress.pack(NetAddress.inetAddressFromStringUnsafe(`10.0.0.${id}:1`)), 0)
     table.addToPools(slot, 0)
   }
   const queue = new ChangeQueue()
@@ -152,7 +152,7 @@ describe("EntryPacker", () => {
     const alive = start()
     entries.changes(true, 100, 2, 3)
     assert.deepStrictEqual(alive.ids, [0, 4])
-    table.status[3] = Claim.Suspect
+    table.setStatus(3, Claim.Suspect)
     const suspect = start()
     entries.changes(true, 100, 2, 3)
     assert.deepStrictEqual(suspect.ids, [0, 3, 4])

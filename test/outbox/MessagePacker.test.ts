@@ -84,7 +84,7 @@ const cluster = (n: number, family: Family, options: Partial<PackerOptions> = {}
   view.observe({
     transition: ({ kind, previousIncarnation, slot }) => {
       if (view.table.has(slot, Mark.Provisional)) return
-      queue.add(slot, kind !== "Updated" || previousIncarnation !== view.table.incarnation[slot])
+      queue.add(slot, kind !== "Updated" || previousIncarnation !== view.table.incarnation(slot))
     },
     forgotten: (slot) => queue.remove(slot),
     selfChanged: () => queue.add(SelfSlot, true)
@@ -142,7 +142,7 @@ const everyKind = ({ packer, table }: Rig, target: number, family: Family): Reco
   return {
     ping: packer.ping(target, false),
     pingTelling: packer.ping(target, true),
-    pingWithClaim: packer.pingWithClaim(claimOf(table.idLo[target]!, family)),
+    pingWithClaim: packer.pingWithClaim(claimOf(table.idLo(target), family)),
     contact: packer.contact(),
     ack: packer.ack(target, false, MaxMessage),
     ackTelling: packer.ack(target, true, MaxMessage),
@@ -485,7 +485,7 @@ describe("messages of sections", () => {
       assert.deepStrictEqual(summary(packer.probeRequest(to, 3, 1, 5)).entries, own)
       assert.deepStrictEqual(summary(packer.indirectAckProbe(3, numbers, MaxMessage, to, 1)).entries, [3, ...own])
       assert.strictEqual(table.has(to, Mark.OwnEntrySent), to === 7)
-      if (to === 7) assert.strictEqual(table.ownEntrySequence[to], 1)
+      if (to === 7) assert.strictEqual(table.ownEntrySequence(to), 1)
     }
     assert.deepStrictEqual(summary(packer.ackProbe(-1, false, 144, 1)).entries, [Self])
   })
@@ -714,7 +714,7 @@ describe("messages of sections", () => {
             })
             assert.deepStrictEqual(
               entries,
-              slots.map((slot) => table.idLo[slot]!)
+              slots.map((slot) => table.idLo(slot))
             )
             assert.sameMembers(left, gone)
             assert.strictEqual(left.length, gone.length)

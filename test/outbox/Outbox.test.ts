@@ -150,7 +150,7 @@ describe("Outbox", () => {
       const slot = table.index.get(0, 2)
       const from = lab.now
       send(slot, packer.leave(0))
-      sendTo(table.address.subarray(table.addressAt(slot), table.addressAt(slot) + 19), packer.contact())
+      sendTo(table.packedAddress(slot), packer.contact())
       yield* pass(10)
       const sent = lab.sent(({ from: by, to }) => by === "n1" && to === "n2", from)
       assert.deepStrictEqual(

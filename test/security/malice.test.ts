@@ -268,7 +268,7 @@ describe("claims about a member", () => {
           4000,
           (world, victim, rest) => {
             // Overruled by its next entry, or, where that is late, by its word against the other address.
-            const next = parts(victim).view.table.heartbeat[0]! + 1
+            const next = parts(victim).view.table.heartbeat(0) + 1
             return toEach(world, rest.slice(0, many), () => gossip(claim("Alive", victim.id, Nowhere, 0, next)))
           },
           (seen) =>

@@ -67,8 +67,8 @@ export class NodeCheck {
     this.#suspectTimeout = shortestSuspicion(probes, node.config.extensions)
     this.#deadRetention = Duration.toMillis(probes.deadRetention)
     const { table } = node.view
-    this.#ownIncarnation = table.incarnation[SelfSlot]!
-    this.#ownHeartbeat = table.heartbeat[SelfSlot]!
+    this.#ownIncarnation = table.incarnation(SelfSlot)
+    this.#ownHeartbeat = table.heartbeat(SelfSlot)
     node.view.observe({
       transition: (transition) => this.#changed(transition),
       forgotten: (slot) => this.#forgotten(slot),
@@ -81,8 +81,8 @@ export class NodeCheck {
     const { view } = this.#node
     const { table } = view
     const reported = this.#reported
-    const incarnation = table.incarnation[slot]!
-    const status = table.status[slot]!
+    const incarnation = table.incarnation(slot)
+    const status = table.status(slot)
     if (kind === "Joined") {
       this.#checkJoin(view.idOf(slot), incarnation, status, now)
       if (reported.isListed(slot)) this.#report("table-audit", `${view.idOf(slot)} joined although it was listed`)
@@ -92,7 +92,7 @@ export class NodeCheck {
       this.#checkTransition(transition, incarnation, status)
       if (reported.status[slot] !== status || reported.incarnation[slot] !== incarnation) reported.since[slot] = now
     }
-    reported.set(slot, status, incarnation, table.heartbeat[slot]!)
+    reported.set(slot, status, incarnation, table.heartbeat(slot))
   }
 
   #checkJoin(id: NodeId.NodeId, incarnation: number, status: number, now: number): void {
@@ -125,7 +125,7 @@ export class NodeCheck {
       )
     }
     // A level 0 node suspects without raising the heartbeat, so a higher heartbeat can clear its suspicion.
-    const heartbeat = view.table.heartbeat[slot]!
+    const heartbeat = view.table.heartbeat(slot)
     const cleared = before === Suspect && SerialNumber.compare(heartbeat, reported.heartbeat[slot]!) > 0
     if (isLower(incarnation, previous) || (incarnation === previous && status < before && !cleared)) {
       this.#report(
@@ -147,15 +147,15 @@ export class NodeCheck {
     if (view.table.tombstones.length > config.limits.tombstones) this.#buried.clear()
     const now = clock.nanos / NanosPerMilli
     this.#buried.set(view.idOf(slot), {
-      incarnation: view.table.incarnation[slot]!,
+      incarnation: view.table.incarnation(slot),
       until: now + 10 * this.#deadRetention
     })
   }
 
   #checkSelf(): void {
     const { table } = this.#node.view
-    const incarnation = table.incarnation[SelfSlot]!
-    const heartbeat = table.heartbeat[SelfSlot]!
+    const incarnation = table.incarnation(SelfSlot)
+    const heartbeat = table.heartbeat(SelfSlot)
     // A claim at a distance of exactly 2^31 is refuted too, by the next incarnation after it.
     const wrapped = incarnation === SerialNumber.add(this.#ownIncarnation, 0x80000001)
     if (isLower(incarnation, this.#ownIncarnation) && !wrapped) {
@@ -172,8 +172,8 @@ export class NodeCheck {
   /** Whether a datagram may contain a claim about the node. It is a fast check, because nearly none does. */
   isMentionedIn(bytes: Uint8Array): boolean {
     const { table } = this.#node.view
-    const hi = table.idHi[SelfSlot]
-    const lo = table.idLo[SelfSlot]
+    const hi = table.idHi(SelfSlot)
+    const lo = table.idLo(SelfSlot)
     let at = entriesAt(bytes)
     while (at + Ipv4EntryLength <= bytes.length) {
       if (readU32(bytes, at + 4) === lo && readU32(bytes, at) === hi) return true
@@ -189,7 +189,7 @@ export class NodeCheck {
     const { bytes, entriesEnd } = inbound
     for (let at = inbound.entriesStart; at < entriesEnd; at = cursor.next) {
       cursor.read(bytes, at)
-      if (cursor.idHi !== table.idHi[SelfSlot] || cursor.idLo !== table.idLo[SelfSlot]) continue
+      if (cursor.idHi !== table.idHi(SelfSlot) || cursor.idLo !== table.idLo(SelfSlot)) continue
       // A conflict, another node with this id, is refuted only now and then.
       if (!table.sameAddress(SelfSlot, bytes, cursor.addressAt)) continue
       if (cursor.status !== Suspect && cursor.status !== Dead) continue

@@ -1,7 +1,7 @@
 /** Whether the parts of a member table agree with each other and with the reported changes. */
 import { Dead, Suspect } from "../../domain/Claim.ts"
 import type { ClusterView } from "../../membership/ClusterView.ts"
-import { AddressStride, Mark, Phase, SelfSlot } from "../../membership/MemberTable.ts"
+import { Mark, Phase, SelfSlot } from "../../membership/MemberTable.ts"
 import { claimText } from "./ClaimText.ts"
 import type { ReportedTable } from "./ReportedTable.ts"
 
@@ -10,14 +10,14 @@ export const tableProblem = (view: ClusterView, reported: ReportedTable): string
   const { table } = view
   const counted = { alive: 1, suspect: 0, dead: 0, left: 0, tombstones: 0, unlisted: 0 }
   for (let slot = 0; slot < table.top; slot++) {
-    const phase = table.phase[slot]!
+    const phase = table.phase(slot)
     const isListed = reported.isListed(slot)
     if (phase === Phase.Free) {
       if (isListed) return `slot ${slot} was freed without a report`
       continue
     }
     const id = view.idOf(slot)
-    if (table.index.get(table.idHi[slot]!, table.idLo[slot]!) !== slot) return `the index does not lead to ${id}`
+    if (table.index.get(table.idHi(slot), table.idLo(slot)) !== slot) return `the index does not lead to ${id}`
     if (slot === SelfSlot) continue
     if (phase === Phase.Tombstone) {
       if (isListed) return `${id} became a tombstone without a report`
@@ -25,8 +25,8 @@ export const tableProblem = (view: ClusterView, reported: ReportedTable): string
       else counted.tombstones++
       continue
     }
-    const status = table.status[slot]!
-    const incarnation = table.incarnation[slot]!
+    const status = table.status(slot)
+    const incarnation = table.incarnation(slot)
     if (!isListed) return `${id} is listed without a report`
     if (reported.status[slot] !== status || reported.incarnation[slot] !== incarnation) {
       return `${id} became ${claimText(incarnation, status)} without a report`
@@ -38,9 +38,9 @@ export const tableProblem = (view: ClusterView, reported: ReportedTable): string
     }
     if (status === Suspect) counted.suspect++
     else counted.alive++
-    const owner = table.liveAt(table.address, slot * AddressStride)
+    const owner = table.liveAt(table.addressBytes(slot), table.addressAt(slot))
     const found = owner >= 0 && table.isLive(owner)
-    if (!found || !table.sameAddress(slot, table.address, owner * AddressStride)) {
+    if (!found || !table.sameAddress(slot, table.addressBytes(owner), table.addressAt(owner))) {
       return `the index by address does not lead to ${id}`
     }
   }

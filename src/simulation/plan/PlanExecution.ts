@@ -478,7 +478,7 @@ const claimAbout = (about: AnyNode, { incarnationAhead = 0, status }: StepOf<"fo
   entries: [
     {
       nodeId: about.id,
-      heartbeat: about.kind === "node" ? about.view.table.heartbeat[SelfSlot]! : 0,
+      heartbeat: about.kind === "node" ? about.view.table.heartbeat(SelfSlot) : 0,
       incarnation:
         ((about.kind === "node" ? about.view.incarnation : about.level0.incarnation()) + incarnationAhead) >>> 0,
       status: statuses[status],

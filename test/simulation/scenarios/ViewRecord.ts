@@ -46,7 +46,7 @@ export const recordViews = (simulation: Simulation["Service"]) => {
           const of = view.idOf(slot)
           const member = newest.get(of)
           const isPresent =
-            member !== undefined && SerialNumber.compare(view.table.incarnation[slot]!, member.firstIncarnation) >= 0
+            member !== undefined && SerialNumber.compare(view.table.incarnation(slot), member.firstIncarnation) >= 0
           const up = isPresent && member.condition === "up"
           changes.push({ at: simulation.now(), by: name, of, kind, cause, up })
         }

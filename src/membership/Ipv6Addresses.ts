@@ -1,0 +1,27 @@
+/** Packed IPv6 addresses. A table keeps them apart, since they do not fit into its rows. */
+import * as PackedAddress from "../wire/PackedAddress.ts"
+
+export class Ipv6Addresses {
+  /** The addresses, one after another. Replaced when there are more. */
+  bytes = new Uint8Array(0)
+  #end = 0
+  readonly #free: Array<number> = []
+
+  /** Room for one address: where it begins in `bytes`. */
+  take(): number {
+    const free = this.#free.pop()
+    if (free !== undefined) return free
+    const at = this.#end
+    this.#end += PackedAddress.MaxLength
+    if (this.#end > this.bytes.length) {
+      const bytes = new Uint8Array(this.#end + Math.max(8 * PackedAddress.MaxLength, this.bytes.length >> 3))
+      bytes.set(this.bytes)
+      this.bytes = bytes
+    }
+    return at
+  }
+
+  release(at: number): void {
+    this.#free.push(at)
+  }
+}
