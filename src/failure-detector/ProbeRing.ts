@@ -5,10 +5,23 @@
  * random place. Every operation takes constant time, because a wrap is shuffled step
  * by step, with each draw.
  */
+
+const none = -1
+
+/** A copy with room for an element at `at`. */
+const longer = (array: Int32Array<ArrayBuffer>, at: number): Int32Array<ArrayBuffer> => {
+  const longer = new Int32Array(at + Math.max(16, at >> 3)).fill(none)
+  longer.set(array)
+  return longer
+}
+
+/** The members that are probed, by slot. */
 export class ProbeRing {
   readonly #random: () => number
-  readonly #slots: Array<number> = []
-  readonly #index = new Map<number, number>()
+  #slots = new Int32Array(0)
+  /** Where each slot stands in the ring, or -1. */
+  #index = new Int32Array(0)
+  #length = 0
   /** Slots before the cursor have been probed in this wrap. The others are in no particular order. */
   #cursor = 0
 
@@ -17,38 +30,38 @@ export class ProbeRing {
   }
 
   get size(): number {
-    return this.#slots.length
+    return this.#length
   }
 
   has(slot: number): boolean {
-    return this.#index.has(slot)
+    return slot < this.#index.length && this.#index[slot] !== none
   }
 
   /** Inserts a slot at a random place of the wrap, before or after the cursor. */
   add(slot: number): void {
-    if (this.#index.has(slot)) return
-    const place = Math.floor(this.#random() * (this.#slots.length + 1))
-    this.#index.set(slot, this.#slots.length)
-    this.#slots.push(slot)
+    if (this.has(slot)) return
+    const place = Math.floor(this.#random() * (this.#length + 1))
+    if (slot >= this.#index.length) this.#index = longer(this.#index, slot)
+    if (this.#length >= this.#slots.length) this.#slots = longer(this.#slots, this.#length)
+    this.#put(this.#length++, slot)
     // Only the side of the cursor matters.
-    if (place < this.#cursor) this.#swap(this.#cursor++, this.#slots.length - 1)
+    if (place < this.#cursor) this.#swap(this.#cursor++, this.#length - 1)
   }
 
   remove(slot: number): void {
-    let at = this.#index.get(slot)
-    if (at === undefined) return
+    if (!this.has(slot)) return
+    let at = this.#index[slot]!
     if (at < this.#cursor) {
       this.#swap(at, --this.#cursor)
       at = this.#cursor
     }
-    this.#swap(at, this.#slots.length - 1)
-    this.#slots.pop()
-    this.#index.delete(slot)
+    this.#swap(at, --this.#length)
+    this.#index[slot] = none
   }
 
   /** The next member to probe, or -1 for none: a random one of those that remain in this wrap. */
   next(): number {
-    const length = this.#slots.length
+    const length = this.#length
     if (length === 0) return -1
     if (this.#cursor >= length) this.#cursor = 0
     const drawn = this.#cursor + Math.floor(this.#random() * (length - this.#cursor))
@@ -57,12 +70,13 @@ export class ProbeRing {
   }
 
   #swap(a: number, b: number): void {
-    if (a === b) return
-    const slotA = this.#slots[a]!
-    const slotB = this.#slots[b]!
-    this.#slots[a] = slotB
-    this.#slots[b] = slotA
-    this.#index.set(slotB, a)
-    this.#index.set(slotA, b)
+    const slot = this.#slots[a]!
+    this.#put(a, this.#slots[b]!)
+    this.#put(b, slot)
+  }
+
+  #put(at: number, slot: number): void {
+    this.#slots[at] = slot
+    this.#index[slot] = at
   }
 }

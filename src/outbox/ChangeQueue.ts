@@ -105,7 +105,7 @@ export class ChangeQueue {
   }
 
   #reserve(slot: number): void {
-    const length = Math.max(16, 2 * this.#sent.length, slot + 1)
+    const length = slot + Math.max(16, slot >> 3)
     const sent = new Int32Array(length).fill(none)
     sent.set(this.#sent)
     this.#sent = sent

@@ -138,7 +138,7 @@ export class EntryPacker {
 
   #stampSlot(slot: number): void {
     if (slot >= this.#stamps.length) {
-      const stamps = new Uint32Array(2 * Math.max(slot, this.#stamps.length))
+      const stamps = new Uint32Array(slot + Math.max(16, slot >> 3))
       stamps.set(this.#stamps)
       this.#stamps = stamps
     }

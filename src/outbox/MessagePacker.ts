@@ -118,9 +118,9 @@ export class MessagePacker {
 
   /** A PING of sections for an address that may be our own, with nothing but a number by which we recognise it. */
   selfProbe(sequence: number): Uint8Array {
-    const { idHi, idLo } = this.#table
+    const table = this.#table
     this.#beginSectioned(Kind.Ping)
-    this.#form.pingProbe(sequence, idHi[SelfSlot]!, idLo[SelfSlot]!)
+    this.#form.pingProbe(sequence, table.idHi(SelfSlot), table.idLo(SelfSlot))
     return this.#form.finish()
   }
 

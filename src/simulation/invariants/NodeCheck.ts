@@ -87,12 +87,10 @@ export class NodeCheck {
       this.#checkJoin(view.idOf(slot), incarnation, status, now)
       if (reported.isListed(slot)) this.#report("table-audit", `${view.idOf(slot)} joined although it was listed`)
       reported.list(slot)
-      reported.since[slot] = now
     } else {
       this.#checkTransition(transition, incarnation, status)
-      if (reported.status[slot] !== status || reported.incarnation[slot] !== incarnation) reported.since[slot] = now
     }
-    reported.set(slot, status, incarnation, table.heartbeat(slot))
+    reported.set(slot, status, incarnation, table.heartbeat(slot), now)
   }
 
   #checkJoin(id: NodeId.NodeId, incarnation: number, status: number, now: number): void {
@@ -134,7 +132,7 @@ export class NodeCheck {
       )
     }
     if (cause._tag !== "SuspicionExpired") return
-    const lasted = now - reported.since[slot]!
+    const lasted = now - reported.suspectSince(slot, now)
     // Timers may be early by 1 ms.
     if (before === Suspect && lasted >= this.#suspectTimeout - 2) return
     this.#report("suspicion", `${id} was ${statusText(before)} for ${lasted} ms when its suspicion expired`)

@@ -1,4 +1,5 @@
 /** The member table of a node as its reported changes describe it. */
+import { Suspect } from "../../domain/Claim.ts"
 
 export class ReportedTable {
   /** By slot, as all of these. */
@@ -7,8 +8,8 @@ export class ReportedTable {
   /** At the newest change of status. */
   heartbeat = new Uint32Array(16)
   #listed = new Uint8Array(16)
-  /** When the present status and incarnation began, in ms of the node's clock. */
-  since = new Float64Array(16)
+  /** When each suspicion of the present incarnation began, in ms of the node's clock. */
+  readonly #suspectSince = new Map<number, number>()
 
   /** Whether the slot has a listed member. */
   isListed(slot: number): boolean {
@@ -23,10 +24,18 @@ export class ReportedTable {
   unlist(slot: number): void {
     this.#reserve(slot)
     this.#listed[slot] = 0
+    this.#suspectSince.delete(slot)
   }
 
-  set(slot: number, status: number, incarnation: number, heartbeat: number): void {
+  /** When the suspicion of a slot began; now, if it is not suspect. */
+  suspectSince(slot: number, now: number): number {
+    return this.#suspectSince.get(slot) ?? now
+  }
+
+  set(slot: number, status: number, incarnation: number, heartbeat: number, now: number): void {
     this.#reserve(slot)
+    if (status !== Suspect) this.#suspectSince.delete(slot)
+    else if (!this.#suspectSince.has(slot) || this.incarnation[slot] !== incarnation) this.#suspectSince.set(slot, now)
     this.status[slot] = status
     this.incarnation[slot] = incarnation
     this.heartbeat[slot] = heartbeat
@@ -34,21 +43,18 @@ export class ReportedTable {
 
   #reserve(slot: number): void {
     if (slot < this.status.length) return
-    const length = Math.max(slot + 1, 2 * this.status.length)
+    const length = slot + Math.max(16, slot >> 3)
     const status = new Uint8Array(length)
     const incarnation = new Uint32Array(length)
     const heartbeat = new Uint32Array(length)
     const listed = new Uint8Array(length)
-    const since = new Float64Array(length)
     status.set(this.status)
     incarnation.set(this.incarnation)
     heartbeat.set(this.heartbeat)
     listed.set(this.#listed)
-    since.set(this.since)
     this.status = status
     this.incarnation = incarnation
     this.heartbeat = heartbeat
     this.#listed = listed
-    this.since = since
   }
 }
