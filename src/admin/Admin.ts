@@ -103,8 +103,12 @@ const observe = HttpApiBuilder.group(
 
       // In slices, so that a list of thousands does not delay the node.
       members: Effect.fnUntraced(function* ({ query }) {
+        const { status, ...tags } = query
+        const wanted = Object.entries(tags).map(([key, value]) => [key.slice("tag.".length), value] as const)
         const members = (yield* membership.members).filter(
-          (member) => query.status === undefined || member.status === query.status
+          (member) =>
+            (status === undefined || member.status === status) &&
+            wanted.every(([key, value]) => Object.hasOwn(member.tags, key) && member.tags[key] === value)
         )
         const texts: Array<string> = []
         for (const member of members) {
@@ -168,6 +172,7 @@ const operate = HttpApiBuilder.group(
   "operate",
   Effect.fnUntraced(function* (handlers) {
     const { keyRing, leave } = yield* Cluster
+    const { self, setTags } = yield* Membership
 
     const ring: Effect.Effect<KeyRing["Service"], AdminApi.Conflict> = Effect.mapError(
       Effect.fromOption(keyRing),
@@ -182,6 +187,15 @@ const operate = HttpApiBuilder.group(
         yield* Effect.logInfo("leaving the cluster as requested over HTTP")
         yield* leave
         return { status: "left" as const }
+      }),
+
+      changeTags: Effect.fnUntraced(function* ({ payload: { set = {}, unset = [] } }) {
+        const { tags } = yield* self
+        const kept = Object.entries(tags).filter(([key]) => !unset.includes(key))
+        const changed = Object.fromEntries([...kept, ...Object.entries(set)])
+        yield* Effect.mapError(setTags(changed), ({ message }) => new AdminApi.BadRequest({ detail: message }))
+        yield* Effect.logInfo("changed tags as requested over HTTP")
+        return { tags: changed }
       }),
 
       keys: () => list,

@@ -79,6 +79,24 @@ export type Node = typeof Node.Type
 export const Nodes = Schema.Struct({ nodes: Schema.Array(Node) })
 
 /**
+ * What `GET /membership` can be asked for: a status, and tags as `tag.KEY=VALUE`. A member must have all of it.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const MembersQuery = Schema.StructWithRest(Schema.Struct({ status: Schema.optionalKey(MemberStatus) }), [
+  Schema.Record(Schema.TemplateLiteral(["tag.", Schema.String]), Schema.String)
+])
+
+/**
+ * The tags that a user gave to the node, after a change of them.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const OwnTags = Schema.Struct({ tags: Schema.Record(Schema.String, Schema.String) })
+
+/**
  * One change in the history of a member.
  *
  * @category schemas
@@ -307,9 +325,12 @@ const observe = HttpApiGroup.make("observe", { topLevel: true })
   )
   .add(
     HttpApiEndpoint.get("members", "/membership", {
-      query: { status: Schema.optionalKey(MemberStatus) },
+      query: MembersQuery,
       success: Nodes
-    }).annotate(OpenApi.Description, "The members that the node lists, itself first.")
+    }).annotate(
+      OpenApi.Description,
+      "The members that the node lists, itself first: those of a status, and those with tags, as tag.KEY=VALUE."
+    )
   )
   .add(
     HttpApiEndpoint.get("member", "/membership/:id", {
@@ -352,6 +373,16 @@ const operate = HttpApiGroup.make("operate", { topLevel: true })
       OpenApi.Description,
       "Leaves the cluster, and answers when the members have acknowledged it or cannot be reached."
     )
+  )
+  .add(
+    HttpApiEndpoint.post("changeTags", "/tags", {
+      payload: Schema.Struct({
+        set: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+        unset: Schema.optionalKey(Schema.Array(Schema.String))
+      }),
+      success: OwnTags,
+      error: BadRequest
+    }).annotate(OpenApi.Description, "Sets and removes tags of the node, until it restarts. All or none are changed.")
   )
   .add(
     HttpApiEndpoint.get("keys", "/keys", { success: Keys, error: Conflict }).annotate(

@@ -6,7 +6,7 @@ import type * as ChangeJson from "../admin/ChangeJson.ts"
 import type { MemberStatus } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { blank, cropped, type Line, type Size, span, type Style, wrapped } from "./Canvas.ts"
-import { type AddressOf, changeLine, nodeText, why } from "./ChangeLine.ts"
+import { type AddressOf, changeLine, nodeText, tagsText, why } from "./ChangeLine.ts"
 
 /** A line of the log below the table. */
 export interface Entry {
@@ -142,6 +142,13 @@ const widthOf = (texts: ReadonlyArray<string>): number => texts.reduce((most, te
 /** The narrowest column in which a reason is shown. */
 const MinReason = 16
 
+/** The width of a column that is left out if all its texts are empty, or if there is no room for it. */
+const columnWidth = (heading: string, texts: ReadonlyArray<string>, room: number): number => {
+  if (texts.every((text) => text === "")) return 0
+  const width = widthOf([heading, ...texts]) + 2
+  return width <= room ? width : 0
+}
+
 /** The members in columns, none wider than `columns`; with a mark before each if `symbols`. */
 export const table = (
   shown: ReadonlyArray<AdminApi.Node>,
@@ -155,6 +162,8 @@ export const table = (
     node,
     id: `${node.id}`,
     address: NetAddress.formatInet(node.address),
+    name: node.name ?? "",
+    tags: tagsText(node.tags),
     rtt: rttText(node.rtt)
   }))
   const mark = symbols ? 2 : 0
@@ -163,28 +172,43 @@ export const table = (
   const rttWidth = widthOf(["RTT", ...cells.map(({ rtt }) => rtt)])
   const statusWidth = 9
   const sinceWidth = 12
-  const room = columns - mark - statusWidth - idWidth - addressWidth - rttWidth - sinceWidth
-  const reasons = room >= MinReason
+  const fixed = mark + statusWidth + idWidth + addressWidth + rttWidth + sinceWidth
+  // Names and tags are shown where somebody has some, and reasons where there is room for them.
+  const nameWidth = columnWidth(
+    "NAME",
+    cells.map(({ name }) => name),
+    columns - fixed
+  )
+  const tagsWidth = columnWidth(
+    "TAGS",
+    cells.map(({ tags }) => tags),
+    columns - fixed - nameWidth
+  )
+  const reasons = columns - fixed - nameWidth - tagsWidth >= MinReason
   const heading = [
     " ".repeat(mark),
     "STATUS".padEnd(statusWidth),
     "ID".padEnd(idWidth),
     "ADDRESS".padEnd(addressWidth),
+    nameWidth === 0 ? "" : "NAME".padEnd(nameWidth),
     "RTT".padStart(rttWidth),
     "  SINCE".padEnd(sinceWidth),
+    tagsWidth === 0 ? "" : "TAGS".padEnd(tagsWidth),
     reasons ? "WHY" : ""
   ].join("")
   return [
     [span(heading.trimEnd(), "dim")],
-    ...cells.map(({ address, id, node, rtt }) => {
+    ...cells.map(({ address, id, name, node, rtt, tags }) => {
       const [symbol, style] = looks[node.status]
       const line = [
         ...(symbols ? [span(`${symbol} `, style)] : []),
         span(node.status.padEnd(statusWidth), style),
         span(id.padEnd(idWidth), node.self ? "bold" : "plain"),
         span(address.padEnd(addressWidth)),
+        ...(nameWidth === 0 ? [] : [span(name.padEnd(nameWidth))]),
         span(rtt.padStart(rttWidth), rtt === "-" ? "dim" : "plain"),
-        span(`  ${timeText(node.since)}${reasons ? "  " : ""}`),
+        span(`  ${timeText(node.since)}${reasons || tagsWidth > 0 ? "  " : ""}`),
+        ...(tagsWidth === 0 ? [] : [span(tags.padEnd(reasons ? tagsWidth : 0))]),
         ...(reasons ? [span(reasonText(node, addressOf), "dim")] : [])
       ]
       return cropped(line, columns)

@@ -7,6 +7,7 @@ import * as Endpoint from "./Endpoint.ts"
 import * as EventLines from "./EventLines.ts"
 import type { Flags } from "./members.ts"
 import * as MembersView from "./MembersView.ts"
+import * as TagArguments from "./TagArguments.ts"
 import * as Watch from "./Watch.ts"
 
 const encodeNodes = Schema.encodeEffect(AdminApi.Nodes)
@@ -27,14 +28,19 @@ const print = Effect.fnUntraced(function* (nodes: ReadonlyArray<AdminApi.Node>) 
 
 /** Handles `gossip members`. */
 export const handle = Effect.fnUntraced(
-  function* ({ json, watch, ...flags }: Flags) {
+  function* ({ json, tag, watch, ...flags }: Flags) {
     if (json && watch) {
       return yield* new Endpoint.EndpointError({
         message: "--json and --watch exclude each other; gossip events --json follows the changes"
       })
     }
+    const tags = yield* Effect.fromResult(TagArguments.parse(tag))
+    if (watch && tags.length > 0) {
+      return yield* new Endpoint.EndpointError({ message: "--tag and --watch exclude each other" })
+    }
     const endpoint = yield* Endpoint.connect(flags)
-    const answer = yield* endpoint.ask((node) => node.members({ query: {} }))
+    const query = Object.fromEntries(tags.map(([key, value]) => [`tag.${key}` as const, value]))
+    const answer = yield* endpoint.ask((node) => node.members({ query }))
     if (json) return yield* Console.log(JSON.stringify(yield* Effect.orDie(encodeNodes(answer)), null, 2))
     if (!watch) return yield* print(answer.nodes)
     // The screen needs a terminal for output and for input.

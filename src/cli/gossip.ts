@@ -17,6 +17,7 @@ import * as Presentation from "./Presentation.ts"
 import { run } from "./run.ts"
 import { sim } from "./sim.ts"
 import { status } from "./status.ts"
+import { tags } from "./tags.ts"
 
 /**
  * The command line.
@@ -25,7 +26,7 @@ export const gossip = Command.make("gossip").pipe(
   Command.withDescription("Cluster membership by SWIM gossip over UDP: which nodes are up, which failed, which left."),
   Command.withSubcommands([
     { group: "A NODE", commands: [run, config, keygen, demo, sim] },
-    { group: "A RUNNING NODE", commands: [members, status, events, explain, leave, keys] }
+    { group: "A RUNNING NODE", commands: [members, status, events, explain, tags, leave, keys] }
   ]),
   Command.withExamples([
     { command: "gossip demo", description: "See what it does" },

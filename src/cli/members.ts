@@ -5,6 +5,11 @@ import * as LazyHandler from "./LazyHandler.ts"
 
 const flags = {
   ...EndpointFlags.flags,
+  tag: Flag.String("tag").pipe(
+    Flag.withMetavar("KEY=VALUE"),
+    Flag.withDescription("Only members with this tag; repeatable."),
+    Flag.atLeast(0)
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print JSON, as GET /membership answers."),
     Flag.withDefault(false)
@@ -36,6 +41,7 @@ export const members = Command.make(
   Command.withExamples([
     { command: "gossip members --config gossip.toml", description: "As the node of this file sees them" },
     { command: "gossip members --watch --endpoint http://127.0.0.1:9100", description: "With their changes" },
+    { command: "gossip members --tag zone=a", description: "Those with a tag" },
     { command: "gossip members --json | jq '.nodes[].addr'", description: "For programs" }
   ])
 )

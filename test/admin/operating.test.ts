@@ -42,6 +42,7 @@ const keysOf = ({ json }: Answer): ReadonlyArray<readonly [string, boolean]> =>
 
 const operations = [
   ["POST", "/leave", undefined],
+  ["POST", "/tags", { set: { zone: "a" } }],
   ["GET", "/keys", undefined],
   ["POST", "/keys", { key: second }],
   ["POST", "/keys/use", { fingerprint: "00000000" }],
@@ -101,6 +102,40 @@ describe("over a network", () => {
       }
       expect((yield* ask(url, "/keys", { method: "POST", raw: "{" })).status).toBe(401)
       expect((yield* ask(url, "/membership")).status).toBe(200)
+    })
+  )
+
+  it.live("tags are set and removed, all of a request or none", () =>
+    Effect.gen(function* () {
+      const options = { name: "web-1", tags: { zone: "a", rack: "7" } }
+      const { url } = yield* startServed(options, { token: Redacted.make(token) })
+      const post = (body: unknown) => ask(url, "/tags", { method: "POST", body, headers: bearer })
+      const nodesOf = (query: string) =>
+        Effect.map(ask(url, `/membership${query}`), ({ json }) => Object(json).nodes.length)
+      expect((yield* post({ set: { zone: "b" }, unset: ["rack", "none"] })).json).toEqual({ tags: { zone: "b" } })
+      for (const [body, problem] of [
+        [{ set: { ok: "1", "@x": "1" } }, 'the tag "@x" starts with "@", which is reserved'],
+        [{ set: { ok: "1", "": "1" } }, "a tag has an empty key"],
+        [
+          { set: { ok: "x".repeat(512) } },
+          'the tags have more than 512 bytes, with name and start of the node; the longest is "ok"'
+        ]
+      ] as const) {
+        const answer = yield* post(body)
+        expect([answer.status, detail(answer)]).toEqual([400, problem])
+      }
+      const { json } = yield* ask(url, "/membership?tag.zone=b")
+      expect(Object(json).nodes[0]).toMatchObject({ name: "web-1", tags: { zone: "b" } })
+      for (const query of [
+        "?tag.zone=a",
+        "?tag.ok=1",
+        "?tag.rack=7",
+        "?tag.zone=b&status=dead",
+        "?tag.zone=b&tag.x=y"
+      ]) {
+        expect([query, yield* nodesOf(query)]).toEqual([query, 0])
+      }
+      expect(yield* nodesOf("?tag.zone=b&status=alive")).toBe(1)
     })
   )
 

@@ -212,6 +212,7 @@ describe("routes that read", () => {
         "/metrics",
         "/metrics/json",
         "/leave",
+        "/tags",
         "/keys",
         "/keys/use",
         "/keys/remove"

@@ -55,7 +55,7 @@ describe("a running node", () => {
     "prints its members, its health, its changes, and why a member is dead",
     () =>
       Effect.gen(function* () {
-        const first = yield* served()
+        const first = yield* served(["--name", "first", "--tag", "zone=a"])
         // A process of its own, because it is killed.
         const second = yield* Program.running(["--peers", first.address], { env: quick })
         yield* line(first, new RegExp(`joined {2}${Program.named(second)}: `))
@@ -63,8 +63,11 @@ describe("a running node", () => {
 
         const table = (yield* printed(["members", ...at])).trimEnd().split("\n")
         assert.strictEqual(table.length, 3)
-        assert.match(table[0] ?? "", /^STATUS +ID +ADDRESS +RTT +SINCE +WHY$/)
-        assert.match(table[1] ?? "", new RegExp(`^alive +${first.id} +${first.address} +- .*this node$`))
+        assert.match(table[0] ?? "", /^STATUS +ID +ADDRESS +NAME +RTT +SINCE +TAGS +WHY$/)
+        assert.match(
+          table[1] ?? "",
+          new RegExp(`^alive +${first.id} +${first.address} +first +- .* zone=a +this node$`)
+        )
         assert.match(table[2] ?? "", new RegExp(`^alive +${second.id} +${second.address} .*it sent a message$`))
 
         const { nodes } = JSON.parse(yield* printed(["members", "--json", ...at]))
@@ -75,6 +78,17 @@ describe("a running node", () => {
             { addr: second.address, id: second.id, status: "alive" }
           ]
         )
+
+        assert.strictEqual(yield* printed(["tags", "set", "zone=b", "rack=7", ...at]), "zone=b rack=7\n")
+        assert.strictEqual(yield* printed(["tags", "unset", "rack", ...at]), "zone=b\n")
+        const inZone = (zone: string) => printed(["members", "--json", "--tag", `zone=${zone}`, ...at])
+        assert.deepStrictEqual(JSON.parse(yield* inZone("a")), { nodes: [] })
+        const [found] = JSON.parse(yield* inZone("b")).nodes
+        assert.deepInclude(found, { id: first.id, name: "first", tags: { zone: "b" } })
+        const refusedTags = yield* outcome(["tags", "set", "@name=x", ...at])
+        assert.notStrictEqual(refusedTags.end, 0)
+        assert.include(refusedTags.stderr, 'the tag "@name" starts with "@", which is reserved')
+        yield* Program.line(second, new RegExp(`changed ${named(first)}: tags zone=b`))
 
         const status = yield* printed(["status", ...at])
         assert.match(status, new RegExp(`^node +${first.id} \\(${first.address}\\), incarnation \\d+$`, "m"))
