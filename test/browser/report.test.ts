@@ -149,7 +149,7 @@ layer(Layer.effect(Shown, shown), { excludeTestServices: true, timeout })("the p
     assert.includeMembers([...seen], ["a", "s", "d", "D"])
   })
 
-  it.effect("has in each cell the colour of its verdict", () => cells("light"), timeout)
+  it.effect("colours each cell by its verdict", () => cells("light"), timeout)
 
   it.effect("lists the events, which can be searched and filtered", () =>
     Effect.gen(function* () {
@@ -170,7 +170,7 @@ layer(Layer.effect(Shown, shown), { excludeTestServices: true, timeout })("the p
     })
   )
 
-  it.effect("tells of the node under the mouse", () =>
+  it.effect("describes the node under the mouse", () =>
     Effect.gen(function* () {
       const { page, report } = yield* Shown
       const [x, y] = yield* place(page, "nodes", 4, 7)
@@ -187,7 +187,7 @@ layer(Layer.effect(Shown, shown), { excludeTestServices: true, timeout })("the p
     })
   )
 
-  it.effect("shows a stretch of time in all charts after it was chosen in one, and the whole after that", () =>
+  it.effect("shows a time range in all charts after it was chosen in one, and then the whole again", () =>
     Effect.gen(function* () {
       const { page, report } = yield* Shown
       const [from, to] = [yield* place(page, "members", 10, 15), yield* place(page, "members", 20, 15)]
@@ -220,7 +220,7 @@ layer(Layer.effect(Shown, shown), { excludeTestServices: true, timeout })("the p
     })
   )
 
-  it.effect("shows what a node sees that is clicked at, until it is clicked at again", () =>
+  it.effect("shows the view of a node that is clicked, until it is clicked again", () =>
     Effect.gen(function* () {
       const { page, report } = yield* Shown
       const pinned = `${chart("members")}.getModel().getSeries().at(-1).getData().count()`
@@ -239,7 +239,7 @@ layer(Layer.effect(Shown, shown), { excludeTestServices: true, timeout })("the p
     })
   )
 
-  it.effect("has the nodes with the most trouble first if asked for", () =>
+  it.effect("puts the nodes with the most suspicions and deaths first if asked for", () =>
     Effect.gen(function* () {
       const { page, report } = yield* Shown
       const before = yield* page.texts(cellColours(1, report.samples.times))
@@ -269,7 +269,7 @@ layer(Layer.effect(Shown, shown), { excludeTestServices: true, timeout })("the p
     timeout
   )
 
-  it.effect("did all of that without a mistake, and without a network", () =>
+  it.effect("did all of that without an error and without a network", () =>
     Effect.gen(function* () {
       const { page } = yield* Shown
       assert.deepStrictEqual(page.mistakes(), [])
@@ -328,7 +328,7 @@ layer(Layer.effect(LargePage, largePage), { excludeTestServices: true, timeout }
       })
     )
 
-    it.effect("lets one dead node be seen where there are more nodes than pixels", () =>
+    it.effect("shows one dead node where there are more nodes than pixels", () =>
       Effect.gen(function* () {
         const page = yield* LargePage
         const dead = shades.find(({ code }) => code === "D")?.light

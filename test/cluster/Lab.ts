@@ -47,8 +47,8 @@ import { Transport } from "../../src/transport/Transport.ts"
 import * as Message from "../../src/wire/Message.ts"
 
 /**
- * Nodes that speak version 1 and follow its rules, to the millisecond: what nodes of every level do to each other when one
- * of them does not speak more. Scenarios of extension level 1 set `extensions: {}`.
+ * Nodes that speak version 1 and follow its rules, to the millisecond: what two nodes do when at
+ * least one of them is of level 0. Scenarios of extension level 1 set `extensions: {}`.
  */
 export const version1 = {
   level1: false,
@@ -135,13 +135,13 @@ export interface LabNode {
   readonly address: string
 }
 
-/** A socket without a node behind it: it says what it is told to say, and keeps what it hears. */
+/** A socket without a node: it sends what the test tells it to, and keeps what it receives. */
 export interface Puppet {
   readonly host: Host
   readonly address: NetAddress.InetAddress
   /** What arrived, with the time in ms. */
   readonly received: Array<Received>
-  /** Sends a message, well-formed but as untrue as may be, to a node or address. */
+  /** Sends a well-formed message, true or not, to a node or address. */
   readonly send: (message: Message.Message, to: LabNode | string) => Effect.Effect<void>
   /** Sends any bytes. */
   readonly sendBytes: (payload: Uint8Array, to: LabNode | string) => Effect.Effect<void>
@@ -171,9 +171,9 @@ export class Lab {
   readonly seen: Array<Seen> = []
   /** Datagrams that are no message, or are sealed with none of the `rings`. */
   readonly unread: Array<Sighting> = []
-  /** Reads sealed datagrams along. Without any, every datagram must be a message in the clear. */
+  /** Opens sealed datagrams for the record. Without any, every datagram must be a message in the clear. */
   readonly rings: Array<Ring> = []
-  /** Whether `seen` and `unread` take note; without, a flood is cheap. */
+  /** Whether `seen` and `unread` are filled. Without, a flood costs less. */
   watching = true
   readonly #verbs: Verbs
   /** How far the wall clocks of nodes are behind that of a simulation, in ms. */
@@ -406,11 +406,11 @@ const tellChange = (change: Change): string => {
   }
 }
 
-/** What became of whom in a node's eyes: ms since `from`, and for example `Died 3: SuspicionExpired`. */
+/** The changes that a node saw: ms since `from`, and for example `Died 3: SuspicionExpired`. */
 export const story = (node: LabNode, from = 0): ReadonlyArray<readonly [number, string]> =>
   node.changes
     .filter(({ ms }) => ms >= from)
-    // To a microsecond: late on the calendar, milliseconds have no more digits than that.
+    // To a microsecond, since the fractions are rounded.
     .map((change) => [Math.round((change.ms - from) * 1000) / 1000, tellChange(change)])
 
 /** An entry of a message made by hand. */
@@ -456,7 +456,7 @@ export const membersOf = (node: LabNode) => Context.get(node.context, Membership
 
 export const countsOf = (node: LabNode) => Context.get(node.context, Membership).counts
 
-/** The inside of a node. */
+/** The components of a node. */
 export const parts = (node: LabNode) => ({
   antiEntropy: Context.get(node.context, AntiEntropy),
   detector: Context.get(node.context, FailureDetector),

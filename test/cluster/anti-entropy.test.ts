@@ -16,7 +16,7 @@ import {
 } from "./Lab.ts"
 
 const Interval = 10_000
-/** Nothing but anti-entropy, and no gossip to lighten its work. */
+/** Anti-entropy only: no gossip does part of its work. */
 const alone = {
   probes: { interval: 6_000_000, timeout: 3_000_000, suspectTimeout: 6_000_000 },
   gossip: { interval: 6_000_000, heartbeatInterval: 600_000 }
@@ -33,7 +33,7 @@ const pair = Effect.gen(function* () {
   const teller = yield* lab.puppet(99)
   yield* pass(100)
   assert.strictEqual((yield* countsOf(b)).alive, 2)
-  /** Says something to a node, as a member that is no longer heard would have. */
+  /** Sends something to a node in the name of a member that is silent. */
   const tell = (node: LabNode, ...entries: ReadonlyArray<Message.MessageEntry>) =>
     teller.send({ _tag: "Gossip", ...sender(node === a ? 2 : 1), entries }, node)
   return { lab, a, b, teller, tell }
@@ -92,7 +92,7 @@ describe("anti-entropy", () => {
     })
   )
 
-  scenario("an interval of 0 turns it off, but a newcomer gets its table all the same", () =>
+  scenario("an interval of 0 turns the rounds off, and a newcomer still gets the table", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const off = { gossip: { antiEntropyInterval: 0 } }
@@ -108,13 +108,13 @@ describe("anti-entropy", () => {
     })
   )
 
-  scenario("what a member missed it learns from the next snapshot", () =>
+  scenario("a member learns what it missed from the next snapshot", () =>
     Effect.gen(function* () {
       const { a, b, lab, tell } = yield* pair
       yield* tell(a, claim("Suspect", 77, "10.0.0.77:7946", 3, 2 ** 20))
       yield* pass(1)
       assert.strictEqual(yield* lab.status(b, 77n), "unknown")
-      // The other side must not speak first, nor the round go to the one that is nowhere.
+      // The other node must not send first, and the round must not go to the address without a node.
       lab.network.link("n2", "n1").cut = true
       yield* pass(10 * Interval)
       const first = snapshots(lab).find(({ message, to }) => to === "n2" && named(message).includes("77 Suspect"))!
@@ -124,7 +124,7 @@ describe("anti-entropy", () => {
     })
   )
 
-  scenario("a snapshot is answered with what the receiver knows better, and with the live that it lacks", () =>
+  scenario("the answer to a snapshot has newer entries, and live members that the snapshot lacks", () =>
     Effect.gen(function* () {
       const { a, lab, tell } = yield* pair
       const { own, puppet } = yield* proved(lab, a)
@@ -174,7 +174,7 @@ describe("anti-entropy", () => {
     })
   )
 
-  scenario("each chunk is merged as it comes, and one that is lost loses only itself", () =>
+  scenario("each chunk is merged when it arrives, so a lost chunk does not affect the others", () =>
     Effect.gen(function* () {
       const { a, b, lab, teller } = yield* pair
       yield* tellMany(a, teller, 150)
@@ -205,7 +205,7 @@ describe("anti-entropy", () => {
     })
   )
 
-  scenario("a lost chunk leaves the snapshot unanswered", () =>
+  scenario("a snapshot with a lost chunk gets no answer", () =>
     Effect.gen(function* () {
       const { a, lab, teller } = yield* pair
       yield* tellMany(a, teller, 20)
@@ -233,43 +233,41 @@ describe("anti-entropy", () => {
     })
   )
 
-  scenario(
-    "a chunk whose header contradicts itself or an earlier one is merged and counted, and is no part of any",
-    () =>
-      Effect.gen(function* () {
-        const { a, lab } = yield* pair
-        const { own, puppet } = yield* proved(lab, a)
-        yield* pass(1500)
-        const { assemblies, counters } = parts(a).antiEntropy
-        const completed = counters.snapshotsCompleted
-        const cases: ReadonlyArray<readonly [number, number]> = [
-          [0, 0],
-          [2, 2],
-          [0, 65_535],
-          [0, 3],
-          [1, 4]
-        ]
-        for (const [i, [index, total]] of cases.entries()) {
-          yield* puppet.send(
-            {
-              _tag: "AntiEntropy",
-              ...sender(50, 0, 3),
-              ...chunk(index, total, 3),
-              entries: [own, claim("Alive", 80 + i, addressOf(i))]
-            },
-            a
-          )
-          yield* pass(1)
-          assert.strictEqual(yield* lab.status(a, BigInt(80 + i)), "alive")
-        }
-        // The first three contradict themselves, the last the one before it, which stands.
-        assert.strictEqual(assemblies.inconsistent, 4)
-        assert.strictEqual(assemblies.size, 1)
-        assert.strictEqual(counters.snapshotsCompleted, completed)
-      })
+  scenario("a chunk with an inconsistent header is merged and counted, and does not become part of a snapshot", () =>
+    Effect.gen(function* () {
+      const { a, lab } = yield* pair
+      const { own, puppet } = yield* proved(lab, a)
+      yield* pass(1500)
+      const { assemblies, counters } = parts(a).antiEntropy
+      const completed = counters.snapshotsCompleted
+      const cases: ReadonlyArray<readonly [number, number]> = [
+        [0, 0],
+        [2, 2],
+        [0, 65_535],
+        [0, 3],
+        [1, 4]
+      ]
+      for (const [i, [index, total]] of cases.entries()) {
+        yield* puppet.send(
+          {
+            _tag: "AntiEntropy",
+            ...sender(50, 0, 3),
+            ...chunk(index, total, 3),
+            entries: [own, claim("Alive", 80 + i, addressOf(i))]
+          },
+          a
+        )
+        yield* pass(1)
+        assert.strictEqual(yield* lab.status(a, BigInt(80 + i)), "alive")
+      }
+      // The first three contradict themselves, the last the one before it, which stands.
+      assert.strictEqual(assemblies.inconsistent, 4)
+      assert.strictEqual(assemblies.size, 1)
+      assert.strictEqual(counters.snapshotsCompleted, completed)
+    })
   )
 
-  scenario("answers go out eight datagrams at once, 20 ms apart", () =>
+  scenario("answers are sent in batches of eight datagrams, 20 ms apart", () =>
     Effect.gen(function* () {
       const { a, lab, teller } = yield* pair
       yield* tellMany(a, teller, 1000)

@@ -17,7 +17,7 @@ const everyNode = Effect.gen(function* () {
 const assertEnded = ({ node }: LabNode) => assert.deepStrictEqual([node.clock.sleeping, node.fibers], [0, 0])
 
 describe("closing", () => {
-  scenario("leaves no sleeper, no tick and no datagram behind", () =>
+  scenario("leaves no sleeping fiber, no tick and no datagram", () =>
     Effect.gen(function* () {
       const { lab, watched } = yield* everyNode
       assert.isAbove(watched.node.clock.sleeping, 0)
@@ -34,13 +34,13 @@ describe("closing", () => {
         lab.sent(({ at, from }) => from === "n3" && at >= closed.at),
         []
       )
-      // And its port is free for another.
+      // Another node can use its port.
       const host = lab.network.host("n3", ["10.0.0.3"])
       yield* lab.startAt("n3", host, { bind: "10.0.0.3:7946", nodeId: "33" })
     })
   )
 
-  scenario("ends suspicions, death checks, relayed probes and a goodbye to the deaf as well", () =>
+  scenario("ends suspicions, death checks, relayed probes, and a LEAVE that nobody acknowledges", () =>
     Effect.gen(function* () {
       const { a, lab, watched } = yield* everyNode
       const teller = yield* lab.puppet(99)
@@ -67,7 +67,7 @@ describe("closing", () => {
     })
   )
 
-  scenario("after `leave` only waits for what is left to end, and says goodbye once", () =>
+  scenario("after `leave` sends no second LEAVE", () =>
     Effect.gen(function* () {
       const { lab, watched } = yield* everyNode
       const from = lab.now

@@ -12,8 +12,8 @@ const carriesDeathOf =
 
 const deaths = (node: LabNode) => story(node).filter(([, what]) => what.startsWith("Died"))
 
-describe("a death that is only said", () => {
-  scenario("of a live member is refuted after one PING, is never passed on, and nobody reports it", () =>
+describe("a Dead claim", () => {
+  scenario("about a live member is refuted after one PING, is never passed on, and causes no change", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
@@ -32,7 +32,7 @@ describe("a death that is only said", () => {
       }
       yield* pass(30_000)
       const carriers = lab.sent(carriesDeathOf(victim), from).filter(({ from }) => from !== "n99")
-      // Each that was told asks the victim at once, and once: its answer is there 2 ms later.
+      // Each node that was told sends the victim one PING at once; the answer comes 2 ms later.
       assert.deepStrictEqual(
         carriers.map(({ at, from, message, to }) => [at, from, to, message._tag]).toSorted(),
         told.map(({ name }) => [from + 1, name, victim.name, "Ping"])
@@ -50,7 +50,7 @@ describe("a death that is only said", () => {
     })
   )
 
-  scenario("of a dead member is checked by PINGs at 0, 500 and 1000 ms and believed at 1500 ms", () =>
+  scenario("about a member that is gone is checked by PINGs at 0, 500 and 1000 ms and accepted at 1500 ms", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, rareProbes)
@@ -79,7 +79,7 @@ describe("a death that is only said", () => {
     })
   )
 
-  scenario("with a forged address is still put to the member where it is, so it does no harm", () =>
+  scenario("with a forged address is checked at the known address of the member, so it has no effect", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, rareProbes)
@@ -102,12 +102,12 @@ describe("a death that is only said", () => {
           []
         )
       }
-      // Nothing of it reaches whoever is at the forged address either.
+      // Nothing is sent to the forged address either.
       assert.deepStrictEqual(liar.received, [])
     })
   )
 
-  scenario("of a suspect is believed at once", () =>
+  scenario("about a suspect is accepted at once", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, rareProbes)
@@ -132,7 +132,7 @@ describe("a death that is only said", () => {
     })
   )
 
-  scenario("waits with at most 15 others; more are dropped and counted", () =>
+  scenario("is checked together with at most 15 others; further claims are dropped and counted", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, rareProbes)
@@ -160,7 +160,7 @@ describe("a death that is only said", () => {
     })
   )
 
-  scenario("of a member that left is believed at once by who heard the LEAVE, and hides it from nobody", () =>
+  scenario("about a member that left is accepted at once by nodes that got the LEAVE, and reaches the others", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, rareProbes)

@@ -18,7 +18,7 @@ import {
 const HealInterval = 10_000
 /** The longest from one heal PING of a node to its next. */
 const LongestHealInterval = 1.25 * HealInterval
-/** From the first contact of two halves until all of them know all: a few rounds of changes. */
+/** From the first contact of two halves until all nodes know all others: a few gossip rounds. */
 const Spread = 2000
 
 /** A PING that begins with a Dead claim about its receiver. */
@@ -47,7 +47,7 @@ const assertMerged = (lab: Lab, nodes: ReadonlyArray<LabNode>, healed: number, h
   Effect.gen(function* () {
     for (const node of nodes) {
       assert.deepStrictEqual(yield* countsOf(node), { alive: nodes.length, suspect: 0, dead: 0, left: 0 })
-      // Old death claims cross over with everything else, and kill nobody.
+      // Old Dead claims are exchanged too, and nobody dies of them.
       assert.deepStrictEqual(
         story(node, healed).filter(([, what]) => what.startsWith("Died")),
         []
@@ -62,7 +62,7 @@ const assertMerged = (lab: Lab, nodes: ReadonlyArray<LabNode>, healed: number, h
   })
 
 describe("healing", () => {
-  scenario("two halves of six that were cut for a minute merge by themselves after the first heal PING", () =>
+  scenario("two halves of six that were separated for a minute merge after the first heal PING", () =>
     Effect.gen(function* () {
       const { healed, lab, nodes } = yield* split(12, 60_000)
       yield* pass(LongestHealInterval + Spread)
@@ -71,7 +71,7 @@ describe("healing", () => {
   )
 
   scenario(
-    `two halves that were cut for ${isLong ? "an hour" : "five minutes"}, and hold no tombstones of each other any more, merge too`,
+    `two halves that were separated for ${isLong ? "an hour" : "five minutes"}, and whose tombstones of each other have expired, merge too`,
     () =>
       Effect.gen(function* () {
         const { healed, lab, nodes } = yield* split(6, isLong ? 3_600_000 : 300_000, {
@@ -85,7 +85,7 @@ describe("healing", () => {
     120_000
   )
 
-  scenario("each node tries one of the lost every 7.5 to 12.5 s, at its address, with its last claim", () =>
+  scenario("each node sends one lost member a PING with its last claim every 7.5 to 12.5 s", () =>
     Effect.gen(function* () {
       const { healed, lab, nodes } = yield* split(4, 300_000)
       for (const node of nodes) {
@@ -107,7 +107,7 @@ describe("healing", () => {
     })
   )
 
-  scenario("one that was away for longer than its tombstone lives is found by the heal list", () =>
+  scenario("a member that was away for longer than its tombstone lasts is found by the heal list", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const options = { probes: { deadRetention: 2000 } }
@@ -129,7 +129,7 @@ describe("healing", () => {
     })
   )
 
-  scenario("a lost member is tried for heal_timeout and no longer", () =>
+  scenario("a lost member is tried for the time of heal_timeout and no longer", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const options = { gossip: { healTimeout: 60_000 } }
@@ -146,7 +146,7 @@ describe("healing", () => {
     })
   )
 
-  scenario("one whose address a live member of another id has is not tried", () =>
+  scenario("a lost member whose address now belongs to another live member is not tried", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
@@ -165,7 +165,7 @@ describe("healing", () => {
     })
   )
 
-  scenario("a bootstrap peer that answered once and is gone goes on being contacted", () =>
+  scenario("a bootstrap peer that answered once and is gone is contacted again and again", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
@@ -183,7 +183,7 @@ describe("healing", () => {
     })
   )
 
-  scenario("when a member of level 0 that was held dead lives, our incarnation rises once, at most every 5 s", () =>
+  scenario("when a dead member of level 0 is alive after all, our incarnation rises once, and at most every 5 s", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const options = {
@@ -226,7 +226,7 @@ describe("healing", () => {
       assert.strictEqual(yield* dieAndComeBack(0, 10_000), 1)
       assert.strictEqual(yield* dieAndComeBack(0, 5000 - 3), 2)
       assert.strictEqual(yield* dieAndComeBack(0, 10_000), 3)
-      // One of level 1 can say itself what it holds us for.
+      // A member of level 1 can tell us itself how it sees us.
       assert.strictEqual(yield* dieAndComeBack(1, 10_000), 3)
       assert.strictEqual(view.refutations, 0)
     })

@@ -46,7 +46,7 @@ const cluster = (lab: Lab, size: number) =>
 
 describe("joining", () => {
   scenario(
-    "a peer is PINGed until it answers, at waits doubled from 500 ms to 10 s, and listed nowhere meanwhile",
+    "a peer gets PINGs until it answers, after waits that double from 500 ms to 10 s, and is not listed before",
     () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -64,7 +64,7 @@ describe("joining", () => {
       })
   )
 
-  scenario("a peer that comes up 30 s late is joined at the next attempt", () =>
+  scenario("a peer that starts 30 s late is joined at the next attempt", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, { ...quiet, peers: ["10.0.0.2:7946"] })
@@ -80,7 +80,7 @@ describe("joining", () => {
     })
   )
 
-  scenario("a newcomer shows itself to one member, proves its address, and gets everybody within 6 ms", () =>
+  scenario("a newcomer contacts one member, proves its address, and knows all members within 6 ms", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [seed] = yield* cluster(lab, 4)
@@ -93,7 +93,7 @@ describe("joining", () => {
           .map((seen) => [seen.at - from, seen.from, seen.message._tag, ids(seen)]),
         [
           [0, "n5", "Ping", [5]],
-          // A stranger learns of nobody but who answers it.
+          // A stranger learns only of the node that answers it.
           [1, "n1", "Ack", [1]],
           [2, "n5", "AntiEntropy", [5]],
           [3, "n1", "Ping", [1]],
@@ -110,7 +110,7 @@ describe("joining", () => {
     })
   )
 
-  scenario("only the first peer that answers is asked for its table; the others answer no less", () =>
+  scenario("only the first peer that answers is asked for its table; the others still answer the PING", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* cluster(lab, 3)
@@ -129,7 +129,7 @@ describe("joining", () => {
         tables.map(({ from }) => from),
         ["n2"]
       )
-      // And it proves the address of who sent it a table.
+      // It also proves the address of the node that sent it a table.
       assert.deepStrictEqual(
         nodes.map(({ name }) => pings(lab, "n5", name).map(({ at }) => at - from)),
         [[0], [0, 6], [0]]
@@ -137,7 +137,7 @@ describe("joining", () => {
     })
   )
 
-  scenario("with all peers dead but one, it joins through that one and goes on trying the others", () =>
+  scenario("a node joins through the only live peer and keeps trying the others", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [seed] = yield* cluster(lab, 3)
@@ -157,7 +157,7 @@ describe("joining", () => {
     })
   )
 
-  scenario("our own address among the peers is none of them", () =>
+  scenario("our own address among the peers is ignored", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, { ...quiet, peers: ["10.0.0.1:7946"] })
@@ -167,7 +167,7 @@ describe("joining", () => {
     })
   )
 
-  scenario("a forged message with our id from a peer's address does not strike the peer out", () =>
+  scenario("a forged message with our id from the address of a peer does not drop the peer", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, { ...quiet, extensions: {}, peers: ["10.0.0.2:7946"] })
@@ -194,7 +194,7 @@ describe("joining", () => {
     })
   )
 
-  scenario("a peer's address that turns out to be another of our own is struck out after a PING with a number", () =>
+  scenario("a peer address that turns out to be another address of this node is dropped after a PING with a number", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const host = lab.network.host("n1", ["10.0.0.1", "10.9.9.1"])
@@ -219,7 +219,7 @@ describe("joining", () => {
     })
   )
 
-  scenario("a lost table is made up for by the next round of anti-entropy", () =>
+  scenario("the next round of anti-entropy replaces a table that was lost", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [seed] = yield* cluster(lab, 3)
@@ -252,7 +252,7 @@ describe("joining", () => {
       yield* pass(100)
     })
 
-  it.effect("who never answers us gets no table, and no more at once than three times what came from there", () =>
+  it.effect("an address that never answered gets no table, and at most three times the bytes that came from it", () =>
     Effect.gen(function* () {
       for (const kinds of [
         ["Ping"],

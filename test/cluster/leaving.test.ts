@@ -18,7 +18,7 @@ const cluster = (lab: Lab, size: number, options: Parameters<Lab["start"]>[1] = 
 
 const leaves = (lab: Lab, from: number) => lab.sent(({ message }) => message._tag === "Leave", from)
 
-/** Nodes that exist only in what a node was told. */
+/** Members that exist only in messages. */
 const tellOf = (lab: Lab, node: LabNode, count: number) =>
   Effect.gen(function* () {
     const teller = yield* lab.puppet(99)
@@ -31,7 +31,7 @@ const tellOf = (lab: Lab, node: LabNode, count: number) =>
 
 describe("leaving", () => {
   scenario(
-    "every member gets one LEAVE, acknowledges it with the leaver's Dead entry, and shows it as left at once",
+    "every member gets one LEAVE, acknowledges it with the Dead entry of the leaving node, and shows it as left at once",
     () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -61,7 +61,7 @@ describe("leaving", () => {
       })
   )
 
-  scenario("nobody tries to heal a member that left, and it comes and goes without being called dead", () =>
+  scenario("nobody tries to heal a member that left, and a member that leaves and returns is never shown as dead", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* cluster(lab, 4)
@@ -89,31 +89,33 @@ describe("leaving", () => {
     })
   )
 
-  scenario("an unanswered LEAVE is said again three times, 500 ms apart, and the end is at 2000 ms", () =>
-    Effect.gen(function* () {
-      const lab = yield* Lab.make()
-      const [leaver, deaf] = yield* cluster(lab, 3)
-      lab.network.link("n1", "n2").cut = true
-      const from = lab.now
-      const stopping = yield* lab.stop(leaver!)
-      yield* pass(1999)
-      assert.isUndefined(stopping.pollUnsafe())
-      yield* pass(1)
-      yield* Fiber.join(stopping)
-      assert.deepStrictEqual(
-        leaves(lab, from)
-          .filter(({ to }) => to === deaf!.name)
-          .map(({ at }) => at - from),
-        [0, 500, 1000, 1500]
-      )
-      assert.strictEqual(leaves(lab, from).filter(({ to }) => to === "n3").length, 1)
-      // It hears of the departure from the third: as a death, which it checks.
-      yield* pass(10_000)
-      assert.include(["dead", "unknown"], yield* lab.status(deaf!, leaver!))
-    })
+  scenario(
+    "a LEAVE without an acknowledgement is sent again three times, 500 ms apart, and leaving ends after 2000 ms",
+    () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const [leaver, deaf] = yield* cluster(lab, 3)
+        lab.network.link("n1", "n2").cut = true
+        const from = lab.now
+        const stopping = yield* lab.stop(leaver!)
+        yield* pass(1999)
+        assert.isUndefined(stopping.pollUnsafe())
+        yield* pass(1)
+        yield* Fiber.join(stopping)
+        assert.deepStrictEqual(
+          leaves(lab, from)
+            .filter(({ to }) => to === deaf!.name)
+            .map(({ at }) => at - from),
+          [0, 500, 1000, 1500]
+        )
+        assert.strictEqual(leaves(lab, from).filter(({ to }) => to === "n3").length, 1)
+        // It hears of the departure from the third: as a death, which it checks.
+        yield* pass(10_000)
+        assert.include(["dead", "unknown"], yield* lab.status(deaf!, leaver!))
+      })
   )
 
-  scenario("a lost acknowledgement costs one more LEAVE, which is acknowledged like the first", () =>
+  scenario("after a lost acknowledgement LEAVE is sent once more, and acknowledged again", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [leaver, other] = yield* cluster(lab, 2, quiet)
@@ -132,7 +134,7 @@ describe("leaving", () => {
     })
   )
 
-  scenario("all of a cluster of 64 are told", () =>
+  scenario("a leaving node sends LEAVE to all members of a cluster of 64", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [leaver] = yield* cluster(lab, 2, quiet)
@@ -142,12 +144,12 @@ describe("leaving", () => {
       yield* pass(2000)
       yield* Fiber.join(stopping)
       assert.strictEqual(new Set(leaves(lab, from).map(({ to }) => to)).size, 63)
-      // One answers; the others are nowhere, and get each all four.
+      // One answers; the others do not exist, and each gets all four.
       assert.strictEqual(leaves(lab, from).length, 1 + 62 * 4)
     })
   )
 
-  scenario("of a larger cluster 64 are told", () =>
+  scenario("a leaving node sends LEAVE to 64 members of a larger cluster", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [leaver] = yield* cluster(lab, 2, quiet)
@@ -160,7 +162,7 @@ describe("leaving", () => {
     })
   )
 
-  scenario("a leaver neither probes nor gossips nor refutes what is said of it, and still answers PINGs", () =>
+  scenario("a leaving node does not probe, gossip or refute, and still answers PINGs", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [leaver] = yield* cluster(lab, 3)
@@ -189,7 +191,7 @@ describe("leaving", () => {
     })
   )
 
-  scenario("two that leave at once do not wait for each other", () =>
+  scenario("two nodes that leave at the same time do not wait for each other", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* cluster(lab, 3, quiet)
@@ -208,14 +210,14 @@ describe("leaving", () => {
     })
   )
 
-  scenario("a replayed LEAVE does nothing once the member is back", () =>
+  scenario("a replayed LEAVE has no effect after the member has returned", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [leaver, ...others] = yield* cluster(lab, 3)
       yield* lab.stop(leaver!)
       yield* pass(2000)
       const recorded = leaves(lab, 0)[0]!.message
-      // It comes back elsewhere, and whoever recorded its LEAVE sits where it was.
+      // It returns at another address, and the one that recorded its LEAVE has its former address.
       const thief = yield* lab.puppet(1)
       const back = yield* lab.startAt("n11", lab.network.host("n11", ["10.0.0.11"]), {
         bind: "10.0.0.11:7946",

@@ -29,7 +29,7 @@ const pings = (lab: Lab, from: string, to: string, since = 0) =>
 const assertAlive = (nodes: ReadonlyArray<LabNode>, alive: number) =>
   Effect.forEach(nodes, (node) => Effect.map(countsOf(node), (counts) => assert.strictEqual(counts.alive, alive)))
 
-/** Runs with what is logged, by level. */
+/** Runs an effect, and returns what it logs, by level. */
 const logged = <A, E, R>(use: (lines: Array<string>) => Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const lines: Array<string> = []
@@ -45,7 +45,7 @@ const logged = <A, E, R>(use: (lines: Array<string>) => Effect.Effect<A, E, R>) 
   })
 
 describe("peers by name", () => {
-  scenario("all addresses of a name are PINGed at once, and any that answers is enough", () =>
+  scenario("a node sends a PING to all addresses of a name at once, and one answer is enough to join", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* start(lab, 1, quiet)
@@ -65,7 +65,7 @@ describe("peers by name", () => {
     })
   )
 
-  scenario("a name that resolves later is looked up until then, at waits doubled from 500 ms to 10 s", () =>
+  scenario("a name that does not resolve yet is looked up again, after waits that double from 500 ms to 10 s", () =>
     logged((lines) =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -92,7 +92,7 @@ describe("peers by name", () => {
     )
   )
 
-  scenario("all nodes of a service under one name find each other, though each is among its addresses", () =>
+  scenario("the nodes of a service find each other by one name that also has their own addresses", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes: Array<LabNode> = []
@@ -111,7 +111,7 @@ describe("peers by name", () => {
     })
   )
 
-  scenario("who is alone looks names up again, and follows a peer that restarts at another address", () =>
+  scenario("a node without members looks names up again, and finds a peer that restarted at another address", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       name(lab, 1)
@@ -137,35 +137,33 @@ describe("peers by name", () => {
     })
   )
 
-  scenario(
-    "a name none of whose addresses is a live member's is tried by healing, at the addresses it has by then",
-    () =>
-      Effect.gen(function* () {
-        const lab = yield* Lab.make()
-        name(lab, 1)
-        const options = { gossip: { healTimeout: 0 } }
-        const a = yield* start(lab, 1, options)
-        const b = yield* start(lab, 2, { ...options, peers: [seed] })
-        const c = yield* start(lab, 3, { ...options, peers: [b.address] })
-        yield* pass(5000)
-        yield* assertAlive([a, b, c], 3)
-        yield* lab.kill(a)
-        yield* pass(60_000)
-        yield* assertAlive([b, c], 2)
-        const asked = lab.network.asked.length
-        assert.isAtLeast(asked, 4)
-        // Somebody else, who knows nobody, has the name now.
-        name(lab, 9)
-        const other = yield* start(lab, 9, options)
-        yield* pass(12_600)
-        yield* assertAlive([b, c, other], 3)
-        const settled = lab.network.asked.length
-        yield* pass(60_000)
-        assert.strictEqual(lab.network.asked.length, settled)
-      })
+  scenario("healing looks a name up again when no live member has one of its addresses", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      name(lab, 1)
+      const options = { gossip: { healTimeout: 0 } }
+      const a = yield* start(lab, 1, options)
+      const b = yield* start(lab, 2, { ...options, peers: [seed] })
+      const c = yield* start(lab, 3, { ...options, peers: [b.address] })
+      yield* pass(5000)
+      yield* assertAlive([a, b, c], 3)
+      yield* lab.kill(a)
+      yield* pass(60_000)
+      yield* assertAlive([b, c], 2)
+      const asked = lab.network.asked.length
+      assert.isAtLeast(asked, 4)
+      // Another node without members has the name now.
+      name(lab, 9)
+      const other = yield* start(lab, 9, options)
+      yield* pass(12_600)
+      yield* assertAlive([b, c, other], 3)
+      const settled = lab.network.asked.length
+      yield* pass(60_000)
+      assert.strictEqual(lab.network.asked.length, settled)
+    })
   )
 
-  scenario("a service has the addresses of all its hosts, each at its port, those of the first priority first", () =>
+  scenario("a service has the addresses of all its hosts with their ports, ordered by priority", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const { names } = lab.network
@@ -197,32 +195,34 @@ describe("peers by name", () => {
     })
   )
 
-  scenario("a host of a service that is not found in 3 s is passed over, or the service is said to be not found", () =>
-    logged((lines) =>
-      Effect.gen(function* () {
-        const lab = yield* Lab.make()
-        const { names } = lab.network
-        const services = ["slow.example", "a.example"].map((target) => ({ target, port: 7946 }))
-        names.set("_gossip._udp.example", { services })
-        names.set("a.example", { addresses: ["10.0.0.1"] })
-        names.set("slow.example", "hangs")
-        names.set("_none._udp.example", { services: [{ target: ".", port: 0 }] })
-        const a = yield* start(lab, 1, quiet)
-        const b = yield* start(lab, 2, { ...quiet, peers: ["dns+srv://_gossip._udp.example"] })
-        const c = yield* start(lab, 3, { ...quiet, peers: ["dns+srv://_none._udp.example"] })
-        yield* pass(2999)
-        yield* assertAlive([a, b, c], 1)
-        yield* pass(11)
-        yield* assertAlive([a, b], 2)
-        assert.deepStrictEqual(pings(lab, "n2", "n1").slice(0, 1), [3000])
-        assert.deepStrictEqual(lines, [
-          "Warn cannot look up the peer dns+srv://_none._udp.example: its records say that there is no service; keeps trying"
-        ])
-      })
-    )
+  scenario(
+    "a host of a service that does not resolve within 3 s is skipped; if none resolves, the service is not found",
+    () =>
+      logged((lines) =>
+        Effect.gen(function* () {
+          const lab = yield* Lab.make()
+          const { names } = lab.network
+          const services = ["slow.example", "a.example"].map((target) => ({ target, port: 7946 }))
+          names.set("_gossip._udp.example", { services })
+          names.set("a.example", { addresses: ["10.0.0.1"] })
+          names.set("slow.example", "hangs")
+          names.set("_none._udp.example", { services: [{ target: ".", port: 0 }] })
+          const a = yield* start(lab, 1, quiet)
+          const b = yield* start(lab, 2, { ...quiet, peers: ["dns+srv://_gossip._udp.example"] })
+          const c = yield* start(lab, 3, { ...quiet, peers: ["dns+srv://_none._udp.example"] })
+          yield* pass(2999)
+          yield* assertAlive([a, b, c], 1)
+          yield* pass(11)
+          yield* assertAlive([a, b], 2)
+          assert.deepStrictEqual(pings(lab, "n2", "n1").slice(0, 1), [3000])
+          assert.deepStrictEqual(lines, [
+            "Warn cannot look up the peer dns+srv://_none._udp.example: its records say that there is no service; keeps trying"
+          ])
+        })
+      )
   )
 
-  scenario("a resolver that fails or hangs is told of once, and the node goes on without", () =>
+  scenario("a resolver that fails or hangs is logged once, and the node continues", () =>
     logged((lines) =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -253,7 +253,7 @@ describe("peers by name", () => {
     )
   )
 
-  scenario("addresses that the socket cannot speak to, or that may not speak to it, are none", () =>
+  scenario("addresses of the other family, and addresses outside `network.allow`, are ignored", () =>
     logged((lines) =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -270,7 +270,7 @@ describe("peers by name", () => {
     )
   )
 
-  scenario("a node that leaves looks nothing up any more", () =>
+  scenario("a leaving node makes no more lookups", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* start(lab, 1, { ...quiet, peers: [seed] })

@@ -81,41 +81,39 @@ describe("a pause of a node", () => {
     return { lab, a, b, c, T: lab.now }
   })
 
-  scenario(
-    "makes the probe in flight void: no relay is asked, nobody suspected, and the next probe is a fresh one",
-    () =>
-      Effect.gen(function* () {
-        const { a, b, lab, T } = yield* probing
-        const { detector, clock } = parts(a)
-        yield* pass(100)
-        const pauses = clock.watch.pauses
-        yield* pause(a, 1300)
-        const resumed = T + 1400
-        yield* pass(1300)
-        assert.strictEqual(clock.watch.pauses, pauses + 1)
-        assert.deepInclude(detector.counters, { voided: 1, failures: 0 })
-        assert.strictEqual(detector.health.score, 0)
-        // The cycle's timeout, due at T + 500, came with the end of the pause; the rest of the cycle follows in full.
-        const next = resumed + Interval - Timeout
-        yield* pass(next - lab.now)
-        assert.deepStrictEqual(saw(a, "Suspected"), [])
-        assert.deepStrictEqual(requestsOf(lab, a, T), [])
-        const fresh = lab.sent(({ at, from, message }) => at > T && from === a.name && message._tag === "Ping")
-        assert.deepStrictEqual(
-          fresh.map(({ at }) => at),
-          [next]
-        )
-        // Had it not been void, this would be its end; n2 is found out by a probe of its own.
-        yield* pass(5 * Interval)
-        const [suspected] = saw(a, "Suspected", b.id)
-        const begun = suspected!.ms - Interval
-        assert.isAtLeast(begun, next)
-        assert.strictEqual(probesOf(lab, a, b.name, begun)[0]!.at, begun)
-        assert.strictEqual(detector.counters.voided, 1)
-      })
+  scenario("voids the probe in flight: no relay is asked, nobody is suspected, and the next probe is a new one", () =>
+    Effect.gen(function* () {
+      const { a, b, lab, T } = yield* probing
+      const { detector, clock } = parts(a)
+      yield* pass(100)
+      const pauses = clock.watch.pauses
+      yield* pause(a, 1300)
+      const resumed = T + 1400
+      yield* pass(1300)
+      assert.strictEqual(clock.watch.pauses, pauses + 1)
+      assert.deepInclude(detector.counters, { voided: 1, failures: 0 })
+      assert.strictEqual(detector.health.score, 0)
+      // The cycle's timeout, due at T + 500, came with the end of the pause; the rest of the cycle follows in full.
+      const next = resumed + Interval - Timeout
+      yield* pass(next - lab.now)
+      assert.deepStrictEqual(saw(a, "Suspected"), [])
+      assert.deepStrictEqual(requestsOf(lab, a, T), [])
+      const fresh = lab.sent(({ at, from, message }) => at > T && from === a.name && message._tag === "Ping")
+      assert.deepStrictEqual(
+        fresh.map(({ at }) => at),
+        [next]
+      )
+      // Without the void this would be its end; a later probe finds that n2 is gone.
+      yield* pass(5 * Interval)
+      const [suspected] = saw(a, "Suspected", b.id)
+      const begun = suspected!.ms - Interval
+      assert.isAtLeast(begun, next)
+      assert.strictEqual(probesOf(lab, a, b.name, begun)[0]!.at, begun)
+      assert.strictEqual(detector.counters.voided, 1)
+    })
   )
 
-  scenario("of less than half a probe timeout changes nothing but the time at which relays are asked", () =>
+  scenario("of less than half a probe timeout only delays the requests to relays", () =>
     Effect.gen(function* () {
       const { a, b, lab, T } = yield* probing
       yield* pass(Timeout - 50)
@@ -138,7 +136,7 @@ describe("a pause of a node", () => {
     })
   )
 
-  scenario("of half a probe timeout voids", () =>
+  scenario("of half a probe timeout voids the probe", () =>
     Effect.gen(function* () {
       const { a, lab, T } = yield* probing
       yield* pass(Timeout - 50)
@@ -151,7 +149,7 @@ describe("a pause of a node", () => {
   )
 
   it.effect(
-    "moves the end of a suspicion by as long as timers were late, once for all timers, before it or over it",
+    "extends a suspicion by the lateness of the timers, once per pause, whether it ends before the suspicion or after",
     () =>
       Effect.gen(function* () {
         for (const [begins, length] of [
@@ -191,7 +189,7 @@ describe("a pause of a node", () => {
       })
   )
 
-  scenario("that comes again moves it again", () =>
+  scenario("that happens again moves the end again", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
@@ -219,7 +217,7 @@ describe("a pause of a node", () => {
     })
   )
 
-  scenario("moves the checks of a death too", () =>
+  scenario("moves the checks of a Dead claim too", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1)
@@ -248,7 +246,7 @@ describe("a pause of a node", () => {
   )
 })
 
-describe("a node that is stopped and goes on", () => {
+describe("a node that is stopped and continues", () => {
   /** Stops n1 of five for a while, with all that is sent to it waiting. */
   const stop = Effect.fnUntraced(function* (ms: number) {
     const lab = yield* Lab.make()
@@ -265,7 +263,7 @@ describe("a node that is stopped and goes on", () => {
     return { lab, stopped: stopped!, others, from, resumed: from + ms }
   })
 
-  scenario("for less than a suspicion refutes it when it goes on, and accuses nobody", () =>
+  scenario("for less than a suspicion refutes when it continues, and accuses nobody", () =>
     Effect.gen(function* () {
       const { from, lab, others, resumed, stopped } = yield* stop(5000)
       for (const other of others) assert.strictEqual(yield* lab.status(other, stopped), "suspect")
@@ -285,7 +283,7 @@ describe("a node that is stopped and goes on", () => {
     })
   )
 
-  scenario("for longer dies, comes back by itself when it goes on, and accuses nobody", () =>
+  scenario("for longer is declared dead, rejoins by itself when it continues, and accuses nobody", () =>
     Effect.gen(function* () {
       const { lab, others, resumed, stopped } = yield* stop(14_000)
       for (const other of others) assert.strictEqual(yield* lab.status(other, stopped), "dead")

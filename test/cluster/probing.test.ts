@@ -11,7 +11,7 @@ const Interval = 1000
 const Timeout = 500
 const Latency = 1
 
-/** Nobody who is suspected dies of it in these tests. */
+/** No suspicion ends in death in these tests. */
 const patient = { probes: { suspectTimeout: "1 hour" } } as const
 
 const started = Effect.fnUntraced(function* (lab: Lab, count: number, options = {}) {
@@ -43,7 +43,7 @@ const asRequest = (message: Message) => {
   return message
 }
 
-/** Suspicions that a node arrived at itself. */
+/** Suspicions from a node's own probes. */
 const ownSuspicions = (node: LabNode) =>
   node.changes.flatMap((change) =>
     change._tag === "Suspected" && change.cause._tag === "ProbeFailed"
@@ -69,7 +69,7 @@ describe("the first round", () => {
 })
 
 describe("probing, to the millisecond", () => {
-  scenario("a PING goes out at each interval, its ACK comes back at once, and no relay is asked", () =>
+  scenario("a node sends one PING per interval, the ACK comes back at once, and no relay is asked", () =>
     Effect.gen(function* () {
       const Slow = 7
       const lab = yield* Lab.make({ latency: Slow })
@@ -105,7 +105,7 @@ describe("probing, to the millisecond", () => {
   )
 
   it.effect(
-    "an ACK at the last moment is in time: just before the timeout no relay is asked, at the end none suspects",
+    "an ACK just before the timeout avoids the relays, and an ACK just before the end of the interval avoids the suspicion",
     () =>
       Effect.gen(function* () {
         for (const [roundTrip, asks, suspects] of [
@@ -136,7 +136,7 @@ describe("probing, to the millisecond", () => {
   )
 
   scenario(
-    "without an ACK by the timeout two others get a PING_REQ, and at the end of the interval the member is suspect",
+    "without an ACK two members get a PING_REQ at the timeout, and the target is suspect at the end of the interval",
     () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -155,7 +155,7 @@ describe("probing, to the millisecond", () => {
           assert.strictEqual(relays.length, 2)
           assert.strictEqual(new Set(relays).size, 2)
           for (const relay of relays) assert.notInclude([observer.name, lost.name], relay)
-          // What went before on the wire: the PING an interval ago, and the requests to exactly these relays.
+          // What was sent before: the PING an interval ago, and the requests to exactly these relays.
           const probe = probesOf(lab, observer, ms - Interval)[0]!
           assert.deepInclude(probe, { at: ms - Interval, to: lost.name })
           const requests = requestsOf(lab, observer, ms - Interval).filter(({ at }) => at < ms)
@@ -177,7 +177,7 @@ describe("probing, to the millisecond", () => {
             )
           }
         }
-        // Everybody who did not find out himself was told.
+        // All members without a failed probe of their own were told.
         for (const observer of others) {
           const about = observer.changes.filter((change) => change._tag === "Suspected")
           assert.strictEqual(about.length, 1)
@@ -186,7 +186,7 @@ describe("probing, to the millisecond", () => {
       })
   )
 
-  scenario("no relay is asked that is suspect or dead, nor more than there are", () =>
+  scenario("suspect and dead members are not asked to relay, and no more members than there are", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 5, { probes: { ...patient.probes, indirectK: 3 } })
@@ -217,7 +217,7 @@ describe("probing, to the millisecond", () => {
     })
   )
 
-  scenario("with indirect_k 0 nobody is asked", () =>
+  scenario("with indirect_k 0 no relay is asked", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 3, { probes: { ...patient.probes, indirectK: 0 } })
@@ -231,7 +231,7 @@ describe("probing, to the millisecond", () => {
   )
 
   scenario(
-    "a PING to a suspect begins with its own entry, asked for by a PING_REQ or not, and to others with ours",
+    "a PING to a suspect begins with the entry of the suspect, also for a PING_REQ; other PINGs begin with our own",
     () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -260,7 +260,7 @@ describe("probing, to the millisecond", () => {
       })
   )
 
-  scenario("every member of eight is probed once in each wrap of seven probes, in orders that change", () =>
+  scenario("each node of eight probes every other member once in seven probes, in changing orders", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 8)
@@ -280,7 +280,7 @@ describe("probing, to the millisecond", () => {
     })
   )
 
-  scenario("a newcomer is probed by everybody within 2n - 1 intervals, and one that died is probed no more", () =>
+  scenario("every member probes a newcomer within 2n - 1 intervals, and nobody probes a dead member", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 4)
@@ -304,7 +304,7 @@ describe("probing, to the millisecond", () => {
   )
 
   scenario(
-    "each failed probe makes the next cycle an interval and its wait a timeout longer, up to nine, and each success shortens them",
+    "each failed probe adds an interval to the next cycle and a timeout to its wait, up to nine; each success takes one off",
     () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -326,7 +326,7 @@ describe("probing, to the millisecond", () => {
         yield* pass(at - lab.now - 1)
         assert.deepStrictEqual(
           lab.sent((seen) => isPing(seen) && seen.from === a!.name, Interval).map(({ at }) => at),
-          // Whoever is suspected by a failed probe gets a second PING at once, which says so.
+          // A member that is suspected after a failed probe gets a second PING at once, with that claim.
           cycles.flatMap(([begins], i) => (i === 0 ? [begins] : [begins, begins]))
         )
         assert.deepStrictEqual(

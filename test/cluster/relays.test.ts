@@ -44,7 +44,7 @@ const isRelayed = ({ message }: Seen) => (message.flags & IndirectAck) !== 0
 
 describe("relays", () => {
   scenario(
-    "save a member when one link of ten is cut: nobody is suspected, and each probe over that link is saved",
+    "keep a member from suspicion when one link of ten is cut: each probe over that link succeeds through a relay",
     () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
@@ -76,44 +76,46 @@ describe("relays", () => {
       })
   )
 
-  scenario("ask the target as soon as they are asked, and pass on what its own header said, first of all", () =>
-    Effect.gen(function* () {
-      const Latency = 3
-      const lab = yield* Lab.make({ latency: Latency })
-      const nodes = yield* started(lab, 4)
-      const [a, b] = nodes
-      yield* pass(6000)
-      lab.network.separate([a!.name], [b!.name], true)
-      const cut = lab.now
-      yield* pass(30_000)
-      const probes = probesOf(lab, a!, b!, cut)
-      assert.isAtLeast(probes.length, 8)
-      for (const { at } of probes) {
-        const asked = at + Timeout
-        const requests = lab.sent((seen) => isKind("PingReq", a!.name)(seen) && seen.at === asked)
-        assert.deepStrictEqual(requests.map(({ to }) => to).toSorted(), ["n3", "n4"])
-        for (const { to: relay } of requests) {
-          const sentAt = (later: number, from: string, to: string) => (seen: Seen) =>
-            seen.at === asked + later && seen.from === from && seen.to === to
-          const [ping] = lab.sent(sentAt(Latency, relay, b!.name))
-          assert.strictEqual(ping!.message._tag, "Ping")
-          const [ack] = lab.sent(sentAt(2 * Latency, b!.name, relay))
-          assert.strictEqual(ack!.message._tag, "Ack")
-          assert.isFalse(isRelayed(ack!))
-          const passedOn = lab.sent(sentAt(3 * Latency, relay, a!.name)).find(isRelayed)
-          assert.strictEqual(passedOn!.message._tag, "Ack")
-          const [first, second] = entriesOf(passedOn!.message)
-          const { heartbeat, incarnation } = ack!.message
-          const { address, ...about } = first!
-          assert.deepEqual(about, { nodeId: b!.id, heartbeat, incarnation, status: "Alive" })
-          assert.strictEqual(NetAddress.formatInet(address), b!.address)
-          assert.strictEqual(second!.nodeId, passedOn!.message.senderId)
+  scenario(
+    "send a PING to the target at once, and pass on an ACK that begins with the numbers of the target's header",
+    () =>
+      Effect.gen(function* () {
+        const Latency = 3
+        const lab = yield* Lab.make({ latency: Latency })
+        const nodes = yield* started(lab, 4)
+        const [a, b] = nodes
+        yield* pass(6000)
+        lab.network.separate([a!.name], [b!.name], true)
+        const cut = lab.now
+        yield* pass(30_000)
+        const probes = probesOf(lab, a!, b!, cut)
+        assert.isAtLeast(probes.length, 8)
+        for (const { at } of probes) {
+          const asked = at + Timeout
+          const requests = lab.sent((seen) => isKind("PingReq", a!.name)(seen) && seen.at === asked)
+          assert.deepStrictEqual(requests.map(({ to }) => to).toSorted(), ["n3", "n4"])
+          for (const { to: relay } of requests) {
+            const sentAt = (later: number, from: string, to: string) => (seen: Seen) =>
+              seen.at === asked + later && seen.from === from && seen.to === to
+            const [ping] = lab.sent(sentAt(Latency, relay, b!.name))
+            assert.strictEqual(ping!.message._tag, "Ping")
+            const [ack] = lab.sent(sentAt(2 * Latency, b!.name, relay))
+            assert.strictEqual(ack!.message._tag, "Ack")
+            assert.isFalse(isRelayed(ack!))
+            const passedOn = lab.sent(sentAt(3 * Latency, relay, a!.name)).find(isRelayed)
+            assert.strictEqual(passedOn!.message._tag, "Ack")
+            const [first, second] = entriesOf(passedOn!.message)
+            const { heartbeat, incarnation } = ack!.message
+            const { address, ...about } = first!
+            assert.deepEqual(about, { nodeId: b!.id, heartbeat, incarnation, status: "Alive" })
+            assert.strictEqual(NetAddress.formatInet(address), b!.address)
+            assert.strictEqual(second!.nodeId, passedOn!.message.senderId)
+          }
         }
-      }
-    })
+      })
   )
 
-  scenario("answer a stranger who asks about a member, and each request once", () =>
+  scenario("answer a node that they do not know, and answer each request once", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [, b] = yield* started(lab, 2)
@@ -137,7 +139,7 @@ describe("relays", () => {
     })
   )
 
-  scenario("stay silent about a target that they do not know, have buried, or are themselves", () =>
+  scenario("ignore a request for an unknown member, for a tombstone, and for themselves", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 3, { probes: { deadRetention: 5000 } })
@@ -173,7 +175,7 @@ describe("relays", () => {
     })
   )
 
-  scenario("tell a suspect that it is one when they PING it for another", () =>
+  scenario("tell a suspect that it is suspected when they send it a PING for another node", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* started(lab, 2)
@@ -206,7 +208,7 @@ describe("relays", () => {
       readonly entries: ReadonlyArray<readonly [id: number, incarnation: number, heartbeat: number]>
     }
 
-    /** How a probe fares whose only answer is what its relay is made to say: whether it succeeded. */
+    /** Whether a probe succeeds whose only answer is the given ACK of its relay. */
     const fares = ({ after, entries, flags }: Said) =>
       virtual(
         Effect.gen(function* () {
@@ -251,7 +253,7 @@ describe("relays", () => {
 
     const newest = [2, 0, 0] as const
 
-    it.effect("clears the probe when it is as new as the newest that the target itself sent, or newer", () =>
+    it.effect("makes the probe succeed when its entry is at least as new as the newest message of the target", () =>
       Effect.gen(function* () {
         assert.isTrue(yield* fares({ after: 700, flags: IndirectAck, entries: [newest] }))
         assert.isTrue(yield* fares({ after: 700, flags: IndirectAck, entries: [[2, 0, 1]] }))
@@ -269,20 +271,22 @@ describe("relays", () => {
       })
     )
 
-    it.effect("does not when it is older, by incarnation or by heartbeat", () =>
+    it.effect("does not count when its entry has an older incarnation or heartbeat", () =>
       Effect.gen(function* () {
         assert.isFalse(yield* fares({ after: 700, flags: IndirectAck, entries: [[2, 0, -1]] }))
         assert.isFalse(yield* fares({ after: 700, flags: IndirectAck, entries: [[2, -1, 1000]] }))
       })
     )
 
-    it.effect("does not when it is about another first, about nobody, without its flag, or not asked for yet", () =>
-      Effect.gen(function* () {
-        assert.isFalse(yield* fares({ after: 700, flags: IndirectAck, entries: [[3, 0, 0], newest] }))
-        assert.isFalse(yield* fares({ after: 700, flags: IndirectAck, entries: [] }))
-        assert.isFalse(yield* fares({ after: 700, flags: 0, entries: [newest] }))
-        assert.isFalse(yield* fares({ after: 400, flags: IndirectAck, entries: [newest] }))
-      })
+    it.effect(
+      "does not count when its first entry is not the target, when it has no entry or no flag, or before a request",
+      () =>
+        Effect.gen(function* () {
+          assert.isFalse(yield* fares({ after: 700, flags: IndirectAck, entries: [[3, 0, 0], newest] }))
+          assert.isFalse(yield* fares({ after: 700, flags: IndirectAck, entries: [] }))
+          assert.isFalse(yield* fares({ after: 700, flags: 0, entries: [newest] }))
+          assert.isFalse(yield* fares({ after: 400, flags: IndirectAck, entries: [newest] }))
+        })
     )
   })
 })

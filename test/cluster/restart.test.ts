@@ -57,7 +57,7 @@ describe("a restart with the same id", () => {
   for (const held of ["alive", "suspect", "dead", "unknown"] as const) {
     for (const where of ["the same address", "a new address"] as const) {
       const name = held === "unknown" ? "a tombstone" : held
-      scenarioAt(Today)(`at ${where}, held ${name}: is a new life at the first word`, () =>
+      scenarioAt(Today)(`at ${where}, held ${name}: the first message shows a new life`, () =>
         Effect.gen(function* () {
           const { a, b, from, lab } = yield* bereaved(held)
           const back = yield* restart(lab, where)
@@ -75,7 +75,7 @@ describe("a restart with the same id", () => {
         })
       )
 
-      scenarioAt(Today)(`at ${where}, held ${name}, by a clock that is a year behind: is told, and refutes`, () =>
+      scenarioAt(Today)(`at ${where}, held ${name}, with a clock that is a year behind: it is told, and refutes`, () =>
         Effect.gen(function* () {
           const { a, b, c, lab } = yield* bereaved(held)
           const former = parts(c).view.incarnation
@@ -89,7 +89,7 @@ describe("a restart with the same id", () => {
     }
   }
 
-  scenarioAt(Today)("within the same second as its former life began is told too", () =>
+  scenarioAt(Today)("in the same second in which its former life began: it is told too", () =>
     Effect.gen(function* () {
       const { a, b, c, lab } = yield* bereaved("dead")
       const back = yield* restart(lab, "the same address", lab.now)
@@ -132,7 +132,7 @@ describe("conflicts", () => {
     })
   )
 
-  scenario("another id at our address is our former self, unless it speaks", () =>
+  scenario("a member with another id at our address is our former life, unless it sends messages", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const quiet = { probes: { interval: 600_000, timeout: 300_000 }, gossip: { antiEntropyInterval: 0 } }
@@ -159,7 +159,7 @@ describe("conflicts", () => {
     })
   )
 
-  scenario("or goes on living after old gossip has settled", () =>
+  scenario("old gossip about a former life does not affect the present one", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const quiet = { probes: { interval: 600_000, timeout: 300_000 }, gossip: { antiEntropyInterval: 0 } }

@@ -38,8 +38,8 @@ const bereaved = Effect.gen(function* () {
   return { lab, a, b, c, teller, passOn, diedAt: a.changes.at(-1)!.ms }
 })
 
-describe("what becomes of the dead", () => {
-  scenario("a dead member stays listed for dead_retention, to the millisecond, and is then removed from the list", () =>
+describe("a dead member", () => {
+  scenario("stays listed for dead_retention, to the millisecond, and is then removed from the list", () =>
     Effect.gen(function* () {
       const { a, c, diedAt, lab } = yield* bereaved
       const until = diedAt + Retention
@@ -55,7 +55,7 @@ describe("what becomes of the dead", () => {
     })
   )
 
-  scenario("its death is news for as many sendings as any change, and then no message names it but heal PINGs", () =>
+  scenario("is passed on as often as any change, and is then named only by heal PINGs", () =>
     Effect.gen(function* () {
       const { a, b, c, lab } = yield* bereaved
       // Both know by then, and have passed it on: 4 x ceil(log2 3) sendings each.
@@ -78,47 +78,49 @@ describe("what becomes of the dead", () => {
     })
   )
 
-  scenario("its tombstone refuses old Alive claims and answers with the Dead entry, at most once a second", () =>
-    Effect.gen(function* () {
-      const { a, c, lab, passOn, teller } = yield* bereaved
-      yield* pass(Retention + 1)
-      const from = lab.now
-      for (const wait of [400, 400, 199, 1, 1000]) {
-        yield* passOn("Alive")
-        yield* pass(wait)
-      }
-      // Claims came at 1, 401, 801, 1000 and 1001 ms; two are a second apart.
-      assert.deepStrictEqual(
-        teller.received.map(({ at, message }) => [at - from, message._tag]),
-        [
-          [2, "Gossip"],
-          [1002, "Gossip"]
-        ]
-      )
-      for (const { message } of teller.received) {
+  scenario(
+    "leaves a tombstone that refuses old Alive claims and answers with the Dead entry, at most once a second",
+    () =>
+      Effect.gen(function* () {
+        const { a, c, lab, passOn, teller } = yield* bereaved
+        yield* pass(Retention + 1)
+        const from = lab.now
+        for (const wait of [400, 400, 199, 1, 1000]) {
+          yield* passOn("Alive")
+          yield* pass(wait)
+        }
+        // Claims came at 1, 401, 801, 1000 and 1001 ms; two are a second apart.
         assert.deepStrictEqual(
-          entriesOf(message).map(({ nodeId, status }) => [nodeId, status]),
+          teller.received.map(({ at, message }) => [at - from, message._tag]),
           [
-            [c.id, "Dead"],
-            [a.id, "Alive"]
+            [2, "Gossip"],
+            [1002, "Gossip"]
           ]
         )
-      }
-      assert.strictEqual(yield* lab.status(a, c), "unknown")
-      // A Dead claim is not refused, so it is not answered either.
-      teller.received.length = 0
-      yield* passOn("Dead")
-      yield* pass(3000)
-      assert.deepStrictEqual(teller.received, [])
-      // A higher incarnation is a new life.
-      yield* passOn("Alive", 1)
-      yield* pass(1)
-      assert.strictEqual(yield* lab.status(a, c), "alive")
-      assert.deepStrictEqual(story(a, from), [[5001, "Joined 3: Claimed by 2"]])
-    })
+        for (const { message } of teller.received) {
+          assert.deepStrictEqual(
+            entriesOf(message).map(({ nodeId, status }) => [nodeId, status]),
+            [
+              [c.id, "Dead"],
+              [a.id, "Alive"]
+            ]
+          )
+        }
+        assert.strictEqual(yield* lab.status(a, c), "unknown")
+        // A Dead claim is not refused, so it is not answered either.
+        teller.received.length = 0
+        yield* passOn("Dead")
+        yield* pass(3000)
+        assert.deepStrictEqual(teller.received, [])
+        // A higher incarnation is a new life.
+        yield* passOn("Alive", 1)
+        yield* pass(1)
+        assert.strictEqual(yield* lab.status(a, c), "alive")
+        assert.deepStrictEqual(story(a, from), [[5001, "Joined 3: Claimed by 2"]])
+      })
   )
 
-  scenario("a tombstone is forgotten ten times as long after its burial as the dead stay listed", () =>
+  scenario("leaves a tombstone that lasts ten times dead_retention", () =>
     Effect.gen(function* () {
       const { a, c, diedAt, lab, passOn } = yield* bereaved
       yield* pass(Math.ceil(diedAt + Retention + Tombstone - lab.now) - 10)
@@ -132,7 +134,7 @@ describe("what becomes of the dead", () => {
     })
   )
 
-  scenario("refusing an Alive claim renews the tombstone, and a Dead claim does not", () =>
+  scenario("leaves a tombstone that is renewed by a refused Alive claim and not by a Dead claim", () =>
     Effect.gen(function* () {
       const { a, diedAt, lab, passOn } = yield* bereaved
       const { tombstones } = parts(a).view.table
@@ -149,7 +151,7 @@ describe("what becomes of the dead", () => {
     })
   )
 
-  scenario("a Dead claim about a node that nobody listed makes a tombstone and no member", () =>
+  scenario("that was never listed becomes a tombstone and no member", () =>
     Effect.gen(function* () {
       const { a, lab, teller } = yield* bereaved
       const from = lab.now

@@ -60,13 +60,13 @@ const isTelling = (seen: Seen, id: bigint) => seen.message._tag === "Ping" && fi
 
 describe("a suspicion", () => {
   scenario(
-    "ends in death after the timeout for so many members as there are when it begins, and the jitter of the pair",
+    "ends in death after the timeout for the number of members at its beginning and the jitter of the pair",
     () =>
       Effect.gen(function* () {
         const lab = yield* Lab.make()
         const Count = 6
         const nodes = yield* started(lab, Count)
-        // Nobody hears anybody, so everyone finds everything out alone.
+        // All links are cut, so every node finds every failure by itself.
         for (const { name } of nodes) {
           lab.network.separate(
             [name],
@@ -102,7 +102,7 @@ describe("a suspicion", () => {
       })
   )
 
-  scenario("runs at everybody who hears of it, from then, and the first verdict is everybody's", () =>
+  scenario("runs at each member from the time at which the member hears of it, and the first verdict reaches all", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const Count = 5
@@ -137,27 +137,25 @@ describe("a suspicion", () => {
     })
   )
 
-  scenario(
-    "is a claim whose heartbeat is raised by 2^20 over the highest that is known, once, and so is the death",
-    () =>
-      Effect.gen(function* () {
-        const lab = yield* Lab.make()
-        const nodes = yield* started(lab, 2, { gossip: { piggybackMax: 0 } })
-        const [a, b] = nodes
-        const { table } = parts(a!).view
-        yield* pass(2500)
-        lab.network.separate([a!.name], [b!.name], true)
-        const heard = lab.seen.findLast((seen) => seen.from === b!.name && seen.fate === "carried")!.message.heartbeat
-        yield* pass(10_000)
-        const [suspected] = saw(a!, "Suspected", b!.id)
-        const [death] = saw(a!, "Died", b!.id)
-        assert.strictEqual(suspected!.member.heartbeat, heard + SuspicionRaise)
-        assert.strictEqual(death!.member.heartbeat, heard + SuspicionRaise)
-        assert.strictEqual(table.live, 1)
-      })
+  scenario("is a claim whose heartbeat is 2^20 above the highest known one; the death has the same heartbeat", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const nodes = yield* started(lab, 2, { gossip: { piggybackMax: 0 } })
+      const [a, b] = nodes
+      const { table } = parts(a!).view
+      yield* pass(2500)
+      lab.network.separate([a!.name], [b!.name], true)
+      const heard = lab.seen.findLast((seen) => seen.from === b!.name && seen.fate === "carried")!.message.heartbeat
+      yield* pass(10_000)
+      const [suspected] = saw(a!, "Suspected", b!.id)
+      const [death] = saw(a!, "Died", b!.id)
+      assert.strictEqual(suspected!.member.heartbeat, heard + SuspicionRaise)
+      assert.strictEqual(death!.member.heartbeat, heard + SuspicionRaise)
+      assert.strictEqual(table.live, 1)
+    })
   )
 
-  scenario("is not restarted by heartbeats or by claims that are repeated, and not cleared by them", () =>
+  scenario("is neither restarted nor cleared by heartbeats and repeated claims", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* started(lab, 1, { probes: { indirectK: 0, interval: "1 hour" } })
@@ -190,7 +188,7 @@ describe("a suspicion", () => {
     })
   )
 
-  scenario("begins anew for a suspect of a new incarnation, with the members of then and the same jitter", () =>
+  scenario("starts again for a new incarnation, with the present number of members and the same jitter", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* started(lab, 1, { probes: { indirectK: 0, suspectMultiplier: 0 } })
@@ -227,62 +225,64 @@ describe("a refutation", () => {
   /** Only PINGs and ACKs, so that every message has its place; n4 probes nobody, so that it suspects nobody. */
   const quiet = { gossip: { interval: "1 hour", antiEntropyInterval: 0, piggybackMax: 0 } } as const
 
-  scenario("follows at the next PING: its own entry first, ACK at incarnation + 1, and everybody sees it recover", () =>
-    Effect.gen(function* () {
-      const lab = yield* Lab.make()
-      const nodes: Array<LabNode> = [yield* lab.start(1, quiet)]
-      for (let i = 2; i <= 4; i++) {
-        // Only the first probes, so it is the accuser.
-        const probes = { interval: "1 hour" as const }
-        nodes.push(yield* lab.start(i, { peers: ["10.0.0.1:7946"], ...quiet, probes }))
-      }
-      yield* pass(10_500)
-      for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, 4)
-      const subject = nodes[3]!
-      const observers = nodes.slice(0, 3)
-      // Every link to it is cut until somebody suspects it.
-      lab.network.separate([subject.name], names(observers), true)
-      while (observers.every((observer) => saw(observer, "Suspected", subject.id).length === 0)) {
-        yield* pass(Interval / 2)
-      }
-      lab.network.separate([subject.name], names(observers), false)
-      const mended = lab.now
-      yield* pass(15_000)
+  scenario(
+    "is sent with the ACK of the next PING: our own entry first, at incarnation + 1; all members see the recovery",
+    () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const nodes: Array<LabNode> = [yield* lab.start(1, quiet)]
+        for (let i = 2; i <= 4; i++) {
+          // Only the first probes, so it is the accuser.
+          const probes = { interval: "1 hour" as const }
+          nodes.push(yield* lab.start(i, { peers: ["10.0.0.1:7946"], ...quiet, probes }))
+        }
+        yield* pass(10_500)
+        for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, 4)
+        const subject = nodes[3]!
+        const observers = nodes.slice(0, 3)
+        // Every link to it is cut until somebody suspects it.
+        lab.network.separate([subject.name], names(observers), true)
+        while (observers.every((observer) => saw(observer, "Suspected", subject.id).length === 0)) {
+          yield* pass(Interval / 2)
+        }
+        lab.network.separate([subject.name], names(observers), false)
+        const mended = lab.now
+        yield* pass(15_000)
 
-      const first = lab.sent(
-        (seen) => seen.to === subject.name && seen.fate === "carried" && isTelling(seen, subject.id),
-        mended
-      )[0]!
-      assert.deepInclude(firstEntry(first)!, { status: "Suspect", incarnation: 0 })
-      const accuser = nodes.find(({ name }) => name === first.from)!
-      // The ACK comes at once, from a new incarnation, with the heartbeat that it has anyway.
-      const [ack] = lab.sent((seen) => seen.from === subject.name && seen.at === first.at + Latency)
-      assert.strictEqual(ack!.to, accuser.name)
-      assert.deepInclude(ack!.message, { _tag: "Ack", incarnation: 1 })
-      assert.isBelow(ack!.message.heartbeat, SuspicionRaise)
-      const { address: _, ...own } = firstEntry(ack!)!
-      const { heartbeat } = ack!.message
-      assert.deepEqual(own, { nodeId: subject.id, status: "Alive", incarnation: 1, heartbeat })
-      const [recovered] = saw(accuser, "Recovered", subject.id)
-      assert.strictEqual(recovered!.ms, first.at + 2 * Latency)
-      assert.deepStrictEqual(recovered!.cause, { _tag: "Heard" })
-      for (const observer of observers) {
-        const suspected = saw(observer, "Suspected", subject.id)
-        const recovered = saw(observer, "Recovered", subject.id)
-        assert.strictEqual(suspected.length, recovered.length)
-        assert.isAtMost(suspected.length, 1)
-        for (const { member } of recovered) assert.strictEqual(member.incarnation, 1)
-        assert.deepStrictEqual(saw(observer, "Died", subject.id), [])
-        const [self] = yield* Effect.map(membersOf(observer), (members) =>
-          members.filter(({ id }) => id === subject.id)
-        )
-        assert.deepInclude(self!, { status: "alive", incarnation: 1 })
-      }
-      assert.strictEqual(parts(subject).view.refutations, 1)
-    })
+        const first = lab.sent(
+          (seen) => seen.to === subject.name && seen.fate === "carried" && isTelling(seen, subject.id),
+          mended
+        )[0]!
+        assert.deepInclude(firstEntry(first)!, { status: "Suspect", incarnation: 0 })
+        const accuser = nodes.find(({ name }) => name === first.from)!
+        // The ACK comes at once, from a new incarnation, with the heartbeat that it has anyway.
+        const [ack] = lab.sent((seen) => seen.from === subject.name && seen.at === first.at + Latency)
+        assert.strictEqual(ack!.to, accuser.name)
+        assert.deepInclude(ack!.message, { _tag: "Ack", incarnation: 1 })
+        assert.isBelow(ack!.message.heartbeat, SuspicionRaise)
+        const { address: _, ...own } = firstEntry(ack!)!
+        const { heartbeat } = ack!.message
+        assert.deepEqual(own, { nodeId: subject.id, status: "Alive", incarnation: 1, heartbeat })
+        const [recovered] = saw(accuser, "Recovered", subject.id)
+        assert.strictEqual(recovered!.ms, first.at + 2 * Latency)
+        assert.deepStrictEqual(recovered!.cause, { _tag: "Heard" })
+        for (const observer of observers) {
+          const suspected = saw(observer, "Suspected", subject.id)
+          const recovered = saw(observer, "Recovered", subject.id)
+          assert.strictEqual(suspected.length, recovered.length)
+          assert.isAtMost(suspected.length, 1)
+          for (const { member } of recovered) assert.strictEqual(member.incarnation, 1)
+          assert.deepStrictEqual(saw(observer, "Died", subject.id), [])
+          const [self] = yield* Effect.map(membersOf(observer), (members) =>
+            members.filter(({ id }) => id === subject.id)
+          )
+          assert.deepInclude(self!, { status: "alive", incarnation: 1 })
+        }
+        assert.strictEqual(parts(subject).view.refutations, 1)
+      })
   )
 
-  scenario("of a member that all were cut off from for a moment reaches everybody, and costs nobody's life", () =>
+  scenario("reaches all members after a short loss of all links to the suspect, and nobody dies", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 6)
@@ -310,13 +310,13 @@ describe("a refutation", () => {
     })
   )
 
-  it.effect("that comes by way of others while a probe is in flight leaves that probe nothing to say", () =>
+  it.effect("that arrives through other members during a probe makes the failure of that probe count for nothing", () =>
     Effect.gen(function* () {
       for (const refuted of [true, false]) {
         yield* virtual(
           Effect.gen(function* () {
             const lab = yield* Lab.make()
-            // The liar acknowledges nothing. That must not lengthen the round in which the other is probed.
+            // The liar does not acknowledge. That must not lengthen the round in which the other is probed.
             const extensions = { ...version1, localHealth: false }
             const a = yield* lab.start(1, { extensions, probes: { suspectTimeout: "1 hour" } })
             const [liar, number] = [yield* lab.puppet(2), 3n]
@@ -342,7 +342,7 @@ describe("a refutation", () => {
     })
   )
 
-  scenario("makes our own health worse by one, at once", () =>
+  scenario("raises our own health score by one at once", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* started(lab, 1)
@@ -354,7 +354,7 @@ describe("a refutation", () => {
         assert.strictEqual(view.incarnation, i + 1)
         assert.strictEqual(detector.health.score, Math.min(8, i + 1))
       }
-      // A claim of a former life raises the incarnation, and says nothing of our health.
+      // A claim of a former life raises the incarnation, and does not count for our health.
       yield* liar.send({ _tag: "Gossip", ...sender(2), entries: [claim("Suspect", 1, a!.address, 9, 5)] }, a!)
       yield* liar.send({ _tag: "Gossip", ...sender(2), entries: [claim("Alive", 1, a!.address, 70, 5)] }, a!)
       yield* pass(2)
@@ -364,7 +364,7 @@ describe("a refutation", () => {
 })
 
 describe("a member that can send but not hear", () => {
-  scenario("is suspected and dies once, and its heartbeats bring it back neither time", () =>
+  scenario("is suspected once and dies once, and its heartbeats revive it at neither point", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* started(lab, 5)
@@ -373,7 +373,7 @@ describe("a member that can send but not hear", () => {
       for (const { name } of others) lab.network.link(name, deaf.name).cut = true
       const cut = lab.now
       yield* pass(180_000)
-      // It goes on sending all the time.
+      // It keeps sending.
       const spoke = lab.sent(({ fate, from }) => from === deaf.name && fate === "carried", lab.now - 20_000)
       assert.isAbove(spoke.length, 0)
       for (const other of others) {
@@ -383,7 +383,7 @@ describe("a member that can send but not hear", () => {
         assert.deepStrictEqual(saw(other, "Joined", deaf.id, cut), [])
         assert.strictEqual((yield* countsOf(other)).alive, 4)
       }
-      // It accuses the others in its turn, each once, and none of them dies of that.
+      // It also suspects each of the others once, and none of them dies.
       for (const observer of others) {
         for (const subject of others.filter((other) => other !== observer)) {
           assert.isAtMost(saw(observer, "Suspected", subject.id).length, 1)

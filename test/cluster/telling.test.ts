@@ -63,9 +63,9 @@ const heard = (puppet: Puppet, from: number): ReadonlyArray<Heard> =>
     entries: entriesOf(message).map((entry) => `${entry.nodeId} ${entry.status}`)
   }))
 
-describe("telling a node what we hold of it", () => {
+describe("telling a node its status in our view", () => {
   for (const status of ["Suspect", "Dead", "tombstone"] as const) {
-    scenario(`a PING of one that we hold ${status} is answered by an ACK that begins with its entry, every time`, () =>
+    scenario(`the ACK to a member that we hold ${status} begins with its entry, every time`, () =>
       Effect.gen(function* () {
         const { a, from, lab, puppet, wire } = yield* held(status)
         for (let i = 0; i < 3; i++) {
@@ -80,41 +80,43 @@ describe("telling a node what we hold of it", () => {
       })
     )
 
-    scenario(`any other message of one that we hold ${status} is answered by GOSSIP of its entry, once a second`, () =>
-      Effect.gen(function* () {
-        const { a, from, puppet, wire } = yield* held(status)
-        let heartbeat = 10
-        const header = () => sender(Told, Incarnation, heartbeat++)
-        const target = claim("Alive", 2, "10.0.0.2:7946")
-        const kinds: ReadonlyArray<() => Message.Message> = [
-          () => ({ _tag: "Gossip", ...header(), entries: own(heartbeat) }),
-          () => ({ _tag: "Ack", ...header(), entries: own(heartbeat) }),
-          () => ({ _tag: "PingReq", ...header(), targetId: target.nodeId, targetAddress: target.address }),
-          () => ({
-            _tag: "AntiEntropy",
-            ...header(),
-            tableVersion: BigInt(heartbeat),
-            chunkIndex: 0,
-            totalChunks: 2,
-            entries: own(heartbeat)
-          })
-        ]
-        for (const kind of kinds) {
-          // The second comes 999 ms after the first, the third a full second after it.
-          yield* say(puppet, a, kind())
-          yield* pass(999)
-          yield* say(puppet, a, kind())
-          yield* pass(1)
-        }
-        const told = heard(puppet, from).filter(({ kind }) => kind === "Gossip")
-        assert.deepStrictEqual(
-          told,
-          [0, 1000, 2000, 3000].map((at) => ({ kind: "Gossip", ms: at + 2, entries: [`99 ${wire}`, "1 Alive"] }))
-        )
-      })
+    scenario(
+      `any other message of a member that we hold ${status} is answered by GOSSIP with its entry, once a second`,
+      () =>
+        Effect.gen(function* () {
+          const { a, from, puppet, wire } = yield* held(status)
+          let heartbeat = 10
+          const header = () => sender(Told, Incarnation, heartbeat++)
+          const target = claim("Alive", 2, "10.0.0.2:7946")
+          const kinds: ReadonlyArray<() => Message.Message> = [
+            () => ({ _tag: "Gossip", ...header(), entries: own(heartbeat) }),
+            () => ({ _tag: "Ack", ...header(), entries: own(heartbeat) }),
+            () => ({ _tag: "PingReq", ...header(), targetId: target.nodeId, targetAddress: target.address }),
+            () => ({
+              _tag: "AntiEntropy",
+              ...header(),
+              tableVersion: BigInt(heartbeat),
+              chunkIndex: 0,
+              totalChunks: 2,
+              entries: own(heartbeat)
+            })
+          ]
+          for (const kind of kinds) {
+            // The second comes 999 ms after the first, the third a full second after it.
+            yield* say(puppet, a, kind())
+            yield* pass(999)
+            yield* say(puppet, a, kind())
+            yield* pass(1)
+          }
+          const told = heard(puppet, from).filter(({ kind }) => kind === "Gossip")
+          assert.deepStrictEqual(
+            told,
+            [0, 1000, 2000, 3000].map((at) => ({ kind: "Gossip", ms: at + 2, entries: [`99 ${wire}`, "1 Alive"] }))
+          )
+        })
     )
 
-    scenario(`at a higher incarnation than the one held ${status} it is not told, and lives`, () =>
+    scenario(`a member with a higher incarnation than the one held ${status} is not told, and is alive`, () =>
       Effect.gen(function* () {
         const { a, from, lab, puppet } = yield* held(status)
         yield* say(puppet, a, {
@@ -131,7 +133,7 @@ describe("telling a node what we hold of it", () => {
     )
   }
 
-  scenario("with REQUEST_ACK, what it is told is in the ACK and not in a GOSSIP besides", () =>
+  scenario("with REQUEST_ACK the entry is in the ACK, and no GOSSIP is sent", () =>
     Effect.gen(function* () {
       const { a, from, puppet } = yield* held("Dead")
       yield* say(puppet, a, gossip(10, RequestAck))
@@ -143,36 +145,38 @@ describe("telling a node what we hold of it", () => {
     })
   )
 
-  scenario("a node that was held dead while it could not hear refutes within a round trip of its first word", () =>
-    Effect.gen(function* () {
-      const lab = yield* Lab.make()
-      const a = yield* lab.start(1)
-      // So patient that it does not come to hold the others dead, who cannot answer it.
-      const b = yield* lab.start(2, { peers: [a.address], probes: { suspectTimeout: 600_000 } })
-      yield* pass(5000)
-      lab.network.link("n1", "n2").cut = true
-      lab.network.link("n2", "n1").cut = true
-      yield* pass(20_000)
-      assert.strictEqual(yield* lab.status(a, b), "dead")
-      assert.strictEqual(yield* lab.status(b, a), "suspect")
-      const from = lab.now
-      lab.network.separate(["n1"], ["n2"], false)
-      yield* pass(12_000)
-      const first = lab.sent(({ fate, from: by }) => by === "n2" && fate === "carried", from)[0]!
-      const word = first.at
-      // Its PING is answered with the Dead claim; what it says next, at most a round of changes later, has the new incarnation.
-      assert.strictEqual(first.message._tag, "Ping")
-      const answer = lab.sent(({ message, from: by }) => by === "n1" && message._tag === "Ack", word)[0]!
-      assert.strictEqual(answer.at, word + 1)
-      assert.deepStrictEqual(
-        [entriesOf(answer.message)[0]!.nodeId, entriesOf(answer.message)[0]!.status],
-        [b.id, "Dead"]
-      )
-      const next = lab.sent(({ from: by }) => by === "n2", word + 1)[0]!
-      assert.strictEqual(next.message.incarnation, 1)
-      assert.isAtMost(next.at - word, 2 + 200)
-      assert.strictEqual(yield* lab.status(a, b), "alive")
-      assert.strictEqual(yield* lab.status(b, a), "alive")
-    })
+  scenario(
+    "a node that was declared dead while it received nothing refutes within a round trip of its first message",
+    () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const a = yield* lab.start(1)
+        // Its suspicions last so long that it does not declare the others dead, whose answers are lost.
+        const b = yield* lab.start(2, { peers: [a.address], probes: { suspectTimeout: 600_000 } })
+        yield* pass(5000)
+        lab.network.link("n1", "n2").cut = true
+        lab.network.link("n2", "n1").cut = true
+        yield* pass(20_000)
+        assert.strictEqual(yield* lab.status(a, b), "dead")
+        assert.strictEqual(yield* lab.status(b, a), "suspect")
+        const from = lab.now
+        lab.network.separate(["n1"], ["n2"], false)
+        yield* pass(12_000)
+        const first = lab.sent(({ fate, from: by }) => by === "n2" && fate === "carried", from)[0]!
+        const word = first.at
+        // Its PING is answered with the Dead claim; what it says next, at most a round of changes later, has the new incarnation.
+        assert.strictEqual(first.message._tag, "Ping")
+        const answer = lab.sent(({ message, from: by }) => by === "n1" && message._tag === "Ack", word)[0]!
+        assert.strictEqual(answer.at, word + 1)
+        assert.deepStrictEqual(
+          [entriesOf(answer.message)[0]!.nodeId, entriesOf(answer.message)[0]!.status],
+          [b.id, "Dead"]
+        )
+        const next = lab.sent(({ from: by }) => by === "n2", word + 1)[0]!
+        assert.strictEqual(next.message.incarnation, 1)
+        assert.isAtMost(next.at - word, 2 + 200)
+        assert.strictEqual(yield* lab.status(a, b), "alive")
+        assert.strictEqual(yield* lab.status(b, a), "alive")
+      })
   )
 })

@@ -12,7 +12,7 @@ const interfaceAddresses = Object.values(networkInterfaces()).flatMap((list) =>
 )
 
 describe("IPv6", () => {
-  it.live("nodes meet, see a crash and a goodbye", () =>
+  it.live("nodes meet, and see a crash and a leave", () =>
     Effect.gen(function* () {
       const first = yield* start({ bind: "[::1]:0" })
       const others = yield* Effect.forEach([1, 2, 3], () => start({ bind: "[::1]:0", peers: [first.address] }))
@@ -47,7 +47,7 @@ describe("a socket for both families", () => {
   )
 
   for (const host of ["127.0.0.1", "[::1]"]) {
-    it.live(`works with neighbours at ${host} like one of theirs`, () =>
+    it.live(`works with neighbours at ${host}`, () =>
       Effect.gen(function* () {
         const both = yield* start({ bind: "[::]:0", advertise: `${host}:0` })
         const peers = [`${host}:${both.bound.port}`]
@@ -64,7 +64,7 @@ describe("a socket for both families", () => {
     )
   }
 
-  it.live("writes down a neighbour that says nothing of itself in canonical form", () =>
+  it.live("lists a neighbour without an entry of its own in canonical form", () =>
     Effect.gen(function* () {
       const both = yield* start({ ...silent, bind: "[::]:0" })
       const peer = yield* makePeer()
@@ -112,7 +112,7 @@ describe("the wildcard", () => {
     )
   }
 
-  it.live("is told by what is configured, and a real address speaks for itself", () =>
+  it.live("is replaced by the configured address, and a specific bound address is advertised as it is", () =>
     Effect.gen(function* () {
       const configured = yield* start({ bind: "0.0.0.0:0", advertise: "127.0.0.1" })
       assert.strictEqual(configured.cluster.advertisedFrom, "configured")
@@ -123,7 +123,7 @@ describe("the wildcard", () => {
     })
   )
 
-  it.live("is refused where no interface has an address to tell, and the socket is given back", () =>
+  it.live("is refused where no interface has an address to advertise, and the socket is closed", () =>
     Effect.gen(function* () {
       const network = yield* nodeNetwork
       const [address = ""] = yield* reserve(1, "0.0.0.0")
@@ -138,7 +138,7 @@ describe("the wildcard", () => {
 describe("an address that cannot be bound", () => {
   const hosts = [["127.0.0.1", "192.0.2.77"] as const, ["[::1]", "[2001:db8::77]"] as const]
   for (const [host, foreign] of hosts) {
-    it.live(`fails with AddressInUse where somebody else is, at ${host}`, () =>
+    it.live(`fails with AddressInUse where another socket has it, at ${host}`, () =>
       Effect.gen(function* () {
         const first = yield* start({ bind: `${host}:0` })
         const error = yield* Effect.flip(start({ bind: first.address }))
@@ -152,7 +152,7 @@ describe("an address that cannot be bound", () => {
       })
     )
 
-    it.live(`fails with AddressNotAvailable where this machine is not, at ${foreign}`, () =>
+    it.live(`fails with AddressNotAvailable where no interface has it, at ${foreign}`, () =>
       Effect.gen(function* () {
         assert.notInclude(interfaceAddresses, foreign)
         const error = yield* Effect.flip(start({ bind: `${foreign}:0` }))

@@ -158,7 +158,7 @@ describe("a node and a peer", () => {
     })
   )
 
-  it.live("a LEAVE from another address than the member spoke from counts for nothing", () =>
+  it.live("a LEAVE from another address than that of the member is ignored", () =>
     Effect.gen(function* () {
       const node = yield* start(silent)
       const peer = yield* makePeer()
@@ -236,7 +236,7 @@ describe("a stranger", () => {
     })
   )
 
-  it.live("gets no more for a table of its own, until it has answered at the address that it names", () =>
+  it.live("gets no more for sending a table, until it has answered at the address that it names", () =>
     Effect.gen(function* () {
       const node = yield* start(silent)
       const informer = yield* makePeer()
@@ -269,7 +269,7 @@ describe("a stranger", () => {
     })
   )
 
-  it.live("cannot turn more than three times its bytes on somebody else", () =>
+  it.live("cannot direct more than three times its bytes at somebody else", () =>
     Effect.gen(function* () {
       const node = yield* start(silent)
       const informer = yield* makePeer()
@@ -330,7 +330,7 @@ describe("datagrams that are no messages", () => {
     ]
   }
 
-  it.live("are counted by reason and answered by nothing, and the node lives", () =>
+  it.live("are counted by reason and not answered, and the node continues", () =>
     Effect.gen(function* () {
       const node = yield* start(silent)
       // Of an address of its own, since what it sends empties the bucket of all strangers at that address.
@@ -436,7 +436,7 @@ describe("a subscriber to changes", () => {
     })
   )
 
-  it.live("comes to the end with the node, and gets the last changes first", () =>
+  it.live("ends with the node, after the last changes", () =>
     Effect.gen(function* () {
       const node = yield* start(silent)
       const peer = yield* makePeer()
@@ -451,7 +451,7 @@ describe("a subscriber to changes", () => {
     })
   )
 
-  it.live("sees nothing of before, and each sees the same", () =>
+  it.live("sees no earlier changes, and all subscribers see the same", () =>
     Effect.gen(function* () {
       const node = yield* start(silent)
       const peer = yield* makePeer()

@@ -48,7 +48,7 @@ describe("joining", () => {
     })
   )
 
-  it.live("nodes that know only an address at which nobody is meet when somebody comes there", () =>
+  it.live("nodes that know only an unused address meet when a node starts there", () =>
     Effect.gen(function* () {
       const [address = ""] = yield* reserve(1)
       const early = yield* startAll(2, () => ({ peers: [address] }))
@@ -62,7 +62,7 @@ describe("joining", () => {
     })
   )
 
-  it.live("one living peer among dead ones is enough, and the dead are no members", () =>
+  it.live("one live peer is enough, and dead peers do not become members", () =>
     Effect.gen(function* () {
       const dead = yield* reserve(3)
       const living = yield* start()
@@ -73,7 +73,7 @@ describe("joining", () => {
     })
   )
 
-  it.live("a node's own address among its peers makes it no second member", () =>
+  it.live("its own address among its peers does not make a node a second member", () =>
     Effect.gen(function* () {
       const addresses = yield* reserve(2)
       const nodes = yield* startAll(2, (index) => ({ bind: addresses[index], peers: addresses }))
@@ -91,7 +91,7 @@ describe("joining", () => {
     })
   )
 
-  it.live("a node that reaches itself under another address than its own makes no second member of it", () =>
+  it.live("a node that reaches itself under another address does not list itself twice", () =>
     Effect.gen(function* () {
       // As behind a NAT: what it is bound to is not what it tells the others, so only the answer shows who it is.
       const [bind = "", advertise = ""] = yield* reserve(2)

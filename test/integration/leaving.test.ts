@@ -46,7 +46,7 @@ const restartOf = (id: NodeId.NodeId) => ({ nodeId: id })
 const kept = NodeId.fromWords(0, 4711)
 
 describe("a crash", () => {
-  it.live("is suspected and then a death at every other node, with causes", () =>
+  it.live("is a suspicion and then a death at every other node, with causes", () =>
     Effect.gen(function* () {
       const { gone, rest } = yield* cluster(5)
       yield* gone.crash
@@ -80,7 +80,7 @@ describe("a crash", () => {
     })
   )
 
-  it.live("of all others leaves a node alone and alive", () =>
+  it.live("of all other nodes leaves one node alone and alive", () =>
     Effect.gen(function* () {
       const { gone: survivor, rest } = yield* cluster(3)
       for (const { crash } of rest) yield* crash
@@ -94,7 +94,7 @@ describe("leaving", () => {
   // A goodbye that is not acknowledged would take 5 attempts of a minute each: these tests would not end.
   const patient = { reliableAckTimeout: "1 minute", reliableMaxRetries: 4 } as const
 
-  it.live("shows as Left at every other node at once, and ends as soon as all have acknowledged it", () =>
+  it.live("is a Left at every other node at once, and ends as soon as all have acknowledged it", () =>
     Effect.gen(function* () {
       const { gone, rest } = yield* cluster(5, patient)
       yield* gone.stop
@@ -118,7 +118,7 @@ describe("leaving", () => {
     })
   )
 
-  it.live("is done once, however often it is asked for, and the node knows that it has left", () =>
+  it.live("happens once, however often it is called, and the node knows that it has left", () =>
     Effect.gen(function* () {
       const { gone, rest } = yield* cluster(3, patient)
       const first = yield* Effect.forkChild(gone.cluster.leave)
@@ -132,14 +132,14 @@ describe("leaving", () => {
     })
   )
 
-  it.live("of everybody at the same time ends for everybody", () =>
+  it.live("of all nodes at the same time ends for all", () =>
     Effect.gen(function* () {
       const { gone, rest } = yield* cluster(5)
       yield* Effect.forEach([gone, ...rest], ({ stop }) => stop, { concurrency: "unbounded", discard: true })
     })
   )
 
-  it.live("ends after its retries when nobody is there to acknowledge", () =>
+  it.live("ends after its retries when nobody acknowledges it", () =>
     Effect.gen(function* () {
       const { gone, rest } = yield* cluster(3)
       for (const { crash } of rest) yield* crash
@@ -152,7 +152,7 @@ describe("leaving", () => {
 })
 
 describe("a restart with the same id", () => {
-  it.live("at the same address, after its death was seen, is one member that is back", () =>
+  it.live("at the same address, after its death was seen, brings the member back", () =>
     Effect.gen(function* () {
       const { gone, rest } = yield* cluster(3, restartOf(kept))
       yield* gone.crash
@@ -165,7 +165,7 @@ describe("a restart with the same id", () => {
     })
   )
 
-  it.live("at the same address, before anybody noticed, is one member throughout", () =>
+  it.live("at the same address, before anybody noticed, leaves one member throughout", () =>
     Effect.gen(function* () {
       const { gone, rest } = yield* cluster(3, restartOf(kept))
       const before = (yield* gone.membership.self).incarnation
@@ -185,7 +185,7 @@ describe("a restart with the same id", () => {
     })
   )
 
-  it.live("at another address is one member, which has moved", () =>
+  it.live("at another address moves the member", () =>
     Effect.gen(function* () {
       const { gone, rest } = yield* cluster(3, restartOf(kept))
       yield* gone.crash
@@ -197,7 +197,7 @@ describe("a restart with the same id", () => {
     })
   )
 
-  it.live("at another address, before anybody noticed, is one member, which has moved", () =>
+  it.live("at another address, before anybody noticed, moves the member", () =>
     Effect.gen(function* () {
       const { gone, rest } = yield* cluster(3, restartOf(kept))
       yield* aSecondAfter((yield* gone.membership.self).incarnation)
@@ -210,7 +210,7 @@ describe("a restart with the same id", () => {
     })
   )
 
-  it.live("after it left brings it back", () =>
+  it.live("after it left brings the member back", () =>
     Effect.gen(function* () {
       const { gone, rest } = yield* cluster(3, restartOf(kept))
       yield* gone.stop
@@ -223,7 +223,7 @@ describe("a restart with the same id", () => {
 })
 
 describe("a restart with another id", () => {
-  it.live("at the same address takes its former self's place, without a conflict", () =>
+  it.live("at the same address replaces the former member, without a conflict", () =>
     Effect.gen(function* () {
       const { gone, rest } = yield* cluster(3)
       yield* gone.crash

@@ -1,4 +1,4 @@
-/** What a cluster with a key says, hears, and refuses to hear. */
+/** What a cluster with a key sends, reads, and refuses. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Logger, Result } from "effect"
 import { NetAddress } from "effect/net"
@@ -31,7 +31,7 @@ import {
 
 const secret = { clusterKey: keyOf(1) }
 
-/** `count` nodes with these options, that join through the first; the lab reads along. */
+/** `count` nodes with these options, that join through the first; the lab can open their datagrams. */
 const clusterOf = Effect.fnUntraced(function* (
   lab: Lab,
   count: number,
@@ -72,7 +72,7 @@ const journal = () => {
 }
 
 describe("a cluster with a key", () => {
-  scenario("of five converges, and every datagram on the wire opens with the key and none is in the clear", () =>
+  scenario("of five nodes converges, and the key opens every datagram on the wire", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong(1)
       const nodes = yield* clusterOf(lab, 5)
@@ -94,7 +94,7 @@ describe("a cluster with a key", () => {
     })
   )
 
-  scenario("does not let a node in that speaks in the clear, and both sides show that", () =>
+  scenario("keeps out a node that sends in the clear, and both sides report it", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong(1)
       const [a, b] = yield* clusterOf(lab, 2)
@@ -109,7 +109,7 @@ describe("a cluster with a key", () => {
       const heard = lab.sent((seen) => seen.from === "n9" && seen.to === "n1", from).length
       assert.isAtLeast(heard, 5)
       assert.strictEqual(parts(a!).transport.counters.dropped.Plaintext, heard)
-      // Nobody answers it, not even with a refusal.
+      // Nobody answers it.
       assert.deepStrictEqual(
         lab.sent((seen) => seen.to === "n9", from),
         []
@@ -117,7 +117,7 @@ describe("a cluster with a key", () => {
     })
   )
 
-  scenario("does not let a node in that has another key, and both report each other", () =>
+  scenario("keeps out a node that has another key, and both report each other", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong(1, 2)
       const [a, b] = yield* clusterOf(lab, 2)
@@ -162,7 +162,7 @@ describe("a cluster with a key", () => {
     })
   )
 
-  scenario("and with one name never merges with one of the same key and another name, and both report that", () =>
+  scenario("and a name never merges with a cluster of the same key and another name, and both report it", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       lab.rings.push(yield* Lab.ring([keyOf(1)], "blue"), yield* Lab.ring([keyOf(1)], "green"))
@@ -187,7 +187,7 @@ describe("a cluster with a key", () => {
     })
   )
 
-  it.effect("and with no name understands the recorded datagrams of the older implementation", () =>
+  it.effect("and without a name reads the recorded datagrams of the older implementation", () =>
     Effect.gen(function* () {
       const lines = readFileSync(new URL("../vectors/encrypted.jsonl", import.meta.url), "utf8")
         .trim()
@@ -217,32 +217,30 @@ describe("a cluster with a key", () => {
     })
   )
 
-  scenario(
-    "drops a sealed datagram whose sender inside is not the one outside, counts it as forged and says nothing",
-    () =>
-      Effect.gen(function* () {
-        const lab = yield* readAlong(1)
-        const [a, b] = yield* clusterOf(lab, 2)
-        yield* pass(2000)
-        const from = lab.now
-        // A member with the key seals with its own id and claims another's inside.
-        const message = bytesOf({ _tag: "Gossip", ...sender(2, 9, 9), entries: [claim("Alive", 2, "10.0.0.66:1", 9)] })
-        const ring = yield* Lab.ring([keyOf(1)])
-        const outside = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 3])
-        const nonce = new Uint8Array(12)
-        new Nonces((length) => new Uint8Array(length).fill(7)).next(nonce)
-        const forged = new Uint8Array(36 + message.length)
-        forged.set(nonce)
-        forged.set(outside, 12)
-        noble.cipher(new Uint8Array(32).fill(1)).seal(nonce, message, outside, forged, 20)
-        assert.strictEqual(Reflect.get(ring.open(forged), "_tag"), "Forged")
-        yield* lab.forge(forged, "10.0.0.3:7946", a!)
-        yield* pass(500)
-        assert.strictEqual(parts(a!).transport.counters.dropped.Forged, 1)
-        assert.deepStrictEqual(story(a!, from), [])
-        assert.strictEqual(yield* lab.status(a!, b!), "alive")
-        assert.strictEqual(yield* lab.status(a!, 3n), "unknown")
-      })
+  scenario("drops a sealed datagram whose inner and outer sender differ, counts it as forged and does not answer", () =>
+    Effect.gen(function* () {
+      const lab = yield* readAlong(1)
+      const [a, b] = yield* clusterOf(lab, 2)
+      yield* pass(2000)
+      const from = lab.now
+      // A member with the key seals with its own id and claims another's inside.
+      const message = bytesOf({ _tag: "Gossip", ...sender(2, 9, 9), entries: [claim("Alive", 2, "10.0.0.66:1", 9)] })
+      const ring = yield* Lab.ring([keyOf(1)])
+      const outside = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 3])
+      const nonce = new Uint8Array(12)
+      new Nonces((length) => new Uint8Array(length).fill(7)).next(nonce)
+      const forged = new Uint8Array(36 + message.length)
+      forged.set(nonce)
+      forged.set(outside, 12)
+      noble.cipher(new Uint8Array(32).fill(1)).seal(nonce, message, outside, forged, 20)
+      assert.strictEqual(Reflect.get(ring.open(forged), "_tag"), "Forged")
+      yield* lab.forge(forged, "10.0.0.3:7946", a!)
+      yield* pass(500)
+      assert.strictEqual(parts(a!).transport.counters.dropped.Forged, 1)
+      assert.deepStrictEqual(story(a!, from), [])
+      assert.strictEqual(yield* lab.status(a!, b!), "alive")
+      assert.strictEqual(yield* lab.status(a!, 3n), "unknown")
+    })
   )
 
   scenario("drops a sealed datagram with any one byte changed", () =>
@@ -302,7 +300,7 @@ describe("encryption without a key", () => {
     )
   }
 
-  scenario("a key alone means required, and a key that is not used is not used", () =>
+  scenario("is required as soon as there is a key, and stays off if it is set to off", () =>
     Effect.gen(function* () {
       assert.strictEqual(Result.getOrThrow(ClusterConfig.make(secret)).network.encryption, "required")
       const lab = yield* Lab.make()
@@ -321,7 +319,7 @@ describe("reports of unreadable sources", () => {
       NetAddress.inetAddressFromStringUnsafe(`10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}:${port}`)
     )
 
-  it("come at once, then after a minute, and the wait doubles up to an hour", () => {
+  it("are made at once, then after a minute, and then after waits that double up to an hour", () => {
     const rejections = new Rejections()
     const times: Array<number> = []
     for (let now = 0; now <= 8 * 3_600_000; now += 1000) {
@@ -333,7 +331,7 @@ describe("reports of unreadable sources", () => {
     assert.include(waits, ReportLast)
   })
 
-  it("are counted by source and reason, each for itself", () => {
+  it("are counted separately for each source and reason", () => {
     const rejections = new Rejections()
     assert.isTrue(rejections.report("OtherKey", source(1), 0))
     assert.isTrue(rejections.report("Plaintext", source(1), 0))
@@ -361,7 +359,7 @@ describe("reports of unreadable sources", () => {
     }
   })
 
-  it(`are remembered of ${MaxSources} sources: whoever was reported longest ago is forgotten first`, () => {
+  it(`are remembered of ${MaxSources} sources: the source that was reported longest ago is forgotten first`, () => {
     const rejections = new Rejections()
     const minutes = MaxSources / MaxPerMinute
     const at = (n: number) => Math.floor(n / MaxPerMinute) * 60_000
@@ -380,7 +378,7 @@ describe("reports of unreadable sources", () => {
 })
 
 describe("a message that is sealed", () => {
-  scenario("says nothing of who is in the cluster but its sender's id and its length", () =>
+  scenario("reveals only the id of its sender and its length", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong(1)
       const nodes = yield* clusterOf(lab, 3)

@@ -1,4 +1,4 @@
-/** What bounds a node, each with the configuration that sets it. */
+/** The limits of a node, with their configuration. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Result, Scope, Stream } from "effect"
 import { Context } from "effect"
@@ -37,7 +37,7 @@ const clusterOf = Effect.fnUntraced(function* (
   return nodes
 })
 
-/** Answers to what a test says, and nothing of a node's own accord. */
+/** Nodes that only answer. */
 const quiet = {
   gossip: { interval: "1 hour", antiEntropyInterval: 0, healInterval: "1 hour" },
   probes: { interval: "1 hour", timeout: "30 minutes", suspectTimeout: "1 hour", deadRetention: 5000 }
@@ -51,7 +51,7 @@ const gossip = (id: number, heartbeat: number, entries: ReadonlyArray<Message.Me
   bytesOf({ _tag: "Gossip", ...sender(id, 0, heartbeat), entries })
 
 describe("allowed networks", () => {
-  scenario("are the only ones from which anything is heard or answered", () =>
+  scenario("are the only ones whose datagrams are read and answered", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* clusterOf(lab, 1, { ...quiet, allow: ["10.0.0.0/24", "fd00::/16"] })
@@ -72,7 +72,7 @@ describe("allowed networks", () => {
     })
   )
 
-  scenario("are the only ones whose addresses are believed in what others say, and to which anything is sent", () =>
+  scenario("are the only ones whose addresses are accepted in entries, and to which anything is sent", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* clusterOf(lab, 1, { allow: ["10.0.0.0/24"] })
@@ -101,7 +101,7 @@ describe("allowed networks", () => {
     })
   )
 
-  scenario("that hold the whole cluster do not disturb it", () =>
+  scenario("that contain the whole cluster do not disturb it", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* clusterOf(lab, 4, { allow: ["10.0.0.0/29"] })
@@ -149,14 +149,14 @@ describe("the rate of datagrams", () => {
 
   for (const sealed of [true, false]) {
     scenario(
-      `of ${sealed ? "sealed" : "plain"} strangers at many addresses, ten times the limit, keeps no member from being heard`,
+      `of ${sealed ? "sealed" : "plain"} strangers at many addresses and ten times the limit does not affect members`,
       () =>
         Effect.gen(function* () {
           const lab = yield* Lab.make()
           if (sealed) lab.rings.push(yield* Lab.ring([keyOf(1)]))
           const options = { maxInboundRate: Rate, ...(sealed ? { clusterKey: keyOf(1) } : {}) }
           const nodes = yield* clusterOf(lab, 5, options)
-          // Of another key, or no message: it has to be looked at, and is good for nothing.
+          // Sealed with another key, or not a message: it is examined and then dropped.
           const junk = new Uint8Array(100).fill(0x5a)
           const sent = yield* flooded(
             lab,
@@ -175,7 +175,7 @@ describe("the rate of datagrams", () => {
     )
   }
 
-  scenario("of one stranger, ten times the limit, leaves even other strangers to be heard", () =>
+  scenario("of one stranger at ten times the limit does not affect other strangers", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* clusterOf(lab, 3, {
@@ -184,7 +184,7 @@ describe("the rate of datagrams", () => {
         probes: { deadRetention: "10 minutes" }
       })
       const junk = new Uint8Array(100).fill(0x5a)
-      // From ever other ports, which cost nothing.
+      // From changing ports, which cost an attacker nothing.
       yield* flooded(
         lab,
         nodes,
@@ -199,7 +199,7 @@ describe("the rate of datagrams", () => {
     })
   )
 
-  scenario("is what a member is heard by too: whoever can write its address on datagrams can silence it", () =>
+  scenario("limits members too: who forges datagrams with the address of a member can silence it", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       lab.rings.push(yield* Lab.ring([keyOf(1)]))
@@ -214,7 +214,7 @@ describe("the rate of datagrams", () => {
         yield* pass(100)
       }
       assert.isAbove(dropped(nodes[0]!).SourceLimit, 1000)
-      // A limit of the protocol, for the threat model. It comes back when that ends.
+      // A known limit of the protocol, see docs/SECURITY.md. The member returns when the flood ends.
       assert.isTrue(story(nodes[0]!).some(([, what]) => what.startsWith("Suspected 3")))
       yield* pass(60_000)
       for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, 3)
@@ -224,7 +224,7 @@ describe("the rate of datagrams", () => {
   const size = isLong ? 60 : 24
   for (const where of ["addresses of their own", "one address"] as const) {
     scenario(
-      `of a healthy cluster of ${size} at ${where} is below all limits: joining at once, in churn and anti-entropy`,
+      `of a healthy cluster of ${size} at ${where} stays below all limits while all join at once, in churn and in anti-entropy`,
       () =>
         Effect.gen(function* () {
           const lab = yield* Lab.make()
@@ -266,7 +266,7 @@ describe("the rate of datagrams", () => {
     )
   }
 
-  scenario("is remembered for limits.sources addresses of strangers", () =>
+  scenario("is counted for at most limits.sources addresses of strangers", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       lab.watching = false
@@ -280,7 +280,7 @@ describe("the rate of datagrams", () => {
 })
 
 describe("limits", () => {
-  scenario("members: beyond, nodes are refused and counted, and nobody who is in goes for them", () =>
+  scenario("members: further nodes are refused and counted, and no member is removed for them", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* clusterOf(lab, 4, { limits: { members: 5 } })
@@ -298,14 +298,14 @@ describe("limits", () => {
       const lost = story(a!, from).filter(([, what]) => / [234]:/.test(what))
       assert.deepStrictEqual(lost, [])
       for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, 4)
-      // Room that the dead leave is room for who comes next.
+      // The place of a dead member is free for the next node.
       const late = yield* lab.start(5, { peers: [a!.address] })
       yield* pass(3000)
       assert.strictEqual(yield* lab.status(a!, late), "alive")
     })
   )
 
-  scenario("members: a member that is back or has moved is none that is new", () =>
+  scenario("members: a member that returned or moved does not count as new", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* clusterOf(lab, 1, { ...quiet, limits: { members: 2 } })
@@ -320,7 +320,7 @@ describe("limits", () => {
     })
   )
 
-  scenario("tombstones and unlisted_tombstones: the oldest is forgotten, and no member", () =>
+  scenario("tombstones and unlisted_tombstones: the oldest tombstone is forgotten, and never a member", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* clusterOf(lab, 1, { ...quiet, limits: { tombstones: 3, unlistedTombstones: 4 } })
@@ -354,7 +354,7 @@ describe("limits", () => {
     })
   )
 
-  scenario("assemblies: so many snapshots are received at once", () =>
+  scenario("assemblies: only that many snapshots are received at once", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* clusterOf(lab, 1, { ...quiet, limits: { assemblies: 3 } })
@@ -370,7 +370,7 @@ describe("limits", () => {
     })
   )
 
-  scenario("relays: so many probes are relayed at once, and more are refused and counted", () =>
+  scenario("relays: only that many probes are relayed at once, and more are refused and counted", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* clusterOf(lab, 1, { ...quiet, limits: { relays: 3 } })
@@ -397,7 +397,7 @@ describe("limits", () => {
     assert.include(String(Result.isFailure(refused) ? refused.failure : ""), "bootstrap")
   })
 
-  scenario("event_buffer: a subscriber that is slower misses the oldest, and is told how many", () =>
+  scenario("event_buffer: a slow subscriber misses the oldest changes, and is told how many", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a] = yield* clusterOf(lab, 1, { ...quiet, limits: { eventBuffer: 4 } })

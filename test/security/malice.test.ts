@@ -1,6 +1,6 @@
 /**
- * What a member can do that has the key and lies. Nothing keeps it from being heard, so these tests show what comes of
- * it, and how soon the others agree again. Times are the worst that were seen with these seeds, rounded up.
+ * What a member with the key can do by false claims. Its messages are accepted, so these tests show the damage, and how soon
+ * the others agree again. Times are the worst that were seen with these seeds, rounded up.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -39,9 +39,9 @@ interface World {
   readonly lab: Lab
   readonly nodes: ReadonlyArray<LabNode>
   readonly liar: Puppet
-  /** Says something with the key, by default as itself and with the heartbeat that follows. */
+  /** Sends a sealed message, by default in its own name and with its next heartbeat. */
   readonly say: (to: LabNode, body: Body, header?: Partial<Message.Sender>) => Effect.Effect<void>
-  /** Lets time go by, in which the liar answers PINGs as a good member does. */
+  /** Lets time pass. The liar answers PINGs meanwhile, as a correct member does. */
   readonly pass: (ms: number) => Effect.Effect<void>
 }
 
@@ -84,7 +84,7 @@ const world = (options: ClusterOptions = {}, count = 5) =>
     return it
   })
 
-/** Everything in which a node's view differs from the truth, of the healthy members only. */
+/** All differences between the views of the correct members and the truth about them. */
 const disagreements = ({ nodes }: World) =>
   Effect.gen(function* () {
     const wrong: Array<string> = []
@@ -103,7 +103,7 @@ const disagreements = ({ nodes }: World) =>
 const suspected = (happened: ReadonlyArray<readonly [number, string]>) =>
   happened.filter(([, what]) => /^(Suspected|Died|Left) [1-5]:/.test(what))
 
-/** Waits until all agree on the truth, for `limit` ms at most; then that must last, and nobody be doubted any more. */
+/** Waits until all agree on the truth, for at most `limit` ms. After that the agreement must last, without suspicions. */
 const agreement = (world: World, limit: number) =>
   Effect.gen(function* () {
     const { lab, nodes, pass } = world
@@ -115,7 +115,7 @@ const agreement = (world: World, limit: number) =>
     }
     assert.deepStrictEqual(wrong, [])
     const took = lab.now - from
-    // What is under way may still come to light; each round of probes is one of 5 s.
+    // Effects that are under way may still show; each round of probes takes 5 s.
     yield* pass(10_000)
     const settled = lab.now
     yield* pass(20_000)
@@ -132,11 +132,11 @@ interface Seen {
   readonly victim: LabNode
   /** How long it took until all agreed, in ms. */
   readonly took: number
-  /** Who died or left in whose eyes, with the ms since the attack began. */
+  /** Deaths and leaves that nodes saw, with the ms since the attack began. */
   readonly deaths: ReadonlyArray<readonly [number, string]>
 }
 
-/** Has the liar say something in a new world, waits for agreement, and looks at what became of it. */
+/** Carries out an attack in a new cluster, waits for agreement, and checks the result. */
 const after = (
   limit: number,
   attack: (world: World, victim: LabNode, rest: ReadonlyArray<LabNode>) => Effect.Effect<void>,
@@ -175,7 +175,7 @@ const toEach = (
 const Half = 0x8000_0000
 const statuses = ["Alive", "Suspect", "Dead"] as const
 
-describe("claims about a member", () => {
+describe("false claims about a member", () => {
   /** Every status, at its address and elsewhere, told to one of the others, to all of them, and to the member itself. */
   const claims = statuses.flatMap((status) =>
     [false, true].flatMap((elsewhere) => [0, 1, 2].map((told) => ({ status, elsewhere, told })))
@@ -197,13 +197,13 @@ describe("claims about a member", () => {
   }
 
   for (const ahead of [1, 1000, Half - 1]) {
-    it.effect(`${ahead} incarnations ahead are overruled within 6 s, and nobody dies of them`, () =>
+    it.effect(`${ahead} incarnations ahead are refuted within 6 s, and nobody dies`, () =>
       everyClaim(6000, ahead, nobodyDied)
     )
   }
 
-  it.effect("exactly 2^31 ahead are overruled within 6 s, but a death may be believed until then", () =>
-    // Its refutation is the lower one for whoever did not hear of the death before.
+  it.effect("exactly 2^31 incarnations ahead are refuted within 6 s, and a death may be accepted until then", () =>
+    // For nodes that had not heard of the death, its refutation is the lower claim.
     everyClaim(6000, Half, ({ deaths }) =>
       Effect.sync(() => {
         for (const [ms] of deaths) assert.strictEqual(ms, 1501)
@@ -211,35 +211,41 @@ describe("claims about a member", () => {
     )
   )
 
-  it.effect("2^32 - 1 ahead are one behind, and change nothing at all", () => everyClaim(0, 0xffff_ffff, nobodyDied))
+  it.effect("2^32 - 1 incarnations ahead are one behind, and change nothing", () =>
+    everyClaim(0, 0xffff_ffff, nobodyDied)
+  )
 
-  it.effect("that go round the wrap in steps of 2^31 - 1, further with each member, are overruled within 2 s", () =>
-    after(2000, (world, victim, rest) =>
-      toEach(world, rest, (i) =>
-        gossip(
-          ...[0x7fff_ffff, 0xffff_fffe, 0x7fff_fffd, 0xffff_fffc]
-            .slice(0, i + 1)
-            .map((incarnation) => claim("Suspect", victim.id, victim.address, incarnation, 40))
+  it.effect(
+    "whose incarnations wrap around in steps of 2^31 - 1, one more for each member, are refuted within 2 s",
+    () =>
+      after(2000, (world, victim, rest) =>
+        toEach(world, rest, (i) =>
+          gossip(
+            ...[0x7fff_ffff, 0xffff_fffe, 0x7fff_fffd, 0xffff_fffc]
+              .slice(0, i + 1)
+              .map((incarnation) => claim("Suspect", victim.id, victim.address, incarnation, 40))
+          )
         )
       )
-    )
   )
 
-  it.effect("that drive it round the wrap for 10 s, told to one after the other, are overruled 2 s after the end", () =>
-    after(2000, (world, victim) =>
-      Effect.gen(function* () {
-        let incarnation = 0
-        for (let i = 0; i < 100; i++) {
-          incarnation = (incarnation + Half - 1) >>> 0
-          const entry = claim(statuses[i % 3]!, victim.id, victim.address, incarnation, 40)
-          yield* world.say(world.nodes[i % 5]!, gossip(entry))
-          yield* world.pass(100)
-        }
-      })
-    )
+  it.effect(
+    "whose incarnations wrap around for 10 s, sent to one node after the other, are refuted 2 s after the last",
+    () =>
+      after(2000, (world, victim) =>
+        Effect.gen(function* () {
+          let incarnation = 0
+          for (let i = 0; i < 100; i++) {
+            incarnation = (incarnation + Half - 1) >>> 0
+            const entry = claim(statuses[i % 3]!, victim.id, victim.address, incarnation, 40)
+            yield* world.say(world.nodes[i % 5]!, gossip(entry))
+            yield* world.pass(100)
+          }
+        })
+      )
   )
 
-  it.effect("with a heartbeat far ahead are overruled within 4 s, and do not keep it from being found dead", () =>
+  it.effect("with a heartbeat far ahead are refuted within 4 s, and do not hide a later death", () =>
     Effect.gen(function* () {
       for (const heartbeat of everyNth([2 ** 20, Half - 1, Half, 0xffff_ffff], 2, 1)) {
         yield* after(
@@ -261,13 +267,13 @@ describe("claims about a member", () => {
     })
   )
 
-  it.effect("that move it elsewhere with the next heartbeat misdirect what is sent to it, for 4 s at most", () =>
+  it.effect("of another address with the next heartbeat misdirect datagrams for at most 4 s", () =>
     Effect.gen(function* () {
       for (const many of [1, 4]) {
         yield* after(
           4000,
           (world, victim, rest) => {
-            // Overruled by its next entry, or, where that is late, by its word against the other address.
+            // Refuted by its next entry, or, where that is late, by its refutation of the other address.
             const next = parts(victim).view.table.heartbeat(0) + 1
             return toEach(world, rest.slice(0, many), () => gossip(claim("Alive", victim.id, Nowhere, 0, next)))
           },
@@ -281,49 +287,53 @@ describe("claims about a member", () => {
     })
   )
 
-  it.effect("Suspect and Dead in one message kill it at once where it is told: no defence; it is back within 3 s", () =>
-    Effect.gen(function* () {
-      // Deaths are checked of members that nobody doubts, and this one is doubted.
-      for (const many of [1, 4]) {
-        yield* after(
-          3000,
-          (world, { address, id }, rest) =>
-            toEach(world, rest.slice(0, many), () =>
-              gossip(claim("Suspect", id, address, 0, 1000), claim("Dead", id, address, 0, 1000))
-            ),
-          ({ deaths }) =>
-            Effect.sync(() =>
-              assert.deepStrictEqual(
-                deaths,
-                Array.from({ length: many }, () => [1, `Died 3: Claimed by ${Liar}`] as const)
+  it.effect(
+    "of Suspect and Dead in one message make receivers declare it dead at once: no defence; it is back within 3 s",
+    () =>
+      Effect.gen(function* () {
+        // Dead claims are checked for Alive members, and this one is Suspect.
+        for (const many of [1, 4]) {
+          yield* after(
+            3000,
+            (world, { address, id }, rest) =>
+              toEach(world, rest.slice(0, many), () =>
+                gossip(claim("Suspect", id, address, 0, 1000), claim("Dead", id, address, 0, 1000))
+              ),
+            ({ deaths }) =>
+              Effect.sync(() =>
+                assert.deepStrictEqual(
+                  deaths,
+                  Array.from({ length: many }, () => [1, `Died 3: Claimed by ${Liar}`] as const)
+                )
               )
-            )
-        )
-      }
-    })
+          )
+        }
+      })
   )
 
-  it.effect("Suspect and Dead of everybody at once kill the whole cluster: no defence; it is back within 4 s", () =>
-    after(
-      4000,
-      (world) =>
-        toEach(world, world.nodes, (i) =>
-          gossip(
-            ...world.nodes
-              .filter((_, other) => other !== i)
-              .flatMap(({ address, id }) => [
-                claim("Suspect", id, address, 0, 1000),
-                claim("Dead", id, address, 0, 1000)
-              ])
-          )
-        ),
-      ({ deaths }) => Effect.sync(() => assert.strictEqual(deaths.length, 20))
-    )
+  it.effect(
+    "of Suspect and Dead about all members make all declare each other dead: no defence; they are back within 4 s",
+    () =>
+      after(
+        4000,
+        (world) =>
+          toEach(world, world.nodes, (i) =>
+            gossip(
+              ...world.nodes
+                .filter((_, other) => other !== i)
+                .flatMap(({ address, id }) => [
+                  claim("Suspect", id, address, 0, 1000),
+                  claim("Dead", id, address, 0, 1000)
+                ])
+            )
+          ),
+        ({ deaths }) => Effect.sync(() => assert.strictEqual(deaths.length, 20))
+      )
   )
 })
 
-describe("messages in a member's name", () => {
-  it.effect("with counters far ahead make its own look like replays, for 6 s at most, and nobody dies of them", () =>
+describe("messages with the sender id of a member", () => {
+  it.effect("and counters far ahead make its own messages look like replays for at most 6 s, and nobody dies", () =>
     Effect.gen(function* () {
       for (const [incarnations, heartbeats] of [
         [
@@ -359,32 +369,34 @@ describe("messages in a member's name", () => {
     })
   )
 
-  it.effect("LEAVE, which needs no address when it is sealed, removes it: no defence; it is back within 3 s", () =>
-    Effect.gen(function* () {
-      for (const incarnations of [[0], [0, 0, 0, 0], [0, 7, Half - 1, Half]]) {
-        yield* after(
-          3000,
-          (world, victim, rest) =>
-            toEach(
-              world,
-              rest.slice(0, incarnations.length),
-              () => ({ _tag: "Leave" }),
-              (i) => ({ senderId: id(victim.id), incarnation: incarnations[i]!, heartbeat: 1000 - i })
-            ),
-          ({ deaths }) =>
-            Effect.sync(() =>
-              assert.deepStrictEqual(
-                deaths,
-                incarnations.map(() => [1, "Left 3: LeaveReceived"] as const)
+  it.effect(
+    "that are LEAVE remove it, since a sealed LEAVE may come from any address: no defence; it is back within 3 s",
+    () =>
+      Effect.gen(function* () {
+        for (const incarnations of [[0], [0, 0, 0, 0], [0, 7, Half - 1, Half]]) {
+          yield* after(
+            3000,
+            (world, victim, rest) =>
+              toEach(
+                world,
+                rest.slice(0, incarnations.length),
+                () => ({ _tag: "Leave" }),
+                (i) => ({ senderId: id(victim.id), incarnation: incarnations[i]!, heartbeat: 1000 - i })
+              ),
+            ({ deaths }) =>
+              Effect.sync(() =>
+                assert.deepStrictEqual(
+                  deaths,
+                  incarnations.map(() => [1, "Left 3: LeaveReceived"] as const)
+                )
               )
-            )
-        )
-      }
-    })
+          )
+        }
+      })
   )
 
   it.effect(
-    "from another address with rising incarnations, for 20 s, are a conflict; all is well 2 s after the end",
+    "from another address with rising incarnations for 20 s are a conflict, which ends within 2 s of the last one",
     () =>
       after(
         2000,
@@ -441,51 +453,53 @@ const assertWithinBounds = (nodes: ReadonlyArray<LabNode>) => {
 }
 
 describe("floods", () => {
-  scenario("of invented members fill the table and no more; newcomers wait for a place; they die out in 5 min", () =>
-    Effect.gen(function* () {
-      const w = yield* world({ limits })
-      let invented = 1000
-      let worst = 0
-      for (let second = 0; second < 20; second++) {
-        for (const node of w.nodes) {
-          const entries = Array.from({ length: 50 }, (_, i) => {
-            const n = invented++
-            return claim(statuses[i % 3]!, n, `10.1.${n >> 8}.${n & 0xff}:7946`, 0, 0)
-          })
-          yield* w.say(node, gossip(...entries))
+  scenario(
+    "of invented members stop at the limit of the table; newcomers have to wait; after 5 min the invented ones are gone",
+    () =>
+      Effect.gen(function* () {
+        const w = yield* world({ limits })
+        let invented = 1000
+        let worst = 0
+        for (let second = 0; second < 20; second++) {
+          for (const node of w.nodes) {
+            const entries = Array.from({ length: 50 }, (_, i) => {
+              const n = invented++
+              return claim(statuses[i % 3]!, n, `10.1.${n >> 8}.${n & 0xff}:7946`, 0, 0)
+            })
+            yield* w.say(node, gossip(...entries))
+          }
+          yield* w.pass(1000)
+          assertWithinBounds(w.nodes)
+          worst = Math.max(worst, ...w.nodes.map((node) => fullness(node).members[0]))
         }
-        yield* w.pass(1000)
-        assertWithinBounds(w.nodes)
-        worst = Math.max(worst, ...w.nodes.map((node) => fullness(node).members[0]))
-      }
-      assert.strictEqual(worst, limits.members)
-      for (const node of w.nodes) assert.isAbove(parts(node).view.refusedMembers, 0)
-      // Nobody was dropped for the invented ones.
-      assert.deepStrictEqual(yield* disagreements(w), [])
-      const stopped = w.lab.now
-      const newcomer = yield* w.lab.start(6, { clusterKey: keyOf(1), peers: ["10.0.0.1:7946"], limits })
-      const everybody = [...w.nodes, newcomer]
-      const crowded = (node: LabNode) => fullness(node).members[0] > 6
-      let knownAfter = Infinity
-      while (everybody.some(crowded) && w.lab.now - stopped < 300_000) {
-        yield* w.pass(1000)
-        assertWithinBounds(everybody)
-        const known = yield* Effect.forEach(w.nodes, (node) => w.lab.status(node, newcomer))
-        if (known.every((status) => status === "alive")) knownAfter = Math.min(knownAfter, w.lab.now - stopped)
-      }
-      // Everybody probes one at a time, and nine times more slowly while most that it probes is missing.
-      assert.isBelow(w.lab.now - stopped, 300_000)
-      assert.isBelow(knownAfter, 90_000)
-      yield* agreement({ ...w, nodes: everybody }, 1000)
-      yield* w.pass(180_000)
-      for (const node of everybody) {
-        const { tombstones, unlisted } = fullness(node)
-        assert.deepStrictEqual([tombstones[0], unlisted[0]], [0, 0])
-      }
-    })
+        assert.strictEqual(worst, limits.members)
+        for (const node of w.nodes) assert.isAbove(parts(node).view.refusedMembers, 0)
+        // No member was removed for the invented ones.
+        assert.deepStrictEqual(yield* disagreements(w), [])
+        const stopped = w.lab.now
+        const newcomer = yield* w.lab.start(6, { clusterKey: keyOf(1), peers: ["10.0.0.1:7946"], limits })
+        const everybody = [...w.nodes, newcomer]
+        const crowded = (node: LabNode) => fullness(node).members[0] > 6
+        let knownAfter = Infinity
+        while (everybody.some(crowded) && w.lab.now - stopped < 300_000) {
+          yield* w.pass(1000)
+          assertWithinBounds(everybody)
+          const known = yield* Effect.forEach(w.nodes, (node) => w.lab.status(node, newcomer))
+          if (known.every((status) => status === "alive")) knownAfter = Math.min(knownAfter, w.lab.now - stopped)
+        }
+        // Each node probes one member at a time, and nine times more slowly while most probes fail.
+        assert.isBelow(w.lab.now - stopped, 300_000)
+        assert.isBelow(knownAfter, 90_000)
+        yield* agreement({ ...w, nodes: everybody }, 1000)
+        yield* w.pass(180_000)
+        for (const node of everybody) {
+          const { tombstones, unlisted } = fullness(node)
+          assert.deepStrictEqual([tombstones[0], unlisted[0]], [0, 0])
+        }
+      })
   )
 
-  scenario("of chunks that contradict each other, of snapshots that never end and totals of 65535 cost nothing", () =>
+  scenario("of inconsistent chunks, incomplete snapshots and totals of 65535 stay within the limits", () =>
     Effect.gen(function* () {
       const w = yield* world({ limits })
       const chunk = (version: bigint, chunkIndex: number, totalChunks: number, n: number): Body => ({
@@ -524,45 +538,47 @@ describe("floods", () => {
 })
 
 describe("PING_REQ", () => {
-  scenario("for the unknown, the long dead and the relay itself leads to no PING, and never to the address in it", () =>
-    Effect.gen(function* () {
-      const w = yield* world({ limits, probes: { deadRetention: "2 seconds" } })
-      const [relay, other, third, fourth, gone] = w.nodes
-      if (relay === undefined || other === undefined || third === undefined || fourth === undefined)
-        return assert.fail()
-      if (gone === undefined) return assert.fail()
-      yield* w.lab.kill(gone)
-      yield* w.pass(30_000)
-      const rest = { ...w, nodes: [relay, other, third, fourth] }
-      assert.strictEqual(yield* w.lab.status(relay, gone), "unknown")
-      w.lab.watching = true
-      const ask = (n: number | bigint, at: string) => {
-        const targetAddress = NetAddress.inetAddressFromStringUnsafe(at)
-        return w.say(relay, { _tag: "PingReq", targetId: id(n), targetAddress })
-      }
-      // Between two probes, so that what is sent is sent for these.
-      const asked = (...targets: ReadonlyArray<readonly [number | bigint, string]>) =>
-        Effect.gen(function* () {
-          yield* w.pass(1000 - (w.lab.now % 1000) + 700)
-          const from = w.lab.now
-          for (const [n, at] of targets) yield* ask(n, at)
-          yield* pass(1)
-          return w.lab.sent((seen) => seen.from === "n1" && seen.message._tag === "Ping", from).map(({ to }) => to)
-        })
-      const nobody = [
-        [777, Nowhere],
-        [gone.id, gone.address],
-        [relay.id, relay.address],
-        [relay.id, Nowhere]
-      ] as const
-      assert.deepStrictEqual(yield* asked(...nobody, ...nobody), [])
-      // A member is asked where it is, and the sender may ask for itself.
-      assert.deepStrictEqual(yield* asked([other.id, Nowhere], [Liar, Nowhere]), ["n2", `n${Liar}`])
-      const many = Array.from({ length: 40 }, () => [third.id, Nowhere] as const)
-      assert.strictEqual((yield* asked(...many)).length, limits.relays)
-      assert.strictEqual(parts(relay).detector.relays.refused, many.length - limits.relays)
-      assertWithinBounds(rest.nodes)
-      yield* agreement(rest, 1000)
-    })
+  scenario(
+    "for an unknown member, a tombstone or the relay itself causes no PING, and the address in it is never used",
+    () =>
+      Effect.gen(function* () {
+        const w = yield* world({ limits, probes: { deadRetention: "2 seconds" } })
+        const [relay, other, third, fourth, gone] = w.nodes
+        if (relay === undefined || other === undefined || third === undefined || fourth === undefined)
+          return assert.fail()
+        if (gone === undefined) return assert.fail()
+        yield* w.lab.kill(gone)
+        yield* w.pass(30_000)
+        const rest = { ...w, nodes: [relay, other, third, fourth] }
+        assert.strictEqual(yield* w.lab.status(relay, gone), "unknown")
+        w.lab.watching = true
+        const ask = (n: number | bigint, at: string) => {
+          const targetAddress = NetAddress.inetAddressFromStringUnsafe(at)
+          return w.say(relay, { _tag: "PingReq", targetId: id(n), targetAddress })
+        }
+        // Between two probes, so that what is sent is sent for these.
+        const asked = (...targets: ReadonlyArray<readonly [number | bigint, string]>) =>
+          Effect.gen(function* () {
+            yield* w.pass(1000 - (w.lab.now % 1000) + 700)
+            const from = w.lab.now
+            for (const [n, at] of targets) yield* ask(n, at)
+            yield* pass(1)
+            return w.lab.sent((seen) => seen.from === "n1" && seen.message._tag === "Ping", from).map(({ to }) => to)
+          })
+        const nobody = [
+          [777, Nowhere],
+          [gone.id, gone.address],
+          [relay.id, relay.address],
+          [relay.id, Nowhere]
+        ] as const
+        assert.deepStrictEqual(yield* asked(...nobody, ...nobody), [])
+        // A member is asked where it is, and the sender may ask for itself.
+        assert.deepStrictEqual(yield* asked([other.id, Nowhere], [Liar, Nowhere]), ["n2", `n${Liar}`])
+        const many = Array.from({ length: 40 }, () => [third.id, Nowhere] as const)
+        assert.strictEqual((yield* asked(...many)).length, limits.relays)
+        assert.strictEqual(parts(relay).detector.relays.refused, many.length - limits.relays)
+        assertWithinBounds(rest.nodes)
+        yield* agreement(rest, 1000)
+      })
   )
 })

@@ -20,7 +20,7 @@ import {
 type Mode = "off" | "accept" | "required"
 
 const secret = { clusterKey: keyOf(1) }
-/** 2026-01-01 UTC, in ms since 1970: a restarted node goes by the calendar. */
+/** 2026-01-01 UTC, in ms since 1970: the incarnation after a restart comes from the wall clock. */
 const Today = Date.UTC(2026, 0, 1)
 
 const scenario = scenarioAt(Today)
@@ -55,7 +55,7 @@ const assertTogether = Effect.fnUntraced(function* (nodes: ReadonlyArray<LabNode
   }
 })
 
-/** Stops a node, politely or not, and starts it again with the same id at the same address. */
+/** Stops or kills a node, and starts it again with the same id at the same address. */
 const restart = Effect.fnUntraced(function* (lab: Lab, node: LabNode, mode: Mode, peers: keyof typeof peersOf) {
   const number = Number(node.id)
   yield* lab.stop(node)
@@ -63,7 +63,7 @@ const restart = Effect.fnUntraced(function* (lab: Lab, node: LabNode, mode: Mode
   return yield* lab.start(number, options(mode, peersOf[peers](number)))
 })
 
-/** Whoever was suspected or held dead, by anybody, since `from`. */
+/** Members that any node suspected or declared dead since `from`. */
 const wronged = (nodes: ReadonlyArray<LabNode>, from: number) =>
   nodes.flatMap((node) =>
     story(node, from)
@@ -78,7 +78,7 @@ const reported = (nodes: ReadonlyArray<LabNode>) =>
 describe("a cluster", () => {
   for (const peers of ["all", "one"] as const) {
     scenario(
-      `of ${Size} moves from off to accept to required and back, and nobody is suspected on the way, ` +
+      `of ${Size} moves from off to accept to required and back without a suspicion, ` +
         `with ${peers === "all" ? "every node" : "one node"} for a peer`,
       () =>
         Effect.gen(function* () {
@@ -110,7 +110,7 @@ describe("a cluster", () => {
 })
 
 describe("a node that accepts both", () => {
-  scenario("seals to whom it heard sealed, and speaks in the clear to whom it heard in the clear", () =>
+  scenario("seals datagrams to members that seal, and sends in the clear to members that do not", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong
       const a = yield* lab.start(1, options("accept", []))
@@ -145,7 +145,7 @@ describe("a node that accepts both", () => {
     })
   )
 
-  scenario("answers each datagram as it came, whoever sent it", () =>
+  scenario("answers each datagram in the form in which it came", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong
       const a = yield* lab.start(1, options("accept", []))
@@ -183,7 +183,7 @@ describe("a node that accepts both", () => {
     )
   }
 
-  it.effect("heals with a node of either kind that it held dead", () =>
+  it.effect("heals with a dead member of either kind", () =>
     Effect.gen(function* () {
       for (const mode of ["off", "required"] as const) {
         yield* virtual(
@@ -204,7 +204,7 @@ describe("a node that accepts both", () => {
   )
 
   for (const theirs of ["required", "accept", "off"] as const) {
-    scenario(`joins ${Many} that are ${theirs}, of whom most have never spoken to it, and suspects nobody`, () =>
+    scenario(`joins ${Many} that are ${theirs}, most of which have never sent it a message, and suspects nobody`, () =>
       Effect.gen(function* () {
         const lab = yield* readAlong
         const nodes: Array<LabNode> = []
@@ -217,7 +217,7 @@ describe("a node that accepts both", () => {
         yield* pass(60_000)
         assert.deepStrictEqual(wronged(nodes, from), [])
         yield* assertTogether(nodes, "a minute later")
-        // It is understood at once, and not only through relays.
+        // Direct probes of it succeed at once, without relays.
         for (const node of nodes) assert.strictEqual(parts(node).detector.counters.directTimeouts, 0)
         assert.deepStrictEqual(reported(nodes), [])
       })
@@ -226,7 +226,7 @@ describe("a node that accepts both", () => {
 })
 
 describe("a cluster that requires sealing", () => {
-  scenario("reports a member that comes back in the clear, once it is no member any more", () =>
+  scenario("reports a former member that comes back in the clear after it was removed", () =>
     Effect.gen(function* () {
       const lab = yield* readAlong
       const a = yield* lab.start(1, options("required", []))

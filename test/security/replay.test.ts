@@ -1,11 +1,11 @@
-/** Everything that was ever said in a cluster is said to it again, by somebody who recorded it and has no key. */
+/** All datagrams of a cluster are sent to it again, by an attacker that recorded them and has no key. */
 import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
 import { NetAddress } from "effect/net"
 import { isLong } from "../Campaign.ts"
 import { keyOf, Lab, type LabNode, membersOf, parts, type Seen, story, pass, scenarioAt } from "../cluster/Lab.ts"
 
-/** 2026-01-01 UTC, in ms since 1970: whoever restarts with its id goes by the calendar. */
+/** 2026-01-01 UTC, in ms since 1970: the incarnation after a restart comes from the wall clock. */
 const Today = Date.UTC(2026, 0, 1)
 
 const scenario = scenarioAt(Today)
@@ -15,7 +15,7 @@ const Elsewhere = "10.66.0.1:666"
 const addressOf = (name: string) => `10.0.0.${name.slice(1)}:7946`
 
 /**
- * A small cluster with a past, all of it recorded: n3 was suspected and refuted that, n4 left and came back, n5 died.
+ * A small cluster whose datagrams are recorded: n3 was suspected and refuted, n4 left and returned, n5 died.
  * n1 to n4 live, and hold n5 listed as dead, or as a tombstone.
  */
 const lively = Effect.fnUntraced(function* (sealed: boolean, buried: boolean) {
@@ -58,8 +58,8 @@ const viewsOf = (nodes: ReadonlyArray<LabNode>) => Effect.forEach(nodes, viewOf)
 
 const tell = ({ at, message, to }: Seen) => `${message._tag} to ${to} at ${at}`
 
-describe("the past of the cluster under test", () => {
-  scenario("has every kind of message, a suspicion, a refutation, a farewell, a return and a death in it", () =>
+describe("the recording of the cluster", () => {
+  scenario("contains every kind of message, a suspicion, a refutation, a leave, a return and a death", () =>
     Effect.gen(function* () {
       const { dead, lab, nodes, recorded } = yield* lively(false, false)
       assert.sameMembers([...new Set(recorded.map(({ message }) => message._tag))], [...Kinds])
@@ -74,34 +74,36 @@ describe("the past of the cluster under test", () => {
 
 for (const sealed of [false, true]) {
   for (const buried of [false, true]) {
-    describe(`what was ${sealed ? "sealed" : "said in the clear"}, with the dead ${buried ? "buried" : "listed"}`, () => {
+    describe(`a recording that is ${sealed ? "sealed" : "in the clear"}, while the dead member is ${buried ? "a tombstone" : "listed"},`, () => {
       for (const from of ["where it came from", "elsewhere"] as const) {
-        scenario(`changes nobody's status, incarnation or address when it is said again from ${from}, one by one`, () =>
-          Effect.gen(function* () {
-            const { lab, nodes, recorded } = yield* lively(sealed, buried)
-            const before = yield* viewsOf(nodes)
-            const start = lab.now
-            for (const kind of Kinds) {
-              const ofKind = recorded.filter(({ message }) => message._tag === kind)
-              assert.isAbove(ofKind.length, 0, kind)
-              // Of the many that are alike, every third or ninth; and all that are rare.
-              const some = ofKind.length > 60 ? ofKind.filter((_, i) => i % (isLong ? 3 : 9) === 0) : ofKind
-              for (const [i, seen] of some.entries()) {
-                // To whom it was sent, and to somebody else.
-                for (const node of nodes.filter(({ name }, n) => name === seen.to || n === i % nodes.length)) {
-                  yield* lab.forge(seen.payload, from === "elsewhere" ? Elsewhere : addressOf(seen.from), node)
+        scenario(
+          `changes no status, incarnation or address when it is sent again from ${from}, one datagram at a time`,
+          () =>
+            Effect.gen(function* () {
+              const { lab, nodes, recorded } = yield* lively(sealed, buried)
+              const before = yield* viewsOf(nodes)
+              const start = lab.now
+              for (const kind of Kinds) {
+                const ofKind = recorded.filter(({ message }) => message._tag === kind)
+                assert.isAbove(ofKind.length, 0, kind)
+                // Of the many that are alike, every third or ninth; and all that are rare.
+                const some = ofKind.length > 60 ? ofKind.filter((_, i) => i % (isLong ? 3 : 9) === 0) : ofKind
+                for (const [i, seen] of some.entries()) {
+                  // To whom it was sent, and to somebody else.
+                  for (const node of nodes.filter(({ name }, n) => name === seen.to || n === i % nodes.length)) {
+                    yield* lab.forge(seen.payload, from === "elsewhere" ? Elsewhere : addressOf(seen.from), node)
+                  }
+                  yield* pass(25)
+                  assert.deepStrictEqual(yield* viewsOf(nodes), before, tell(seen))
                 }
-                yield* pass(25)
-                assert.deepStrictEqual(yield* viewsOf(nodes), before, tell(seen))
               }
-            }
-            yield* pass(15_000)
-            assert.deepStrictEqual(yield* viewsOf(nodes), before)
-            for (const node of nodes) assert.deepStrictEqual(story(node, start), [], node.name)
-          })
+              yield* pass(15_000)
+              assert.deepStrictEqual(yield* viewsOf(nodes), before)
+              for (const node of nodes) assert.deepStrictEqual(story(node, start), [], node.name)
+            })
         )
 
-        scenario(`changes nothing when all of it comes in a few seconds from ${from}, the last first`, () =>
+        scenario(`changes nothing when all of it is sent in a few seconds from ${from}, the last datagram first`, () =>
           Effect.gen(function* () {
             const { lab, nodes, recorded } = yield* lively(sealed, buried)
             const before = yield* viewsOf(nodes)
@@ -128,7 +130,7 @@ for (const sealed of [false, true]) {
   }
 
   describe(`a LEAVE that was ${sealed ? "sealed" : "in the clear"}`, () => {
-    scenario("does not count again after the leaver came back, at nobody and from nowhere", () =>
+    scenario("has no effect after the member has returned, at any node and from any address", () =>
       Effect.gen(function* () {
         const { lab, nodes, recorded } = yield* lively(sealed, false)
         const leaves = recorded.filter(({ from, message }) => message._tag === "Leave" && from === "n4")
@@ -158,7 +160,7 @@ for (const sealed of [false, true]) {
       const b = yield* lab.start(2, { ...options, peers: [a.address] })
       const c = yield* lab.start(3, { ...options, peers: [a.address] })
       yield* pass(12_300)
-      // Its last word is an ACK.
+      // Its last message is an ACK.
       const last = () => lab.sent(({ from }) => from === "n3").at(-1)!
       while (last().message._tag !== "Ack" || last().at < lab.now - 5) yield* pass(1)
       yield* pass(2)
@@ -168,7 +170,7 @@ for (const sealed of [false, true]) {
       return { lab, a, b, c, acks, killed: lab.now }
     })
 
-    /** Says each of `acks` to a node, again and again, for `ms`; ends when the node is suspected. */
+    /** Sends each of `acks` to a node again and again for `ms`, or until the member is suspected. */
     const insist = Effect.fnUntraced(function* (lab: Lab, to: LabNode, acks: ReadonlyArray<Seen>, ms: number) {
       const end = lab.now + ms
       for (let i = 0; lab.now < end && (yield* lab.status(to, 3n)) === "alive"; i++) {
@@ -177,7 +179,7 @@ for (const sealed of [false, true]) {
       }
     })
 
-    scenario("is not cleared by an ACK that it sent before its newest message to us", () =>
+    scenario("does not succeed by an ACK that is older than its newest message to us", () =>
       Effect.gen(function* () {
         const { a, acks, killed, lab } = yield* bereaved
         const newest = (seen: ReadonlyArray<Seen>) => Math.max(...seen.map(({ message }) => message.heartbeat))
@@ -193,8 +195,8 @@ for (const sealed of [false, true]) {
       })
     )
 
-    // What stands in version 1 of the protocol: an ACK does not say which PING it answers.
-    scenario("nor by its newest, however often that is said", () =>
+    // A limit of version 1: an ACK does not tell which PING it answers.
+    scenario("does not succeed by its newest ACK, however often that is sent", () =>
       Effect.gen(function* () {
         const { a, acks, b, lab } = yield* bereaved
         // Nobody else accuses it.
@@ -205,7 +207,7 @@ for (const sealed of [false, true]) {
       })
     )
 
-    scenario("that is suspected is not cleared by any ACK at all: it dies in time", () =>
+    scenario("that is suspected does not succeed by any ACK: the member is declared dead in time", () =>
       Effect.gen(function* () {
         const { a, acks, lab } = yield* bereaved
         while ((yield* lab.status(a, 3n)) === "alive") yield* pass(50)
@@ -221,7 +223,7 @@ for (const sealed of [false, true]) {
   })
 
   describe(`a node that forgot everything, in a cluster that is ${sealed ? "sealed" : "in the clear"}`, () => {
-    scenario("believes for a while that the dead live, and nobody else does", () =>
+    scenario("lists a dead member as alive for a while, and no other node does", () =>
       Effect.gen(function* () {
         const { dead, lab, nodes, options, recorded } = yield* lively(sealed, true)
         const [a, b] = nodes
@@ -240,14 +242,14 @@ for (const sealed of [false, true]) {
         assert.strictEqual(what[0], "Joined 5: Heard")
         assert.match(what.at(-1)!, /^Died 5/)
         const [died] = happened.at(-1)!
-        // The others hold a tombstone of it and say so at the first word: three PINGs that it does not answer.
+        // The others have a tombstone of it and answer its first message with that: three PINGs, which it does not answer.
         assert.isBelow(died, 10_000)
         assert.notInclude(what.slice(1).join(), "Joined")
         for (const node of [b!, nodes[2]!, nodes[3]!]) assert.deepStrictEqual(story(node, start), [], node.name)
       })
     )
 
-    scenario("takes no older life of the living for their present one", () =>
+    scenario("does not take the former life of a member for the present one", () =>
       Effect.gen(function* () {
         const { lab, nodes, options, recorded } = yield* lively(sealed, true)
         const [a, b] = nodes
@@ -271,35 +273,33 @@ for (const sealed of [false, true]) {
       })
     )
 
-    scenario(
-      "with all others lets a ghost in when tombstones are gone, which dies within the time of a detection",
-      () =>
-        Effect.gen(function* () {
-          const { dead, lab, nodes, recorded } = yield* lively(sealed, true)
-          // Ten times the 15 s for which the dead are listed.
-          yield* pass(180_000)
-          const alive = recorded.findLast(({ from, message }) => from === "n5" && message._tag === "Ping")!
-          const start = lab.now
-          for (const node of nodes) yield* lab.forge(alive.payload, addressOf("n5"), node)
-          yield* pass(10)
-          for (const node of nodes) assert.strictEqual(yield* lab.status(node, dead), "alive")
-          yield* pass(30_000)
-          for (const node of nodes) {
-            // The others raise their incarnations, in case the one that is back holds them dead.
-            const about = story(node, start).filter(([, what]) => !/^(Updated|Removed)/.test(what))
-            assert.deepStrictEqual(
-              about.map(([, what]) => what.split(":")[0]),
-              ["Joined 5", "Suspected 5", "Died 5"],
-              node.name
-            )
-            // Of five, probed within nine intervals; suspected for 3 s x (1 + 0.5 x log2 5) and up to 1 s of jitter.
-            assert.isBelow(about.at(-1)![0], 9000 + 1000 + 3000 * (1 + 0.5 * Math.log2(5)) + 1000)
-          }
-          // It is remembered again, so the same words do not bring it back a second time.
-          for (const node of nodes) yield* lab.forge(alive.payload, addressOf("n5"), node)
-          yield* pass(1000)
-          for (const node of nodes) assert.notStrictEqual(yield* lab.status(node, dead), "alive")
-        })
+    scenario("like all others lists the dead member again once tombstones are gone, until it is detected", () =>
+      Effect.gen(function* () {
+        const { dead, lab, nodes, recorded } = yield* lively(sealed, true)
+        // Ten times the 15 s for which the dead are listed.
+        yield* pass(180_000)
+        const alive = recorded.findLast(({ from, message }) => from === "n5" && message._tag === "Ping")!
+        const start = lab.now
+        for (const node of nodes) yield* lab.forge(alive.payload, addressOf("n5"), node)
+        yield* pass(10)
+        for (const node of nodes) assert.strictEqual(yield* lab.status(node, dead), "alive")
+        yield* pass(30_000)
+        for (const node of nodes) {
+          // The others raise their incarnations, in case the one that is back holds them dead.
+          const about = story(node, start).filter(([, what]) => !/^(Updated|Removed)/.test(what))
+          assert.deepStrictEqual(
+            about.map(([, what]) => what.split(":")[0]),
+            ["Joined 5", "Suspected 5", "Died 5"],
+            node.name
+          )
+          // Of five, probed within nine intervals; suspected for 3 s x (1 + 0.5 x log2 5) and up to 1 s of jitter.
+          assert.isBelow(about.at(-1)![0], 9000 + 1000 + 3000 * (1 + 0.5 * Math.log2(5)) + 1000)
+        }
+        // It is remembered again, so the same words do not bring it back a second time.
+        for (const node of nodes) yield* lab.forge(alive.payload, addressOf("n5"), node)
+        yield* pass(1000)
+        for (const node of nodes) assert.notStrictEqual(yield* lab.status(node, dead), "alive")
+      })
     )
   })
 }

@@ -35,7 +35,7 @@ const assertTogether = Effect.fnUntraced(function* (nodes: ReadonlyArray<LabNode
   }
 })
 
-/** Everything that happened but that members came to know each other. */
+/** All changes except the joins. */
 const troubles = (nodes: ReadonlyArray<LabNode>) =>
   nodes.flatMap((node) => story(node).filter(([, what]) => !what.startsWith("Joined")))
 
@@ -79,7 +79,7 @@ describe("a rotation", () => {
   const orders = permutations(Size)
   for (const [i, order] of orders.entries()) {
     scenario(
-      `in the order ${order.map((node) => `n${node + 1}`).join(", ")} for one phase or another suspects nobody`,
+      `in the order ${order.map((node) => `n${node + 1}`).join(", ")} in one of the phases causes no suspicion`,
       () =>
         Effect.gen(function* () {
           // Each order of a phase with some order of each other phase.
@@ -94,7 +94,7 @@ describe("a rotation", () => {
     )
   }
 
-  scenario("in any order that keeps the rules suspects nobody: none seals with what another cannot open", () =>
+  scenario("in any order that keeps the rules causes no suspicion", () =>
     Effect.gen(function* () {
       // Adds in any order; a node uses the key once all have it, and drops the old one once none uses that.
       const [adds, uses, removes] = fc.sample(
@@ -123,13 +123,13 @@ describe("a rotation", () => {
     })
   )
 
-  scenario("of ten nodes under constant change loses no change", () =>
+  scenario("of ten nodes that come and go loses no change of membership", () =>
     Effect.gen(function* () {
       const { lab, nodes } = yield* started(10)
       const two = yield* fingerprintOf(2)
       const one = yield* fingerprintOf(1)
       let next = 20
-      /** A node comes, with the keys as they are, and another goes. */
+      /** A node joins with the present keys, and another leaves. */
       const churn = Effect.fnUntraced(function* (key: number, also: number) {
         const node = yield* lab.start(next++, { clusterKey: keyOf(key), peers: [nodes[0]!.address] })
         yield* ringOf(node).add(keyOf(also))
@@ -156,7 +156,7 @@ describe("a rotation", () => {
     })
   )
 
-  scenario("that a node missed has it reported by the others, and it comes back when it gets the key", () =>
+  scenario("that one node misses is reported by the others, and the node returns when it gets the key", () =>
     Effect.gen(function* () {
       const { lab, nodes } = yield* started()
       const [a, b, late] = [nodes[0]!, nodes[1]!, nodes[2]!]
@@ -179,7 +179,7 @@ describe("a rotation", () => {
           [...others],
           node.name
         )
-        // At the first word, long before it is held dead.
+        // At the first message, long before it is declared dead.
         for (const [at] of reported) assert.isBelow(at, 3000)
         for (const other of others) assert.notStrictEqual(yield* lab.status(node, BigInt(other)), "alive")
       }
@@ -191,17 +191,19 @@ describe("a rotation", () => {
     })
   )
 
-  scenario("that is refused by the ring changes nothing: an unknown key cannot be used, nor the primary removed", () =>
-    Effect.gen(function* () {
-      const { nodes } = yield* started()
-      const ring = ringOf(nodes[0]!)
-      const before = yield* ring.list
-      assert.strictEqual((yield* Effect.flip(ring.use("00000000")))._tag, "UnknownKey")
-      assert.strictEqual((yield* Effect.flip(ring.remove(yield* fingerprintOf(1))))._tag, "PrimaryKey")
-      assert.deepStrictEqual(yield* ring.list, before)
-      yield* pass(10_000)
-      yield* assertTogether(nodes)
-      assert.deepStrictEqual(troubles(nodes), [])
-    })
+  scenario(
+    "that the key ring refuses changes nothing: an unknown key cannot be used, and the primary key cannot be removed",
+    () =>
+      Effect.gen(function* () {
+        const { nodes } = yield* started()
+        const ring = ringOf(nodes[0]!)
+        const before = yield* ring.list
+        assert.strictEqual((yield* Effect.flip(ring.use("00000000")))._tag, "UnknownKey")
+        assert.strictEqual((yield* Effect.flip(ring.remove(yield* fingerprintOf(1))))._tag, "PrimaryKey")
+        assert.deepStrictEqual(yield* ring.list, before)
+        yield* pass(10_000)
+        yield* assertTogether(nodes)
+        assert.deepStrictEqual(troubles(nodes), [])
+      })
   )
 })

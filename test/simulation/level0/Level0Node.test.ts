@@ -78,7 +78,7 @@ const tell = (puppet: Puppet, to: Running, ...entries: ReadonlyArray<MessageEntr
 const tagsSent = (lab: Lab, by: Running, from: number) =>
   new Set(lab.sent((seen) => seen.from === by.name, from).map(({ message }) => message._tag))
 
-describe("older nodes alone", () => {
+describe("nodes of level 0 alone", () => {
   scenario("find each other through a peer, and stay together", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
@@ -91,7 +91,7 @@ describe("older nodes alone", () => {
     })
   )
 
-  scenario("list a peer under an invented id until it speaks, and name it to nobody", () =>
+  scenario("list a peer under an invented id until it sends a message, and pass it on to nobody", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const late = yield* start(lab, 2, { suspectTimeout: 600_000 })
@@ -112,7 +112,7 @@ describe("older nodes alone", () => {
     })
   )
 
-  scenario("find a killed one dead within 10 s, list it for 15 s more and pass it round for ever", () =>
+  scenario("declare a killed node dead within 10 s, list it for 15 s more and pass its death on for ever", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* cluster(lab, 5)
@@ -141,7 +141,7 @@ describe("older nodes alone", () => {
     })
   )
 
-  scenario("say LEAVE to everybody when they end, and are gone once an empty ACK came from each", () =>
+  scenario("send LEAVE to all members when they end, and end after an empty ACK from each", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* cluster(lab, 5)
@@ -169,7 +169,7 @@ describe("older nodes alone", () => {
     })
   )
 
-  scenario("say LEAVE four times in 2 s to one that does not answer; any ACK of its will do", () =>
+  scenario("send LEAVE four times in 2 s to a member that does not answer; any ACK from it counts", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const leaver = yield* start(lab, 1, silent)
@@ -199,33 +199,35 @@ describe("older nodes alone", () => {
     })
   )
 
-  scenario("suspect each other over one cut link, for want of relays, until the third tells of newer heartbeats", () =>
-    Effect.gen(function* () {
-      const lab = yield* Lab.make()
-      const nodes = yield* cluster(lab, 3)
-      yield* pass(20_100)
-      const from = lab.now
-      lab.network.separate(["n2"], ["n3"], true)
-      yield* pass(60_000)
-      const [, second, third] = nodes
-      assert.isAbove(story(second!, from).filter((what) => what === "3: alive -> suspect").length, 5)
-      assert.isAbove(story(third!, from).filter((what) => what === "2: alive -> suspect").length, 5)
-      assert.include(story(second!, from), "3: suspect -> alive")
-      for (const { changes } of nodes) assert.isFalse(changes.some(({ status }) => status === "dead"))
-      // They asked, and the one in the middle passed nothing on.
-      const asked = lab.sent(
-        ({ from: by, message, to }) => by === "n2" && to === "n1" && message._tag === "PingReq",
-        from
-      )
-      assert.isAbove(asked.length, 5)
-      assert.deepStrictEqual(
-        lab.sent(({ message }) => message.flags !== 0, from),
-        []
-      )
-    })
+  scenario(
+    "suspect each other over one cut link, since they have no relays, until the third passes on newer heartbeats",
+    () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const nodes = yield* cluster(lab, 3)
+        yield* pass(20_100)
+        const from = lab.now
+        lab.network.separate(["n2"], ["n3"], true)
+        yield* pass(60_000)
+        const [, second, third] = nodes
+        assert.isAbove(story(second!, from).filter((what) => what === "3: alive -> suspect").length, 5)
+        assert.isAbove(story(third!, from).filter((what) => what === "2: alive -> suspect").length, 5)
+        assert.include(story(second!, from), "3: suspect -> alive")
+        for (const { changes } of nodes) assert.isFalse(changes.some(({ status }) => status === "dead"))
+        // They asked, and the one in the middle passed nothing on.
+        const asked = lab.sent(
+          ({ from: by, message, to }) => by === "n2" && to === "n1" && message._tag === "PingReq",
+          from
+        )
+        assert.isAbove(asked.length, 5)
+        assert.deepStrictEqual(
+          lab.sent(({ message }) => message.flags !== 0, from),
+          []
+        )
+      })
   )
 
-  scenario("find each other without GOSSIP where they are sixty: it is too long to be sent", () =>
+  scenario("find each other without GOSSIP in a cluster of sixty, where it is too long to be sent", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       lab.watching = false
@@ -244,7 +246,7 @@ describe("older nodes alone", () => {
   )
 })
 
-describe("an older node", () => {
+describe("a node of level 0", () => {
   const nine = "10.0.0.9:7946"
 
   for (const [held, told, kept] of [
@@ -278,7 +280,7 @@ describe("an older node", () => {
     )
   }
 
-  scenario("that heard a death first and another that heard a life first disagree for ever", () =>
+  scenario("that hears of a death first and another that hears of a life first disagree for ever", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       // They gossip with each other and probe nobody.
@@ -300,7 +302,7 @@ describe("an older node", () => {
     })
   )
 
-  scenario("holds a member suspect for the time of the formula, however often it hears of it", () =>
+  scenario("suspects a member for the time of the formula, however often it hears of the suspicion", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const one = yield* start(lab, 1, { ...silent, gossipInterval: 100, suspectJitter: 0 })
@@ -357,7 +359,7 @@ describe("an older node", () => {
     })
   )
 
-  scenario("takes a relay's ACK for that of the relay: the target is suspected, at the heartbeat it had", () =>
+  scenario("takes the ACK of a relay for an answer of the relay itself, and suspects the target", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const target = yield* lab.puppet(2)
@@ -426,7 +428,7 @@ describe("an older node", () => {
     })
   )
 
-  scenario("knows no kind of a later level, no level and no flag but REQUEST_ACK", () =>
+  scenario("does not know messages of later levels, levels, or flags other than REQUEST_ACK", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const one = yield* start(lab, 1, silent)
@@ -458,7 +460,7 @@ describe("an older node", () => {
     })
   )
 
-  scenario("survives whatever comes", () =>
+  scenario("survives any bytes", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       lab.watching = false
