@@ -1,4 +1,4 @@
-/** A peer that is no node: a plain socket that says what a test makes it say, and keeps what it hears. */
+/** A peer without a node: a plain socket that sends what a test tells it to, and keeps what it receives. */
 import { createSocket } from "node:dgram"
 import { Effect, Result } from "effect"
 import { NetAddress } from "effect/net"
@@ -9,7 +9,7 @@ import { untilTrue } from "./RealNodes.ts"
 /** `Omit` that keeps the members of a union apart. */
 type Without<A, K extends PropertyKey> = A extends unknown ? Omit<A, K> : never
 
-/** A message without what its header says of the sender. */
+/** A message without the sender's part of its header. */
 export type Body = Without<Message.Message, keyof Message.Sender>
 
 /** The message of one kind. */
@@ -37,7 +37,7 @@ export interface Peer {
 
 let peers = 0
 
-/** Opens a peer on loopback. It answers nothing of its own accord. */
+/** Opens a peer on loopback. It sends nothing by itself. */
 export const makePeer = Effect.fnUntraced(function* (host = "127.0.0.1") {
   const socket = yield* Effect.acquireRelease(
     Effect.sync(() => createSocket(host.includes(":") ? "udp6" : "udp4")),

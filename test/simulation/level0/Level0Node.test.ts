@@ -42,7 +42,7 @@ const start = (lab: Lab, number: number, options: Partial<OldNode.Level0NodeOpti
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         const closing = yield* close(running)
-        // A LEAVE that nobody hears any more is said for 2 s.
+        // A LEAVE that nobody receives is sent for 2 s.
         yield* pass(2000)
         yield* Fiber.join(closing)
       })
@@ -65,10 +65,10 @@ const listed = ({ node }: Running) => node.members().map(({ id, status }) => `${
 const story = ({ changes }: Running, from = 0) =>
   changes.filter(({ at }) => at >= from).map(({ id, previous, status }) => `${id}: ${previous} -> ${status}`)
 
-/** Says nothing of its own accord, and judges nobody. */
+/** Sends nothing by itself, and suspects nobody. */
 const silent = { gossipInterval: 3_600_000, probeInterval: 3_600_000, antiEntropyInterval: 0, peers: [] } as const
 
-/** Tells a node claims, in a message that proves nothing of its sender but that it is there. */
+/** Sends claims to a node, in a message that only shows that its sender exists. */
 const tell = (puppet: Puppet, to: Running, ...entries: ReadonlyArray<MessageEntry>) =>
   Effect.andThen(
     puppet.send({ _tag: "Gossip", ...sender(99), entries }, NetAddress.formatInet(to.node.address)),
@@ -83,7 +83,7 @@ describe("nodes of level 0 alone", () => {
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const nodes = yield* cluster(lab, 5)
-      // Saw 2 ms: the gossip of the first moment.
+      // Measured: 2 ms, by the first gossip.
       yield* pass(1000)
       for (const { node } of nodes) assert.deepStrictEqual(node.counts(), { alive: 5, suspect: 0, dead: 0 })
       yield* pass(120_000)
@@ -103,7 +103,7 @@ describe("nodes of level 0 alone", () => {
       assert.strictEqual(late.node.members().length, 3)
       const named = listener.received.flatMap(({ message }) => entriesOf(message).map(({ nodeId }) => Number(nodeId)))
       assert.deepStrictEqual([...new Set(named)].sort(), [2, 99])
-      // It is called every second, for ever, though another peer is known.
+      // It gets a PING every second, for ever, although another member is known.
       const first = yield* start(lab, 1, { peers: [] })
       yield* pass(1100)
       assert.include(listed(first), "2 alive")
@@ -121,7 +121,7 @@ describe("nodes of level 0 alone", () => {
       victim!.detach()
       yield* close(victim!)
       const from = lab.now
-      // The suspicion, of 6.5 to 7.5 s, begins within two probes. Saw 7.8 s in all.
+      // The suspicion, of 6.5 to 7.5 s, begins within two probes. Measured: 7.8 s in all.
       yield* pass(10_000)
       for (const other of others) {
         assert.deepStrictEqual(story(other, from), ["5: alive -> suspect", "5: suspect -> dead"])
@@ -135,7 +135,7 @@ describe("nodes of level 0 alone", () => {
       for (const { message } of late) {
         const about = entriesOf(message).find(({ nodeId }) => nodeId === 5n)
         assert.strictEqual(about?.status, "Dead")
-        // Nobody put its heartbeat out of reach.
+        // No claim raised its heartbeat by 2^20.
         assert.isBelow(about!.heartbeat, SuspicionRaise)
       }
     })
@@ -181,7 +181,7 @@ describe("nodes of level 0 alone", () => {
       const from = lab.now
       const leaving = yield* Effect.forkChild(leaver.node.leave, { startImmediately: true })
       yield* pass(700)
-      // An answer to something else, which says how things stand: that is not to be refuted now.
+      // An ACK of something else with a Dead claim, which a leaving node does not refute.
       const dead = claim("Dead", 1, "10.0.0.1:7946")
       yield* talker.send({ _tag: "Ack", ...sender(3, 0, 1, IndirectAck), entries: [dead] }, "10.0.0.1:7946")
       yield* pass(1300)
@@ -214,7 +214,7 @@ describe("nodes of level 0 alone", () => {
         assert.isAbove(story(third!, from).filter((what) => what === "2: alive -> suspect").length, 5)
         assert.include(story(second!, from), "3: suspect -> alive")
         for (const { changes } of nodes) assert.isFalse(changes.some(({ status }) => status === "dead"))
-        // They asked, and the one in the middle passed nothing on.
+        // They asked, and the third node passed no ACK on.
         const asked = lab.sent(
           ({ from: by, message, to }) => by === "n2" && to === "n1" && message._tag === "PingReq",
           from
@@ -232,7 +232,7 @@ describe("nodes of level 0 alone", () => {
       const lab = yield* Lab.make()
       lab.watching = false
       const nodes = yield* cluster(lab, 60)
-      // By PINGs, ACKs and anti-entropy, of which the third round did it.
+      // By PINGs, ACKs and anti-entropy; its third round completes it.
       yield* pass(35_000)
       for (const { node } of nodes) assert.strictEqual(node.counts().alive, 60)
       lab.watching = true
@@ -250,10 +250,10 @@ describe("a node of level 0", () => {
   const nine = "10.0.0.9:7946"
 
   for (const [held, told, kept] of [
-    // A higher incarnation wins, whatever it says.
+    // A higher incarnation wins with any status.
     [claim("Dead", 9, nine, 1, 5), claim("Alive", 9, nine, 2, 0), "alive"],
     [claim("Alive", 9, nine, 2, 0), claim("Dead", 9, nine, 1, 9), "alive"],
-    // At equal incarnations a lower heartbeat loses, and death is no exception.
+    // At equal incarnations a lower heartbeat loses, also with Dead.
     [claim("Alive", 9, nine, 1, 5), claim("Suspect", 9, nine, 1, 4), "alive"],
     [claim("Alive", 9, nine, 1, 5), claim("Dead", 9, nine, 1, 4), "alive"],
     [claim("Suspect", 9, nine, 1, 5), claim("Dead", 9, nine, 1, 4), "suspect"],
@@ -261,7 +261,7 @@ describe("a node of level 0", () => {
     [claim("Alive", 9, nine, 1, 5), claim("Suspect", 9, nine, 1, 5), "suspect"],
     [claim("Suspect", 9, nine, 1, 5), claim("Alive", 9, nine, 1, 5), "suspect"],
     [claim("Suspect", 9, nine, 1, 5), claim("Dead", 9, nine, 1, 5), "dead"],
-    // A higher heartbeat brings its status, unless the last word was spoken.
+    // A higher heartbeat wins with its status, except over Dead.
     [claim("Suspect", 9, nine, 1, 5), claim("Alive", 9, nine, 1, 6), "alive"],
     [claim("Suspect", 9, nine, 1, 5 + SuspicionRaise), claim("Alive", 9, nine, 1, 6), "suspect"],
     [claim("Alive", 9, nine, 1, 5), claim("Dead", 9, nine, 1, 6), "dead"],
@@ -314,7 +314,7 @@ describe("a node of level 0", () => {
       yield* pass(1000)
       const [suspected, died] = one.changes.filter(({ id }) => id === 9n)
       assert.strictEqual(died?.status, "dead")
-      // Of two then, since the teller's entry was merged before its header; a round of gossip finds it out.
+      // Two members then, since the entry was merged before the header of its sender. It ends at a gossip round.
       assert.approximately(died!.at - suspected!.at, 3000 * (1 + 0.5 * Math.log2(2)) + 50, 50)
     })
   )
@@ -423,7 +423,7 @@ describe("a node of level 0", () => {
       const [gossip] = lab.sent((seen) => seen.from === "n1", from)
       const ids = entriesOf(gossip!.message).map(({ nodeId }) => Number(nodeId))
       assert.strictEqual(ids.length, 50)
-      // Itself, and then the ones it heard of last; the teller's second message told nothing new of the teller.
+      // Itself, and then the newest entries; the second message of the sender had nothing new about the sender.
       assert.deepStrictEqual(ids.slice(0, 4), [1, 156, 155, 154])
     })
   )

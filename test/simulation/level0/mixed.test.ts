@@ -29,7 +29,7 @@ interface Member {
   readonly incarnation: () => number
   /** What it lists: the status by id. */
   readonly view: Effect.Effect<ReadonlyMap<bigint, string>>
-  /** What it came to think of others, and when. */
+  /** The statuses that it gave to others, with their times. */
   readonly happenings: () => ReadonlyArray<Happening>
 }
 
@@ -88,7 +88,7 @@ const old = (lab: Lab.Lab, number: number, options: Partial<OldNode.Level0NodeOp
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         const closing = yield* close(member)
-        // A LEAVE that nobody hears any more is said for 2 s.
+        // A LEAVE that nobody receives is sent for 2 s.
         yield* Lab.pass(2000)
         yield* Fiber.join(closing)
       })
@@ -96,7 +96,7 @@ const old = (lab: Lab.Lab, number: number, options: Partial<OldNode.Level0NodeOp
     return member
   })
 
-/** Ends a node politely. */
+/** Lets a node leave. */
 const close = ({ leave }: Member) => Effect.forkDetach(leave, { startImmediately: true })
 
 const kill = (member: Member) => {
@@ -111,15 +111,15 @@ const nine = Effect.gen(function* () {
   for (let number = 1; number <= 9; number++) {
     members.push(number % 3 === 2 ? yield* old(lab, number) : yield* modern(lab, number))
   }
-  // Saw 100 ms.
+  // Measured: 100 ms.
   yield* Lab.pass(1000)
   yield* assertAgreed(members)
-  // Between ticks, so that nothing else is under way.
+  // Between ticks, so that no other datagram is in flight.
   yield* Lab.pass(19_100)
   return { lab, members }
 })
 
-/** Everybody lists exactly these members, all alive. */
+/** Every node lists exactly these members, all alive. */
 const assertAgreed = (members: ReadonlyArray<Member>) =>
   Effect.gen(function* () {
     const expected = members.map(({ id }) => `${id} alive`).sort()
@@ -128,7 +128,7 @@ const assertAgreed = (members: ReadonlyArray<Member>) =>
     }
   })
 
-/** When, in ms since `from`, each came to think of `id` as `status`, and what it thought of it after that. */
+/** When each node gave `id` the status `status`, in ms since `from`, and its later statuses. */
 const opinions = (members: ReadonlyArray<Member>, id: bigint, statuses: ReadonlyArray<string>, from: number) =>
   members.map(({ happenings, name }) => {
     const about = happenings().filter((happening) => happening.id === id && happening.ms >= from)
@@ -136,7 +136,7 @@ const opinions = (members: ReadonlyArray<Member>, id: bigint, statuses: Readonly
     return { name, after: (about[at]?.ms ?? Infinity) - from, later: about.slice(at + 1) }
   })
 
-/** How often anybody removed any of `subjects`. */
+/** How often any node removed any of `subjects`. */
 const removals = (members: ReadonlyArray<Member>, subjects: ReadonlyArray<Member>, from: number) => {
   const ids = new Set(subjects.map(({ id }) => id))
   return members.flatMap(({ happenings, name }) =>
@@ -147,7 +147,7 @@ const removals = (members: ReadonlyArray<Member>, subjects: ReadonlyArray<Member
 }
 
 const kinds = ["modern", "old"] as const
-/** The one in nine that things happen to. */
+/** The one node of nine that the tests stop or kill. */
 const subjectOf = (members: ReadonlyArray<Member>, kind: (typeof kinds)[number]) => members[kind === "old" ? 4 : 5]!
 
 describe("a cluster with one third of level 0", () => {
@@ -171,7 +171,7 @@ describe("a cluster with one third of level 0", () => {
   )
 
   for (const kind of kinds) {
-    // The suspicion lasts 7.8 to 8.8 s. Saw 9.2 to 14.1 s at 24 times of the kill each: some were not probed for 5 s.
+    // The suspicion lasts 7.8 to 8.8 s. Measured: 9.2 to 14.1 s, at 24 times of the kill each; some nodes were not probed for 5 s.
     scenario(`declares a killed ${kind} node dead within 20 s, and keeps that status`, () =>
       Effect.gen(function* () {
         const { lab, members } = yield* nine
@@ -228,7 +228,7 @@ describe("a cluster with one third of level 0", () => {
               : modern(lab, number)
             assert.isAbove(back.incarnation(), former.incarnation())
             const everybody = members.map((member) => (member === former ? back : member))
-            // Saw at most 400 ms.
+            // Measured: at most 400 ms.
             yield* Lab.pass(2000)
             yield* assertAgreed(everybody)
             yield* Lab.pass(60_000)
@@ -247,7 +247,7 @@ describe("a cluster with one third of level 0", () => {
       yield* Lab.pass(25_000)
       const back = yield* old(lab, Number(former.id))
       const everybody = members.map((member) => (member === former ? back : member))
-      // Saw 500 to 900 ms.
+      // Measured: 500 to 900 ms.
       yield* Lab.pass(3000)
       yield* assertAgreed(everybody)
       // It is told of its death, at incarnation 0.
@@ -265,12 +265,12 @@ describe("a cluster with one third of level 0", () => {
       yield* assertAgreed(members.slice(5))
       const from = lab.now
       lab.network.separate(names.slice(0, 5), names.slice(5), false)
-      // Each modern node tries one of the lost every 12.5 s at the latest. Saw 0.9 to 4.6 s.
+      // Each modern node tries one of the lost every 12.5 s at the latest. Measured: 0.9 to 4.6 s.
       yield* Lab.pass(15_000)
       yield* assertAgreed(members)
       yield* Lab.pass(60_000)
       yield* assertAgreed(members)
-      // An old node believes the other side's stale deaths at once; a modern one asks first.
+      // An old node accepts old Dead claims of the other side at once; a modern one checks them first.
       const modernOnes = members.filter(({ old }) => !old)
       assert.deepStrictEqual(removals(modernOnes, members, from), [])
     })
@@ -284,7 +284,7 @@ describe("a cluster with one third of level 0", () => {
       yield* Lab.pass(60_000)
       yield* assertAgreed(members.filter(({ old }) => old))
       lab.network.separate(names(true), names(false), false)
-      // Saw 2 to 4.9 s.
+      // Measured: 2 to 4.9 s.
       yield* Lab.pass(15_000)
       yield* assertAgreed(members)
     })
