@@ -11,7 +11,7 @@ const node = fileURLToPath(new URL("../../node_modules/.bin/node", import.meta.u
 const program = fileURLToPath(new URL("../../bin/gossip.js", import.meta.url))
 
 /** How long a condition may take, in ms: far beyond what the slowest machine needs. */
-const Patience = 60_000
+const Patience = 180_000
 /** For tests that wait for several conditions. */
 export const timeout = 5 * Patience
 
