@@ -235,7 +235,13 @@ export const keys = {
     /** Compare digests of tables first and send only the entries that differ. Defaults to true. */
     digest: toggle({ default: true }),
     /** Leave out of probes what the receiver already knows. Defaults to true. */
-    smallProbes: toggle({ default: true })
+    smallProbes: toggle({ default: true }),
+    /**
+     * Whose rules decide how long a suspicion lasts and what local health changes: "own" ones, or those of HashiCorp's
+     * "memberlist", for comparison in simulations; `probes.suspectTimeout`, `probes.suspectMultiplier` and
+     * `probes.suspectMinFraction` have no effect then. Defaults to "own".
+     */
+    rules: choice({ choices: ["own", "memberlist"], default: "own" })
   },
   limits: {
     /** Most members listed, 1 to 1048576, some hundred bytes each. A larger cluster is not seen whole. Defaults to 65536. */

@@ -34,8 +34,8 @@ export class Accusers {
   provedAt = Infinity
 
   /** `n` counts the live members, ourselves included, when the suspicion begins. */
-  constructor(n: number) {
-    this.furtherNeeded = Math.max(0, Math.min(3, n - 2))
+  constructor(n: number, furtherNeeded: number) {
+    this.furtherNeeded = furtherNeeded
     this.#proofNeeded = n - 2 < 2 ? 1 : 2
   }
 

@@ -183,6 +183,7 @@ const make = (role: Role) =>
         indirectK: extensions.relays ? probes.indirectK : 0,
         earlyFailure: extensions.earlyFailure,
         localHealth: extensions.localHealth,
+        memberlist: extensions.rules === "memberlist",
         first: role.probes ? readClock() + interval * (firstRound ?? random()) : Infinity
       },
       {
@@ -259,12 +260,13 @@ const make = (role: Role) =>
       const { live } = table
       const fraction = jitterFraction(table.idHi(SelfSlot), table.idLo(SelfSlot), table.idHi(slot), table.idLo(slot))
       const factor = extensions.damping ? damping.factor(slot, now) : 1
-      const { least, most } = suspicionRange(rules, live, factor)
+      const { furtherNeeded, least, most } = suspicionRange(rules, live, factor)
       const begins = suspicions.start(
         {
           slot,
           incarnation: table.incarnation(slot),
           n: live,
+          furtherNeeded,
           least: least * role.suspicionFactor,
           most: most * role.suspicionFactor,
           jitter: fraction * rules.jitter * role.suspicionFactor

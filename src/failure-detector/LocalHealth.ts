@@ -6,9 +6,16 @@
 
 /** The worst score. */
 export const MaxScore = 8
+/** The same of hashicorp/memberlist, whose `AwarenessMaxMultiplier` is 8. */
+export const MemberlistMaxScore = 7
 
 export class LocalHealth {
+  readonly #most: number
   #score = 0
+
+  constructor(most = MaxScore) {
+    this.#most = most
+  }
 
   /** 0 is good health. The probe interval and its waits are multiplied by this plus 1. */
   get score(): number {
@@ -21,7 +28,7 @@ export class LocalHealth {
   }
 
   /** A probe failed, or this node refuted a suspicion of itself. */
-  worsen(): void {
-    if (this.#score < MaxScore) this.#score++
+  worsen(by = 1): void {
+    this.#score = Math.min(this.#most, this.#score + by)
   }
 }

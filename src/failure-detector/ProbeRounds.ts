@@ -12,6 +12,8 @@ export interface RoundOptions {
   readonly timeout: number
   /** When the first round begins; Infinity for never. */
   readonly first: number
+  /** Whether the wait for a direct ACK stays the same in poor health, as in memberlist. */
+  readonly memberlist: boolean
 }
 
 /** Until when a probe of a round waits, in ms of the monotonic clock. */
@@ -27,23 +29,28 @@ export interface RoundTimes {
 export class ProbeRounds {
   /** When the next round begins, in ms of the monotonic clock. The probe of the round before it fails at that time. */
   next: number
+  readonly #interval: number
   readonly #timeout: number
+  readonly #memberlist: boolean
   /** The wait for an ACK through relays. */
-  readonly #relayWait: number
-  #scale = 1
+  #relayWait: number
 
-  constructor({ first, interval, timeout }: RoundOptions) {
+  constructor({ first, interval, memberlist, timeout }: RoundOptions) {
     this.next = first
+    this.#interval = interval
     this.#timeout = timeout
+    this.#memberlist = memberlist
     this.#relayWait = interval - timeout
   }
 
   /** Begins the round that is due at `next`, with a local health of `score`. */
   begin(now: number, score: number): RoundTimes {
-    this.#scale = score + 1
-    const mayFailAt = nextDeadline(this.next, now, this.#timeout * this.#scale)
-    this.next = mayFailAt + this.#relayWait * this.#scale
-    return { mayFailAt, failsAt: this.next, scale: this.#scale }
+    const scale = score + 1
+    const wait = this.#memberlist ? this.#timeout : this.#timeout * scale
+    this.#relayWait = this.#interval * scale - wait
+    const mayFailAt = nextDeadline(this.next, now, wait)
+    this.next = mayFailAt + this.#relayWait
+    return { mayFailAt, failsAt: this.next, scale }
   }
 
   /**
@@ -51,6 +58,6 @@ export class ProbeRounds {
    * the datagrams that came during the pause are handled before.
    */
   resume(now: number): void {
-    this.next = Math.max(this.next, now + this.#relayWait * this.#scale)
+    this.next = Math.max(this.next, now + this.#relayWait)
   }
 }

@@ -9,7 +9,7 @@
  */
 import type { MemberTable } from "../membership/MemberTable.ts"
 import { Evidence } from "./Accusers.ts"
-import { LocalHealth } from "./LocalHealth.ts"
+import { LocalHealth, MaxScore, MemberlistMaxScore } from "./LocalHealth.ts"
 import type { Probe } from "./Probe.ts"
 import { ProbeRing } from "./ProbeRing.ts"
 import { ProbeRounds, type RoundOptions } from "./ProbeRounds.ts"
@@ -25,6 +25,8 @@ export interface ProberOptions extends RoundOptions {
   readonly earlyFailure: boolean
   /** Whether local health lengthens rounds and waits. */
   readonly localHealth: boolean
+  /** Whether local health is memberlist's: it lengthens rounds only, and every relay without an answer worsens it. */
+  readonly memberlist: boolean
 }
 
 /**
@@ -77,7 +79,7 @@ export interface ProberParts {
 }
 
 export class Prober {
-  readonly health = new LocalHealth()
+  readonly health: LocalHealth
   readonly roundTrips = new RoundTrips()
   readonly #ring: ProbeRing
   readonly #rounds: ProbeRounds
@@ -92,6 +94,7 @@ export class Prober {
   constructor(options: ProberOptions, parts: ProberParts) {
     this.#ring = new ProbeRing(parts.random)
     this.#rounds = new ProbeRounds(options)
+    this.health = new LocalHealth(options.memberlist ? MemberlistMaxScore : MaxScore)
     this.#options = options
     this.#parts = parts
     // A stranger must not know it, or could answer in the name of a member.
@@ -276,12 +279,13 @@ export class Prober {
 
   #fail(probe: Probe, now: number): void {
     const { actions, counters, table } = this.#parts
-    const { incarnation, nacks, target, witness } = probe
+    const { incarnation, nacks, relays, target, witness } = probe
     // It has died, left, refuted or restarted meanwhile, and the probe says nothing about that.
     if (!table.isLive(target) || table.incarnation(target) !== incarnation) return
     counters.failures++
     // A relay that answered, if only with a nack, shows that this node is well: the failure is the target's.
-    if (!witness && nacks.length === 0) this.health.worsen()
+    if (this.#options.memberlist) this.health.worsen(relays.length === 0 ? 1 : relays.length - nacks.length)
+    else if (!witness && nacks.length === 0) this.health.worsen()
     actions.suspect(probe, now)
   }
 

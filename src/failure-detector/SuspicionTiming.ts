@@ -48,25 +48,35 @@ export interface SuspicionRange {
   readonly most: number
   /** The timeout when all the further accusers that are needed have come. At most `most`. */
   readonly least: number
+  /** How many further accusers that takes (Lifeguard: K). */
+  readonly furtherNeeded: number
 }
 
 /** What the range of a suspicion depends on. */
 export interface SuspicionRules extends SuspicionTiming {
   /** The least time in a cluster of any size, as a part of `timeout`; `undefined` where accusers shorten nothing. */
   readonly leastFraction: number | undefined
+  /** Whether memberlist's rules hold instead, with the probe interval as `timeout`. */
+  readonly memberlist: boolean
 }
+
+/** memberlist's `SuspicionMult` and `SuspicionMaxTimeoutMult` of a LAN. */
+const MemberlistMultiplier = 4
+const MemberlistMost = 6
 
 /** The rules of a node with this configuration. */
 export const suspicionRules = (
   probes: {
+    readonly interval: Duration.Duration
     readonly suspectTimeout: Duration.Duration
     readonly suspectMultiplier: number
     readonly suspectJitter: Duration.Duration
     readonly suspectMinFraction: number
   },
-  extensions: { readonly accusations: boolean; readonly level1: boolean }
+  extensions: { readonly accusations: boolean; readonly level1: boolean; readonly rules: "own" | "memberlist" }
 ): SuspicionRules => ({
-  timeout: Duration.toMillis(probes.suspectTimeout),
+  memberlist: extensions.rules === "memberlist",
+  timeout: Duration.toMillis(extensions.rules === "memberlist" ? probes.interval : probes.suspectTimeout),
   multiplier: probes.suspectMultiplier,
   jitter: Duration.toMillis(probes.suspectJitter),
   leastFraction: extensions.accusations && extensions.level1 ? probes.suspectMinFraction : undefined
@@ -75,7 +85,7 @@ export const suspicionRules = (
 /** The least time in ms that a member is suspect before it is declared dead, whatever its accusers found. */
 export const shortestSuspicion = (
   probes: Parameters<typeof suspicionRules>[0] & { readonly proofTimeout: Duration.Duration },
-  extensions: { readonly accusations: boolean; readonly level1: boolean; readonly proof: boolean }
+  extensions: Parameters<typeof suspicionRules>[1] & { readonly proof: boolean }
 ): number => {
   const { least } = suspicionRange(suspicionRules(probes, extensions), 1, 1)
   // What others found counts also at a node that accuses nobody itself.
@@ -87,15 +97,29 @@ export const shortestSuspicion = (
  * is known as fast in a large cluster as in a small one. `factor` lengthens it, up to the most.
  */
 export const suspicionRange = (rules: SuspicionRules, n: number, factor: number): SuspicionRange => {
+  if (rules.memberlist) return memberlistRange(rules.timeout, n)
   const most = suspicionTimeout(rules, n)
   const { leastFraction } = rules
-  return { most, least: leastFraction === undefined ? most : Math.min(most, rules.timeout * leastFraction * factor) }
+  const least = leastFraction === undefined ? most : Math.min(most, rules.timeout * leastFraction * factor)
+  return { most, least, furtherNeeded: Math.max(0, Math.min(3, n - 2)) }
 }
 
 /**
- * The timeout in ms of a suspicion with `further` of the `needed` further accusers (Lifeguard, arXiv 1707.00788,
+ * The same by the rules of hashicorp/memberlist (`suspicionTimeout` in util.go, `suspectNode` in state.go): the least
+ * time grows with log10 n, and where there are not enough members to accuse, it is the timeout.
+ */
+const memberlistRange = (interval: number, n: number): SuspicionRange => {
+  const least = MemberlistMultiplier * Math.max(1, Math.log10(Math.max(1, n))) * interval
+  const further = MemberlistMultiplier - 2
+  return { least, most: MemberlistMost * least, furtherNeeded: n - 2 < further ? 0 : further }
+}
+
+/**
+ * The timeout in ms of a suspicion with `further` of the further accusers that are needed (Lifeguard, arXiv 1707.00788,
  * section IV.B): it falls with the logarithm of their number from `most` to `least`. Where none are needed it is
  * `least`.
  */
-export const accusedTimeout = ({ least, most }: SuspicionRange, further: number, needed: number): number =>
-  needed === 0 ? least : Math.max(least, most - ((most - least) * Math.log(further + 1)) / Math.log(needed + 1))
+export const accusedTimeout = ({ furtherNeeded, least, most }: SuspicionRange, further: number): number =>
+  furtherNeeded === 0
+    ? least
+    : Math.max(least, most - ((most - least) * Math.log(further + 1)) / Math.log(furtherNeeded + 1))

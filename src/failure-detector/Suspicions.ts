@@ -66,9 +66,10 @@ export class Suspicions {
   }
 
   /** Starts a suspicion, unless one of the member's incarnation is running. Returns whether it does. */
-  start({ incarnation, jitter, least, most, n, slot }: SuspicionOptions, now: number): boolean {
+  start({ furtherNeeded, incarnation, jitter, least, most, n, slot }: SuspicionOptions, now: number): boolean {
     if (this.#running.get(slot)?.incarnation === incarnation) return false
-    const suspicion = { incarnation, range: { least, most }, jitter, accusers: new Accusers(n), startedAt: now }
+    const range = { least, most, furtherNeeded }
+    const suspicion = { incarnation, range, jitter, accusers: new Accusers(n, furtherNeeded), startedAt: now }
     this.#running.set(slot, suspicion)
     this.#schedule(slot, suspicion)
     return true
@@ -115,7 +116,7 @@ export class Suspicions {
   }
 
   #deadline({ accusers, jitter, range, startedAt }: Suspicion): number {
-    const timeout = accusedTimeout(range, accusers.further, accusers.furtherNeeded) + jitter
+    const timeout = accusedTimeout(range, accusers.further) + jitter
     return Math.min(startedAt + timeout, accusers.provedAt + this.#proofTimeout)
   }
 

@@ -83,7 +83,8 @@ describe("defaults", () => {
           damping: true,
           earlyFailure: true,
           digest: true,
-          smallProbes: true
+          smallProbes: true,
+          rules: "own"
         },
         limits: {
           members: 65_536,

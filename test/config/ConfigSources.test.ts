@@ -414,6 +414,7 @@ type Raw = string | number | boolean | ReadonlyArray<string> | { readonly [key: 
 /** Values of keys whose form does not tell which values work together. */
 const chosen: Readonly<Record<string, ReadonlyArray<Raw>>> = {
   profile: ["lan", "local", "wan"],
+  "extensions.rules": ["own", "memberlist"],
   "network.bind": ["[::]:1", "[::]:65535"],
   "network.advertise": ["10.0.0.1:0", "[fd00::2]:4", "[::ffff:10.0.0.9]:5"],
   "network.peers": [[], ["10.0.0.2:3", "[fd00::2]:4"], ["seed.example:1", "dns+srv://_gossip._udp.example"]],

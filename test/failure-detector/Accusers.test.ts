@@ -4,18 +4,8 @@ import { Accusers, Evidence } from "../../src/failure-detector/Accusers.ts"
 const { Refused, Replaced, Silent } = Evidence
 
 describe("Accusers", () => {
-  it.each([
-    [2, 0],
-    [3, 1],
-    [4, 2],
-    [5, 3],
-    [1000, 3]
-  ])("of %i members needs %i further accusers", (n, needed) => {
-    expect(new Accusers(n).furtherNeeded).toBe(needed)
-  })
-
   it("counts distinct accusers beyond the first, as far as they are needed", () => {
-    const accusers = new Accusers(10)
+    const accusers = new Accusers(10, 3)
     expect(accusers.further).toBe(0)
     const seen = [1, 1, 2, 2, 3, 4, 5, 6].map((id) => {
       accusers.add(0, id, Silent, 0)
@@ -25,7 +15,7 @@ describe("Accusers", () => {
   })
 
   it("passes on the first accuser and the further ones that are needed, each once", () => {
-    const accusers = new Accusers(10)
+    const accusers = new Accusers(10, 3)
     expect([1, 1, 2, 3, 4, 5, 6, 4].map((id) => accusers.add(0, id, Silent, 0))).toEqual([
       true,
       false,
@@ -39,7 +29,7 @@ describe("Accusers", () => {
   })
 
   it("tells accusers apart by both halves of their ids", () => {
-    const accusers = new Accusers(10)
+    const accusers = new Accusers(10, 3)
     for (const [hi, lo] of [
       [0, 1],
       [1, 0],
@@ -50,7 +40,7 @@ describe("Accusers", () => {
   })
 
   it("is proved from the second accuser with evidence on", () => {
-    const accusers = new Accusers(10)
+    const accusers = new Accusers(10, 3)
     accusers.add(0, 1, Refused, 100)
     accusers.add(0, 1, Replaced, 150)
     accusers.add(0, 2, Silent, 200)
@@ -62,13 +52,13 @@ describe("Accusers", () => {
   })
 
   it("is proved by one accuser where only one other member is left to ask", () => {
-    const accusers = new Accusers(3)
+    const accusers = new Accusers(3, 1)
     accusers.add(0, 1, Refused, 100)
     expect(accusers.provedAt).toBe(100)
   })
 
   it("takes evidence that a known accuser finds later, and passes it on", () => {
-    const accusers = new Accusers(10)
+    const accusers = new Accusers(10, 3)
     accusers.add(0, 1, Silent, 0)
     accusers.add(0, 2, Refused, 0)
     expect(accusers.add(0, 1, Refused, 500)).toBe(true)
@@ -77,7 +67,7 @@ describe("Accusers", () => {
   })
 
   it("stays bounded whatever is claimed, and keeps the first", () => {
-    const accusers = new Accusers(1000)
+    const accusers = new Accusers(1000, 3)
     for (let id = 0; id < 10_000; id++) accusers.add(0, id, Silent, 0)
     expect(accusers.size).toBe(16)
     expect(accusers.add(0, 20_000, Silent, 0)).toBe(false)

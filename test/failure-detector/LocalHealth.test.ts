@@ -8,6 +8,15 @@ describe("LocalHealth", () => {
     expect(MaxScore).toBe(8)
   })
 
+  it("can worsen by more at once, up to the worst score that it was given", () => {
+    const health = new LocalHealth(7)
+    health.worsen(3)
+    expect(health.score).toBe(3)
+    health.worsen(3)
+    health.worsen(3)
+    expect(health.score).toBe(7)
+  })
+
   it("goes up by one when it worsens and down by one when it improves, within 0 and 8", () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 60, size: "max" }), (improvements) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { ProbeRounds } from "../../src/failure-detector/ProbeRounds.ts"
 
-const roundsFrom = (first: number) => new ProbeRounds({ interval: 1000, timeout: 400, first })
+const roundsFrom = (first: number) => new ProbeRounds({ interval: 1000, timeout: 400, first, memberlist: false })
 
 describe("ProbeRounds", () => {
   it("begin an interval apart, and a probe waits for the timeout and then for the rest of its round", () => {
@@ -34,6 +34,17 @@ describe("ProbeRounds", () => {
       expect(rounds.next).toBe(failsAt)
     }
   )
+
+  it.each<[score: number, mayFailAt: number, failsAt: number]>([
+    [0, 400, 1000],
+    [1, 400, 2000],
+    [7, 400, 8000]
+  ])("by memberlist's rules keep their timeout: with a score of %i", (score, mayFailAt, failsAt) => {
+    const rounds = new ProbeRounds({ interval: 1000, timeout: 400, first: 0, memberlist: true })
+    expect(rounds.begin(0, score)).toEqual({ mayFailAt, failsAt, scale: score + 1 })
+    rounds.resume(failsAt)
+    expect(rounds.next).toBe(failsAt + failsAt - mayFailAt)
+  })
 
   it("keep their places if one begins late by no more than the timeout, and otherwise begin again from there", () => {
     const late = roundsFrom(1000)

@@ -19,6 +19,7 @@ const make = ({
   first = Interval,
   indirectK = 2,
   localHealth = true,
+  memberlist = false,
   members = [3],
   sequenced = false
 } = {}) => {
@@ -34,7 +35,7 @@ const make = ({
   let now = 0
   const counters = { pings: 0, pingReqs: 0, directTimeouts: 0, failures: 0, savedByRelay: 0, voided: 0 }
   const prober = new Prober(
-    { interval: Interval, timeout: Timeout, first, indirectK, earlyFailure, localHealth },
+    { interval: Interval, timeout: Timeout, first, indirectK, earlyFailure, localHealth, memberlist },
     {
       counters,
       // The members stay in the order in which they were added.
@@ -290,7 +291,15 @@ describe("Prober", () => {
   it("counts sequences up by one from a random start, and wraps", () => {
     const sequencesFrom = (random: number) => {
       const prober = new Prober(
-        { interval: Interval, timeout: Timeout, first: 0, indirectK: 0, earlyFailure: true, localHealth: true },
+        {
+          interval: Interval,
+          timeout: Timeout,
+          first: 0,
+          indirectK: 0,
+          earlyFailure: true,
+          localHealth: true,
+          memberlist: false
+        },
         { ...idle, random: () => random }
       )
       return [prober.nextSequence(), prober.nextSequence()]
@@ -329,6 +338,23 @@ describe("Prober", () => {
       // It was not asked.
       expect(failed([93]).prober.health.score).toBe(1)
       for (const nacks of [[91], [91, 92]]) expect(failed(nacks).prober.health.score).toBe(0)
+    })
+
+    it("by memberlist's rules worsens local health for every nack that is missing", () => {
+      for (const [nacks, score] of [
+        [[], 2],
+        [[91], 1],
+        [[91, 92], 0]
+      ] as const) {
+        const { prober, sequences, until } = make({ sequenced: true, memberlist: true })
+        until(1400)
+        for (const relay of nacks) prober.nacked(relay, sequences[0]!, undefined, 1400)
+        until(2000)
+        expect(prober.health.score).toBe(score)
+      }
+      const withoutRelays = make({ indirectK: 0, memberlist: true })
+      withoutRelays.until(2000)
+      expect(withoutRelays.prober.health.score).toBe(1)
     })
 
     it("does not care about a nack for another probe", () => {

@@ -110,13 +110,14 @@ describe("suspicionTimeout", () => {
 
 describe("the range of a suspicion", () => {
   const probes = {
+    interval: Duration.seconds(1),
     suspectTimeout: Duration.seconds(3),
     suspectMultiplier: 0.5,
     suspectJitter: Duration.seconds(1),
     suspectMinFraction: 0.5,
     proofTimeout: Duration.millis(500)
   }
-  const all = { accusations: true, level1: true, proof: true }
+  const all = { accusations: true, level1: true, proof: true, rules: "own" } as const
 
   it("goes up to the timeout, and down to a part of it that does not grow with the cluster", () => {
     const rules = suspicionRules(probes, all)
@@ -125,16 +126,16 @@ describe("the range of a suspicion", () => {
       [4, 6000],
       [1024, 18_000]
     ] as const) {
-      expect(suspicionRange(rules, n, 1)).toEqual({ most, least: 1500 })
-      expect(suspicionRange(rules, n, 2)).toEqual({ most, least: 3000 })
-      expect(suspicionRange(rules, n, 256)).toEqual({ most, least: most })
+      expect(suspicionRange(rules, n, 1)).toMatchObject({ most, least: 1500 })
+      expect(suspicionRange(rules, n, 2)).toMatchObject({ most, least: 3000 })
+      expect(suspicionRange(rules, n, 256)).toMatchObject({ most, least: most })
     }
-    expect(suspicionRange(rules, 1, 4)).toEqual({ most: 3000, least: 3000 })
+    expect(suspicionRange(rules, 1, 4)).toMatchObject({ most: 3000, least: 3000 })
   })
 
   it.each([{ accusations: false }, { level1: false }])("has no shorter times with %j", (off) => {
     const rules = suspicionRules(probes, { ...all, ...off })
-    expect(suspicionRange(rules, 4, 1)).toEqual({ most: 6000, least: 6000 })
+    expect(suspicionRange(rules, 4, 1)).toMatchObject({ most: 6000, least: 6000 })
   })
 
   it.each([
@@ -148,9 +149,47 @@ describe("the range of a suspicion", () => {
   })
 })
 
-describe("accusedTimeout", () => {
-  const range = { least: 2000, most: 8000 }
+const timing = { timeout: 3000, multiplier: 0.5, jitter: 0, leastFraction: 0.5 }
 
+describe("suspicionRange", () => {
+  it.each([
+    [2, 0],
+    [3, 1],
+    [4, 2],
+    [5, 3],
+    [1000, 3]
+  ])("of %i members needs %i further accusers", (n, needed) => {
+    expect(suspicionRange({ ...timing, memberlist: false }, n, 1).furtherNeeded).toBe(needed)
+  })
+
+  // hashicorp/memberlist: suspicionTimeout in util.go and its TestSuspicionTimeout, k in suspectNode of state.go, with
+  // SuspicionMult 4, SuspicionMaxTimeoutMult 6 and ProbeInterval 1 s of DefaultLANConfig.
+  it.each([
+    [1, 4000, 0],
+    [3, 4000, 0],
+    [4, 4000, 2],
+    [10, 4000, 2],
+    [50, 6796, 2],
+    [100, 8000, 2],
+    [500, 10_796, 2],
+    [1000, 12_000, 2]
+  ])("by memberlist's rules of %i members is from %i ms on and needs %i further accusers", (n, least, needed) => {
+    const range = suspicionRange({ ...timing, timeout: 1000, memberlist: true }, n, 4)
+    expect(Math.round(range.least)).toBe(least)
+    expect(range.most).toBeCloseTo(6 * range.least, 6)
+    expect(range.furtherNeeded).toBe(needed)
+  })
+
+  it("by memberlist's rules falls with the logarithm of the accusers, as remainingSuspicionTime", () => {
+    // The case of TestSuspicion_remainingSuspicionTime with k = 3, without time that has passed.
+    const range = { least: 2000, most: 30_000, furtherNeeded: 3 }
+    expect([0, 1, 2, 3, 4].map((further) => Math.round(accusedTimeout(range, further)))).toEqual([
+      30_000, 16_000, 7811, 2000, 2000
+    ])
+  })
+})
+
+describe("accusedTimeout", () => {
   it.each([
     [0, 3, 8000],
     [1, 3, 5000],
@@ -159,16 +198,16 @@ describe("accusedTimeout", () => {
     [0, 0, 2000],
     [1, 1, 2000]
   ])("with %i of %i further accusers is %i ms", (further, needed, timeout) => {
-    expect(accusedTimeout(range, further, needed)).toBeCloseTo(timeout, 6)
+    expect(accusedTimeout({ least: 2000, most: 8000, furtherNeeded: needed }, further)).toBeCloseTo(timeout, 6)
   })
 
   it("falls with every accuser and stays within the range", () => {
     fc.assert(
       fc.property(fc.nat(10_000), fc.nat(10_000), fc.integer({ min: 1, max: 8 }), (a, b, needed) => {
-        const bounds = { least: Math.min(a, b), most: Math.max(a, b) }
+        const bounds = { least: Math.min(a, b), most: Math.max(a, b), furtherNeeded: needed }
         let previous = bounds.most
         for (let further = 0; further <= needed + 1; further++) {
-          const timeout = accusedTimeout(bounds, further, needed)
+          const timeout = accusedTimeout(bounds, further)
           expect(timeout).toBeLessThanOrEqual(previous)
           expect(timeout).toBeGreaterThanOrEqual(bounds.least)
           previous = timeout

@@ -4,7 +4,7 @@ import { type AccusationResult, type SuspicionOptions, Suspicions } from "../../
 
 /** Starts a suspicion that no accuser can shorten. */
 const start = (suspicions: Suspicions, slot: number, incarnation: number, timeout: number, now: number) =>
-  suspicions.start({ slot, incarnation, least: timeout, most: timeout, jitter: 0, n: 10 }, now)
+  suspicions.start({ slot, incarnation, least: timeout, most: timeout, jitter: 0, n: 10, furtherNeeded: 3 }, now)
 
 /** Ends what is due up to a time, at each deadline as an alarm does, and records it. */
 const run = (suspicions: Suspicions, until: number) => {
@@ -117,7 +117,15 @@ describe("Suspicions", () => {
 })
 
 /** A suspicion of slot 3 in a cluster of 10, which 3 further accusers shorten from 5000 to 1000 ms. */
-const ranged: SuspicionOptions = { slot: 3, incarnation: 4, least: 1000, most: 5000, jitter: 50, n: 10 }
+const ranged: SuspicionOptions = {
+  slot: 3,
+  incarnation: 4,
+  least: 1000,
+  most: 5000,
+  jitter: 50,
+  n: 10,
+  furtherNeeded: 3
+}
 
 const accuse = (suspicions: Suspicions, id: number, now: number, evidence = 0, incarnation = 4): AccusationResult =>
   suspicions.accuse(3, incarnation, { idHi: 0, idLo: id, evidence }, now)
@@ -227,7 +235,8 @@ describe("accusations", () => {
         const { jitter, least, more, proof } = range
         const most = least + more
         const suspicions = new Suspicions(proof)
-        suspicions.start({ slot: 3, incarnation: 4, least, most, jitter, n }, 0)
+        const furtherNeeded = Math.min(3, n - 2)
+        suspicions.start({ slot: 3, incarnation: 4, least, most, jitter, n, furtherNeeded }, 0)
         const evidence = new Set<number>()
         let [now, start, provedAt] = [0, 0, Infinity]
         let deadline = suspicions.next
@@ -239,7 +248,7 @@ describe("accusations", () => {
             if (found > 0) evidence.add(id)
             if (evidence.size >= (n < 4 ? 1 : 2)) provedAt = Math.min(provedAt, now)
           } else if (what === "restart") {
-            suspicions.start({ slot: 3, incarnation: 4, least: 0, most: 9, jitter: 9, n: 3 }, now)
+            suspicions.start({ slot: 3, incarnation: 4, least: 0, most: 9, jitter: 9, n: 3, furtherNeeded: 1 }, now)
           } else {
             suspicions.shift(ms)
             start += ms
