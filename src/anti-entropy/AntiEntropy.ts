@@ -16,6 +16,7 @@ import { NodeClock } from "../time/NodeClock.ts"
 import { Assemblies } from "./Assembly.ts"
 import { SectionType } from "../wire/sections/Section.ts"
 import { PacedSends } from "./PacedSends.ts"
+import { RoundTimes } from "./RoundTimes.ts"
 import { TableDigest } from "./TableDigest.ts"
 
 /** A member gets the table, or what it lacks, at most once in this time, in ms. So it does our buckets. */
@@ -24,8 +25,11 @@ const AnswerInterval = 1000
 /** How long the answer to a digest of ours is taken, in ms. */
 const DigestWindow = 5000
 
-/** The most newcomers that must prove their address before they get the table. */
-const MaxUnprovedNewcomers = 256
+/** Members that a newcomer learns when it cannot get the table: about what a message holds. */
+const WelcomeSample = 50
+
+/** The most newcomers that must prove their address before they get the table, and members before they get buckets. */
+const MaxUnproved = 4096
 
 /**
  * What `AntiEntropy` counts.
@@ -85,7 +89,7 @@ const make = (rounds: boolean) =>
     const whileActive = Scope.provide(activity)
     const view = yield* LocalView
     const { packer, ...outbox } = yield* Outbox
-    const { alarm, every, now: readClock, random } = yield* NodeClock
+    const { alarm, now: readClock, random } = yield* NodeClock
     const { table } = view
     const assemblies = new Assemblies(table, limits.assemblies)
     const paced = new PacedSends(outbox.send)
@@ -97,6 +101,8 @@ const make = (rounds: boolean) =>
     let asked = { slot: -1, at: -Infinity }
     /** Slots of newcomers that get the table once their address is proved. */
     const newcomers = new Set<number>()
+    /** Slots of members with a different digest that get our buckets once their address is proved. */
+    const different = new Set<number>()
     const counters: AntiEntropyCounters = {
       rounds: 0,
       digestsEqual: 0,
@@ -123,6 +129,8 @@ const make = (rounds: boolean) =>
     }
 
     const period = rounds ? Duration.toMillis(gossip.antiEntropyInterval) : 0
+    const usesDigests = extensions.digest && extensions.level1
+    const times = new RoundTimes(period, usesDigests, readClock())
     /** A random live member. Of members that we never heard, we do not know whether they read a digest, so others are preferred. */
     const choose = (): number => {
       const slot = table.randomLive(random)
@@ -130,34 +138,54 @@ const make = (rounds: boolean) =>
       if (!extensions.digest || slot < 0 || table.has(slot, Mark.Heard) || known.length === 0) return slot
       return known.at(Math.floor(random() * known.length))
     }
-    const round = (): void => {
+    const round = (now: number): void => {
+      // What gossip is about to bring needs no comparison.
+      if (usesDigests && outbox.isCrowded()) return times.restart(now)
+      times.began(now)
       const slot = choose()
       if (slot < 0) return
       counters.rounds++
-      if (!extensions.digest || !outbox.speaksLevel1(slot)) return sendTable(slot)
+      if (!usesDigests || !outbox.speaksLevel1(slot)) return sendTable(slot)
       const { count, hi, lo } = tableDigest.digest
-      asked = { slot, at: readClock() }
+      asked = { slot, at: now }
       outbox.send(slot, packer.digest(count, hi, lo))
     }
-    if (period > 0) yield* whileActive(every("anti-entropy", { first: period, period: () => period, tick: round }))
+    const timer = yield* whileActive(alarm("anti-entropy", { next: () => times.next, fire: round }))
+    timer.reset()
 
-    /** A newcomer gets the whole table, if that has more in it than the two of us. */
+    const sample: Array<number> = []
+    /** A newcomer gets the whole table, or a message of random members while too many tables are being sent. */
+    const sendWelcome = (slot: number): void => {
+      if (!paced.isFull) return sendTable(slot)
+      table.drawLive(WelcomeSample, random, sample)
+      const [message] = packer.entries(sample, outbox.speaksLevel1(slot))
+      if (message !== undefined) outbox.send(slot, message)
+    }
+
+    /** A newcomer gets what we know, if that is more than the two of us. */
     const welcome = (received: Received): void => {
       const { sender } = received
       if (table.live <= 2) return
-      if (!outbox.isUnproved(sender)) return sendTable(sender)
+      if (!outbox.isUnproved(sender)) return sendWelcome(sender)
       // Its address may be forged, so it gets one PING, and the table once it has answered that.
-      if (newcomers.size >= MaxUnprovedNewcomers) return
+      if (newcomers.size >= MaxUnproved) return
       newcomers.add(sender)
       outbox.prove(sender, received)
     }
 
     view.observe({
-      proved: (slot) => {
-        if (newcomers.delete(slot) && table.isLive(slot)) sendTable(slot)
+      transition: ({ now }) => {
+        if (!usesDigests || !outbox.isCrowded()) return
+        times.restart(now)
+        timer.reset()
+      },
+      proved: (slot, now) => {
+        if (newcomers.delete(slot) && table.isLive(slot)) sendWelcome(slot)
+        if (different.delete(slot) && table.isLive(slot)) sendBuckets(slot, now)
       },
       forgotten: (slot) => {
         newcomers.delete(slot)
+        different.delete(slot)
         answers.forget(slot)
         bucketAnswers.forget(slot)
         paced.cancel(slot)
@@ -165,20 +193,32 @@ const make = (rounds: boolean) =>
     })
     yield* Scope.addFinalizer(
       activity,
-      Effect.sync(() => newcomers.clear())
+      Effect.sync(() => {
+        newcomers.clear()
+        different.clear()
+      })
     )
 
+    const sendBuckets = (slot: number, now: number): void => {
+      if (!bucketAnswers.allows(slot, now)) return
+      const { bits, hashes } = tableDigest.buckets(packer.maxBucketBits)
+      outbox.send(slot, packer.buckets(bits, hashes))
+    }
+
     /** A member compares its table with ours by a digest. */
-    const digest = ({ inbound: { sections }, now, sender }: Received): void => {
-      const { digestCount, digestHi, digestLo } = sections
+    const digest = (received: Received): void => {
+      const { now, sender } = received
+      const { digestCount, digestHi, digestLo } = received.inbound.sections
       if (tableDigest.digest.equals(digestCount, digestHi, digestLo)) {
         counters.digestsEqual++
         return
       }
       counters.digestsDifferent++
-      if (!bucketAnswers.allows(sender, now)) return
-      const { bits, hashes } = tableDigest.buckets(packer.maxBucketBits)
-      outbox.send(sender, packer.buckets(bits, hashes))
+      if (!outbox.isUnproved(sender)) return sendBuckets(sender, now)
+      // Its address may be forged, so it gets one PING, and the buckets once it has answered that.
+      if (different.size >= MaxUnproved) return
+      different.add(sender)
+      outbox.prove(sender, received)
     }
 
     /** A member answered our digest by its buckets. */
@@ -200,11 +240,7 @@ const make = (rounds: boolean) =>
         const { inbound, now, sender } = received
         const { sections } = inbound
         if (sender < 0 || !table.isLive(sender)) return
-        if (sections.has(SectionType.Digest)) {
-          // An unproved address gets one PING. Once it has answered that, its next digest gets its answer.
-          if (outbox.isUnproved(sender)) return outbox.prove(sender, received)
-          return digest(received)
-        }
+        if (sections.has(SectionType.Digest)) return digest(received)
         if (sections.has(SectionType.Buckets)) return buckets(received)
         if (!inbound.isChunk) return
         counters.chunksReceived++

@@ -28,11 +28,16 @@ export class PacedSends {
     this.#send = send
   }
 
+  /** Whether a transfer of more than one burst would be refused. */
+  get isFull(): boolean {
+    return this.#transfers.length >= MaxTransfers
+  }
+
   /** Sends the first burst at once. The rest follows from `due`. */
   start(slot: number, messages: ReadonlyArray<Uint8Array>, now: number): void {
     const transfer = { slot, messages, at: 0, nextAt: now }
     if (messages.length <= BurstLength) this.#burst(transfer, now)
-    else if (this.#transfers.length >= MaxTransfers) this.refused++
+    else if (this.isFull) this.refused++
     else {
       this.#burst(transfer, now)
       this.#transfers.push(transfer)

@@ -74,6 +74,7 @@ export class Dispatch {
     const { findings, inbound, now } = received
     const { kind } = inbound.header
     view.receive(inbound, now, findings)
+    outbox.heard(inbound)
     outbox.startBudget(received)
     const fromOther = !view.isSelf(inbound.header.idHi, inbound.header.idLo)
     received.acknowledged = fromOther && kind !== Kind.Ack && (kind === Kind.Ping || inbound.has(RequestAck))

@@ -21,6 +21,7 @@ import { claimOf } from "../outbox/MemberClaim.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
 import { Activity } from "../time/Activity.ts"
+import { DeadlineQueue } from "../time/DeadlineQueue.ts"
 import { nextDeadline } from "../time/MonotonicTime.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { EntryCursor } from "../wire/Entry.ts"
@@ -212,6 +213,8 @@ const make = (role: Role) =>
     const suspicions = new Suspicions(
       extensions.proof ? Duration.toMillis(probes.proofTimeout) * role.suspicionFactor : Infinity
     )
+    /** When a suspect is told again that we alone accuse it. */
+    const reminders = new DeadlineQueue()
     const damping = new Damping()
     const hash = new Hash64()
     const checks = new DeathChecks()
@@ -233,13 +236,22 @@ const make = (role: Role) =>
     }
 
     const deadlines = yield* alarm("failure detection", {
-      next: () => Math.min(prober.next, suspicions.next, checks.next, relays.next, watching() ? watchAt : Infinity),
+      next: () =>
+        Math.min(
+          prober.next,
+          suspicions.next,
+          reminders.next,
+          checks.next,
+          relays.next,
+          watching() ? watchAt : Infinity
+        ),
       fire: (now) => {
         if (watching()) keepWatch(now)
         prober.due(now, readClock())
         suspicions.due(now, (slot, lasted) =>
           view.declareDead(slot, { _tag: "SuspicionExpired", after: Duration.millis(lasted) }, now)
         )
+        remind(now)
         checks.due(now, checkSteps)
         relays.due(now, sendNack)
       }
@@ -319,6 +331,18 @@ const make = (role: Role) =>
       evidence
     })
 
+    /**
+     * A suspicion that nobody else confirms may be due to our own link, and then the refutation may be lost on it too. So
+     * the suspect is told again and again.
+     */
+    const remind = (now: number): void => {
+      for (let slot = reminders.popDue(now); slot >= 0; slot = reminders.popDue(now)) {
+        if (!suspicions.isUnconfirmed(slot)) continue
+        outbox.ping(slot, true, prober.nextSequence(), now)
+        reminders.set(slot, now + interval)
+      }
+    }
+
     /** A probe of ours failed. */
     const suspect = ({ evidence, relayEvidence, relays, target }: Probe, now: number): void => {
       outbox.probeFailed(target, true)
@@ -329,7 +353,12 @@ const make = (role: Role) =>
         for (const found of relayEvidence) accuse(target, accusationBy(found.relay, target, found.evidence), now)
       }
       // A suspect that is alive refutes within a round trip.
-      if (wasAlive && extensions.telling) outbox.ping(target, true, prober.nextSequence(), now)
+      if (!wasAlive || !extensions.telling) return
+      outbox.ping(target, true, prober.nextSequence(), now)
+      if (extensions.accusations && extensions.level1 && extensions.rules === "own") {
+        reminders.set(target, now + interval)
+        deadlines.reset()
+      }
     }
 
     const accusationCursor = new AccusationCursor()

@@ -92,6 +92,12 @@ export class Suspicions {
     return accusers.size > before ? "Counted" : "Known"
   }
 
+  /** Whether a suspicion of the member of a slot is running that no second member has confirmed. */
+  isUnconfirmed(slot: number): boolean {
+    const suspicion = this.#running.get(slot)
+    return suspicion !== undefined && suspicion.accusers.size < 2
+  }
+
   /** The member is no longer suspect. */
   clear(slot: number): void {
     if (this.#running.delete(slot)) this.#deadlines.delete(slot)

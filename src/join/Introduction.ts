@@ -10,6 +10,9 @@ export const MaxRequests = 3
 /** Wait between two requests, in ms. */
 export const RequestInterval = 1000
 
+/** How long the parts of the table may take to come, in ms. */
+const WelcomeTime = 5000
+
 /** One introduction. Times are in ms of the monotonic clock. */
 export class Introduction {
   #path: ReplyPath | undefined
@@ -17,6 +20,9 @@ export class Introduction {
   #nextAt = Infinity
   #over = false
   #restarted = false
+  /** Who sent the table, and until when its parts may come. */
+  #welcomedBy = -1
+  #welcomedUntil = -Infinity
 
   /** Whether the first answer is still to come, so that `peerAnswered` has an effect. */
   get isOpen(): boolean {
@@ -44,11 +50,25 @@ export class Introduction {
   }
 
   /**
-   * Notes that a part of a table came. After a restart it counts only once a peer was asked, because the members that the
-   * node knew before send their tables all the time.
+   * Notes that a part of a table came from the member of a slot. After a restart it counts only once a peer was asked,
+   * because the members that the node knew before send their tables all the time. Returns whether it belongs to the table
+   * that was asked for.
    */
-  tableArrived(): void {
-    if (this.#restarted && this.#path === undefined) return
+  tableArrived(sender: number, now: number): boolean {
+    if (this.#over) return sender === this.#welcomedBy && now < this.#welcomedUntil
+    if (this.#restarted && this.#path === undefined) return false
+    this.#welcomedBy = sender
+    this.#welcomedUntil = this.#path === undefined ? now : now + WelcomeTime
+    this.#close()
+    return now < this.#welcomedUntil
+  }
+
+  /** The node knows enough members without the table. After a restart it knew them before. */
+  end(): void {
+    if (!this.#restarted) this.#close()
+  }
+
+  #close(): void {
     this.#over = true
     this.#path = undefined
     this.#nextAt = Infinity

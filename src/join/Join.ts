@@ -30,6 +30,9 @@ import { SelfChecks } from "./SelfChecks.ts"
 
 export { ContactError } from "./PeerOptions.ts"
 
+/** A node that knows more members than this has joined, and asks no peer for the table any more. */
+const EnoughMembers = 8
+
 /** Because of members of level 0 that revive, our incarnation rises at most once in this time, in ms. */
 const RaiseInterval = 5000
 
@@ -238,7 +241,12 @@ export const layer: Layer.Layer<
         ),
       received: (received) => {
         if (peers.waiting > 0) notePeer(received)
-        if (received.sender >= 0 && received.inbound.header.kind === Kind.AntiEntropy) introduction.tableArrived()
+        const { inbound, now, sender } = received
+        if (sender < 0) return
+        // The comparison of tables brings the others.
+        if (inbound.header.kind === Kind.Gossip && table.live > EnoughMembers) introduction.end()
+        if (inbound.header.kind !== Kind.AntiEntropy || !inbound.isChunk) return
+        if (introduction.tableArrived(sender, now)) outbox.alreadyKnown(inbound)
       },
       left: (slot) => healList.remove(view.idOf(slot))
     })

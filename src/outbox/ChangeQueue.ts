@@ -64,10 +64,10 @@ export class ChangeQueue {
     this.#size--
   }
 
-  /** Counts that the change of a slot was sent once more. At `limit` it leaves the queue. */
-  countSent(slot: number, limit: number): void {
+  /** Counts that the change of a slot was sent once more, or `times` more. At `limit` it leaves the queue. */
+  countSent(slot: number, limit: number, times = 1): void {
     if (!this.has(slot)) return
-    const sent = this.#sent[slot]! + 1
+    const sent = this.#sent[slot]! + times
     if (sent >= limit) return this.remove(slot)
     this.#unlink(slot)
     this.#link(slot, sent)

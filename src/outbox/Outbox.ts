@@ -14,7 +14,9 @@ import { Mark, SelfSlot } from "../membership/MemberTable.ts"
 import { lacksEntry } from "../membership/OwnEntryKnown.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { type PortReply, Transport } from "../transport/Transport.ts"
+import { EntryCursor } from "../wire/Entry.ts"
 import { HeaderLength, MaxMessage } from "../wire/Header.ts"
+import type { Inbound } from "../wire/Inbound.ts"
 import { SectionType } from "../wire/sections/Section.ts"
 import { AccusationQueue } from "./AccusationQueue.ts"
 import { ChangeQueue } from "./ChangeQueue.ts"
@@ -38,6 +40,12 @@ export type { ReplyBudget } from "./ReplyBudget.ts"
  * reach every member of a cluster of any size in a small part of that.
  */
 const OwnEntryNews = 60_000
+
+/** Changes that a message holds, about. */
+const Crowd = 50
+
+/** While more changes wait, one that was heard this often is not passed on any more. */
+const HearingsEnough = 4
 
 /**
  * Sends messages to members and addresses, and replies to messages.
@@ -72,6 +80,15 @@ export class Outbox extends Context.Service<
     readonly speaksLevel1: (slot: number) => boolean
     /** Notes that a probe of a member failed, or with `false` that it answered. */
     readonly probeFailed: (slot: number, failed: boolean) => void
+    /** Whether more changes wait than one message holds. */
+    readonly isCrowded: () => boolean
+    /**
+     * Takes a message that was merged. A waiting change that others pass on too is nearly known, so while more wait than a
+     * message holds, it is sent less often.
+     */
+    readonly heard: (inbound: Inbound) => void
+    /** Takes a part of the table that we asked for: the others know what it holds, so it is not passed on. */
+    readonly alreadyKnown: (inbound: Inbound) => void
     /** Builds messages. */
     readonly packer: MessagePacker
     /** Sends a message to the address of a member. */
@@ -157,6 +174,18 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       random,
       tags
     )
+    const isCrowded = (): boolean => queue.size > Crowd
+    const cursor = new EntryCursor()
+    /** Calls `visit` for the slot of each entry of a message whose claim is one that waits to be passed on. */
+    const visitQueued = ({ bytes, entriesEnd, entriesStart }: Inbound, visit: (slot: number) => void): void => {
+      for (let at = entriesStart; at < entriesEnd; at = cursor.next) {
+        cursor.read(bytes, at)
+        const slot = table.index.get(cursor.idHi, cursor.idLo)
+        if (slot <= SelfSlot || !queue.has(slot)) continue
+        if (table.incarnation(slot) === cursor.incarnation && table.status(slot) === cursor.status) visit(slot)
+      }
+    }
+
     const speaksLevel1 = (slot: number): boolean =>
       extensions.level1 && slot > SelfSlot && table.level(slot) > 0 && !table.has(slot, Mark.ProbeFailed)
 
@@ -241,6 +270,14 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
 
     return Outbox.of({
       queue,
+      isCrowded,
+      heard: (inbound) => {
+        if (!isCrowded()) return
+        const limit = packer.retransmitLimit
+        const weight = Math.ceil(limit / HearingsEnough)
+        visitQueued(inbound, (slot) => queue.countSent(slot, limit, weight))
+      },
+      alreadyKnown: (inbound) => visitQueued(inbound, (slot) => queue.remove(slot)),
       packer,
       send,
       sendTo,

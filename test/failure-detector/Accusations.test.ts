@@ -7,7 +7,7 @@ import type * as Message from "../../src/wire/Message.ts"
 import { MessageWriter } from "../../src/wire/MessageWriter.ts"
 import { SectionType } from "../../src/wire/sections/Section.ts"
 import type { Accusation } from "../../src/wire/SectionValues.ts"
-import { bytesOf, claim, Lab, type LabNode, parts, sender, pass, scenario, virtual } from "../cluster/Lab.ts"
+import { bytesOf, claim, entriesOf, Lab, type LabNode, parts, sender, pass, scenario, virtual } from "../cluster/Lab.ts"
 
 const Timeout = 500
 const Interval = 20_000
@@ -508,6 +508,51 @@ describe("a member that has refuted", () => {
             yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by, "Silent", 1)))
             yield* pass(10_000)
             assert.strictEqual(lasted(node, X), expected)
+          })
+        )
+      }
+    })
+  )
+})
+
+describe("a suspect that only this node accuses", () => {
+  it.effect("is told again every probe interval, until another member accuses it too", () =>
+    Effect.gen(function* () {
+      // A probe of a round can tell it once more.
+      for (const [confirmedAfter, least, most] of [
+        [Infinity, 5, 6],
+        [2500, 2, 3]
+      ] as const) {
+        yield* virtual(
+          Effect.gen(function* () {
+            const { accuse, lab, node } = yield* introduced({
+              extensions: { earlyFailure: false },
+              probes: {
+                interval: 1000,
+                timeout: 500,
+                suspectTimeout: 6000,
+                suspectMultiplier: 0,
+                suspectMinFraction: 1
+              }
+            })
+            const suspected = () =>
+              node.changes.find(({ _tag, cause }) => _tag === "Suspected" && cause._tag === "ProbeFailed")
+            while (suspected() === undefined) yield* pass(10)
+            const change = suspected()
+            if (change === undefined || !("member" in change)) return assert.fail("no member")
+            const suspect = Number(change.member.id)
+            if (confirmedAfter < Infinity) {
+              yield* pass(confirmedAfter)
+              yield* accuse(accusation(suspect, suspect === 61 ? 62 : 61))
+            }
+            yield* pass(10_000)
+            const told = pingsTo(lab, suspect, change.ms + 1).filter(
+              ({ at, message }) =>
+                at < change.ms + 6000 &&
+                entriesOf(message).some(({ nodeId, status }) => Number(nodeId) === suspect && status === "Suspect")
+            )
+            assert.isAtLeast(told.length, least)
+            assert.isAtMost(told.length, most)
           })
         )
       }

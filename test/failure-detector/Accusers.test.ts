@@ -76,7 +76,7 @@ describe("Accusers", () => {
   })
 
   it("takes evidence in place of silent accusers beyond those that count", () => {
-    const accusers = new Accusers(1000)
+    const accusers = new Accusers(1000, 3)
     for (let id = 0; id < 16; id++) accusers.add(0, id, Silent, 0)
     const found = Array.from({ length: 20 }, (_, i) => 100 + i).filter((id) => accusers.add(0, id, Refused, id))
     expect(found).toEqual(Array.from({ length: 12 }, (_, i) => 100 + i))

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, expect, it } from "@effect/vitest"
 import { NetAddress } from "effect/net"
 import { Introduction, MaxRequests, RequestInterval } from "../../src/join/Introduction.ts"
 import type { ReplyPath } from "../../src/outbox/Received.ts"
@@ -46,10 +46,10 @@ describe("Introduction", () => {
     const asked = new Introduction()
     asked.peerAnswered(pathTo(1), 0)
     asked.takeDue(0)
-    asked.tableArrived()
+    asked.tableArrived(3, 10)
     assert.deepStrictEqual([asked.next, asked.isOpen], [Infinity, false])
     const notAsked = new Introduction()
-    notAsked.tableArrived()
+    notAsked.tableArrived(3, 0)
     notAsked.peerAnswered(pathTo(1), 0)
     assert.strictEqual(notAsked.next, Infinity)
   })
@@ -58,16 +58,41 @@ describe("Introduction", () => {
     const introduction = new Introduction()
     introduction.peerAnswered(pathTo(1), 0)
     introduction.takeDue(0)
-    introduction.tableArrived()
+    introduction.tableArrived(3, 100)
     introduction.restart()
     // A table of a member that was known before.
-    introduction.tableArrived()
+    introduction.tableArrived(3, 100)
     assert.isTrue(introduction.isOpen)
     const next = pathTo(2)
     introduction.peerAnswered(next, 500)
     assert.strictEqual(introduction.takeDue(500), next)
     assert.deepStrictEqual(requests(introduction, 1600), [1500])
-    introduction.tableArrived()
+    introduction.tableArrived(3, 100)
     assert.deepStrictEqual([introduction.next, introduction.isOpen], [Infinity, false])
+  })
+
+  it("knows the parts of the table that was asked for, for a while", () => {
+    const introduction = new Introduction()
+    introduction.peerAnswered(pathTo(1), 0)
+    introduction.takeDue(0)
+    expect([
+      introduction.tableArrived(3, 100),
+      introduction.tableArrived(4, 120),
+      introduction.tableArrived(3, 5099),
+      introduction.tableArrived(3, 5100)
+    ]).toEqual([true, false, true, false])
+    // What a member sends unasked is news.
+    expect(new Introduction().tableArrived(3, 0)).toBe(false)
+  })
+
+  it("ends when the node knows enough members without a table, but not after a restart", () => {
+    const introduction = new Introduction()
+    introduction.peerAnswered(pathTo(1), 0)
+    introduction.takeDue(0)
+    introduction.end()
+    assert.deepStrictEqual([introduction.next, introduction.isOpen], [Infinity, false])
+    introduction.restart()
+    introduction.end()
+    assert.isTrue(introduction.isOpen)
   })
 })

@@ -98,4 +98,14 @@ describe("ChangeQueue", () => {
     assert.isFalse(queue.has(5_000_000))
     assert.deepStrictEqual(orderOf(queue), [1, 100_000])
   })
+
+  it("counts several sends at once", () => {
+    const queue = new ChangeQueue()
+    for (const slot of [3, 4]) queue.add(slot, true)
+    queue.countSent(3, 6, 5)
+    assert.deepStrictEqual(orderOf(queue), [4, 3])
+    queue.countSent(4, 6, 6)
+    queue.countSent(3, 6)
+    assert.strictEqual(queue.size, 0)
+  })
 })

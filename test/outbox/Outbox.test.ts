@@ -123,6 +123,32 @@ describe("Outbox", () => {
     })
   )
 
+  for (const [waiting, left] of [
+    [40, 40],
+    [60, 30]
+  ] as const) {
+    scenario(`of ${waiting} changes keeps ${left} that wait, when others pass 30 on too`, () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const node = yield* lab.start(1, silent)
+        const puppet = yield* lab.puppet(9)
+        const { queue } = outboxOf(node)
+        const told = Array.from({ length: waiting }, (_, i) => claim("Alive", 100 + i, `10.1.0.${i}:1`))
+        let heartbeat = 0
+        const tell = (entries: typeof told) =>
+          Effect.andThen(puppet.send({ _tag: "Gossip", ...sender(9, 0, heartbeat++), entries }, node), pass(2))
+        yield* tell(told.slice(0, 30))
+        yield* tell(told.slice(30))
+        assert.strictEqual(queue.size, waiting)
+        // A claim that lost says nothing about the one that waits.
+        for (let i = 0; i < 4; i++) yield* tell([claim("Suspect", 100, "10.1.0.0:1", -1 >>> 0)])
+        assert.strictEqual(queue.size, waiting)
+        for (let i = 0; i < 4; i++) yield* tell(told.slice(0, 30))
+        assert.strictEqual(queue.size, left)
+      })
+    )
+  }
+
   scenario("passes a refutation on, and stops when all have it", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
