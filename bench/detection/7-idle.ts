@@ -5,7 +5,7 @@
  *     node bench/detection/7-idle.ts --sizes 10,100,1000
  */
 import { Effect } from "effect"
-import { all, plain } from "./Modes.ts"
+import { compared } from "./Modes.ts"
 import * as Plot from "./Plot.ts"
 import { options, run } from "./Runs.ts"
 import { short, table } from "./Statistics.ts"
@@ -17,7 +17,7 @@ const Settle = 70_000
 const Length = 30_000
 
 const rows: Array<ReadonlyArray<string>> = []
-const lines = [plain, all].map((mode) => ({
+const lines = compared.map((mode) => ({
   mode,
   name: mode.name,
   points: [] as Array<readonly [number, number]>

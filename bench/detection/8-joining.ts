@@ -7,14 +7,14 @@
  */
 import { Context, Effect, Stream } from "effect"
 import { Membership } from "../../src/membership/Membership.ts"
-import { all, plain } from "./Modes.ts"
+import { compared } from "./Modes.ts"
 import * as Plot from "./Plot.ts"
 import { options, run, watchFalseVerdicts } from "./Runs.ts"
 import { median, seconds, short, table } from "./Statistics.ts"
 
 const { seeds, sizes } = options({ seeds: 3, sizes: "1,100,1000" })
 const rows: Array<ReadonlyArray<string>> = []
-const lines = [plain, all].map((mode) => ({
+const lines = compared.map((mode) => ({
   mode,
   name: mode.name,
   points: [] as Array<readonly [number, number]>

@@ -115,12 +115,16 @@ export const options = (defaults: { readonly seeds: number; readonly sizes: stri
     options: {
       seeds: { type: "string", default: String(defaults.seeds) },
       sizes: { type: "string", default: defaults.sizes },
-      short: { type: "boolean", default: false }
+      short: { type: "boolean", default: false },
+      alone: { type: "boolean", default: false },
+      curve: { type: "boolean", default: false }
     }
   })
   return {
     seeds: Array.from({ length: Number(values.seeds) }, (_, i) => i + 1),
     sizes: values.sizes.split(",").map(Number),
-    short: values.short
+    short: values.short,
+    alone: values.alone,
+    curve: values.curve
   }
 }
