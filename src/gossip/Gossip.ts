@@ -7,6 +7,8 @@
 import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { LocalView } from "../membership/LocalView.ts"
+import { SelfSlot } from "../membership/MemberTable.ts"
+import { asksForEntry } from "../membership/OwnEntryKnown.ts"
 import { logarithmicGrowth } from "../outbox/Growth.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
@@ -52,7 +54,8 @@ export class Gossip extends Context.Service<
     readonly counters: GossipCounters
     /**
      * Takes a message that was merged. If we hold the sender Suspect or Dead, it is told, unless the ACK to this message
-     * tells it. So a live node refutes at once. What we know better about the dead of this message is told too.
+     * tells it. So a live node refutes at once. What we know better about the dead of this message is told too. Who asks for our
+     * own entry gets it.
      */
     readonly received: (received: Received) => void
   }
@@ -75,6 +78,7 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
       const { alarm, now: readClock, random } = yield* NodeClock
       const counters: GossipCounters = { rounds: 0, sent: 0, told: 0 }
       const tells = new SlotLimiter(TellInterval)
+      const answers = new SlotLimiter(TellInterval)
 
       const targets: Array<number> = []
       const round = (): void => {
@@ -119,6 +123,11 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
           const { acknowledged, findings } = received
           if (findings.tellSender && !acknowledged) tell(findings.sender, received)
           for (const slot of findings.corrections) tell(slot, received)
+          // Without the answer, it would wait for our next message to it, which is the next probe.
+          const { sender } = findings
+          if (sender > SelfSlot && asksForEntry(received.inbound) && answers.allows(sender, received.now)) {
+            outbox.tell(SelfSlot, received)
+          }
         }
       })
     })

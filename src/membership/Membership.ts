@@ -8,6 +8,7 @@ import type { NetAddress } from "effect/net"
 import type { Change } from "../domain/Change.ts"
 import type { Member } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
+import { oldestOf } from "../domain/Seniority.ts"
 import type { Tags, TagsError } from "../domain/Tags.ts"
 import type { Snapshot } from "../domain/Snapshot.ts"
 import { NodeClock } from "../time/NodeClock.ts"
@@ -171,18 +172,7 @@ const hasTag =
   ({ tags }) =>
     Object.hasOwn(tags, key) && tags[key] === value
 
-const startOf = ({ startedAt }: Member): number => startedAt?.epochMilliseconds ?? Infinity
-
-const isOlder = (a: Member, b: Member): boolean => startOf(a) < startOf(b) || (startOf(a) === startOf(b) && a.id < b.id)
-
-const oldestOf = (members: ReadonlyArray<Member>, filter: Filter): Member | undefined => {
-  let oldest: Member | undefined
-  for (const member of members) {
-    if ((member.status !== "alive" && member.status !== "suspect") || !filter(member)) continue
-    if (oldest === undefined || isOlder(member, oldest)) oldest = member
-  }
-  return oldest
-}
+const isLive: Filter = ({ status }) => status === "alive" || status === "suspect"
 
 /**
  * The membership of one node.
@@ -244,7 +234,8 @@ export const layer: Layer.Layer<Membership, never, ChangeFeed | JoinState | Loca
         get: (id) => Effect.sync(() => reader.get(id)),
         byAddress: (address) => Effect.sync(() => reader.byAddress(address)),
         byTag: (key, value) => Effect.sync(() => reader.alive().filter(hasTag(key, value))),
-        oldest: (filter = everyone) => Effect.sync(() => Option.fromUndefinedOr(oldestOf(reader.members(), filter))),
+        oldest: (filter = everyone) =>
+          Effect.sync(() => Option.fromUndefinedOr(oldestOf(reader.members().filter(isLive), filter))),
         random: (filter = everyone) =>
           Effect.sync(() => {
             const members = reader.alive().filter(filter)

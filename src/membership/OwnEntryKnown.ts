@@ -2,6 +2,7 @@
  * Which members have our own entry, so that messages of sections to them can leave it out, and whether we have theirs
  * (docs/PROTOCOL.md, 3.1).
  */
+import * as Claim from "../domain/Claim.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import { Kind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
@@ -13,9 +14,9 @@ import { Mark, type MemberTable } from "./MemberTable.ts"
  * it asks for the entry by a section of entries that is empty.
  */
 export const recordOwnEntry = (table: MemberTable, slot: number, inbound: Inbound): void => {
-  const { entriesEnd, entriesStart, header, sections } = inbound
+  const { header, sections } = inbound
   if (!header.sectioned || header.kind !== Kind.Ack) return
-  if (sections.has(SectionType.Entries) && entriesStart === entriesEnd) {
+  if (asksForEntry(inbound)) {
     table.unmark(slot, Mark.HasOwnEntry | Mark.OwnEntrySent)
     table.mark(slot, Mark.WantsOwnEntry)
     return
@@ -50,3 +51,14 @@ export const lacksEntry = (
   }
   return true
 }
+
+/** Whether we lack the tags of a member, which come with its own entry. Members of level 0 have none. */
+export const lacksTags = (table: MemberTable, slot: number): boolean =>
+  slot >= 0 &&
+  table.level(slot) > 0 &&
+  table.status(slot) !== Claim.Dead &&
+  table.tags[slot]?.incarnation !== table.incarnation(slot)
+
+/** Whether an ACK asks for our own entry, by a section of entries that is empty. */
+export const asksForEntry = ({ entriesEnd, entriesStart, header, sections }: Inbound): boolean =>
+  header.sectioned && header.kind === Kind.Ack && sections.has(SectionType.Entries) && entriesStart === entriesEnd

@@ -28,6 +28,8 @@ const SnapshotsPerIncarnation = 0x100000
 /** Bytes that the headers of the chunk section and of the sections of entries and tags add to a chunk. */
 const SectionedChunkOverhead = 3 * SectionHeaderLength
 
+const OwnSlot: ReadonlyArray<number> = [SelfSlot]
+
 /**
  * What the configuration says about messages.
  *
@@ -257,9 +259,9 @@ export class MessagePacker {
   tellSections(slot: number, limit: number): Uint8Array {
     this.#beginSectioned(Kind.Gossip, 0, limit)
     this.#form.beginSection(SectionType.Entries)
-    this.#entries.slot(slot)
+    if (slot !== SelfSlot) this.#entries.slot(slot)
     this.#entries.slot(SelfSlot)
-    return this.#finishEntries()
+    return this.#finishEntries(slot === SelfSlot ? OwnSlot : [])
   }
 
   /** GOSSIP messages with the entries of the given slots, and as sections with their tags; as many messages as that takes. */
@@ -425,12 +427,13 @@ export class MessagePacker {
     const own = this.#options.needsOwnEntry(to)
     if (changes) this.#entries.changes(own, this.#entryLimit, this.retransmitLimit, to)
     if (own && this.#entries.slot(SelfSlot) && sequence !== undefined) recordOwnEntrySent(this.#table, to, sequence)
-    if (!changes) return this.#finishEntries()
+    // Our tags go with our entry: whoever lists us from it has them too.
+    if (!changes) return this.#finishEntries(own ? OwnSlot : [])
     this.#writeLeft()
     if (this.#accusations.size > 0 && this.#form.beginSection(SectionType.Accusations)) {
       this.#accusations.take(this.retransmitLimit, (accusation) => this.#form.accusation(accusation))
     }
-    this.#tags.waiting(to, this.retransmitLimit)
+    this.#tags.waiting(to, this.retransmitLimit, own)
     return this.#form.finish()
   }
 

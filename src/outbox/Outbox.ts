@@ -11,7 +11,7 @@ import { Overhead } from "../crypto/SealedDatagram.ts"
 import * as Claim from "../domain/Claim.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Mark, SelfSlot } from "../membership/MemberTable.ts"
-import { lacksEntry } from "../membership/OwnEntryKnown.ts"
+import { lacksEntry, lacksTags } from "../membership/OwnEntryKnown.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { type PortReply, Transport } from "../transport/Transport.ts"
 import { EntryCursor } from "../wire/Entry.ts"
@@ -268,6 +268,13 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
     const readsSections = ({ inbound, sender }: Received): boolean =>
       extensions.level1 && (inbound.header.sectioned || speaksLevel1(sender))
 
+    const hasNewsFor = (slot: number): boolean => {
+      // Members of version 1 get no accusations and no tags, and nobody gets its own.
+      if ((accusations.size > 0 || tags.size > (tags.has(slot) ? 1 : 0)) && speaksLevel1(slot)) return true
+      // A member knows itself that it is alive.
+      return queue.size > (queue.has(slot) && table.status(slot) === Claim.Alive ? 1 : 0)
+    }
+
     return Outbox.of({
       queue,
       isCrowded,
@@ -313,19 +320,16 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       },
       probePort: (slot, message, timeout) =>
         Effect.suspend(() => transport.probePort(message, routeOf(slot), table.has(slot, Mark.Sealed), timeout)),
-      hasNewsFor: (slot) => {
-        // Members of version 1 get no accusations and no tags, and nobody gets its own.
-        if ((accusations.size > 0 || tags.size > (tags.has(slot) ? 1 : 0)) && speaksLevel1(slot)) return true
-        // A member knows itself that it is alive.
-        return queue.size > (queue.has(slot) && table.status(slot) === Claim.Alive ? 1 : 0)
-      },
+      hasNewsFor,
       gossip: (slot) => send(slot, speaksLevel1(slot) ? packer.gossipSections(slot) : packer.gossip(slot)),
       acknowledge: (received, tell) => {
         const { inbound, sender } = received
         if (!readsSections(received)) return reply(received, (limit) => packer.ack(sender, tell, limit))
         const { sections } = inbound
         const sequence = sections.has(SectionType.Probe) ? sections.sequence : undefined
-        const asks = lacksEntry(table, sender, inbound)
+        // Tags can wait until there is no news, for which an ACK that asks has no room. A leaver says that it leaves.
+        const asks =
+          lacksEntry(table, sender, inbound) || (!view.leaving && lacksTags(table, sender) && !hasNewsFor(sender))
         reply(received, (limit) => packer.ackProbe(sender, tell, limit, sequence, asks))
       },
       tell: (slot, received) => {

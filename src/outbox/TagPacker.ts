@@ -1,6 +1,6 @@
 /** Puts the tags of members into messages of sections. */
 import * as Claim from "../domain/Claim.ts"
-import type { MemberTable } from "../membership/MemberTable.ts"
+import { type MemberTable, SelfSlot } from "../membership/MemberTable.ts"
 import { type MemberTags, PrefixLength } from "../wire/sections/MemberTags.ts"
 import { SectionHeaderLength, SectionType } from "../wire/sections/Section.ts"
 import type { ChangeQueue } from "./ChangeQueue.ts"
@@ -53,18 +53,20 @@ export class TagPacker {
   }
 
   /**
-   * Writes tags that wait, except those of the receiver, as far as there is room. Each that was written counts as sent once
-   * more; at `retransmits` it leaves the queue.
+   * Writes our own tags if `own`, and tags that wait, except those of the receiver, as far as there is room. Each that was
+   * written counts as sent once more; at `retransmits` it leaves the queue.
    */
-  waiting(to: number, retransmits: number): void {
+  waiting(to: number, retransmits: number, own: boolean): void {
     const form = this.#form
-    if (this.#queue.size === 0 || form.room < SectionHeaderLength + Least) return
+    if ((this.#queue.size === 0 && !own) || form.room < SectionHeaderLength + Least) return
     if (!form.beginSection(SectionType.Tags)) return
     const sent = this.#sent
     sent.length = 0
+    const wroteOwn = own && this.#write(SelfSlot)
+    if (wroteOwn) sent.push(SelfSlot)
     // Tags that are too long for what is left do not keep back shorter ones.
     this.#queue.forEach((slot) => {
-      if (slot !== to && this.#write(slot)) sent.push(slot)
+      if (slot !== to && !(wroteOwn && slot === SelfSlot) && this.#write(slot)) sent.push(slot)
       return form.room >= Least
     })
     for (const slot of sent) this.#queue.countSent(slot, retransmits)

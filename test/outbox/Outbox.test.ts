@@ -269,7 +269,7 @@ describe("Outbox", () => {
               const { header, lab, node, puppet } = yield* withPuppet(runs)
               yield* pass(200)
               const [first] = pings(lab, "n1", "n9", 0)
-              assert.strictEqual(first, news ? "Ping1 66 with own entry" : "Ping1 39")
+              assert.strictEqual(first, news ? "Ping1 99 with own entry" : "Ping1 39")
               // An ACK with an empty section of entries asks for it.
               const writer = new MessageWriter()
               const { heartbeat } = header()
