@@ -5,6 +5,7 @@
  */
 import { Context, Duration, Effect, Layer, Stream, SubscriptionRef } from "effect"
 import type { Member } from "../domain/Member.ts"
+import { oldestOf } from "../domain/Seniority.ts"
 import { FailureDetector } from "../failure-detector/FailureDetector.ts"
 import { Membership } from "../membership/Membership.ts"
 import { NodeClock } from "../time/NodeClock.ts"
@@ -30,9 +31,9 @@ const Unwell = 2
  *
  * **Details**
  *
- * `members` are those that the cluster had when it was last whole, this node
- * included. A member that died is one of them until it has been dead for
- * `stableAfter`: only then may the others take over what it did.
+ * `members` are those that may still act, this node included. A member that died is
+ * one of them until it has been dead for `stableAfter`: only then may the others take
+ * over what it did.
  *
  * @category models
  * @since 0.2.0
@@ -81,6 +82,12 @@ export interface QuorumOptions {
    * as gone. The part that must not act has this time to notice that. By default 10 seconds.
    */
   readonly stableAfter?: Duration.Input | undefined
+  /**
+   * How long a dead member is one of those that the strategy counts from, in the part that may act. By default 1 hour. It
+   * should be longer than a cluster is ever split: parts that forget each other can both become large enough when they are
+   * split anew. A member that left, or that was replaced by a new one at its address or with its name, does not count.
+   */
+  readonly forgetAfter?: Duration.Input | undefined
   /** Which members count. By default all. This node must be one of them to be active. */
   readonly filter?: ((member: Member) => boolean) | undefined
 }
@@ -155,7 +162,7 @@ export class Quorum extends Context.Service<
  * **Gotchas**
  *
  * In a cluster of more than `2 * size - 1` members two parts could be large enough, so
- * no node is active there.
+ * no node is active there. Members that died count for `forgetAfter`.
  *
  * @category strategies
  * @since 0.2.0
@@ -171,13 +178,13 @@ export const staticQuorum = (size: number): Strategy => ({
  *
  * **When to use**
  *
- * Use it for a cluster that grows and shrinks. After a crash the rest is the new
- * whole, so a cluster can lose one member after the other.
+ * Use it for a cluster that grows and shrinks. Members that leave count no longer, and
+ * neither do those that have been dead for `forgetAfter`.
  *
  * **Gotchas**
  *
- * When more than half of the members crash within `stableAfter`, no node is active
- * until they are back. Nodes that start apart do not know of each other, and each part
+ * When half of the members crash within `forgetAfter`, no node is active until some are
+ * back or replaced. Nodes that start apart do not know of each other, and each part
  * is whole for itself.
  *
  * @category strategies
@@ -194,6 +201,33 @@ export const keepMajority: Strategy = {
 }
 
 /**
+ * The oldest member must be reachable, with at least one other unless it is the only
+ * member. When only the oldest is not reachable, all others may act.
+ *
+ * **When to use**
+ *
+ * Use it where the oldest member leads anyway, so that a split moves nothing away from
+ * it, and where the size of the cluster says little.
+ *
+ * **Gotchas**
+ *
+ * The part with the oldest member may be small. When the oldest member crashes
+ * together with another, no node is active until one of them is back.
+ *
+ * @category strategies
+ * @since 0.2.0
+ */
+export const keepOldest: Strategy = {
+  name: "keepOldest",
+  isMet: ({ known, reachable }) => {
+    const oldest = oldestOf(known, () => true)
+    return reachable.some((member) => member.id === oldest?.id)
+      ? reachable.length > 1 || known.length === 1
+      : reachable.length > 0 && reachable.length === known.length - 1
+  }
+}
+
+/**
  * Says whether this node may act, until the scope closes.
  *
  * **When to use**
@@ -205,6 +239,7 @@ export const keepMajority: Strategy = {
  */
 export const make = Effect.fnUntraced(function* ({
   filter = () => true,
+  forgetAfter = "1 hour",
   stableAfter = "10 seconds",
   strategy
 }: QuorumOptions) {
@@ -212,7 +247,7 @@ export const make = Effect.fnUntraced(function* ({
   const { health } = yield* FailureDetector
   const { now } = yield* NodeClock
   const stable = Duration.toMillis(stableAfter)
-  const rules = new QuorumRules(strategy, stable)
+  const rules = new QuorumRules(strategy, { stableAfter: stable, forgetAfter: Duration.toMillis(forgetAfter) })
 
   let newest = yield* members
   let lookedAt = now()

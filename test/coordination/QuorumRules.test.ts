@@ -2,12 +2,14 @@ import { describe, expect, it } from "@effect/vitest"
 import { DateTime } from "effect"
 import { NetAddress } from "effect/net"
 import * as fc from "fast-check"
-import { keepMajority, staticQuorum } from "../../src/coordination/Quorum.ts"
+import { keepMajority, keepOldest, staticQuorum } from "../../src/coordination/Quorum.ts"
 import { QuorumRules, type Strategy } from "../../src/coordination/QuorumRules.ts"
 import { type Member, MemberStatus } from "../../src/domain/Member.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 
 const StableAfter = 10_000
+const ForgetAfter = 60_000
+const times = { stableAfter: StableAfter, forgetAfter: ForgetAfter }
 const since = DateTime.makeUnsafe(0)
 
 const member = (id: number, status: Member["status"] = "alive"): Member => ({
@@ -30,7 +32,7 @@ const idsOf = (rules: QuorumRules) => rules.members().map(({ id }) => Number(id)
 
 /** Rules that have been active in a cluster of n members since before `StableAfter`. */
 const settled = (strategy: Strategy, n: number) => {
-  const rules = new QuorumRules(strategy, StableAfter)
+  const rules = new QuorumRules(strategy, times)
   rules.update(cluster(n), true, 0)
   rules.update(cluster(n), true, StableAfter)
   expect(rules.active).toBe(true)
@@ -39,7 +41,7 @@ const settled = (strategy: Strategy, n: number) => {
 
 describe("a quorum", () => {
   it("is held for its time before the node is active", () => {
-    const rules = new QuorumRules(staticQuorum(3), StableAfter)
+    const rules = new QuorumRules(staticQuorum(3), times)
     rules.update(cluster(2), true, 0)
     expect([rules.active, rules.reason]).toEqual([false, "Starting"])
     rules.update(cluster(3), true, 1000)
@@ -50,7 +52,7 @@ describe("a quorum", () => {
   })
 
   it("that is lost for a moment has to be held again for the whole time", () => {
-    const rules = new QuorumRules(staticQuorum(3), StableAfter)
+    const rules = new QuorumRules(staticQuorum(3), times)
     rules.update(cluster(3), true, 0)
     rules.update(cluster(3, { 3: "suspect" }), true, 5000)
     rules.update(cluster(3), true, 5100)
@@ -101,6 +103,39 @@ describe("a quorum", () => {
     expect(idsOf(rules)).toEqual([1, 2, 3])
   })
 
+  it("is counted from the dead too, for their time, and from nobody that was replaced", () => {
+    const crashed = (status: Member["status"]) => cluster(7, { 5: status, 6: status, 7: status })
+    const rules = settled(keepMajority, 7)
+    rules.update(crashed("dead"), true, 20_000)
+    rules.update(cluster(4), true, 40_000)
+    expect([rules.active, idsOf(rules)]).toEqual([true, [1, 2, 3, 4]])
+    // Three of seven are too few, although they are most of those that may still act.
+    rules.update(cluster(4, { 4: "suspect" }), true, 41_000)
+    expect(rules.active).toBe(false)
+    rules.update(cluster(4), true, 42_000)
+    for (let at = 43_000; at <= 42_000 + ForgetAfter; at += 1000) rules.update(cluster(4), true, at)
+    rules.update(cluster(4, { 4: "suspect" }), true, 43_000 + ForgetAfter)
+    expect(rules.active).toBe(true)
+
+    for (const same of [{ address: member(7).address }, { name: "seventh" }]) {
+      const replaced = settled(keepMajority, 4)
+      const seventh = { ...member(7), name: "seventh" }
+      replaced.update([...cluster(4), seventh], true, 20_000)
+      replaced.update([...cluster(4), { ...seventh, status: "dead" }], true, 21_000)
+      replaced.update([...cluster(4), { ...member(8), ...same }], true, 22_000)
+      expect(idsOf(replaced)).toEqual([1, 2, 3, 4, 8])
+    }
+  })
+
+  it("remembers when a member started, whose tags arrive after it is back", () => {
+    const rules = settled(keepMajority, 3)
+    const startedAt = DateTime.makeUnsafe(5)
+    rules.update([...cluster(2), { ...member(3), startedAt }], true, 20_000)
+    rules.update(cluster(3, { 3: "dead" }), true, 21_000)
+    rules.update(cluster(3), true, 22_000)
+    expect(rules.members().at(-1)).toMatchObject({ id: member(3).id, startedAt })
+  })
+
   it("never forgets the others while it is a minority", () => {
     const rules = settled(keepMajority, 5)
     const cutOff = cluster(5, { 3: "dead", 4: "dead", 5: "dead" })
@@ -133,6 +168,19 @@ describe("strategies", () => {
     expect(keepMajority.isMet(view(4, [2, 3]))).toBe(false)
   })
 
+  it("keepOldest needs the oldest with another, or all but the oldest", () => {
+    // They started at once, so the lowest id is the oldest.
+    expect(keepOldest.isMet(view(1, [1]))).toBe(true)
+    expect(keepOldest.isMet(view(5, [1, 5]))).toBe(true)
+    expect(keepOldest.isMet(view(5, [1]))).toBe(false)
+    expect(keepOldest.isMet(view(5, [2, 3, 4, 5]))).toBe(true)
+    expect(keepOldest.isMet(view(5, [2, 3, 4]))).toBe(false)
+    const elder = { ...member(9), startedAt: DateTime.makeUnsafe(-1) }
+    const known = [...cluster(3).map((one) => ({ ...one, startedAt: since })), elder]
+    expect(keepOldest.isMet({ known, reachable: [member(1), elder] })).toBe(true)
+    expect(keepOldest.isMet({ known, reachable: [member(1), member(2)] })).toBe(false)
+  })
+
   it("are met by at most one of two parts of one cluster", () => {
     const parts = fc
       .integer({ min: 1, max: 12 })
@@ -142,7 +190,7 @@ describe("strategies", () => {
         const ids = sides.map((_, index) => index + 1)
         const one = ids.filter((id) => sides[id - 1])
         const other = ids.filter((id) => !sides[id - 1])
-        for (const strategy of [staticQuorum(size), keepMajority]) {
+        for (const strategy of [staticQuorum(size), keepMajority, keepOldest]) {
           expect(strategy.isMet(view(n, one)) && strategy.isMet(view(n, other))).toBe(false)
         }
       })
@@ -156,7 +204,7 @@ describe("any history of statuses", () => {
     const steps = fc.array(fc.record({ statuses, canTell: fc.boolean(), after: fc.integer({ min: 1, max: 8000 }) }))
     fc.assert(
       fc.property(steps, (steps) => {
-        const rules = new QuorumRules(staticQuorum(3), StableAfter)
+        const rules = new QuorumRules(staticQuorum(3), times)
         let now = 0
         let held: number | undefined
         for (const { after, canTell, statuses } of steps) {
