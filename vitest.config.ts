@@ -61,7 +61,7 @@ export default defineConfig(({ mode }) => {
       // Threads start faster than processes; two of them suit the smallest machine the tests are meant for.
       pool: "threads",
       maxWorkers: 2,
-      testTimeout: 120_000,
+      testTimeout: long ? 600_000 : 120_000,
       hookTimeout: 120_000,
       reporters: ["default"]
     }

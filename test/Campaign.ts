@@ -11,9 +11,6 @@ declare module "vitest" {
 /** Whether this is the long campaign. */
 export const isLong = inject("long")
 
-/** The timeout of tests that need several seconds of a processor, for a busy machine, in ms. */
-export const LongTimeout = 120_000
-
 /** All items in the long campaign; in `npm test` every nth of them, from `first` on. */
 export const everyNth = <A>(items: ReadonlyArray<A>, n: number, first = 0): ReadonlyArray<A> =>
   isLong ? items : items.filter((_, i) => i % n === first % n)

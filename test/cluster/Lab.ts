@@ -82,8 +82,8 @@ export const virtual = <A, E, R>(
 /** Makes tests in virtual time with this wall clock at the beginning, in ms since 1970. */
 export const scenarioAt =
   (wallClock: number) =>
-  <A, E>(title: string, test: () => Effect.Effect<A, E, Simulation.Simulation | Scope.Scope>, timeout?: number) =>
-    it.effect(title, () => virtual(Effect.suspend(test), { wallClock }), timeout)
+  <A, E>(title: string, test: () => Effect.Effect<A, E, Simulation.Simulation | Scope.Scope>) =>
+    it.effect(title, () => virtual(Effect.suspend(test), { wallClock }))
 
 /** A test in virtual time. */
 export const scenario = scenarioAt(0)

@@ -80,9 +80,7 @@ describe("healing", () => {
         for (const node of nodes) assert.strictEqual(parts(node).view.table.tombstones.length, 0)
         yield* pass(LongestHealInterval + Spread)
         yield* assertMerged(lab, nodes, healed)
-      }),
-    // It simulates an hour of probes, which takes some seconds of CPU.
-    120_000
+      })
   )
 
   scenario("each node sends one lost member a PING with its last claim every 7.5 to 12.5 s", () =>

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import type { AnyNode } from "../../../src/simulation/SimNode.ts"
 import * as Simulation from "../../../src/simulation/Simulation.ts"
-import { isLong, LongTimeout } from "../../Campaign.ts"
+import { isLong } from "../../Campaign.ts"
 import { FewSeeds, Seeds } from "./Seeds.ts"
 import { HealContact, LossySpread, Spread, suspicion } from "./TimeBounds.ts"
 import { recordViews } from "./ViewRecord.ts"
@@ -75,15 +75,12 @@ describe("two halves of twenty", () => {
   )
 
   if (!isLong) return
-  it.effect(
-    "that are separated for an hour, and forget each other's deaths, agree as soon",
-    () => Simulation.run(cutFor("1 hour", Spread)),
-    LongTimeout
+  it.effect("that are separated for an hour, and forget each other's deaths, agree as soon", () =>
+    Simulation.run(cutFor("1 hour", Spread))
   )
 
   it.effect(
     "that are separated for five minutes, longer than tombstones last, agree as soon with a loss of one tenth",
-    () => Simulation.run(cutFor("5 minutes", LossySpread, Moment), { network: { loss: 0.1 } }),
-    LongTimeout
+    () => Simulation.run(cutFor("5 minutes", LossySpread, Moment), { network: { loss: 0.1 } })
   )
 })
