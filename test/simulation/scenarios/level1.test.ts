@@ -3,7 +3,7 @@ import { Context, Effect } from "effect"
 import { FailureDetector } from "../../../src/failure-detector/FailureDetector.ts"
 import type { SimNode } from "../../../src/simulation/SimNode.ts"
 import * as Simulation from "../../../src/simulation/Simulation.ts"
-import { isLong, LongTimeout } from "../../Campaign.ts"
+import { isLong } from "../../Campaign.ts"
 import { Seeds } from "./Seeds.ts"
 import { detection, HealContact, Spread, suspicion } from "./TimeBounds.ts"
 import { recordViews } from "./ViewRecord.ts"
@@ -43,8 +43,7 @@ describe("a process that is killed", () => {
           assert.isAtMost(median(took), 2500)
           assert.deepStrictEqual(falseDeaths(), [])
         })
-      ),
-    LongTimeout
+      )
   )
 })
 
