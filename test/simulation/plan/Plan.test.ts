@@ -226,7 +226,7 @@ describe("the configuration in a plan", () => {
       "unknown section `config.gosip`; did you mean `config.gossip`?",
       "unknown key `config.gossip.fanuot`; did you mean `config.gossip.fanout`?",
       `unknown key \`config.probes.zzz\`; the keys of \`config.probes\` are ${keys.join(", ")}`,
-      "unknown section `config.zzz`; the sections are `network`, `gossip`, `probes`, `extensions`, `limits`"
+      "unknown section `config.zzz`; the sections are `network`, `node`, `gossip`, `probes`, `extensions`, `limits`"
     ])
   })
 
