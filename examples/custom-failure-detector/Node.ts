@@ -1,7 +1,7 @@
 // A node composed by hand, with one part replaced: it does not probe. An orchestrator says which members are gone.
 import { Context, Effect, Layer, Stream } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
-import { AntiEntropy, ChangeFeed, Cluster, CurrentConfig, FailureDetector, Gossip, Join } from "effect-gossip"
+import { AntiEntropy, ChangeFeed, Cluster, CurrentConfig, Events, FailureDetector, Gossip, Join } from "effect-gossip"
 import { LocalView, Membership, NodeClock, Outbox, ReliableDelivery, Transport } from "effect-gossip"
 import type { ClusterConfig, NodeId } from "effect-gossip"
 
@@ -22,7 +22,7 @@ const detector = Layer.effect(
 
 export const layer = (config: ClusterConfig.ClusterConfig) =>
   Cluster.layerNode.pipe(
-    Layer.provideMerge([detector, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer]),
+    Layer.provideMerge([detector, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer, Events.layer]),
     Layer.provideMerge([Outbox.layer, Membership.layer]),
     Layer.provideMerge(ChangeFeed.layer),
     Layer.provideMerge(LocalView.layer),

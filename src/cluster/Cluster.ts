@@ -16,6 +16,7 @@ import { CurrentConfig } from "../config/CurrentConfig.ts"
 import type { KeyRing } from "../crypto/KeyRing.ts"
 import * as ReliableDelivery from "../delivery/ReliableDelivery.ts"
 import type { NodeId } from "../domain/NodeId.ts"
+import * as Events from "../events/Events.ts"
 import * as FailureDetector from "../failure-detector/FailureDetector.ts"
 import * as Gossip from "../gossip/Gossip.ts"
 import * as Join from "../join/Join.ts"
@@ -91,8 +92,9 @@ const make = Effect.gen(function* () {
   const join = yield* Join.Join
   const antiEntropy = yield* AntiEntropy.AntiEntropy
   const outbox = yield* Outbox.Outbox
+  const events = yield* Events.Events
 
-  const dispatch = new Dispatch({ view, outbox, detector, gossip, join, antiEntropy, delivery })
+  const dispatch = new Dispatch({ view, outbox, detector, gossip, join, antiEntropy, delivery, events })
   yield* fork(
     "receiving",
     transport.run((inbound, datagram, now) => dispatch.receive(inbound, datagram, now))
@@ -131,6 +133,7 @@ export const layerNode: Layer.Layer<
   | AntiEntropy.AntiEntropy
   | ChangeFeed.ChangeFeed
   | CurrentConfig
+  | Events.Events
   | FailureDetector.FailureDetector
   | Gossip.Gossip
   | Join.Join
@@ -173,6 +176,7 @@ export type Services =
   | AntiEntropy.AntiEntropy
   | Cluster
   | CurrentConfig
+  | Events.Events
   | FailureDetector.FailureDetector
   | Gossip.Gossip
   | Join.Join
@@ -210,7 +214,14 @@ export const layerParts: Layer.Layer<
 > = Layer.merge(layerNode, JoinWait.layerReminder).pipe(
   Layer.provideMerge(Metrics.layer),
   Layer.provideMerge(
-    Layer.mergeAll(FailureDetector.layer, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer)
+    Layer.mergeAll(
+      FailureDetector.layer,
+      Gossip.layer,
+      Join.layer,
+      AntiEntropy.layer,
+      ReliableDelivery.layer,
+      Events.layer
+    )
   ),
   Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),
   Layer.provideMerge(ChangeFeed.layer),

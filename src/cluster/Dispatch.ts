@@ -6,6 +6,7 @@
 import type { DatagramSocket } from "effect/socket"
 import type { AntiEntropy } from "../anti-entropy/AntiEntropy.ts"
 import type { ReliableDelivery } from "../delivery/ReliableDelivery.ts"
+import type { Events } from "../events/Events.ts"
 import type { FailureDetector } from "../failure-detector/FailureDetector.ts"
 import type { Gossip } from "../gossip/Gossip.ts"
 import type { Join } from "../join/Join.ts"
@@ -28,6 +29,7 @@ export interface Recipients {
   readonly join: Join["Service"]
   readonly antiEntropy: AntiEntropy["Service"]
   readonly delivery: ReliableDelivery["Service"]
+  readonly events: Events["Service"]
 }
 
 /**
@@ -70,7 +72,7 @@ export class Dispatch {
   }
 
   #message(received: Received): void {
-    const { antiEntropy, delivery, detector, gossip, join, outbox, view } = this.#to
+    const { antiEntropy, delivery, detector, events, gossip, join, outbox, view } = this.#to
     const { findings, inbound, now } = received
     const { kind } = inbound.header
     view.receive(inbound, now, findings)
@@ -86,6 +88,7 @@ export class Dispatch {
     if (!view.leaving && inbound.sections.has(SectionType.Accusations) && !isNack(inbound)) {
       detector.accusations(received)
     }
+    if (!view.leaving && inbound.sections.has(SectionType.Events)) events.received(received)
     switch (kind) {
       case Kind.PingReq:
         detector.pingReq(received)

@@ -574,15 +574,17 @@ export const layer: Layer.Layer<FailureDetector, never, Requirements> = Layer.ef
  * @example
  * ```ts
  * import {
- *   AntiEntropy, ChangeFeed, Cluster, FailureDetector, Gossip, Join, LocalView, Membership, Outbox, ReliableDelivery,
- *   Transport
+ *   AntiEntropy, ChangeFeed, Cluster, Events, FailureDetector, Gossip, Join, LocalView, Membership, Outbox,
+ *   ReliableDelivery, Transport
  * } from "effect-gossip"
  * import { Layer } from "effect"
  *
  * // `Cluster.layerParts` without metrics, and with another failure detector.
  * const observer = Cluster.layerNode.pipe(
  *   Layer.provideMerge(
- *     Layer.mergeAll(FailureDetector.layerNone, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer)
+ *     Layer.mergeAll(
+ *       FailureDetector.layerNone, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer, Events.layer
+ *     )
  *   ),
  *   Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),
  *   Layer.provideMerge(ChangeFeed.layer),

@@ -102,6 +102,17 @@ export const families = {
   healsTried: counter("swim_heals_tried_total", "Attempts to reach somebody who was lost."),
   peersWaiting: gauge("swim_peers_waiting", "Configured peers that have not answered yet."),
 
+  // Tags, events and queries.
+  tagsMerged: counter("swim_tags_merged_total", "Tags of members that were new to this node."),
+  eventsPublished: counter("swim_events_published_total", "Events that this node published."),
+  eventsDelivered: counter("swim_events_delivered_total", "Events of others that this node delivered."),
+  eventsDuplicate: counter("swim_events_duplicate_total", "Events that had come before."),
+  eventsUndecodable: counter(
+    "swim_events_undecodable_total",
+    "Events whose payload does not have the form that a subscriber expects."
+  ),
+  eventsMissed: counter("swim_events_missed_total", "Events that a subscriber lost because it was too slow."),
+
   // Anti-entropy.
   antiEntropyRounds: counter("swim_anti_entropy_rounds_total", "Times that the table was offered to a random member."),
   digests: counterBy(

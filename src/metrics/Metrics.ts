@@ -9,6 +9,7 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { AntiEntropy } from "../anti-entropy/AntiEntropy.ts"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { ReliableDelivery } from "../delivery/ReliableDelivery.ts"
+import { Events } from "../events/Events.ts"
 import { FailureDetector } from "../failure-detector/FailureDetector.ts"
 import { Gossip } from "../gossip/Gossip.ts"
 import { Join } from "../join/Join.ts"
@@ -89,6 +90,7 @@ export const layer: Layer.Layer<
   | AntiEntropy
   | ChangeFeed
   | CurrentConfig
+  | Events
   | FailureDetector
   | Gossip
   | Join
@@ -106,6 +108,7 @@ export const layer: Layer.Layer<
       clock: yield* NodeClock,
       delivery: yield* ReliableDelivery,
       detector: yield* FailureDetector,
+      events: yield* Events,
       feed: yield* ChangeFeed,
       gossip: yield* Gossip,
       join: yield* Join,

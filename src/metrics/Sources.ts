@@ -3,12 +3,15 @@ import type { AntiEntropy } from "../anti-entropy/AntiEntropy.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import type { ReliableDelivery } from "../delivery/ReliableDelivery.ts"
 import { MaxChecks } from "../failure-detector/DeathChecks.ts"
+import { MaxHeld, MaxOrigins } from "../events/EventInbox.ts"
+import type { Events } from "../events/Events.ts"
 import type { FailureDetector } from "../failure-detector/FailureDetector.ts"
 import type { Gossip } from "../gossip/Gossip.ts"
 import { MaxCandidates } from "../join/HealList.ts"
 import type { Join } from "../join/Join.ts"
 import type { ChangeFeed } from "../membership/ChangeFeed.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
+import { MaxBroadcasts } from "../outbox/BroadcastQueue.ts"
 import type { Outbox } from "../outbox/Outbox.ts"
 import type { NodeClock } from "../time/NodeClock.ts"
 import type { Transport } from "../transport/Transport.ts"
@@ -26,6 +29,7 @@ export interface Measured {
   readonly clock: NodeClock["Service"]
   readonly delivery: ReliableDelivery["Service"]
   readonly detector: FailureDetector["Service"]
+  readonly events: Events["Service"]
   readonly feed: ChangeFeed["Service"]
   readonly gossip: Gossip["Service"]
   readonly join: Join["Service"]
@@ -50,7 +54,17 @@ export interface Bound {
 const bound = (name: string, size: Reading, limit: number): Bound => ({ name, size, limit })
 
 /** Everything of a node that can grow. */
-export const boundsOf = ({ limits, antiEntropy, detector, feed, join, transport, view: { table } }: Measured) => [
+export const boundsOf = ({
+  limits,
+  antiEntropy,
+  detector,
+  events,
+  feed,
+  join,
+  outbox,
+  transport,
+  view: { table }
+}: Measured) => [
   bound("members", () => table.listed, limits.members),
   bound("tombstones", () => table.tombstones.length, limits.tombstones),
   bound("unlisted_tombstones", () => table.unlisted.length, limits.unlistedTombstones),
@@ -61,6 +75,9 @@ export const boundsOf = ({ limits, antiEntropy, detector, feed, join, transport,
   bound("member_sources", () => transport.sources().members, limits.sources),
   bound("stranger_sources", () => transport.sources().strangers, limits.sources),
   bound("bootstrap_peers", () => join.peers.size, limits.bootstrapPeers),
+  bound("broadcasts", () => outbox.broadcasts.size, MaxBroadcasts),
+  bound("event_origins", () => events.inbox.size, MaxOrigins),
+  bound("events_held", () => events.inbox.held, MaxHeld),
   bound("event_buffer", feed.backlog, limits.eventBuffer),
   bound("send_queue", transport.queued, MaxQueued)
 ]
@@ -81,7 +98,7 @@ const sum = (values: Iterable<number>): number => {
 
 /** A reading of each metric that is not a histogram. */
 export const sourcesOf = (
-  { antiEntropy, clock, delivery, detector, gossip, join, outbox, transport, view }: Measured,
+  { antiEntropy, clock, delivery, detector, events, gossip, join, outbox, transport, view }: Measured,
   changes: StatusChanges,
   bounds: ReadonlyArray<Bound>
 ): Sources<typeof families> => {
@@ -131,6 +148,13 @@ export const sourcesOf = (
     told: () => gossip.counters.told,
     healsTried: () => join.counters.healsTried,
     peersWaiting: () => join.peers.waiting,
+
+    tagsMerged: () => view.mergedTags,
+    eventsPublished: () => events.counters.published,
+    eventsDelivered: () => events.counters.delivered,
+    eventsDuplicate: () => events.inbox.duplicates,
+    eventsUndecodable: () => events.counters.undecodable,
+    eventsMissed: () => events.counters.missed,
 
     antiEntropyRounds: () => antiEntropy.counters.rounds,
     digests: {

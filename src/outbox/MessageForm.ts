@@ -2,7 +2,10 @@
 import type { Header } from "../wire/Header.ts"
 import type { Accusation } from "../wire/sections/Accusation.ts"
 import type { LeftMember } from "../wire/sections/LeftMember.ts"
+import type { MemberEvent } from "../wire/sections/MemberEvent.ts"
 import type { MemberTags } from "../wire/sections/MemberTags.ts"
+import type { Query } from "../wire/sections/Query.ts"
+import type { Response } from "../wire/sections/Response.ts"
 
 /** Takes the entries of a message, one after another, until one does not fit. */
 export interface EntryWriter {
@@ -40,6 +43,14 @@ export interface MessageForm extends EntryWriter {
   readonly accusation: (accusation: Accusation) => boolean
   /** Adds a member's tags to the open section of tags. */
   readonly tags: (tags: MemberTags) => boolean
+  /** Adds an event to the open section of events. */
+  readonly event: (event: MemberEvent) => boolean
+  /** Writes a query. */
+  readonly query: (query: Query) => boolean
+  /** Writes a response. */
+  readonly response: (response: Response) => boolean
+  /** Keeps bytes for what is written last; 0 gives them back. */
+  readonly keepRoom: (bytes: number) => void
   /** Writes the probe section of a PING. */
   readonly pingProbe: (sequence: number, idHi: number, idLo: number) => boolean
   /** Writes the probe section of an ACK. */

@@ -13,8 +13,10 @@ import { ChunkPrefixLength } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
 import type { Accusation } from "../wire/sections/Accusation.ts"
 import { MaxBits } from "../wire/sections/Bucket.ts"
+import type { Response } from "../wire/sections/Response.ts"
 import { SectionHeaderLength, SectionType } from "../wire/sections/Section.ts"
 import type { AccusationQueue } from "./AccusationQueue.ts"
+import { BroadcastQueue } from "./BroadcastQueue.ts"
 import { ChangeQueue } from "./ChangeQueue.ts"
 import { EntryPacker, entryLength, leftLength, NoReceiver } from "./EntryPacker.ts"
 import { decimalGrowth, logarithmicGrowth } from "./Growth.ts"
@@ -24,6 +26,9 @@ import { TagPacker } from "./TagPacker.ts"
 
 /** Snapshots have numbers. With a 32-bit incarnation above it, a number stays below 2^53. */
 const SnapshotsPerIncarnation = 0x100000
+
+/** An event is sent this many times the retransmit multiplier, as a change is in a cluster of 100. */
+const LeastBroadcasts = 3
 
 /** Bytes that the headers of the chunk section and of the sections of entries and tags add to a chunk. */
 const SectionedChunkOverhead = 3 * SectionHeaderLength
@@ -59,7 +64,7 @@ export interface PackerOptions {
  * **Details**
  *
  * The order in each message is: the entry that it is about, our own entry, changes,
- * heartbeats, accusations, tags. So what does not fit is always the least important. A message that was
+ * heartbeats, accusations, tags, events and queries. So what does not fit is always the least important. A message that was
  * returned belongs to the caller.
  *
  * @category models
@@ -72,6 +77,8 @@ export class MessagePacker {
   readonly #entries: EntryPacker
   readonly #accusations: AccusationQueue
   readonly #tags: TagPacker
+  readonly #broadcasts: BroadcastQueue
+  readonly #now: () => number
   #snapshot = 0
 
   constructor(
@@ -80,13 +87,17 @@ export class MessagePacker {
     accusations: AccusationQueue,
     options: PackerOptions,
     random: () => number,
-    tags = new ChangeQueue()
+    tags = new ChangeQueue(),
+    broadcasts = new BroadcastQueue(),
+    now: () => number = () => 0
   ) {
     this.#table = view.table
     this.#options = options
     this.#accusations = accusations
     this.#entries = new EntryPacker(view.table, queue, this.#form, random)
     this.#tags = new TagPacker(view.table, tags, this.#form)
+    this.#broadcasts = broadcasts
+    this.#now = now
   }
 
   /** A PING with nothing but our own entry, for an address about which nothing is known. */
@@ -227,6 +238,16 @@ export class MessagePacker {
     )
     this.#form.beginSection(SectionType.Entries)
     return this.#finishSections(to, false)
+  }
+
+  /** A PING with the response to a query. Its ACK acknowledges the response by the `sequence`. */
+  response(to: number, sequence: number, response: Response): Uint8Array {
+    const table = this.#table
+    this.#beginSectioned(Kind.Ping)
+    this.#form.pingProbe(sequence, table.idHi(to), table.idLo(to))
+    this.#form.response(response)
+    this.#form.beginSection(SectionType.Entries)
+    return this.#finishSections(to, false, sequence)
   }
 
   /** A LEAVE. */
@@ -380,6 +401,17 @@ export class MessagePacker {
     return this.#options.retransmitMultiplier * decimalGrowth(this.#table.live)
   }
 
+  /**
+   * How often an event is sent. Of k copies per member, e^-k of the members get none. Comparing tables repairs that for a
+   * change, and nothing does for an event, so in a small cluster an event is sent more often.
+   */
+  get #broadcastLimit(): number {
+    return Math.max(
+      this.retransmitLimit,
+      Math.min(LeastBroadcasts * this.#options.retransmitMultiplier, 2 * this.#table.live)
+    )
+  }
+
   get #entryLimit(): number {
     const { adaptiveFanout, fanout } = this.#options
     return adaptiveFanout ? fanout * logarithmicGrowth(this.#table.live) : fanout
@@ -425,6 +457,11 @@ export class MessagePacker {
    */
   #finishSections(to: number, changes: boolean, sequence?: number): Uint8Array {
     const own = this.#options.needsOwnEntry(to)
+    if (changes && this.#broadcasts.size > 0) {
+      // While events wait they have a quarter of the message, so that many changes do not keep them back.
+      const quarter = Math.floor(this.#options.maxMessage / 4)
+      this.#form.keepRoom(Math.min(this.#form.room, Math.max(quarter, this.#broadcasts.firstLength)))
+    }
     if (changes) this.#entries.changes(own, this.#entryLimit, this.retransmitLimit, to)
     if (own && this.#entries.slot(SelfSlot) && sequence !== undefined) recordOwnEntrySent(this.#table, to, sequence)
     // Our tags go with our entry: whoever lists us from it has them too.
@@ -434,6 +471,10 @@ export class MessagePacker {
       this.#accusations.take(this.retransmitLimit, (accusation) => this.#form.accusation(accusation))
     }
     this.#tags.waiting(to, this.retransmitLimit, own)
+    if (this.#broadcasts.size > 0) {
+      this.#form.keepRoom(0)
+      this.#broadcasts.write(this.#form, this.#broadcastLimit, this.#now())
+    }
     return this.#form.finish()
   }
 

@@ -18,6 +18,7 @@ import { EntryCursor } from "../wire/Entry.ts"
 import { HeaderLength, MaxMessage } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { SectionType } from "../wire/sections/Section.ts"
+import { BroadcastQueue } from "./BroadcastQueue.ts"
 import { AccusationQueue } from "./AccusationQueue.ts"
 import { ChangeQueue } from "./ChangeQueue.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
@@ -29,6 +30,11 @@ export type { Inbound } from "../wire/Inbound.ts"
 export type { PortReply } from "../transport/Transport.ts"
 export type { Accusation } from "../wire/sections/Accusation.ts"
 export type { AccusationQueue } from "./AccusationQueue.ts"
+export type { MemberEvent } from "../wire/sections/MemberEvent.ts"
+export type { NamedPayload } from "../wire/sections/NamedPayload.ts"
+export type { Query } from "../wire/sections/Query.ts"
+export type { Response } from "../wire/sections/Response.ts"
+export type { BroadcastQueue, BroadcastWriter } from "./BroadcastQueue.ts"
 export type { ChangeQueue } from "./ChangeQueue.ts"
 export type { MemberClaim } from "./MemberClaim.ts"
 export type { MessagePacker, PackerOptions } from "./MessagePacker.ts"
@@ -69,6 +75,8 @@ export class Outbox extends Context.Service<
     readonly accusations: AccusationQueue
     /** Tags that wait to be passed on to members of extension level 1, by slot. */
     readonly tags: ChangeQueue
+    /** Events and queries that wait to be passed on to members of extension level 1. */
+    readonly broadcasts: BroadcastQueue
     /** Adds a listener that is called when something is queued while nothing else of its kind waits. */
     readonly onNews: (listener: () => void) => void
     /** Whether anything waits to be passed on, and there may be somebody who reads it. */
@@ -110,9 +118,9 @@ export class Outbox extends Context.Service<
     readonly ping: (slot: number, tell: boolean, sequence: number, now: number, received?: Received) => boolean
     /** Asks a relay to PING a member, and to say within `waitMs` if there is no answer. One of version 1 only PINGs. */
     readonly askRelay: (relay: number, target: number, sequence: number, waitMs: number) => void
-    /** Whether changes, accusations or tags wait that are news to a member. */
+    /** Whether changes, accusations, tags or events wait that are news to a member. */
     readonly hasNewsFor: (slot: number) => boolean
-    /** Sends the changes, accusations and tags that wait to a member. */
+    /** Sends the changes, accusations, tags and events that wait to a member. */
     readonly gossip: (slot: number) => void
     /** Acknowledges a message. With `tell` the ACK carries what we hold about the sender. */
     readonly acknowledge: (received: Received, tell: boolean) => void
@@ -151,6 +159,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
     const queue = new ChangeQueue(notifyNews)
     const accusations = new AccusationQueue(notifyNews)
     const tags = new ChangeQueue(notifyNews)
+    const broadcasts = new BroadcastQueue(notifyNews)
     if (table.tags[SelfSlot] !== undefined) tags.add(SelfSlot, true)
     /** When our own entry last changed, in ms. */
     let ownChangedAt = now()
@@ -172,7 +181,9 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
         needsOwnEntry
       },
       random,
-      tags
+      tags,
+      broadcasts,
+      now
     )
     const isCrowded = (): boolean => queue.size > Crowd
     const cursor = new EntryCursor()
@@ -269,8 +280,9 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       extensions.level1 && (inbound.header.sectioned || speaksLevel1(sender))
 
     const hasNewsFor = (slot: number): boolean => {
-      // Members of version 1 get no accusations and no tags, and nobody gets its own.
-      if ((accusations.size > 0 || tags.size > (tags.has(slot) ? 1 : 0)) && speaksLevel1(slot)) return true
+      // Members of version 1 get no accusations, tags and events, and nobody gets its own.
+      const extended = accusations.size > 0 || broadcasts.size > 0 || tags.size > (tags.has(slot) ? 1 : 0)
+      if (extended && speaksLevel1(slot)) return true
       // A member knows itself that it is alive.
       return queue.size > (queue.has(slot) && table.status(slot) === Claim.Alive ? 1 : 0)
     }
@@ -296,10 +308,14 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       reply,
       accusations,
       tags,
+      broadcasts,
       onNews: (listener) => {
         newsListeners.push(listener)
       },
-      hasNews: () => queue.size > 0 || accusations.size > 0 || (tags.size > 0 && table.aliveExtended.length > 0),
+      hasNews: () =>
+        queue.size > 0 ||
+        accusations.size > 0 ||
+        ((tags.size > 0 || broadcasts.size > 0) && table.aliveExtended.length > 0),
       speaksLevel1,
       probeFailed: (slot, failed) => {
         if (failed) table.mark(slot, Mark.ProbeFailed)

@@ -61,6 +61,8 @@ export class MessageWriter {
   #start = 0
   #at = 0
   #end = 0
+  /** Bytes before `#end` that are kept for what is written last. */
+  #kept = 0
   #entries = 0
   /** The type of list items that can be written now, or 0. In a message of version 1 entries can always be. */
   #open = 0
@@ -88,7 +90,12 @@ export class MessageWriter {
 
   /** Bytes that may still be written. */
   get room(): number {
-    return this.#end - this.#at
+    return this.#end - this.#kept - this.#at
+  }
+
+  /** Keeps bytes at the end of the message for what is written last; 0 gives them back. */
+  keepRoom(bytes: number): void {
+    this.#kept = bytes
   }
 
   /**
@@ -119,6 +126,7 @@ export class MessageWriter {
     }
     this.#at = this.#start + HeaderLength
     this.#end = this.#start + length
+    this.#kept = 0
     this.#entries = 0
     this.#written = 0
   }
@@ -343,7 +351,7 @@ export class MessageWriter {
   /** Takes `length` bytes and returns where they begin, or -1 when they do not fit. */
   #reserve(length: number): number {
     const at = this.#at
-    if (at + length > this.#end) return -1
+    if (at + length > this.#end - this.#kept) return -1
     this.#at = at + length
     return at
   }

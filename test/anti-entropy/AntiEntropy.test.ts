@@ -9,6 +9,7 @@ import { CurrentConfig } from "../../src/config/CurrentConfig.ts"
 import * as ReliableDelivery from "../../src/delivery/ReliableDelivery.ts"
 import * as FailureDetector from "../../src/failure-detector/FailureDetector.ts"
 import * as Gossip from "../../src/gossip/Gossip.ts"
+import * as Events from "../../src/events/Events.ts"
 import * as Join from "../../src/join/Join.ts"
 import * as ChangeFeed from "../../src/membership/ChangeFeed.ts"
 import * as LocalView from "../../src/membership/LocalView.ts"
@@ -44,7 +45,8 @@ const start = (lab: Lab) => {
     Gossip.layer,
     Join.layer,
     AntiEntropy.layerNone,
-    ReliableDelivery.layer
+    ReliableDelivery.layer,
+    Events.layer
   )
   const node = Cluster.layerNode.pipe(
     Layer.provideMerge(components),

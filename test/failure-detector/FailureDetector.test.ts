@@ -9,6 +9,7 @@ import * as ReliableDelivery from "../../src/delivery/ReliableDelivery.ts"
 import * as FailureDetector from "../../src/failure-detector/FailureDetector.ts"
 import { jitterFraction } from "../../src/failure-detector/SuspicionTiming.ts"
 import * as Gossip from "../../src/gossip/Gossip.ts"
+import * as Events from "../../src/events/Events.ts"
 import * as Join from "../../src/join/Join.ts"
 import * as ChangeFeed from "../../src/membership/ChangeFeed.ts"
 import * as LocalView from "../../src/membership/LocalView.ts"
@@ -41,7 +42,14 @@ const Latency = 1
 const observing = Layer.merge(Cluster.layerNode, JoinWait.layerReminder).pipe(
   Layer.provideMerge(Metrics.layer),
   Layer.provideMerge(
-    Layer.mergeAll(FailureDetector.layerNone, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer)
+    Layer.mergeAll(
+      FailureDetector.layerNone,
+      Gossip.layer,
+      Join.layer,
+      AntiEntropy.layer,
+      ReliableDelivery.layer,
+      Events.layer
+    )
   ),
   Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),
   Layer.provideMerge(ChangeFeed.layer),
