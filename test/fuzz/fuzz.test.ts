@@ -7,7 +7,7 @@ import { run } from "./Run.ts"
 describe("a node that is fuzzed", () => {
   for (const mode of ["off", "required"] as const) {
     it(`stays within its bounds and answers, with encryption ${mode}`, { timeout: 600_000 }, async () => {
-      expect(faultsOf(await run({ mode, seed: 20_261, datagrams: isLong ? 50_000 : 5000, coverage: false }))).toEqual(
+      expect(faultsOf(await run({ mode, seed: 20_261, datagrams: isLong ? 50_000 : 10_000, coverage: false }))).toEqual(
         []
       )
     })
