@@ -36,34 +36,36 @@ export class AddressIndex extends SlotIndex {
     return h ^ (h >>> 16)
   }
 
-  /** The entry of an address, or the empty one where it belongs. */
-  #find(bytes: Uint8Array, at: number): number {
+  /** Where the entry of an address is, or the empty one where it belongs. */
+  #find(hash: number, bytes: Uint8Array, at: number): number {
     const { entries, mask } = this
-    const table = this.#table
-    let place = this.#hash(bytes, at) & mask
+    let place = hash & mask
     while (true) {
-      const slot = entries[place]!
-      if (slot < 0) return place
-      if (PackedAddress.compare(table.addressBytes(slot), table.addressAt(slot), bytes, at) === 0) return place
+      const entry = entries[place]!
+      const slot = this.slotIn(entry)
+      if (slot < 0 || (this.mayBe(entry, hash) && this.#isAt(slot, bytes, at))) return place
       place = (place + 1) & mask
     }
   }
 
+  #isAt(slot: number, bytes: Uint8Array, at: number): boolean {
+    return PackedAddress.compare(this.#table.addressBytes(slot), this.#table.addressAt(slot), bytes, at) === 0
+  }
+
   /** The slot of a packed canonical address, or -1. */
   get(bytes: Uint8Array, at: number): number {
-    return this.entries[this.#find(bytes, at)]!
+    return this.slotIn(this.entries[this.#find(this.#hash(bytes, at), bytes, at)]!)
   }
 
   /** Gives the address of a slot to that slot, whichever had it before. */
   set(slot: number): void {
     this.reserve()
-    const table = this.#table
-    this.put(this.#find(table.addressBytes(slot), table.addressAt(slot)), slot)
+    const hash = this.hashOf(slot)
+    this.put(this.#find(hash, this.#table.addressBytes(slot), this.#table.addressAt(slot)), hash, slot)
   }
 
   /** Removes the address of a slot, which must be that slot's here. */
   delete(slot: number): void {
-    const table = this.#table
-    this.clear(this.#find(table.addressBytes(slot), table.addressAt(slot)))
+    this.clear(this.#find(this.hashOf(slot), this.#table.addressBytes(slot), this.#table.addressAt(slot)))
   }
 }

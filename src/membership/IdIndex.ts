@@ -46,30 +46,33 @@ export class IdIndex extends SlotIndex {
     return h ^ (h >>> 16)
   }
 
-  /** The entry of an id, or the empty one where it belongs. */
-  #find(hi: number, lo: number): number {
+  /** Where the entry of an id is, or the empty one where it belongs. */
+  #find(hash: number, hi: number, lo: number): number {
     const { entries, mask } = this
     const ids = this.#ids
-    let place = this.#hash(hi, lo) & mask
+    let place = hash & mask
     while (true) {
-      const slot = entries[place]!
-      if (slot < 0 || (ids.idLo(slot) === lo >>> 0 && ids.idHi(slot) === hi >>> 0)) return place
+      const entry = entries[place]!
+      const slot = this.slotIn(entry)
+      if (slot < 0) return place
+      if (this.mayBe(entry, hash) && ids.idLo(slot) === lo >>> 0 && ids.idHi(slot) === hi >>> 0) return place
       place = (place + 1) & mask
     }
   }
 
   /** The slot of an id, or -1. */
   get(hi: number, lo: number): number {
-    return this.entries[this.#find(hi, lo)]!
+    return this.slotIn(this.entries[this.#find(this.#hash(hi, lo), hi, lo)]!)
   }
 
   /** Adds the id of a slot, which is not there yet. */
   add(hi: number, lo: number, slot: number): void {
     this.reserve()
-    this.put(this.#find(hi, lo), slot)
+    const hash = this.#hash(hi, lo)
+    this.put(this.#find(hash, hi, lo), hash, slot)
   }
 
   remove(hi: number, lo: number): void {
-    this.clear(this.#find(hi, lo))
+    this.clear(this.#find(this.#hash(hi, lo), hi, lo))
   }
 }

@@ -50,35 +50,25 @@ export const Mark = {
 /** Our own slot. */
 export const SelfSlot = 0
 
-/** 32-bit words of a row. A row is three quarters of a line of memory, so a merge of an entry reads one or two lines. */
+/**
+ * 32-bit words of a row, which is three quarters of a line of memory, so a merge of an entry reads one or two lines:
+ *
+ * | word | what |
+ * |---|---|
+ * | 0, 1 | the id |
+ * | 2, 3 | incarnation, heartbeat |
+ * | 4 | highest heartbeat of an Alive claim |
+ * | 5, 6 | incarnation and heartbeat of the newest message of the member itself |
+ * | 7 | place in the pool |
+ * | 8 | bytes: status, phase; 16 bits: marks |
+ * | 9 | sequence of the newest PING with our own entry |
+ * | 10, 11 | an IPv4 address in packed form, or the family of an IPv6 address and where that stands; the last byte: level |
+ *
+ * The numbers are written out below, because V8 always inlines a function only if it is very small.
+ */
 const RowWords = 12
-const RowBytes = 4 * RowWords
 
-/** Words of a row. */
-const Word = {
-  IdHi: 0,
-  IdLo: 1,
-  Incarnation: 2,
-  Heartbeat: 3,
-  AliveHeartbeat: 4,
-  HeardIncarnation: 5,
-  HeardHeartbeat: 6,
-  Position: 7,
-  OwnEntrySequence: 9
-} as const
-
-/** Bytes of a row between its words: small numbers, and an IPv4 address in packed form. */
-const Byte = {
-  Status: 32,
-  Phase: 33,
-  Marks: 34,
-  /** The family of the address. One of IPv6 stands apart, and where it does is in the 4 bytes after the family. */
-  Address: 40,
-  Level: 47
-} as const
-
-/** Times of a slot, as 64-bit floats in an array of their own, since merging rarely needs them. In ms. */
-const Time = { HeardAt: 0, AdvancedAt: 1, Since: 2 } as const
+/** Times of a slot in ms, as 64-bit floats in an array of their own: last heard, last advanced, since when its status. */
 const TimesPerSlot = 3
 
 const FirstCapacity = 16
@@ -183,8 +173,8 @@ export class MemberTable {
     const slot = this.#free.pop() ?? this.top++
     if (slot >= this.#capacity) this.#reserve()
     this.#words.fill(0, slot * RowWords, (slot + 1) * RowWords)
-    this.#words[slot * RowWords + Word.IdHi] = idHi
-    this.#words[slot * RowWords + Word.IdLo] = idLo
+    this.#words[slot * 12] = idHi
+    this.#words[slot * 12 + 1] = idLo
     this.routes[slot] = undefined
     this.tags[slot] = undefined
     this.index.add(idHi, idLo, slot)
@@ -202,7 +192,7 @@ export class MemberTable {
     this.#spokeElsewhere.delete(slot)
     if (slot < this.#roundTrips.length) this.#roundTrips[slot] = NaN
     if (this.#family(slot) === 6) this.#ipv6.release(this.#ipv6Place(slot))
-    this.#bytes[slot * RowBytes + Byte.Address] = 0
+    this.#bytes[slot * 48 + 40] = 0
     this.#free.push(slot)
   }
 
@@ -210,114 +200,114 @@ export class MemberTable {
 
   /** The upper 32 bits of the id, unsigned. */
   idHi(slot: number): number {
-    return this.#words[slot * RowWords + Word.IdHi]!
+    return this.#words[slot * 12]!
   }
 
   /** The lower 32 bits of the id, unsigned. */
   idLo(slot: number): number {
-    return this.#words[slot * RowWords + Word.IdLo]!
+    return this.#words[slot * 12 + 1]!
   }
 
   incarnation(slot: number): number {
-    return this.#words[slot * RowWords + Word.Incarnation]!
+    return this.#words[slot * 12 + 2]!
   }
 
   setIncarnation(slot: number, incarnation: number): void {
-    this.#words[slot * RowWords + Word.Incarnation] = incarnation
+    this.#words[slot * 12 + 2] = incarnation
   }
 
   heartbeat(slot: number): number {
-    return this.#words[slot * RowWords + Word.Heartbeat]!
+    return this.#words[slot * 12 + 3]!
   }
 
   setHeartbeat(slot: number, heartbeat: number): void {
-    this.#words[slot * RowWords + Word.Heartbeat] = heartbeat
+    this.#words[slot * 12 + 3] = heartbeat
   }
 
   /** Highest heartbeat of an Alive claim of the present incarnation, where `Mark.AliveKnown`. */
   aliveHeartbeat(slot: number): number {
-    return this.#words[slot * RowWords + Word.AliveHeartbeat]!
+    return this.#words[slot * 12 + 4]!
   }
 
   setAliveHeartbeat(slot: number, aliveHeartbeat: number): void {
-    this.#words[slot * RowWords + Word.AliveHeartbeat] = aliveHeartbeat
+    this.#words[slot * 12 + 4] = aliveHeartbeat
   }
 
   /** Incarnation of the newest message that the member itself sent, where `Mark.Heard`. */
   heardIncarnation(slot: number): number {
-    return this.#words[slot * RowWords + Word.HeardIncarnation]!
+    return this.#words[slot * 12 + 5]!
   }
 
   setHeardIncarnation(slot: number, heardIncarnation: number): void {
-    this.#words[slot * RowWords + Word.HeardIncarnation] = heardIncarnation
+    this.#words[slot * 12 + 5] = heardIncarnation
   }
 
   /** Heartbeat of that message. */
   heardHeartbeat(slot: number): number {
-    return this.#words[slot * RowWords + Word.HeardHeartbeat]!
+    return this.#words[slot * 12 + 6]!
   }
 
   setHeardHeartbeat(slot: number, heardHeartbeat: number): void {
-    this.#words[slot * RowWords + Word.HeardHeartbeat] = heardHeartbeat
+    this.#words[slot * 12 + 6] = heardHeartbeat
   }
 
   /** The place of the slot in its pool. */
   position(slot: number): number {
-    return this.#words[slot * RowWords + Word.Position]!
+    return this.#words[slot * 12 + 7]!
   }
 
   setPosition(slot: number, position: number): void {
-    this.#words[slot * RowWords + Word.Position] = position
+    this.#words[slot * 12 + 7] = position
   }
 
   /** Alive, Suspect or Dead, as the byte on the wire. */
   status(slot: number): number {
-    return this.#bytes[slot * RowBytes + Byte.Status]!
+    return this.#bytes[slot * 48 + 32]!
   }
 
   setStatus(slot: number, status: number): void {
-    this.#bytes[slot * RowBytes + Byte.Status] = status
+    this.#bytes[slot * 48 + 32] = status
   }
 
   /** What the slot holds: a value of `Phase`. */
   phase(slot: number): number {
-    return this.#bytes[slot * RowBytes + Byte.Phase]!
+    return this.#bytes[slot * 48 + 33]!
   }
 
   setPhase(slot: number, phase: number): void {
-    this.#bytes[slot * RowBytes + Byte.Phase] = phase
+    this.#bytes[slot * 48 + 33] = phase
   }
 
   /** Extension level of the newest message that the member itself sent. */
   level(slot: number): number {
-    return this.#bytes[slot * RowBytes + Byte.Level]!
+    return this.#bytes[slot * 48 + 47]!
   }
 
   /** When the member last sent us a message, or others told us a newer Alive claim, in ms. */
   heardAt(slot: number): number {
-    return this.#times[slot * TimesPerSlot + Time.HeardAt]!
+    return this.#times[slot * 3]!
   }
 
   setHeardAt(slot: number, at: number): void {
-    this.#times[slot * TimesPerSlot + Time.HeardAt] = at
+    this.#times[slot * 3] = at
   }
 
   /** When the incarnation or heartbeat in the member's own messages last advanced, in ms. */
   advancedAt(slot: number): number {
-    return this.#times[slot * TimesPerSlot + Time.AdvancedAt]!
+    return this.#times[slot * 3 + 1]!
   }
 
   setAdvancedAt(slot: number, at: number): void {
-    this.#times[slot * TimesPerSlot + Time.AdvancedAt] = at
+    this.#times[slot * 3 + 1] = at
   }
 
   /** When the status began, in ms of the monotonic clock. */
   since(slot: number): number {
-    return this.#times[slot * TimesPerSlot + Time.Since]!
+    return this.#times[slot * 3 + 2]!
   }
 
   setSince(slot: number, at: number): void {
-    this.#times[slot * TimesPerSlot + Time.Since] = at
+    this.#times[slot * 3 + 2] = at
   }
 
   /** When we last sent a PING to a member whose address is not proved, in ms; -Infinity for never. */
@@ -354,22 +344,22 @@ export class MemberTable {
 
   /** Sequence of the newest PING with our own entry that the member was sent, where `Mark.OwnEntrySent`. */
   ownEntrySequence(slot: number): number {
-    return this.#words[slot * RowWords + Word.OwnEntrySequence]!
+    return this.#words[slot * 12 + 9]!
   }
 
   setOwnEntrySequence(slot: number, sequence: number): void {
-    this.#words[slot * RowWords + Word.OwnEntrySequence] = sequence
+    this.#words[slot * 12 + 9] = sequence
   }
 
   // --- addresses ---------------------------------------------------------------------------------
 
   #family(slot: number): number {
-    return this.#bytes[slot * RowBytes + Byte.Address]!
+    return this.#bytes[slot * 48 + 40]!
   }
 
   /** Where the IPv6 address of a slot is among those. */
   #ipv6Place(slot: number): number {
-    return readU32(this.#bytes, slot * RowBytes + Byte.Address + 1)
+    return readU32(this.#bytes, slot * 48 + 41)
   }
 
   /** The bytes in which the packed canonical address of a slot begins at `addressAt`, until the table changes. */
@@ -378,7 +368,7 @@ export class MemberTable {
   }
 
   addressAt(slot: number): number {
-    return this.#family(slot) === 6 ? this.#ipv6Place(slot) : slot * RowBytes + Byte.Address
+    return this.#family(slot) === 6 ? this.#ipv6Place(slot) : slot * 48 + 40
   }
 
   /** Gives a slot the packed canonical address at `at`. It is unproved, and where the member spoke from is as before. */
@@ -386,7 +376,7 @@ export class MemberTable {
     if (this.has(slot, Mark.Heard) && !this.#spokeElsewhere.has(slot) && !this.sameAddress(slot, bytes, at)) {
       this.#spokeElsewhere.set(slot, this.packedAddress(slot))
     }
-    const row = slot * RowBytes + Byte.Address
+    const row = slot * 48 + 40
     if (bytes[at] === 6) {
       const place = this.#family(slot) === 6 ? this.#ipv6Place(slot) : this.#ipv6.take()
       PackedAddress.copy(bytes, at, this.#ipv6.bytes, place)
@@ -438,17 +428,15 @@ export class MemberTable {
   // --- marks -------------------------------------------------------------------------------------
 
   has(slot: number, mark: number): boolean {
-    return (this.#halves[(slot * RowBytes + Byte.Marks) >> 1]! & mark) !== 0
+    return (this.#halves[slot * 24 + 17]! & mark) !== 0
   }
 
   mark(slot: number, mark: number): void {
-    const at = (slot * RowBytes + Byte.Marks) >> 1
-    this.#halves[at] = this.#halves[at]! | mark
+    this.#halves[slot * 24 + 17]! |= mark
   }
 
   unmark(slot: number, mark: number): void {
-    const at = (slot * RowBytes + Byte.Marks) >> 1
-    this.#halves[at] = this.#halves[at]! & ~mark
+    this.#halves[slot * 24 + 17]! &= ~mark
   }
 
   /** Whether `aliveHeartbeat` is from an Alive claim of the present incarnation. */
@@ -549,7 +537,7 @@ export class MemberTable {
     if (this.level(slot) === level) return
     const moves = this.isLive(slot) && this.status(slot) === Alive && (this.level(slot) === 0) !== (level === 0)
     if (moves) this.#pool(slot).remove(slot)
-    this.#bytes[slot * RowBytes + Byte.Level] = level
+    this.#bytes[slot * 48 + 47] = level
     if (moves) this.#pool(slot).add(slot)
   }
 

@@ -1,12 +1,15 @@
 /**
  * A hash table from keys to slots: open addressing with linear probing, in one typed array. The keys stay where the slots
- * keep them, so an entry takes four bytes. Subclasses hash and compare keys.
+ * keep them, so an entry takes four bytes: a slot, and bits of the hash above it, so that a lookup seldom reads the key of
+ * another slot. Subclasses hash and compare keys.
  */
 
 const Empty = -1
+/** Bits of an entry that hold the slot. A table has far fewer. */
+const SlotMask = 0x3fffff
 
 export abstract class SlotIndex {
-  /** The slot of each entry, or `Empty`. */
+  /** The entries; `Empty` where there is none. */
   protected entries: Int32Array
   /** The number of entries minus one; the number is a power of two. */
   protected mask: number
@@ -32,20 +35,30 @@ export abstract class SlotIndex {
     const capacity = 2 * (this.mask + 1)
     const entries = new Int32Array(capacity).fill(Empty)
     const mask = capacity - 1
-    for (const slot of before) {
-      if (slot === Empty) continue
-      let place = this.hashOf(slot) & mask
+    for (const entry of before) {
+      if (entry === Empty) continue
+      let place = this.hashOf(entry & SlotMask) & mask
       while (entries[place] !== Empty) place = (place + 1) & mask
-      entries[place] = slot
+      entries[place] = entry
     }
     this.mask = mask
     this.entries = entries
   }
 
+  /** Whether an entry may be that of a key with this hash. */
+  protected mayBe(entry: number, hash: number): boolean {
+    return ((entry ^ hash) & ~SlotMask) === 0
+  }
+
+  /** The slot of an entry, or -1 if it is empty. */
+  protected slotIn(entry: number): number {
+    return entry === Empty ? -1 : entry & SlotMask
+  }
+
   /** Puts a slot into the entry where a lookup of its key ended. */
-  protected put(at: number, slot: number): void {
+  protected put(at: number, hash: number, slot: number): void {
     if (this.entries[at] === Empty) this.#size++
-    this.entries[at] = slot
+    this.entries[at] = (hash & ~SlotMask) | slot
   }
 
   /** Empties the entry where a lookup ended, and closes the gap, so that no later lookup ends too early. */
@@ -56,7 +69,7 @@ export abstract class SlotIndex {
     let gap = at
     let next = (gap + 1) & mask
     while (entries[next] !== Empty) {
-      const home = this.hashOf(entries[next]!) & mask
+      const home = this.hashOf(entries[next]! & SlotMask) & mask
       // Move `next` into the gap, unless its home is cyclically after the gap.
       if (((next - home) & mask) >= ((next - gap) & mask)) {
         entries[gap] = entries[next]!

@@ -1,0 +1,71 @@
+/** One row of the benchmark, and how it is measured. */
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { do_not_optimize, measure as sample } from "mitata"
+
+/** What is measured, and what it is compared with. Times in ns. */
+export interface Row {
+  readonly name: string
+  /** The median of the older, native implementation, where `RustChecksum` is that of its checksum. */
+  readonly rust?: number
+  /** The time that is aimed at, on the machine of `rust`. */
+  readonly asked?: number
+  /** How many operations one call does; 1 by default. */
+  readonly operations?: number
+  readonly call: () => unknown
+}
+
+/** A measured row: means per operation. */
+export interface Result {
+  readonly name: string
+  /** In ns. */
+  readonly time: number
+  /** In bytes; `undefined` if no sample went by without a collection of garbage. */
+  readonly bytes: number | undefined
+  readonly rust: number | undefined
+  readonly asked: number | undefined
+}
+
+/** How long a row is measured, in ns. */
+export interface Effort {
+  readonly time: number
+  readonly samples: number
+}
+
+export const full: Effort = { time: 400e6, samples: 12 }
+/** Enough to see that a row works. */
+export const short: Effort = { time: 1e6, samples: 2 }
+
+setFlagsFromString("--expose-gc")
+/** Collects garbage. */
+export const collect: () => void = runInNewContext("gc")
+
+/** CPU time of this thread in ns, so that other processes on the machine change little. */
+const cpuTime = (): number => {
+  const { system, user } = process.threadCpuUsage()
+  return (system + user) * 1000
+}
+
+/** How long a row runs before it is measured, in ms, so that the compiler has seen all of it. */
+const WarmUp = 200
+
+export const measure = async (row: Row, effort: Effort): Promise<Result> => {
+  const operations = row.operations ?? 1
+  const warm = performance.now() + (effort === full ? WarmUp : 0)
+  while (performance.now() < warm) row.call()
+  const { avg, heap } = await sample(() => do_not_optimize(row.call()), {
+    gc: collect,
+    now: cpuTime,
+    heap: () => process.memoryUsage().heapUsed,
+    min_cpu_time: effort.time,
+    min_samples: effort.samples,
+    warmup_samples: 4
+  })
+  return {
+    name: row.name,
+    time: avg / operations,
+    bytes: heap === undefined ? undefined : Math.max(0, heap.avg) / operations,
+    rust: row.rust,
+    asked: row.asked
+  }
+}
