@@ -1,15 +1,16 @@
 /** Views, messages and packers that several rows use. */
-import { Result } from "effect"
 import { NetAddress } from "effect/net"
+import * as Claim from "../../src/domain/Claim.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { ClusterView } from "../../src/membership/ClusterView.ts"
 import { Findings } from "../../src/membership/Findings.ts"
 import { AccusationQueue } from "../../src/outbox/AccusationQueue.ts"
-import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
+import type { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
 import { MessagePacker } from "../../src/outbox/MessagePacker.ts"
-import { MaxMessage } from "../../src/wire/Header.ts"
+import { Kind, MaxMessage } from "../../src/wire/Header.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
-import * as Message from "../../src/wire/Message.ts"
+import type * as Message from "../../src/wire/Message.ts"
+import { MessageWriter } from "../../src/wire/MessageWriter.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
 
 /** As many entries as fit into a message, in round numbers. */
@@ -39,8 +40,20 @@ export const gossipOf = (sender: number, subjects: ReadonlyArray<number>, heartb
   }))
 })
 
-export const gossip = (sender: number, subjects: ReadonlyArray<number>, heartbeat: number): Uint8Array =>
-  Result.getOrThrow(Message.encode(gossipOf(sender, subjects, heartbeat)))
+/** The same, encoded. */
+export const gossip = (sender: number, subjects: ReadonlyArray<number>, heartbeat: number): Uint8Array => {
+  const writer = new MessageWriter()
+  const { header } = writer
+  header.idHi = NodeId.hi(idOf(sender))
+  header.idLo = NodeId.lo(idOf(sender))
+  header.heartbeat = heartbeat
+  writer.begin(Kind.Gossip, 0)
+  for (const n of subjects) {
+    const id = idOf(n)
+    writer.entry(NodeId.hi(id), NodeId.lo(id), heartbeat, 0, Claim.Alive, PackedAddress.pack(addressOf(n + 1)), 0)
+  }
+  return writer.finish()
+}
 
 export const emptyView = (): ClusterView =>
   new ClusterView({

@@ -26,15 +26,18 @@ export interface Result {
   readonly asked: number | undefined
 }
 
-/** How long a row is measured, in ns. */
+/** How much is done for a row. */
 export interface Effort {
+  /** The least time that is measured, in ns. */
   readonly time: number
   readonly samples: number
+  /** Calls of one sample, where a call is short. */
+  readonly batch: number
 }
 
-export const full: Effort = { time: 400e6, samples: 12 }
+export const full: Effort = { time: 400e6, samples: 12, batch: 4096 }
 /** Enough to see that a row works. */
-export const short: Effort = { time: 1e6, samples: 2 }
+export const short: Effort = { time: 0, samples: 2, batch: 8 }
 
 setFlagsFromString("--expose-gc")
 /** Collects garbage. */
@@ -54,11 +57,12 @@ export const measure = async (row: Row, effort: Effort): Promise<Result> => {
   const warm = performance.now() + (effort === full ? WarmUp : 0)
   while (performance.now() < warm) row.call()
   const { avg, heap } = await sample(() => do_not_optimize(row.call()), {
-    gc: collect,
+    gc: effort === full ? collect : false,
     now: cpuTime,
     heap: () => process.memoryUsage().heapUsed,
     min_cpu_time: effort.time,
     min_samples: effort.samples,
+    batch_samples: effort.batch,
     warmup_samples: 4
   })
   return {

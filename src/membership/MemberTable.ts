@@ -175,8 +175,6 @@ export class MemberTable {
     this.#words.fill(0, slot * RowWords, (slot + 1) * RowWords)
     this.#words[slot * 12] = idHi
     this.#words[slot * 12 + 1] = idLo
-    this.routes[slot] = undefined
-    this.tags[slot] = undefined
     this.index.add(idHi, idLo, slot)
     return slot
   }
@@ -185,8 +183,9 @@ export class MemberTable {
   release(slot: number): void {
     this.index.remove(this.idHi(slot), this.idLo(slot))
     this.setPhase(slot, Phase.Free)
-    this.routes[slot] = undefined
-    this.tags[slot] = undefined
+    // Both arrays end at the highest slot that has one.
+    if (slot < this.routes.length) this.routes[slot] = undefined
+    if (slot < this.tags.length) this.tags[slot] = undefined
     this.#pinged.delete(slot)
     this.#atOurAddressSince.delete(slot)
     this.#spokeElsewhere.delete(slot)

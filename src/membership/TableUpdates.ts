@@ -126,7 +126,7 @@ export class TableUpdates {
   #move(slot: number, { address, addressAt, now }: ClaimRecord): void {
     const table = this.#table
     table.setAddress(slot, address, addressAt)
-    table.routes[slot] = undefined
+    if (slot < table.routes.length) table.routes[slot] = undefined
     table.unmark(slot, Mark.AddressProved | Mark.Provisional | Mark.AtOurAddress)
     if (table.sameAddress(SelfSlot, address, addressAt)) table.markAtOurAddress(slot, now)
   }

@@ -20,6 +20,9 @@ class PackedTags implements MemberTags {
   pairsEnd = 0
 }
 
+/** Tags that may fail to fit into a message before no more are tried. */
+const MaxMisses = 8
+
 export class TagPacker {
   readonly #table: MemberTable
   readonly #queue: ChangeQueue
@@ -64,10 +67,13 @@ export class TagPacker {
     sent.length = 0
     const wroteOwn = own && this.#write(SelfSlot)
     if (wroteOwn) sent.push(SelfSlot)
-    // Tags that are too long for what is left do not keep back shorter ones.
+    // Tags that are too long for what is left do not keep back shorter ones, as long as few do not fit.
+    let misses = 0
     this.#queue.forEach((slot) => {
-      if (slot !== to && !(wroteOwn && slot === SelfSlot) && this.#write(slot)) sent.push(slot)
-      return form.room >= Least
+      if (slot === to || (wroteOwn && slot === SelfSlot)) return true
+      if (this.#write(slot)) sent.push(slot)
+      else misses++
+      return form.room >= Least && misses < MaxMisses
     })
     for (const slot of sent) this.#queue.countSent(slot, retransmits)
   }
