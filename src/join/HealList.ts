@@ -10,8 +10,9 @@ import type { MemberClaim } from "../outbox/MemberClaim.ts"
 export const MaxCandidates = 1024
 
 /**
- * How often a candidate that never answered us is tried. Anybody can invent a member at the address of another host, so
- * these tries must end.
+ * How often a candidate that never answered us is tried like any other. After that it rests until the time since its death
+ * has doubled at each try. Anybody can invent a member at the address of another host, so that address must get few
+ * datagrams. But a cluster that is split just after it formed has real members that never answered each other.
  */
 export const UnprovedTries = 10
 
@@ -19,15 +20,15 @@ interface Candidate {
   readonly id: NodeId
   readonly claim: MemberClaim
   readonly diedAt: number
-  /** Tries that are left; Infinity for a candidate that once answered us. */
+  /** Whether it once answered us. */
+  readonly proved: boolean
   tries: number
+  /** Until when it is not tried. */
+  restsUntil: number
 }
 
 /** Whether `a` makes room before `b`. */
-const goesBefore = (a: Candidate, b: Candidate): boolean => {
-  const unproved = a.tries !== Infinity
-  return unproved === (b.tries !== Infinity) ? a.diedAt < b.diedAt : unproved
-}
+const goesBefore = (a: Candidate, b: Candidate): boolean => (a.proved === b.proved ? a.diedAt < b.diedAt : b.proved)
 
 /** The candidates for healing. Times are in ms of the monotonic clock. */
 export class HealList {
@@ -54,7 +55,7 @@ export class HealList {
     this.remove(id)
     if (this.#candidates.length >= MaxCandidates) this.#evict()
     this.#index.set(id, this.#candidates.length)
-    this.#candidates.push({ id, claim, diedAt: now, tries: proved ? Infinity : UnprovedTries })
+    this.#candidates.push({ id, claim, diedAt: now, proved, tries: 0, restsUntil: now })
   }
 
   remove(id: NodeId): void {
@@ -68,20 +69,29 @@ export class HealList {
   }
 
   /**
-   * A random candidate, or `undefined`. Candidates that are drawn and must not be tried any more are removed: those past
-   * the timeout, those without tries left, and those whose address is `taken` by another live node.
+   * A random candidate that does not rest, or `undefined`. Candidates that are drawn and must not be tried any more are
+   * removed: those past the timeout, and those whose address is `taken` by another live node.
    */
   pick(random: () => number, now: number, taken: (claim: MemberClaim) => boolean): MemberClaim | undefined {
-    while (this.#candidates.length > 0) {
-      const candidate = this.#candidates[Math.floor(random() * this.#candidates.length)]!
-      const expired = now - candidate.diedAt >= this.#timeout || candidate.tries === 0
-      if (!expired && !taken(candidate.claim)) {
-        candidate.tries--
-        return candidate.claim
+    const ready = this.#candidates.filter(({ restsUntil }) => restsUntil <= now)
+    while (ready.length > 0) {
+      const [candidate] = ready.splice(Math.floor(random() * ready.length), 1)
+      if (candidate === undefined) return undefined
+      const { claim, diedAt, id, proved } = candidate
+      if (now - diedAt >= this.#timeout || taken(claim)) {
+        this.remove(id)
+        continue
       }
-      this.remove(candidate.id)
+      candidate.tries++
+      if (!proved && candidate.tries >= UnprovedTries) candidate.restsUntil = now + (now - diedAt)
+      return claim
     }
     return undefined
+  }
+
+  /** How many candidates do not rest. */
+  countReady(now: number): number {
+    return this.#candidates.reduce((count, { restsUntil }) => (restsUntil <= now ? count + 1 : count), 0)
   }
 
   /** Looks at all candidates. This happens only at the bound, where each new death has cost more than that. */

@@ -36,7 +36,7 @@ export const choose = (
 ): Attempt | undefined => {
   const addresses = peers.absent(table)
   const names = peers.absentNames(table)
-  const total = healList.size + addresses.length + names.length
+  const total = healList.countReady(now) + addresses.length + names.length
   if (total === 0) return undefined
   const chosen = Math.floor(random() * total)
   const address = addresses[chosen]

@@ -14,6 +14,14 @@ import type { EntryWriter } from "./MessageForm.ts"
 /** The receiver of a message is no member, or does not matter. */
 export const NoReceiver = -1
 
+/**
+ * Whether a member knows itself what we hold about it: that it is alive, in the incarnation in which it last spoke to us.
+ * An incarnation that it did not tell us may be forged, and only the member can refute it.
+ */
+export const knowsItself = (table: MemberTable, slot: number): boolean =>
+  table.status(slot) === Claim.Alive &&
+  (!table.has(slot, Mark.Heard) || table.heardIncarnation(slot) === table.incarnation(slot))
+
 /** Bytes of a slot's entry. */
 export const entryLength = (table: MemberTable, slot: number): number =>
   table.addressBytes(slot)[table.addressAt(slot)] === 4 ? Ipv4EntryLength : MaxEntryLength
@@ -105,17 +113,17 @@ export class EntryPacker {
   /**
    * Writes queued changes until the message has `limit` entries, after our own entry if `own`. Counts each of them as sent
    * once more; at `retransmits` a change leaves the queue. So does our own entry without `own`, since the receiver has it.
-   * A receiver that is Alive here knows that itself, so a change of the slot `to` is left out then. It counts as sent if
+   * A change of the receiver `to` is left out if it knows that itself. It counts as sent if
    * there is nobody else to send it to.
    */
   changes(own: boolean, limit: number, retransmits: number, to = NoReceiver): void {
     const sent = this.#sent
     sent.length = 0
     if (!own || this.slot(SelfSlot)) sent.push(SelfSlot)
-    const alive = to >= 0 && this.#table.status(to) === Claim.Alive ? to : -1
+    const knowing = to >= 0 && knowsItself(this.#table, to) ? to : NoReceiver
     this.#queue.forEach((slot) => {
       if (slot === SelfSlot) return true
-      if (slot === alive) {
+      if (slot === knowing) {
         if (this.#table.live <= 2) sent.push(slot)
         return true
       }

@@ -21,6 +21,7 @@ import { SectionType } from "../wire/sections/Section.ts"
 import { BroadcastQueue } from "./BroadcastQueue.ts"
 import { AccusationQueue } from "./AccusationQueue.ts"
 import { ChangeQueue } from "./ChangeQueue.ts"
+import { knowsItself } from "./EntryPacker.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
 import { MessagePacker } from "./MessagePacker.ts"
 import type { Received, ReplyPath } from "./Received.ts"
@@ -283,8 +284,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       // Members of version 1 get no accusations, tags and events, and nobody gets its own.
       const extended = accusations.size > 0 || broadcasts.size > 0 || tags.size > (tags.has(slot) ? 1 : 0)
       if (extended && speaksLevel1(slot)) return true
-      // A member knows itself that it is alive.
-      return queue.size > (queue.has(slot) && table.status(slot) === Claim.Alive ? 1 : 0)
+      return queue.size > (queue.has(slot) && knowsItself(table, slot) ? 1 : 0)
     }
 
     return Outbox.of({
@@ -356,8 +356,8 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       pingWithClaim: (claim, now) => {
         const slot = table.index.get(claim.idHi, claim.idLo)
         if (slot > SelfSlot) table.setPinged(slot, now)
-        // Whether a forgotten member proved its address is not known any more. Only members that did are healed for long.
-        sendTo(claim.address, packer.pingWithClaim(claim, slot < 0 || !isUnproved(slot)))
+        // Whether a forgotten member proved its address is not known any more, so it gets no changes either.
+        sendTo(claim.address, packer.pingWithClaim(claim, !isUnproved(slot)))
       },
       isUnproved
     })

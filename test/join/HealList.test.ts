@@ -113,34 +113,24 @@ describe("the heal list", () => {
     assert.strictEqual(idsOf(list, MaxCandidates).length, MaxCandidates - 1)
   })
 
-  it("tries a candidate that never answered ten times, and one that did without end", () => {
+  it("lets a candidate that never answered rest after ten tries, each time for as long as it has been dead", () => {
     const list = new HealList(Infinity)
-    list.add(id(1), claim(1), 0, false)
-    for (let i = 0; i < UnprovedTries; i++)
-      expect(
-        list.pick(
-          () => 0,
-          i,
-          () => false
-        )
-      ).toBeDefined()
-    expect(
-      list.pick(
-        () => 0,
-        UnprovedTries,
-        () => false
-      )
-    ).toBeUndefined()
-    expect(list.size).toBe(0)
+    const pick = (now: number) => list.pick(() => 0, now, free)
+    const Death = 500
+    list.add(id(1), claim(1), Death, false)
+    for (let i = 1; i <= UnprovedTries; i++) expect(pick(Death + 10 * i)).toBeDefined()
+    for (const since of [100, 200, 400, 800]) {
+      expect([list.countReady(Death + 2 * since - 1), pick(Death + 2 * since - 1)]).toEqual([0, undefined])
+      expect(list.countReady(Death + 2 * since)).toBe(1)
+      expect(pick(Death + 2 * since)).toBeDefined()
+    }
+    expect(list.size).toBe(1)
+  })
+
+  it("tries a candidate that once answered without end", () => {
+    const list = new HealList(Infinity)
     list.add(id(2), claim(2), 0, true)
-    for (let i = 0; i < 10 * UnprovedTries; i++)
-      expect(
-        list.pick(
-          () => 0,
-          i,
-          () => false
-        )
-      ).toBeDefined()
+    for (let i = 0; i < 10 * UnprovedTries; i++) expect(list.pick(() => 0, i, free)).toBeDefined()
   })
 
   it("drops candidates that never answered before all that did, whatever their age", () => {

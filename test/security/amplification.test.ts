@@ -298,7 +298,7 @@ describe("a forged join", () => {
     })
   )
 
-  scenario("and many others cause at most one PING per node in 7.5 s, of 72 bytes while the nodes remember them", () =>
+  scenario("and many others cause at most one PING per node in 7.5 s, of 72 bytes", () =>
     Effect.gen(function* () {
       const { lab, nodes } = yield* settled(10)
       for (let i = 0; i < 20; i++) {
@@ -307,27 +307,27 @@ describe("a forged join", () => {
       }
       yield* pass(40_000)
       lab.seen.length = 0
-      const from = lab.now
       const seconds = isLong ? 600 : 150
       yield* pass(seconds * 1000)
       const got = lab.seen.filter(toVictim)
       assert.isTrue(got.every(({ message }) => message._tag === "Ping"))
-      // 15 s listed and ten times that buried; later nodes do not know any more that it never answered.
-      assert.isTrue(got.filter(({ at }) => at < from + 100_000).every(({ bytes }) => bytes === 72))
-      assert.isTrue(got.every(({ bytes }) => bytes <= 24 + 8 * 24))
+      assert.isTrue(got.every(({ bytes }) => bytes === 72))
       assert.isAtMost(got.length, nodes.length * (seconds / 7.5))
     })
   )
 
   // For a day: a member that died is looked for, whether or not it ever answered anybody.
-  scenario("causes nothing more after ten minutes", () =>
+  scenario("causes a few short PINGs and nothing else after ten minutes", () =>
     Effect.gen(function* () {
       const { lab, nodes } = yield* settled(3)
       yield* forgeJoin(lab, nodes)
       yield* pass(600_000)
       lab.seen.length = 0
       yield* pass(600_000)
-      assert.strictEqual(sum(lab.seen.filter(toVictim)), 0)
+      // One from each node each time that the time since the death has doubled.
+      const sent = lab.seen.filter(toVictim)
+      assert.isAtMost(sent.length, 2 * nodes.length)
+      assert.isTrue(sent.every(({ bytes, message }) => message._tag === "Ping" && bytes <= 72))
     })
   )
 })

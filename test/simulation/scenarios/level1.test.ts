@@ -193,28 +193,31 @@ describe("local health", () => {
 })
 
 describe("a cluster that is split 14 ms after it has formed", () => {
-  it.effect.each(Seeds)("for ten minutes is one again 14.5 s after the heal (seed %i)", (seed) =>
-    Simulation.run(
-      Effect.gen(function* () {
-        const simulation = yield* Simulation.Simulation
-        const [founder] = yield* simulation.start(1)
-        const nodes = yield* simulation.start(6)
-        yield* simulation.untilConverged("10 seconds")
-        yield* Effect.sleep("14 millis")
-        // No bootstrap peer brings the halves together again.
-        yield* simulation.crash(founder)
-        const halves = [nodes.slice(0, 3), nodes.slice(3)] as const
-        yield* simulation.partition(...halves)
-        // Long enough for all the tries of members that never answered.
-        yield* Effect.sleep("10 minutes")
-        for (const [by, of] of [halves, halves.toReversed()] as const) {
-          for (const node of by!) for (const other of of!) assert.strictEqual(node.statusOf(other.id), "unknown")
-        }
-        yield* simulation.heal
-        yield* simulation.untilConverged(HealContact + Spread, nodes)
-      }),
-      { seed }
-    )
+  // Seed 4 has no two members of different halves that ever answered each other.
+  it.effect.each([...new Set([...Seeds, 4])])(
+    "for ten minutes is one again at the latest ten minutes after the heal (seed %i)",
+    (seed) =>
+      Simulation.run(
+        Effect.gen(function* () {
+          const simulation = yield* Simulation.Simulation
+          const [founder] = yield* simulation.start(1)
+          const nodes = yield* simulation.start(6)
+          yield* simulation.untilConverged("10 seconds")
+          yield* Effect.sleep("14 millis")
+          // No bootstrap peer brings the halves together again.
+          yield* simulation.crash(founder)
+          const halves = [nodes.slice(0, 3), nodes.slice(3)] as const
+          yield* simulation.partition(...halves)
+          // Members that never answered are tried ten times, and then rest for as long as they have been dead.
+          yield* Effect.sleep("10 minutes")
+          for (const [by, of] of [halves, halves.toReversed()] as const) {
+            for (const node of by!) for (const other of of!) assert.strictEqual(node.statusOf(other.id), "unknown")
+          }
+          yield* simulation.heal
+          yield* simulation.untilConverged(600_000 + HealContact + Spread, nodes)
+        }),
+        { seed }
+      )
   )
 })
 
