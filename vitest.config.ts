@@ -28,6 +28,7 @@ const entries = {
   "effect-gossip/testing": "src/testing.ts",
   "effect-gossip/node": "src/node/index.ts",
   "effect-gossip/node/NodeAdmin": "src/node/NodeAdmin.ts",
+  "effect-gossip/cluster": "src/effect-cluster/index.ts",
   "effect-gossip/admin": "src/admin/index.ts"
 }
 

@@ -24,7 +24,7 @@ const belowMetrics = layer(
 )
 const belowCluster = [...layer(["metrics"], belowMetrics), ...layer(["coordination"], belowMetrics)]
 const belowServers = layer(["cluster"], belowCluster)
-const belowNode = layer(["admin", "simulation"], belowServers)
+const belowNode = layer(["admin", "simulation", "effect-cluster"], belowServers)
 const belowCli = layer(["node"], belowNode)
 layer(["cli"], belowCli)
 
@@ -46,7 +46,7 @@ const forbiddenNames = /^(utils?|helpers?|common|types)$/i
 const shellModules = new Set(["Layer", "Stream", "Scope", "Fiber", "Context", "Clock", "Random", "*"])
 const plainValues = new Set(["succeed", "fail", "fromResult", "fromOption"])
 // These files put shells together, and need none of these modules to do so.
-const composition = /^src\/(index\.ts|testing\.ts|admin\/index\.ts|node\/|cli\/)/
+const composition = /^src\/(index\.ts|testing\.ts|admin\/index\.ts|effect-cluster\/index\.ts|node\/|cli\/)/
 
 const leavesTheRuntime = new Set([
   "promise",

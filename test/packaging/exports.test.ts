@@ -26,9 +26,10 @@ describe("package.json", () => {
       ...namespacesOf("src/node/index.ts", "./node"),
       // Not in the index, which would load an HTTP server with every node.
       ["./node/NodeAdmin", "./dist/node/NodeAdmin.js"] as const,
-      ...namespacesOf("src/admin/index.ts", "./admin")
+      ...namespacesOf("src/admin/index.ts", "./admin"),
+      ...namespacesOf("src/effect-cluster/index.ts", "./cluster")
     ]
-    const entries = [".", "./testing", "./node", "./admin", "./package.json"]
+    const entries = [".", "./testing", "./node", "./admin", "./cluster", "./package.json"]
     const exported = Object.entries(manifest.exports).filter(([name]) => !entries.includes(name))
     expect(Object.fromEntries(exported)).toEqual(Object.fromEntries(modules))
     expect(Object.keys(manifest.exports)).toEqual(expect.arrayContaining(entries))

@@ -1,0 +1,4 @@
+/**
+ * Gossip for `effect/cluster`.
+ */
+export * as RunnerHealth from "./RunnerHealth.ts"
