@@ -18,10 +18,11 @@ const belowTransport = [...layer(["config"], ["domain", "wire", "time", "crypto"
 const belowMembership = layer(["transport"], belowTransport)
 const belowOutbox = layer(["membership"], belowMembership)
 const belowComponents = layer(["outbox"], belowOutbox)
-const belowMetrics = layer(
+const belowQueries = layer(
   ["failure-detector", "gossip", "join", "anti-entropy", "delivery", "events"],
   belowComponents
 )
+const belowMetrics = layer(["queries"], belowQueries)
 const belowCluster = [...layer(["metrics"], belowMetrics), ...layer(["coordination"], belowMetrics)]
 const belowServers = layer(["cluster"], belowCluster)
 const belowNode = layer(["admin", "simulation", "effect-cluster"], belowServers)

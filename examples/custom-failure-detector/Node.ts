@@ -2,7 +2,7 @@
 import { Context, Effect, Layer, Stream } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
 import { AntiEntropy, ChangeFeed, Cluster, CurrentConfig, Events, FailureDetector, Gossip, Join } from "effect-gossip"
-import { LocalView, Membership, NodeClock, Outbox, ReliableDelivery, Transport } from "effect-gossip"
+import { LocalView, Membership, NodeClock, Outbox, Queries, ReliableDelivery, Transport } from "effect-gossip"
 import type { ClusterConfig, NodeId } from "effect-gossip"
 
 export class Gone extends Context.Service<Gone, Stream.Stream<NodeId.NodeId>>()("example/Gone") {}
@@ -22,7 +22,15 @@ const detector = Layer.effect(
 
 export const layer = (config: ClusterConfig.ClusterConfig) =>
   Cluster.layerNode.pipe(
-    Layer.provideMerge([detector, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer, Events.layer]),
+    Layer.provideMerge([
+      detector,
+      Gossip.layer,
+      Join.layer,
+      AntiEntropy.layer,
+      ReliableDelivery.layer,
+      Events.layer,
+      Queries.layer
+    ]),
     Layer.provideMerge([Outbox.layer, Membership.layer]),
     Layer.provideMerge(ChangeFeed.layer),
     Layer.provideMerge(LocalView.layer),

@@ -26,6 +26,7 @@ import * as LocalView from "../membership/LocalView.ts"
 import * as Membership from "../membership/Membership.ts"
 import * as Metrics from "../metrics/Metrics.ts"
 import * as Outbox from "../outbox/Outbox.ts"
+import * as Queries from "../queries/Queries.ts"
 import * as Activity from "../time/Activity.ts"
 import * as NodeClock from "../time/NodeClock.ts"
 import * as Keys from "../transport/Keys.ts"
@@ -93,8 +94,9 @@ const make = Effect.gen(function* () {
   const antiEntropy = yield* AntiEntropy.AntiEntropy
   const outbox = yield* Outbox.Outbox
   const events = yield* Events.Events
+  const queries = yield* Queries.Queries
 
-  const dispatch = new Dispatch({ view, outbox, detector, gossip, join, antiEntropy, delivery, events })
+  const dispatch = new Dispatch({ view, outbox, detector, gossip, join, antiEntropy, delivery, events, queries })
   yield* fork(
     "receiving",
     transport.run((inbound, datagram, now) => dispatch.receive(inbound, datagram, now))
@@ -140,6 +142,7 @@ export const layerNode: Layer.Layer<
   | LocalView.LocalView
   | NodeClock.NodeClock
   | Outbox.Outbox
+  | Queries.Queries
   | ReliableDelivery.ReliableDelivery
   | Transport.Transport
 > = Layer.effect(Cluster, make)
@@ -187,6 +190,7 @@ export type Services =
   | Metrics.Metrics
   | NodeClock.NodeClock
   | Outbox.Outbox
+  | Queries.Queries
   | ReliableDelivery.ReliableDelivery
   | Transport.Transport
 
@@ -220,7 +224,8 @@ export const layerParts: Layer.Layer<
       Join.layer,
       AntiEntropy.layer,
       ReliableDelivery.layer,
-      Events.layer
+      Events.layer,
+      Queries.layer
     )
   ),
   Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),

@@ -11,6 +11,7 @@ import type { FailureDetector } from "../failure-detector/FailureDetector.ts"
 import type { Gossip } from "../gossip/Gossip.ts"
 import type { Join } from "../join/Join.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
+import type { Queries } from "../queries/Queries.ts"
 import type { Outbox } from "../outbox/Outbox.ts"
 import { Received } from "../outbox/Received.ts"
 import { Kind, RequestAck } from "../wire/Header.ts"
@@ -30,6 +31,7 @@ export interface Recipients {
   readonly antiEntropy: AntiEntropy["Service"]
   readonly delivery: ReliableDelivery["Service"]
   readonly events: Events["Service"]
+  readonly queries: Queries["Service"]
 }
 
 /**
@@ -72,7 +74,7 @@ export class Dispatch {
   }
 
   #message(received: Received): void {
-    const { antiEntropy, delivery, detector, events, gossip, join, outbox, view } = this.#to
+    const { antiEntropy, delivery, detector, events, gossip, join, outbox, queries, view } = this.#to
     const { findings, inbound, now } = received
     const { kind } = inbound.header
     view.receive(inbound, now, findings)
@@ -89,6 +91,7 @@ export class Dispatch {
       detector.accusations(received)
     }
     if (!view.leaving && inbound.sections.has(SectionType.Events)) events.received(received)
+    if (!view.leaving && inbound.header.sectioned) queries.received(received)
     switch (kind) {
       case Kind.PingReq:
         detector.pingReq(received)

@@ -575,7 +575,7 @@ export const layer: Layer.Layer<FailureDetector, never, Requirements> = Layer.ef
  * ```ts
  * import {
  *   AntiEntropy, ChangeFeed, Cluster, Events, FailureDetector, Gossip, Join, LocalView, Membership, Outbox,
- *   ReliableDelivery, Transport
+ *   Queries, ReliableDelivery, Transport
  * } from "effect-gossip"
  * import { Layer } from "effect"
  *
@@ -583,7 +583,8 @@ export const layer: Layer.Layer<FailureDetector, never, Requirements> = Layer.ef
  * const observer = Cluster.layerNode.pipe(
  *   Layer.provideMerge(
  *     Layer.mergeAll(
- *       FailureDetector.layerNone, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer, Events.layer
+ *       FailureDetector.layerNone, Gossip.layer, Join.layer, AntiEntropy.layer, ReliableDelivery.layer, Events.layer,
+ *       Queries.layer
  *     )
  *   ),
  *   Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),

@@ -113,6 +113,18 @@ export const families = {
   ),
   eventsMissed: counter("swim_events_missed_total", "Events that a subscriber lost because it was too slow."),
 
+  queriesAsked: counter("swim_queries_asked_total", "Queries that this node asked."),
+  queryAnswers: counter("swim_query_answers_total", "Answers of others to queries of this node."),
+  queriesAnswered: counterBy(
+    "result",
+    "swim_queries_answered_total",
+    "Queries of others for which this node has a handler: answered, or not, because that failed or was too slow or long."
+  ),
+  queryResponsesResent: counter(
+    "swim_query_responses_resent_total",
+    "Answers sent again because no acknowledgement came."
+  ),
+
   // Anti-entropy.
   antiEntropyRounds: counter("swim_anti_entropy_rounds_total", "Times that the table was offered to a random member."),
   digests: counterBy(

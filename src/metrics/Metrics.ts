@@ -16,6 +16,7 @@ import { Join } from "../join/Join.ts"
 import { ChangeFeed } from "../membership/ChangeFeed.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Outbox } from "../outbox/Outbox.ts"
+import { Queries } from "../queries/Queries.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { Transport } from "../transport/Transport.ts"
 import { families, histograms } from "./Families.ts"
@@ -97,6 +98,7 @@ export const layer: Layer.Layer<
   | LocalView
   | NodeClock
   | Outbox
+  | Queries
   | ReliableDelivery
   | Transport
 > = Layer.effect(
@@ -113,6 +115,7 @@ export const layer: Layer.Layer<
       gossip: yield* Gossip,
       join: yield* Join,
       outbox: yield* Outbox,
+      queries: yield* Queries,
       transport: yield* Transport,
       view: yield* LocalView
     }

@@ -13,6 +13,9 @@ import type { ChangeFeed } from "../membership/ChangeFeed.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
 import { MaxBroadcasts } from "../outbox/BroadcastQueue.ts"
 import type { Outbox } from "../outbox/Outbox.ts"
+import type { Queries } from "../queries/Queries.ts"
+import { MaxResponses } from "../queries/Responses.ts"
+import { MaxSeen } from "../queries/SeenQueries.ts"
 import type { NodeClock } from "../time/NodeClock.ts"
 import type { Transport } from "../transport/Transport.ts"
 import { MaxQueued } from "../transport/SendQueue.ts"
@@ -20,7 +23,7 @@ import { Kind } from "../wire/Header.ts"
 import { type families, labelValue } from "./Families.ts"
 import { type Reading, readingsOf, type Sources } from "./Reading.ts"
 import type { StatusChanges } from "./StatusChanges.ts"
-import { version } from "./Version.ts"
+import { version } from "../domain/Version.ts"
 
 /** The components of a node that are measured. */
 export interface Measured {
@@ -34,6 +37,7 @@ export interface Measured {
   readonly gossip: Gossip["Service"]
   readonly join: Join["Service"]
   readonly outbox: Outbox["Service"]
+  readonly queries: Queries["Service"]
   readonly transport: Transport["Service"]
   readonly view: ClusterView
 }
@@ -62,6 +66,7 @@ export const boundsOf = ({
   feed,
   join,
   outbox,
+  queries,
   transport,
   view: { table }
 }: Measured) => [
@@ -78,6 +83,8 @@ export const boundsOf = ({
   bound("broadcasts", () => outbox.broadcasts.size, MaxBroadcasts),
   bound("event_origins", () => events.inbox.size, MaxOrigins),
   bound("events_held", () => events.inbox.held, MaxHeld),
+  bound("queries_seen", () => queries.sizes().seen, MaxSeen),
+  bound("query_responses", () => queries.sizes().responses, MaxResponses),
   bound("event_buffer", feed.backlog, limits.eventBuffer),
   bound("send_queue", transport.queued, MaxQueued)
 ]
@@ -98,7 +105,7 @@ const sum = (values: Iterable<number>): number => {
 
 /** A reading of each metric that is not a histogram. */
 export const sourcesOf = (
-  { antiEntropy, clock, delivery, detector, events, gossip, join, outbox, transport, view }: Measured,
+  { antiEntropy, clock, delivery, detector, events, gossip, join, outbox, queries, transport, view }: Measured,
   changes: StatusChanges,
   bounds: ReadonlyArray<Bound>
 ): Sources<typeof families> => {
@@ -155,6 +162,13 @@ export const sourcesOf = (
     eventsDuplicate: () => events.inbox.duplicates,
     eventsUndecodable: () => events.counters.undecodable,
     eventsMissed: () => events.counters.missed,
+    queriesAsked: () => queries.counters.asked,
+    queryAnswers: () => queries.counters.answers,
+    queriesAnswered: {
+      answered: () => queries.counters.answered,
+      unanswered: () => queries.counters.unanswered
+    },
+    queryResponsesResent: () => queries.sizes().resent,
 
     antiEntropyRounds: () => antiEntropy.counters.rounds,
     digests: {

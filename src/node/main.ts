@@ -14,7 +14,7 @@ import { exitCode } from "../cli/ExitCode.ts"
 import { main } from "../cli/gossip.ts"
 import { Host } from "../cli/Host.ts"
 import { LineWriter, reasonOf } from "../cli/LineWriter.ts"
-import { version } from "../metrics/Version.ts"
+import { version } from "../domain/Version.ts"
 import * as StandardOutput from "./StandardOutput.ts"
 
 let signal: Option.Option<"SIGINT" | "SIGTERM"> = Option.none()

@@ -240,12 +240,15 @@ export class MessagePacker {
     return this.#finishSections(to, false)
   }
 
-  /** A PING with the response to a query. Its ACK acknowledges the response by the `sequence`. */
-  response(to: number, sequence: number, response: Response): Uint8Array {
+  /**
+   * A PING with the response to a query, or `undefined` if that is too long. Its ACK acknowledges the response by the
+   * `sequence`.
+   */
+  response(to: number, sequence: number, response: Response): Uint8Array | undefined {
     const table = this.#table
     this.#beginSectioned(Kind.Ping)
     this.#form.pingProbe(sequence, table.idHi(to), table.idLo(to))
-    this.#form.response(response)
+    if (!this.#form.response(response)) return undefined
     this.#form.beginSection(SectionType.Entries)
     return this.#finishSections(to, false, sequence)
   }

@@ -10,6 +10,7 @@ import * as ReliableDelivery from "../../src/delivery/ReliableDelivery.ts"
 import * as FailureDetector from "../../src/failure-detector/FailureDetector.ts"
 import * as Gossip from "../../src/gossip/Gossip.ts"
 import * as Events from "../../src/events/Events.ts"
+import * as Queries from "../../src/queries/Queries.ts"
 import * as Join from "../../src/join/Join.ts"
 import * as ChangeFeed from "../../src/membership/ChangeFeed.ts"
 import * as LocalView from "../../src/membership/LocalView.ts"
@@ -46,7 +47,8 @@ const start = (lab: Lab) => {
     Join.layer,
     AntiEntropy.layerNone,
     ReliableDelivery.layer,
-    Events.layer
+    Events.layer,
+    Queries.layer
   )
   const node = Cluster.layerNode.pipe(
     Layer.provideMerge(components),

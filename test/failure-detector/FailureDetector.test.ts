@@ -10,6 +10,7 @@ import * as FailureDetector from "../../src/failure-detector/FailureDetector.ts"
 import { jitterFraction } from "../../src/failure-detector/SuspicionTiming.ts"
 import * as Gossip from "../../src/gossip/Gossip.ts"
 import * as Events from "../../src/events/Events.ts"
+import * as Queries from "../../src/queries/Queries.ts"
 import * as Join from "../../src/join/Join.ts"
 import * as ChangeFeed from "../../src/membership/ChangeFeed.ts"
 import * as LocalView from "../../src/membership/LocalView.ts"
@@ -48,7 +49,8 @@ const observing = Layer.merge(Cluster.layerNode, JoinWait.layerReminder).pipe(
       Join.layer,
       AntiEntropy.layer,
       ReliableDelivery.layer,
-      Events.layer
+      Events.layer,
+      Queries.layer
     )
   ),
   Layer.provideMerge(Layer.mergeAll(Outbox.layer, Membership.layer)),

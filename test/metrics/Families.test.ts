@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { families, type Family, type HistogramFamily, histograms, labelValue } from "../../src/metrics/Families.ts"
-import { version } from "../../src/metrics/Version.ts"
+import { version } from "../../src/domain/Version.ts"
 
 const all: ReadonlyArray<Family | HistogramFamily> = [...Object.values(families), ...Object.values(histograms)]
 

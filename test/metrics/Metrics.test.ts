@@ -11,6 +11,7 @@ import * as ReliableDelivery from "../../src/delivery/ReliableDelivery.ts"
 import * as FailureDetector from "../../src/failure-detector/FailureDetector.ts"
 import * as Gossip from "../../src/gossip/Gossip.ts"
 import * as Events from "../../src/events/Events.ts"
+import * as Queries from "../../src/queries/Queries.ts"
 import * as Join from "../../src/join/Join.ts"
 import * as ChangeFeed from "../../src/membership/ChangeFeed.ts"
 import * as LocalView from "../../src/membership/LocalView.ts"
@@ -614,7 +615,8 @@ describe("a node without metrics", () => {
         Join.layer,
         AntiEntropy.layer,
         ReliableDelivery.layer,
-        Events.layer
+        Events.layer,
+        Queries.layer
       )
       const node = yield* Layer.build(
         Cluster.layerNode.pipe(
