@@ -22,15 +22,8 @@ const detector = Layer.effect(
 
 export const layer = (config: ClusterConfig.ClusterConfig) =>
   Cluster.layerNode.pipe(
-    Layer.provideMerge([
-      detector,
-      Gossip.layer,
-      Join.layer,
-      AntiEntropy.layer,
-      ReliableDelivery.layer,
-      Events.layer,
-      Queries.layer
-    ]),
+    Layer.provideMerge([detector, Gossip.layer, Join.layer, AntiEntropy.layer]),
+    Layer.provideMerge([ReliableDelivery.layer, Events.layer, Queries.layer]),
     Layer.provideMerge([Outbox.layer, Membership.layer]),
     Layer.provideMerge(ChangeFeed.layer),
     Layer.provideMerge(LocalView.layer),

@@ -8,6 +8,7 @@ import { Duration, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from
 import { HttpRouter, HttpServer, HttpServerError, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Cluster } from "../cluster/Cluster.ts"
+import { Events, type Published } from "../events/Events.ts"
 import { Metrics, prometheusContentType } from "../metrics/Metrics.ts"
 import type { Member } from "../domain/Member.ts"
 import * as ClusterKey from "../crypto/ClusterKey.ts"
@@ -15,6 +16,7 @@ import type { NodeId } from "../domain/NodeId.ts"
 import { Join } from "../join/Join.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Membership } from "../membership/Membership.ts"
+import { Queries } from "../queries/Queries.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import type { KeyRing } from "../crypto/KeyRing.ts"
 import * as AdminApi from "./AdminApi.ts"
@@ -31,7 +33,7 @@ import * as Problems from "./Problems.ts"
  * @category models
  * @since 0.2.0
  */
-export type Node = Cluster | Join | Journal | LocalView | Membership | Metrics | NodeClock
+export type Node = Cluster | Events | Join | Journal | LocalView | Membership | Metrics | NodeClock | Queries
 
 /**
  * The most clients that can follow the events at the same time.
@@ -55,6 +57,14 @@ export interface Options {
 const encodeNode = Schema.encodeEffect(AdminApi.Node)
 const SliceSize = 256
 
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+const published = ({ at, name, number, origin, payload }: Published<Uint8Array>): AdminApi.Event => ({
+  event: "published",
+  data: { name, payload: decoder.decode(payload), origin, number, at }
+})
+
 /** Rounds to microseconds. */
 const rounded = (ms: number): number => Math.round(ms * 1000) / 1000
 
@@ -68,6 +78,7 @@ const observe = HttpApiBuilder.group(
     const { peers } = yield* Join
     const { failedLoops } = yield* NodeClock
     const { events, hasMet, history } = yield* Journal
+    const clusterEvents = yield* Events
     const textOf = EventStream.makeWriter()
     let followers = 0
 
@@ -145,7 +156,8 @@ const observe = HttpApiBuilder.group(
         const request = Fiber.getCurrent()
         const cut = Effect.sync(() => request?.interruptUnsafe(undefined, HttpServerError.ClientAbort.annotation))
         const text = yield* EventStream.make(events, last === "" ? events.now : Number(last), textOf, cut)
-        return HttpServerResponse.stream(Stream.encodeText(text), {
+        const others = Stream.mapEffect(clusterEvents.all, (event) => EventStream.write(published(event)))
+        return HttpServerResponse.stream(Stream.encodeText(Stream.merge(text, others, { haltStrategy: "left" })), {
           contentType: "text/event-stream",
           headers: { "cache-control": "no-store", "x-accel-buffering": "no" }
         })
@@ -173,6 +185,8 @@ const operate = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const { keyRing, leave } = yield* Cluster
     const { self, setTags } = yield* Membership
+    const { publishBytes } = yield* Events
+    const { askBytes } = yield* Queries
 
     const ring: Effect.Effect<KeyRing["Service"], AdminApi.Conflict> = Effect.mapError(
       Effect.fromOption(keyRing),
@@ -180,6 +194,7 @@ const operate = HttpApiBuilder.group(
     )
     const list = Effect.flatMap(ring, (ring) => Effect.map(ring.list, (keys) => ({ keys })))
     const conflict = ({ message }: { readonly message: string }) => new AdminApi.Conflict({ detail: message })
+    const badRequest = ({ message }: { readonly message: string }) => new AdminApi.BadRequest({ detail: message })
     const notFound = ({ message }: { readonly message: string }) => new AdminApi.NotFound({ detail: message })
 
     return handlers.handleAll({
@@ -189,11 +204,32 @@ const operate = HttpApiBuilder.group(
         return { status: "left" as const }
       }),
 
+      publish: Effect.fnUntraced(function* ({ params: { name }, payload: { payload = "" } }) {
+        yield* Effect.mapError(publishBytes(name, encoder.encode(payload)), badRequest)
+        yield* Effect.logInfo(`published the event ${JSON.stringify(name)} as requested over HTTP`)
+        return { status: "published" as const }
+      }),
+
+      query: Effect.fnUntraced(function* ({ params: { name }, payload: { payload = "", timeout_ms } }) {
+        const answers = yield* askBytes(name, encoder.encode(payload), { timeout: timeout_ms }).pipe(
+          Stream.map(({ answer: { bytes, failed }, member: { address, id, name } }) => ({
+            id,
+            address,
+            ...(name === undefined ? {} : { name }),
+            failed,
+            answer: decoder.decode(bytes)
+          })),
+          Stream.runCollect,
+          Effect.mapError(badRequest)
+        )
+        return { answers }
+      }),
+
       changeTags: Effect.fnUntraced(function* ({ payload: { set = {}, unset = [] } }) {
         const { tags } = yield* self
         const kept = Object.entries(tags).filter(([key]) => !unset.includes(key))
         const changed = Object.fromEntries([...kept, ...Object.entries(set)])
-        yield* Effect.mapError(setTags(changed), ({ message }) => new AdminApi.BadRequest({ detail: message }))
+        yield* Effect.mapError(setTags(changed), badRequest)
         yield* Effect.logInfo("changed tags as requested over HTTP")
         return { tags: changed }
       }),
@@ -203,7 +239,7 @@ const operate = HttpApiBuilder.group(
       addKey: Effect.fnUntraced(function* ({ payload }) {
         const key = yield* Effect.mapError(
           Effect.fromResult(ClusterKey.fromText(Redacted.value(payload.key))),
-          ({ message }) => new AdminApi.BadRequest({ detail: message })
+          badRequest
         )
         const { add } = yield* ring
         const fingerprint = yield* add(key).pipe(Effect.catchTag("CryptoError", Effect.die), Effect.mapError(conflict))

@@ -144,6 +144,45 @@ export const NodeDetails = Schema.Struct({
 export type NodeDetails = typeof NodeDetails.Type
 
 /**
+ * An event that a member published, with its payload as text.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const ClusterEvent = Schema.Struct({
+  name: Schema.String,
+  payload: Schema.String,
+  /** Who published it. */
+  origin: NodeIdFromString,
+  /** Counts the events of its origin. */
+  number: Schema.Int,
+  at: Schema.DateTimeUtcFromString
+})
+/**
+ * The type of `ClusterEvent`.
+ *
+ * @see {@link ClusterEvent} for the schema
+ * @category models
+ * @since 0.2.0
+ */
+export type ClusterEvent = typeof ClusterEvent.Type
+
+/**
+ * The answer of one member to a query, as text.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const QueryAnswer = Schema.Struct({
+  id: NodeIdFromString,
+  address: Schema.InetAddressFromString,
+  name: Schema.optionalKey(Schema.String),
+  /** Whether it is the failure of a handler, and not its value. */
+  failed: Schema.Boolean,
+  answer: Schema.String
+}).pipe(Schema.encodeKeys({ address: "addr" }))
+
+/**
  * The events of `GET /events`.
  *
  * @category schemas
@@ -152,6 +191,8 @@ export type NodeDetails = typeof NodeDetails.Type
 export const Event = Schema.Union([
   /** A change; `id` is its sequence. */
   Schema.Struct({ event: Schema.Literal("message"), id: Schema.String, data: Schema.fromJsonString(Change) }),
+  /** An event that a member published while the follower was connected. Earlier ones are not sent. */
+  Schema.Struct({ event: Schema.Literal("published"), data: Schema.fromJsonString(ClusterEvent) }),
   /** Changes that are lost: `count` of them up to the one with this `id`, null if their number is unknown. */
   Schema.Struct({
     event: Schema.Literal("missed"),
@@ -346,7 +387,7 @@ const observe = HttpApiGroup.make("observe", { topLevel: true })
       error: [BadRequest, TooManyFollowers]
     }).annotate(
       OpenApi.Description,
-      "Every change from now on, or from the one after Last-Event-ID. An event `missed` reports changes that are lost."
+      "Every change from now on, or from the one after Last-Event-ID. An event `missed` reports changes that are lost, and `published` what members publish."
     )
   )
   .add(
@@ -373,6 +414,25 @@ const operate = HttpApiGroup.make("operate", { topLevel: true })
       OpenApi.Description,
       "Leaves the cluster, and answers when the members have acknowledged it or cannot be reached."
     )
+  )
+  .add(
+    HttpApiEndpoint.post("publish", "/events/:name", {
+      params: { name: Schema.String },
+      payload: Schema.Struct({ payload: Schema.optionalKey(Schema.String) }),
+      success: Schema.Struct({ status: Schema.Literal("published") }),
+      error: BadRequest
+    }).annotate(OpenApi.Description, "Publishes an event to every member. The payload is its bytes, as text.")
+  )
+  .add(
+    HttpApiEndpoint.post("query", "/queries/:name", {
+      params: { name: Schema.String },
+      payload: Schema.Struct({
+        payload: Schema.optionalKey(Schema.String),
+        timeout_ms: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 60_000 })))
+      }),
+      success: Schema.Struct({ answers: Schema.Array(QueryAnswer) }),
+      error: BadRequest
+    }).annotate(OpenApi.Description, "Asks every member, and answers when all have answered or the time is over.")
   )
   .add(
     HttpApiEndpoint.post("changeTags", "/tags", {

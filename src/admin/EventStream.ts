@@ -96,7 +96,8 @@ export const make = Effect.fnUntraced(function* (
   return Stream.concat(Stream.succeed(": the changes of this node\n\n"), Stream.unfold(from, piece))
 })
 
-const write = (event: AdminApi.Event): Effect.Effect<string> =>
-  Effect.map(Effect.orDie(encodeEvent(event)), ({ data, event, id }) =>
-    Sse.encoder.write({ _tag: "Event", event, id, data })
+/** The text of one event. */
+export const write = (event: AdminApi.Event): Effect.Effect<string> =>
+  Effect.map(Effect.orDie(encodeEvent(event)), (encoded) =>
+    Sse.encoder.write({ _tag: "Event", id: undefined, ...encoded })
   )

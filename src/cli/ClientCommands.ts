@@ -4,6 +4,7 @@
  */
 export { handle as followEvents } from "./EventLines.ts"
 export { handle as explainMember } from "./ExplainMember.ts"
+export { query as askQuery, send as sendEvent } from "./AskCluster.ts"
 export { set as setTags, unset as unsetTags } from "./ChangeTags.ts"
 export { add as addKeys, list as listKeys, remove as removeKey, use as useKey } from "./ManageKeys.ts"
 export { handle as requestLeave } from "./RequestLeave.ts"

@@ -1,7 +1,7 @@
 /** The changes that a node sees, one line each. */
 import { Clock, Console, DateTime, Effect, Result, Schema } from "effect"
 import { TerminalCapabilities } from "effect/cli"
-import type * as AdminApi from "../admin/AdminApi.ts"
+import * as AdminApi from "../admin/AdminApi.ts"
 import * as ChangeJson from "../admin/ChangeJson.ts"
 import { type Line, paint, span } from "./Canvas.ts"
 import * as Endpoint from "./Endpoint.ts"
@@ -29,6 +29,8 @@ export const print = Effect.fnUntraced(function* (endpoint: Endpoint.Endpoint, m
         case "Changed":
           view = { ...MembersView.changed(view, notice.change), log: [] }
           return yield* printEntry(MembersView.entryOf(notice.change, MembersView.addressIn(view)))
+        case "Published":
+          return yield* printEntry(MembersView.publishedEntry(notice.event, MembersView.addressIn(view)))
         case "Missed":
           return yield* printEntry({ at, text: MembersView.missedText(notice.count), style: "yellow" })
         case "Lost":
@@ -50,6 +52,7 @@ export const print = Effect.fnUntraced(function* (endpoint: Endpoint.Endpoint, m
   )
 })
 
+const encodeEvent = Schema.encodeResult(AdminApi.ClusterEvent)
 const encodeChange = Schema.encodeResult(ChangeJson.Change)
 
 const printJson = (endpoint: Endpoint.Endpoint) =>
@@ -57,6 +60,10 @@ const printJson = (endpoint: Endpoint.Endpoint) =>
     switch (notice._tag) {
       case "Changed":
         return Console.log(JSON.stringify(Result.getOrElse(encodeChange(notice.change), () => null)))
+      case "Published":
+        return Console.log(
+          JSON.stringify({ kind: "Published", ...Result.getOrElse(encodeEvent(notice.event), () => null) })
+        )
       case "Missed":
         return Console.log(JSON.stringify({ kind: "Missed", count: notice.count }))
       default:

@@ -12,6 +12,8 @@ import * as Endpoint from "./Endpoint.ts"
 export type Notice =
   | { readonly _tag: "Connected" }
   | { readonly _tag: "Changed"; readonly change: ChangeJson.Change }
+  /** A member published an event. */
+  | { readonly _tag: "Published"; readonly event: AdminApi.ClusterEvent }
   /** Changes that are lost; null if their number is unknown. */
   | { readonly _tag: "Missed"; readonly count: number | null }
   /** The connection broke, and is opened again. */
@@ -33,6 +35,7 @@ export const follow = Effect.fnUntraced(function* <R>(
 
   const noticeOf = (event: AdminApi.Event): Notice => {
     if (event.event === "missed") return { _tag: "Missed", count: event.data.count }
+    if (event.event === "published") return { _tag: "Published", event: event.data }
     last = event.id
     return { _tag: "Changed", change: event.data }
   }

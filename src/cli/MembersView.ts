@@ -87,6 +87,13 @@ const changeText = (change: ChangeJson.Change, addressOf: AddressOf): string => 
   return changeLine(change, addressOf)?.text ?? ""
 }
 
+/** An event that a member published, as a line of a log. */
+export const publishedEntry = ({ at, name, origin, payload }: AdminApi.ClusterEvent, addressOf: AddressOf): Entry => ({
+  at,
+  text: `event   ${nodeText(origin, addressOf(origin))}: ${name}${payload === "" ? "" : ` ${payload}`}`,
+  style: "blue"
+})
+
 /** The line for changes that are lost. */
 export const missedText = (count: number | null): string =>
   `missing ${count ?? "an unknown number of"} ${count === 1 ? "change" : "changes"}: they came while the connection was broken`

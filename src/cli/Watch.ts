@@ -44,6 +44,8 @@ const follow = (endpoint: Endpoint.Endpoint, views: Views) =>
             return { ...view, trouble: undefined }
           case "Changed":
             return MembersView.changed(view, notice.change)
+          case "Published":
+            return MembersView.logged(view, MembersView.publishedEntry(notice.event, MembersView.addressIn(view)))
           case "Missed":
             return MembersView.logged(view, { at, text: MembersView.missedText(notice.count), style: "yellow" })
           case "Lost":

@@ -20,7 +20,7 @@ export const events = Command.make(
   Command.withShortDescription("Follow the changes in the cluster, as a node sees them."),
   Command.withDescription(
     [
-      "Prints every change from now on with its cause, one line each, until Ctrl-C. When the connection breaks, it is",
+      "Prints every change and every published event from now on, one line each, until Ctrl-C. When the connection breaks, it is",
       "  opened again, and the changes in between are printed then, as far as the node still has them."
     ].join("\n")
   ),

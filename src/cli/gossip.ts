@@ -5,6 +5,7 @@ import { Cause, Console, Effect, Layer, Runtime, Stdio } from "effect"
 import { CliConfig, Command, GlobalFlag } from "effect/cli"
 import { config } from "./config.ts"
 import { demo } from "./demo.ts"
+import { event } from "./event.ts"
 import { events } from "./events.ts"
 import { explain } from "./explain.ts"
 import * as HumanLog from "./HumanLog.ts"
@@ -14,6 +15,7 @@ import { keys } from "./keys.ts"
 import { leave } from "./leave.ts"
 import { members } from "./members.ts"
 import * as Presentation from "./Presentation.ts"
+import { query } from "./query.ts"
 import { run } from "./run.ts"
 import { sim } from "./sim.ts"
 import { status } from "./status.ts"
@@ -26,7 +28,7 @@ export const gossip = Command.make("gossip").pipe(
   Command.withDescription("Cluster membership by SWIM gossip over UDP: which nodes are up, which failed, which left."),
   Command.withSubcommands([
     { group: "A NODE", commands: [run, config, keygen, demo, sim] },
-    { group: "A RUNNING NODE", commands: [members, status, events, explain, tags, leave, keys] }
+    { group: "A RUNNING NODE", commands: [members, status, events, event, query, explain, tags, leave, keys] }
   ]),
   Command.withExamples([
     { command: "gossip demo", description: "See what it does" },

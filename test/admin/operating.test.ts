@@ -42,6 +42,8 @@ const keysOf = ({ json }: Answer): ReadonlyArray<readonly [string, boolean]> =>
 
 const operations = [
   ["POST", "/leave", undefined],
+  ["POST", "/events/deploy", {}],
+  ["POST", "/queries/ping", {}],
   ["POST", "/tags", { set: { zone: "a" } }],
   ["GET", "/keys", undefined],
   ["POST", "/keys", { key: second }],
@@ -136,6 +138,22 @@ describe("over a network", () => {
         expect([query, yield* nodesOf(query)]).toEqual([query, 0])
       }
       expect(yield* nodesOf("?tag.zone=b&status=alive")).toBe(1)
+    })
+  )
+
+  it.live("events are published and queries asked, and refused where they do not fit", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startServed({ name: "web-1" }, { token: Redacted.make(token) })
+      const post = (path: string, body: unknown) => ask(url, path, { method: "POST", body, headers: bearer })
+      expect((yield* post("/events/deploy", { payload: "1" })).json).toEqual({ status: "published" })
+      const long = yield* post("/events/deploy", { payload: "x".repeat(513) })
+      expect([long.status, detail(long)]).toEqual([400, `the payload of "deploy" has 513 bytes, more than 512`])
+      const { json } = yield* post("/queries/ping", { timeout_ms: 1000 })
+      const [own, ...others] = Object(json).answers
+      expect(others).toEqual([])
+      expect(own).toMatchObject({ name: "web-1", failed: false, answer: expect.stringContaining('"version":') })
+      expect((yield* post("/queries/unknown", {})).json).toEqual({ answers: [] })
+      expect((yield* post("/queries/ping", { timeout_ms: 0 })).status).toBe(400)
     })
   )
 

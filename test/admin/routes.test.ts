@@ -212,6 +212,8 @@ describe("routes that read", () => {
         "/metrics",
         "/metrics/json",
         "/leave",
+        "/events/{name}",
+        "/queries/{name}",
         "/tags",
         "/keys",
         "/keys/use",

@@ -101,6 +101,16 @@ describe("a running node", () => {
         const watch = yield* start(["members", "--watch", ...at])
         yield* line(watch, /^alive +\d+ .*this node$/)
         for (const started of [events, watch]) yield* line(started, /^\S+Z following the node at /)
+        assert.strictEqual(yield* printed(["event", "send", "deploy", "now", ...at]), "published deploy\n")
+        for (const started of [events, watch]) {
+          yield* line(started, new RegExp(`^\\S+Z event {3}${named(first)}: deploy "now"$`))
+        }
+        const [sent = ""] = yield* line(json, /^(\{"kind":"Published".*)$/)
+        assert.deepInclude(JSON.parse(sent), { name: "deploy", payload: '"now"', origin: first.id })
+        const answers = yield* printed(["query", "ping", ...at])
+        assert.match(answers, new RegExp(`^first ${named(first)}: \\{"version":"[^"]+","uptimeMs":\\d+\\}$`, "m"))
+        assert.match(answers, new RegExp(` ${Program.named(second)}: \\{"version":`, "m"))
+        assert.strictEqual(yield* printed(["query", "none", "--timeout-ms", "10", ...at]), "no member answered\n")
         second.process.kill("SIGKILL")
         const about = Program.named(second)
         for (const started of [events, watch]) {
