@@ -2,17 +2,21 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { join } from "node:path"
-import { NodeHttpServer } from "@effect/platform-node"
+import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Option, Queue, Stream } from "effect"
-import { HttpServer } from "effect/http"
+import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import { Server } from "../../examples/admin-routes/Server.ts"
 import * as CustomNode from "../../examples/custom-failure-detector/Node.ts"
+import * as Job from "../../examples/leader-job/Job.ts"
+import * as Balancer from "../../examples/service-discovery/Balancer.ts"
+import * as Sharded from "../../examples/sharded-cache/Sharded.ts"
 import * as OwnerOf from "../../examples/hash-ring/OwnerOf.ts"
-import { Cluster, ClusterConfig, Membership, type NodeId } from "../../src/index.ts"
-import { VirtualNetwork } from "../../src/testing.ts"
+import { Cluster, ClusterConfig, Membership, type NodeId, Ring } from "../../src/index.ts"
+import { Simulation, VirtualNetwork } from "../../src/testing.ts"
+import { start, until } from "../integration/RealNodes.ts"
 import { ask } from "../admin/HttpRequests.ts"
 
 const root = join(import.meta.dirname, "../../examples")
@@ -116,6 +120,91 @@ describe("admin-routes", () => {
       const left = yield* ask(url, "/gossip/leave", { method: "POST", headers: bearer })
       expect([left.status, left.json]).toEqual([200, { status: "left" }])
       expect((yield* ask(url, "/readyz")).status).toBe(404)
+    }).pipe(Effect.provide(Logger.layer([])))
+  )
+})
+
+describe("leader-job", () => {
+  it.effect("runs at the oldest node, and at the next one when that one is gone", () =>
+    Effect.gen(function* () {
+      const ran: Array<string> = []
+      const job = Effect.flatMap(Membership.Membership, ({ self }) =>
+        Effect.map(self, ({ address }) => void ran.push(NetAddress.formatIp(address.address)))
+      )
+      yield* Simulation.run(
+        Effect.gen(function* () {
+          const simulation = yield* Simulation.Simulation
+          const [first] = yield* simulation.startWith(Job.layer(job), 3)
+          yield* Effect.sleep("3 minutes")
+          expect([...new Set(ran)]).toEqual(["10.0.0.1"])
+          expect(ran.length).toBeGreaterThan(1)
+          ran.length = 0
+          yield* simulation.kill(first)
+          yield* Effect.sleep("3 minutes")
+          expect([...new Set(ran)]).toEqual(["10.0.0.2"])
+        }),
+        { seed: 1 }
+      )
+    })
+  )
+})
+
+describe("sharded-cache", () => {
+  it.effect("keeps answering when a node dies", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const simulation = yield* Simulation.Simulation
+        const layer = Sharded.layer.pipe(Layer.provide(Ring.layer()))
+        const [first, second] = yield* simulation.startWith(layer, 5)
+        yield* simulation.untilConverged("10 seconds")
+        yield* Effect.sleep("1 second")
+        const { get, put } = Context.get(first.context, Sharded.Sharded)
+        const keys = Array.from({ length: 20 }, (_, index) => `key ${index}`)
+        for (const key of keys) yield* put(key, `value of ${key}`)
+        yield* simulation.kill(second)
+        for (const key of keys) expect(yield* get(key)).toEqual(Option.some(`value of ${key}`))
+        expect(yield* get("unknown")).toEqual(Option.none())
+      }),
+      { seed: 1 }
+    )
+  )
+})
+
+describe("service-discovery", () => {
+  it.live("asks the members that serve, and another one when one fails", () =>
+    Effect.gen(function* () {
+      const serve = (name: string) =>
+        Effect.gen(function* () {
+          const hello = HttpRouter.add("GET", "/hello", HttpServerResponse.text(name))
+          const services = yield* Layer.build(
+            HttpRouter.serve(hello).pipe(
+              Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))
+            )
+          )
+          const { address } = Context.get(services, HttpServer.HttpServer)
+          return NetAddress.isInetAddress(address) ? String(address.port) : ""
+        })
+      const first = yield* start({ tags: { http: yield* serve("first") } })
+      // It says that it serves and does not.
+      const second = yield* start({ peers: [first.address], tags: { http: "9" } })
+      const third = yield* start({ peers: [first.address], tags: { http: yield* serve("third") } })
+      const asking = yield* start({ peers: [first.address] })
+      yield* until(
+        "it knows who serves",
+        asking.membership.alive,
+        (members) => Balancer.Service.only(members).length === 3
+      )
+      const client = yield* Balancer.make.pipe(
+        Effect.provideContext(asking.services),
+        Effect.provideContext(yield* Layer.build(NodeHttpClient.layerUndici))
+      )
+      const heard = new Set<string>()
+      for (let i = 0; i < 60 && heard.size < 2; i++) {
+        const text = yield* Effect.flatMap(client.get("/hello"), ({ text }) => text).pipe(Effect.option)
+        if (Option.isSome(text)) heard.add(text.value)
+      }
+      expect([...heard].toSorted()).toEqual(["first", "third"])
+      for (const node of [second, third]) yield* node.stop
     }).pipe(Effect.provide(Logger.layer([])))
   )
 })
