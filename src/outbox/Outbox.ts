@@ -17,6 +17,7 @@ import { type PortReply, Transport } from "../transport/Transport.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import { HeaderLength, MaxMessage } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
+import { MemberTagsCursor } from "../wire/sections/MemberTags.ts"
 import { SectionType } from "../wire/sections/Section.ts"
 import { BroadcastQueue } from "./BroadcastQueue.ts"
 import { AccusationQueue } from "./AccusationQueue.ts"
@@ -198,6 +199,18 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       }
     }
 
+    const tagsCursor = new MemberTagsCursor()
+    /** Calls `visit` for the slot of each member whose tags in a message are those that wait to be passed on. */
+    const visitQueuedTags = ({ bytes, sections }: Inbound, visit: (slot: number) => void): void => {
+      const end = sections.endOf(SectionType.Tags)
+      for (let at = sections.startOf(SectionType.Tags); at < end; at = tagsCursor.next) {
+        tagsCursor.read(bytes, at)
+        const slot = table.index.get(tagsCursor.idHi, tagsCursor.idLo)
+        const held = slot > SelfSlot && tags.has(slot) ? table.tags[slot] : undefined
+        if (held?.incarnation === tagsCursor.incarnation && held.version === tagsCursor.version) visit(slot)
+      }
+    }
+
     const speaksLevel1 = (slot: number): boolean =>
       extensions.level1 && slot > SelfSlot && table.level(slot) > 0 && !table.has(slot, Mark.ProbeFailed)
 
@@ -296,7 +309,10 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
         const weight = Math.ceil(limit / HearingsEnough)
         visitQueued(inbound, (slot) => queue.countSent(slot, limit, weight))
       },
-      alreadyKnown: (inbound) => visitQueued(inbound, (slot) => queue.remove(slot)),
+      alreadyKnown: (inbound) => {
+        visitQueued(inbound, (slot) => queue.remove(slot))
+        visitQueuedTags(inbound, (slot) => tags.remove(slot))
+      },
       packer,
       send,
       sendTo,

@@ -29,7 +29,7 @@ describe("the public API", () => {
   })
 
   it("is shown by the README", () => {
-    expect(examplesOfDocuments().filter(([name]) => name.startsWith("README"))).toHaveLength(3)
+    expect(examplesOfDocuments().filter(([name]) => name.startsWith("README"))).toHaveLength(4)
   })
 
   it("has examples that compile, in comments, the README and the documents", { timeout: 600_000 }, async () => {
