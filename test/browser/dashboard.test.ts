@@ -1,7 +1,8 @@
 /** The dashboard of a running node in a real browser. */
 import { writeFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
+import { Events } from "../../src/events/Events.ts"
 import { startServed, withQuick } from "../integration/RealNodes.ts"
 import { openAddress, type Page, timeout } from "./Chromium.ts"
 
@@ -34,6 +35,14 @@ describe("the dashboard", () => {
         for (const { address } of [first, second, third]) assert.include(table, address)
         assert.include(table, `${first.address} this node`)
         assert.strictEqual(yield* page.number(`Number(document.getElementById("picture").dataset.drawn)`), 3)
+
+        yield* second.membership.setTags({ zone: "a" })
+        yield* page.until("it shows the tag", `document.querySelector("#rows .tag")?.textContent === "zone=a"`)
+        yield* Context.get(third.services, Events).publishBytes("deploy", new TextEncoder().encode("1.2"))
+        yield* page.until(
+          "it shows the event",
+          `[...document.querySelectorAll("#changes li")].some(({ textContent }) => textContent.includes("event deploy") && textContent.endsWith("published it: 1.2"))`
+        )
 
         yield* third.stop
         yield* shows(page, { alive: 2, left: 1 })

@@ -84,7 +84,10 @@ export const takeOver = Effect.fnUntraced(function* (health: "gossip" | "ping", 
       health,
       String(lockSeconds)
     )
-  const runners = yield* Effect.forEach(ports, start)
+  // One after the other, since each creates the tables.
+  const runners = yield* Effect.forEach(ports, (port, index) =>
+    Effect.tap(start(port, index), ({ errors }) => until(errors, () => errors().includes("Listening")))
+  )
   const [first, , victim] = runners
   const logs = () => runners.map(({ errors, port }) => `${port}:\n${errors()}`).join("\n")
   if (first === undefined || victim === undefined) return yield* Effect.die("there are three runners")

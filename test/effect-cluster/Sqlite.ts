@@ -56,6 +56,8 @@ export const layer = (filename: string): Layer.Layer<SqlClient.SqlClient> =>
         ),
         compiler: Statement.makeCompilerSqlite(),
         driver: "node-sqlite",
+        // A transaction that begins with reading could not write any more when another process has written meanwhile.
+        beginTransaction: "BEGIN IMMEDIATE",
         spanAttributes: []
       })
     })

@@ -35,7 +35,15 @@ let chosen
 
 // --- words ---------------------------------------------------------------------------------------
 
-const nameOf = (member) => member.name ?? member.addr
+/** How many members have each name: by default all on one host have the host's. */
+const names = new Map()
+const countNames = () => {
+  names.clear()
+  for (const { name } of members.values()) names.set(name, (names.get(name) ?? 0) + 1)
+}
+/** The name of a member, with its address where others have that name too. */
+const nameOf = ({ addr, name }) =>
+  name === undefined ? addr : names.get(name) > 1 ? name + " (" + addr + ")" : name
 const nameOfId = (id) => (members.has(id) ? nameOf(members.get(id)) : id)
 const milliseconds = (ms) => (ms === null || ms === undefined ? "" : Number(ms.toPrecision(3)) + " ms")
 const ago = (time) => {
@@ -107,7 +115,7 @@ const textOf = (member) =>
     .toLowerCase()
 
 const rowOf = (member) => {
-  const name = element("td", "words", element("span", "name", nameOf(member)))
+  const name = element("td", "words", element("span", "name", member.name ?? member.addr))
   if (member.self) name.append(element("span", "small", " this node"))
   if (member.name !== undefined) name.append(element("div", "small", member.addr))
   for (const [key, value] of Object.entries(member.tags ?? {})) name.append(element("span", "tag", key + "=" + value))
@@ -133,6 +141,7 @@ const choose = (id) => {
 }
 
 const draw = () => {
+  countNames()
   const all = [...members.values()]
   for (const status of statuses) {
     byId("count-" + status).textContent = all.filter((member) => member.status === status).length
@@ -187,9 +196,10 @@ const apply = (change) => {
     return
   }
   const before = members.get(member.id)
+  const changed = change.changed === undefined ? "" : ": " + change.changed.join(", ")
   if (kind === "Removed") members.delete(member.id)
   else members.set(member.id, { ...before, ...member, cause })
-  tell(change.at, nameOf({ ...before, ...member }) + " " + (verbs[kind] ?? kind), member.status, reasonOf(cause))
+  tell(change.at, nameOf({ ...before, ...member }) + " " + (verbs[kind] ?? kind) + changed, member.status, reasonOf(cause))
   drawSoon()
 }
 
@@ -242,6 +252,10 @@ source.onmessage = ({ data }) => {
   early?.push(change)
   apply(change)
 }
+source.addEventListener("published", ({ data }) => {
+  const { at, name, origin, payload } = JSON.parse(data)
+  tell(at, "event " + name, "event", nameOfId(origin) + " published it" + (payload === "" ? "" : ": " + payload))
+})
 source.addEventListener("missed", ({ data }) => {
   const { count } = JSON.parse(data)
   tell(Date.now(), (count ?? "Some") + " changes were missed", "suspect", "")

@@ -62,6 +62,7 @@ tr.self .name { font-weight: 600; }
 .status::before { content: ""; flex: none; width: 10px; height: 10px; background: var(--alive); border-radius: 50%; }
 .status[data-status="suspect"]::before { background: var(--suspect); border-radius: 1px; transform: rotate(45deg); }
 .status[data-status="dead"]::before { background: var(--dead); border-radius: 1px; }
+.status[data-status="event"]::before { background: var(--accent); border-radius: 1px; height: 4px; }
 .status[data-status="left"]::before { background: none; border: 2px solid var(--left); }
 canvas { display: block; width: 100%; aspect-ratio: 1; margin-top: 8px; touch-action: manipulation; }
 .changes ol { max-height: 460px; margin: 10px 0 0; padding: 0; overflow: auto; list-style: none; }
