@@ -21,10 +21,9 @@ export interface Plot {
   readonly lines: ReadonlyArray<Line>
 }
 
-const directory = fileURLToPath(new URL("../../docs/detection/", import.meta.url))
-
-/** Writes `docs/detection/<name>.svg`. */
-export const write = (name: string, plot: Plot): void => {
+/** Writes `docs/<folder>/<name>.svg`. */
+export const write = (name: string, plot: Plot, folder = "detection"): void => {
+  const directory = fileURLToPath(new URL(`../../docs/${folder}/`, import.meta.url))
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: 760, height: 440 })
   chart.setOption({
     animation: false,

@@ -31,8 +31,8 @@ const readChange = (line: string): Report | undefined => {
   const change = isRecord(parsed) ? parsed["change"] : undefined
   if (!isRecord(change) || !isRecord(change["member"])) return undefined
   const about = String(change["member"]["id"])
-  if (change["_tag"] === "Joined") return { what: "joined", about }
-  return change["_tag"] === "Died" ? { what: "dead", about } : undefined
+  if (change["kind"] === "Joined") return { what: "joined", about }
+  return change["kind"] === "Died" ? { what: "dead", about } : undefined
 }
 
 /** This project, with its defaults. */

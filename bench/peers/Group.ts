@@ -55,6 +55,14 @@ export class Group {
     }
   }
 
+  /** Starts a node and returns how long it took until it reported node 1 as joined, in ms. */
+  async join(n: number, limit: number): Promise<number> {
+    const start = performance.now()
+    this.start(n)
+    const name = this.#agent.nameOf(1)
+    return (await this.#until(limit, () => this.#nodes.get(n)?.joined.get(name))) - start
+  }
+
   /** Waits until every node has reported every other as joined, and returns when the last did. */
   converged(limit: number): Promise<number> {
     const names = [...this.#nodes.keys()].map((n) => this.#agent.nameOf(n))

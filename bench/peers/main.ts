@@ -1,7 +1,8 @@
 /**
  * Real processes of this project and of `serf`, a program on HashiCorp's
- * memberlist, started in the same way, in turn, in one run: how long they take to
- * form, what they send when idle, and how long a death takes to be known to all.
+ * memberlist, started in the same way, in turn, in one run: how long one takes to
+ * start and join, how long all take to form, what they send and use when idle, and
+ * how long a death takes to be known to all.
  *
  * Needs root, iproute2, nftables and serf (`apt-get install serf nftables`).
  *
@@ -31,6 +32,8 @@ interface Row {
   readonly program: string
   readonly nodes: number
   readonly formed: number
+  /** From the start of one more process until it knows node 1. */
+  readonly start: number
   /** UDP bytes with IP and UDP headers, sent per node and second. */
   readonly idleBytes: number
   /** CPU in ms per node and second. */
@@ -58,6 +61,7 @@ const measure = async (agent: Agent, nodes: number): Promise<Row> => {
     await sleep(1000 * idleSeconds)
     const [after, usedAfter] = [namespace.traffic(), group.usage()]
     const perNode = nodes * idleSeconds
+    const joined = await group.join(nodes + 1, 60_000)
     const deaths: Array<number> = []
     for (let k = 0; k < kills; k++) {
       deaths.push(await group.kill(nodes - k, 120_000))
@@ -67,6 +71,7 @@ const measure = async (agent: Agent, nodes: number): Promise<Row> => {
       program: agent.name,
       nodes,
       formed,
+      start: joined,
       idleBytes: (after.bytes - before.bytes) / perNode,
       idleCpu: (usedAfter.cpu - usedBefore.cpu) / perNode,
       memory: usedAfter.memory,
@@ -82,10 +87,21 @@ const measure = async (agent: Agent, nodes: number): Promise<Row> => {
 const medianOf = (sorted: ReadonlyArray<number>): number => sorted[Math.floor(sorted.length / 2)] ?? NaN
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
 
-const columns = ["program", "n", "formed", "idle B/s", "CPU ms/s", "memory", "death known to all", "false deaths"]
+const columns = [
+  "program",
+  "n",
+  "start",
+  "formed",
+  "idle B/s",
+  "CPU ms/s",
+  "memory",
+  "death known to all",
+  "false deaths"
+]
 const cells = (row: Row): ReadonlyArray<string> => [
   row.program,
   String(row.nodes),
+  seconds(row.start),
   seconds(row.formed),
   row.idleBytes.toFixed(0),
   row.idleCpu.toFixed(2),
@@ -98,6 +114,7 @@ const ratios = (ours: Row, theirs: Row): ReadonlyArray<string> => {
   return [
     "ratio",
     String(ours.nodes),
+    ratio((row) => row.start),
     ratio((row) => row.formed),
     ratio((row) => row.idleBytes),
     ratio((row) => row.idleCpu),

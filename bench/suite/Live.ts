@@ -19,12 +19,14 @@ import { ringOf } from "./Sealing.ts"
 /** PINGs under way at a time. */
 const Window = 64
 
-const told = async (child: ChildProcess): Promise<Told> => {
+/** The next message of a process. */
+export const told = async (child: ChildProcess): Promise<Told> => {
   const [message] = await once(child, "message")
   return message
 }
 
-const cpuOf = async (child: ChildProcess): Promise<number> => {
+/** CPU time of a process so far, in microseconds. */
+export const cpuOf = async (child: ChildProcess): Promise<number> => {
   const answer = told(child)
   child.send("cpu")
   return (await answer).cpu ?? 0

@@ -126,6 +126,10 @@ export class MemberTable {
   /** Suspect members. */
   readonly suspects = new SlotPool(this)
 
+  readonly #livePools = [this.aliveBase, this.aliveExtended, this.suspects] as const
+  /** How many were drawn from each of them by one call. */
+  readonly #drawn = [0, 0, 0]
+
   /** One past the highest slot that was ever used. */
   top = 0
   /** Listed members that left. */
@@ -545,7 +549,7 @@ export class MemberTable {
     const total = this.live - 1
     if (total === 0) return -1
     let index = Math.floor(random() * total)
-    for (const pool of [this.aliveBase, this.aliveExtended, this.suspects]) {
+    for (const pool of this.#livePools) {
       if (index < pool.length) return pool.at(index)
       index -= pool.length
     }
@@ -563,12 +567,12 @@ export class MemberTable {
   /** Draws up to `count` distinct live members into `into`, all equally likely. Returns how many. */
   drawLive(count: number, random: () => number, into: Array<number>): number {
     into.length = 0
-    const pools = [this.aliveBase, this.aliveExtended, this.suspects] as const
-    const drawn = [0, 0, 0]
+    const pools = this.#livePools
+    const drawn = this.#drawn.fill(0)
     let remaining = this.live - 1
     while (into.length < count && remaining > 0) {
       let index = Math.floor(random() * remaining--)
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < pools.length; i++) {
         const left = pools[i]!.length - drawn[i]!
         if (index < left) {
           into.push(pools[i]!.draw(drawn[i]!, random))
