@@ -7,7 +7,6 @@ import * as Claim from "../domain/Claim.ts"
 import type { ClusterView } from "../membership/ClusterView.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
 import { recordOwnEntrySent } from "../membership/OwnEntryKnown.ts"
-import { MaxEntryLength } from "../wire/Entry.ts"
 import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
 import { ChunkPrefixLength } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
@@ -303,7 +302,9 @@ export class MessagePacker {
       let tags = sectioned ? SectionHeaderLength : 0
       while (at < slots.length && (at === first || this.#form.entries < limit)) {
         if (sectioned) tags += this.#tags.lengthOf(slots[at]!)
-        if (sectioned && at > first && this.#form.room < MaxEntryLength + leftLength(1) + tags) break
+        // Entries must leave room for the tags of their members, if these have some.
+        const needed = entryLength(this.#table, slots[at]!) + leftLength(this.#entries.left.length + 1) + tags
+        if (tags > SectionHeaderLength && at > first && this.#form.room < needed) break
         if (!this.#entries.shared(slots[at]!)) break
         at++
       }
