@@ -1,5 +1,5 @@
 /** The programs that are compared: how one node of each is started, and how its log tells of other nodes. */
-import { fileURLToPath } from "node:url"
+import { install } from "./Installed.ts"
 
 /** What a line of a node's log says about another node. */
 export interface Report {
@@ -19,7 +19,7 @@ export interface Agent {
   readonly read: (line: string) => Report | undefined
 }
 
-const bin = fileURLToPath(new URL("../../bin/gossip.js", import.meta.url))
+const bin = install()
 const gossipPort = (n: number): number => 20_000 + n
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>

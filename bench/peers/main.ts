@@ -4,7 +4,7 @@
  * start and join, how long all take to form, what they send and use when idle, and
  * how long a death takes to be known to all.
  *
- * Needs root, iproute2, nftables and serf (`apt-get install serf nftables`).
+ * This project's program is the built package. Needs root, iproute2, nftables and serf (`apt-get install serf nftables`).
  *
  *     npm run bench:peers -- --sizes 10,50,100 --kills 5 --json
  */
