@@ -15,7 +15,7 @@ import { mean, quantile, short, table } from "./Statistics.ts"
 const { seeds, short: isShort, sizes } = options({ seeds: 10, sizes: "8,32,128,512,2000" })
 const Interval = 1000
 /** Crashes of each size. */
-const Wanted = isShort ? 20 : 400
+const Wanted = isShort ? 20 : 200
 
 /** Intervals from each crash to the end of the one in which the first probe that fails begins. */
 const firstFailures = (nodes: number, seed: number): Promise<ReadonlyArray<number>> =>
@@ -23,7 +23,7 @@ const firstFailures = (nodes: number, seed: number): Promise<ReadonlyArray<numbe
     Effect.gen(function* () {
       yield* Effect.sleep(3 * Interval)
       // So few members of a large cluster crash within one interval that they do not matter to each other.
-      const victims = cluster.slice(1, 1 + Math.max(1, Math.ceil(nodes / 50)))
+      const victims = cluster.slice(1, 1 + Math.max(1, Math.ceil(nodes / 20)))
       const crashedAt = new Map<unknown, number>()
       const failedAt = new Map<unknown, number>()
       for (const observer of cluster) {

@@ -13,12 +13,12 @@ import * as Plot from "./Plot.ts"
 import { type Cluster, options, run, watchDeaths, watchFalseVerdicts } from "./Runs.ts"
 import { median, quantile, seconds, table } from "./Statistics.ts"
 
-const { curve, seeds, sizes } = options({ seeds: 10, sizes: "10,50,128,1000" })
+const { curve, seeds, short: isShort, sizes } = options({ seeds: 10, sizes: "10,50,128,1000" })
 
 type Crash = "process" | "host"
 
 /** Crashes in one run, one after the other. A large cluster has more of them and fewer seeds. */
-const crashesOf = (nodes: number): number => (nodes < 1000 ? 3 : 6)
+const crashesOf = (nodes: number): number => (isShort ? 1 : nodes < 1000 ? 3 : 6)
 const seedsOf = (nodes: number): ReadonlyArray<number> =>
   nodes < 1000 ? seeds : seeds.slice(0, Math.ceil(seeds.length / 5))
 

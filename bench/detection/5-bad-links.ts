@@ -13,7 +13,7 @@ const { seeds, short: isShort } = options({ seeds: 10, sizes: "100" })
 const Nodes = 100
 const Length = isShort ? 40_000 : 120_000
 /** Loss everywhere takes longer, and needs fewer seeds. */
-const LossLength = isShort ? 40_000 : 600_000
+const LossLength = isShort ? 40_000 : 300_000
 const lossSeeds = seeds.slice(0, Math.ceil(seeds.length / 5))
 
 interface Fault {

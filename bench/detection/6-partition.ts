@@ -3,15 +3,16 @@
  * that are held dead after the heal, and what a node sends while the halves are
  * apart.
  *
- *     node bench/detection/6-partition.ts --seeds 10 --sizes 128
+ *     node bench/detection/6-partition.ts --seeds 10 --sizes 128 --lengths 10,60,3600
  */
 import { Effect } from "effect"
 import { compared, type Mode } from "./Modes.ts"
 import { options, run, watchFalseVerdicts } from "./Runs.ts"
 import { median, quantile, seconds, short, table } from "./Statistics.ts"
 
-const { seeds, short: isShort, sizes } = options({ seeds: 10, sizes: "128" })
-const lengths = isShort ? [10_000] : [10_000, 60_000, 3_600_000]
+const { lengths: given, seeds, short: isShort, sizes } = options({ seeds: 10, sizes: "128" })
+/** How long the halves are apart, in ms. */
+const lengths = isShort ? [10_000] : given.map((length) => 1000 * length)
 
 const partition = (mode: Mode, nodes: number, length: number, seed: number) =>
   run({ mode, nodes, seed }, ({ nodes: cluster, verbs }) =>

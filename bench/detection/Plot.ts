@@ -21,8 +21,9 @@ export interface Plot {
   readonly lines: ReadonlyArray<Line>
 }
 
-/** Writes `docs/<folder>/<name>.svg`. */
+/** Writes `docs/<folder>/<name>.svg`, unless the run is a short one, whose figures mean little. */
 export const write = (name: string, plot: Plot, folder = "detection"): void => {
+  if (process.argv.includes("--short")) return
   const directory = fileURLToPath(new URL(`../../docs/${folder}/`, import.meta.url))
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: 760, height: 440 })
   chart.setOption({

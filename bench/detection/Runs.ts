@@ -115,6 +115,7 @@ export const options = (defaults: { readonly seeds: number; readonly sizes: stri
     options: {
       seeds: { type: "string", default: String(defaults.seeds) },
       sizes: { type: "string", default: defaults.sizes },
+      lengths: { type: "string", default: "10,60,3600" },
       short: { type: "boolean", default: false },
       alone: { type: "boolean", default: false },
       curve: { type: "boolean", default: false }
@@ -123,6 +124,8 @@ export const options = (defaults: { readonly seeds: number; readonly sizes: stri
   return {
     seeds: Array.from({ length: Number(values.seeds) }, (_, i) => i + 1),
     sizes: values.sizes.split(",").map(Number),
+    /** In seconds. */
+    lengths: values.lengths.split(",").map(Number),
     short: values.short,
     alone: values.alone,
     curve: values.curve

@@ -198,7 +198,9 @@ const make = (role: Role) =>
           lookForProof: ({ sequence, target }) =>
             proofs.look(target, sequence, ({ answer, evidence }) => {
               if (answer !== undefined) prober.answeredAgain(target, sequence)
-              if (evidence !== Evidence.Silent) prober.proved(sequence, evidence)
+              if (evidence === Evidence.Silent) return
+              prober.proved(sequence, evidence, readClock())
+              deadlines.reset()
             }),
           suspect: (probe, now) => suspect(probe, now)
         }

@@ -93,4 +93,9 @@ export class Probe {
   get isHopeless(): boolean {
     return this.step === "Fail" && this.relays.length > 0 && this.nacks.length === this.relays.length
   }
+
+  /** Whether we and a relay found evidence, and no relay got an answer. There is nothing to wait for. */
+  get isProved(): boolean {
+    return this.isHopeless && this.evidence !== Evidence.Silent && this.relayEvidence.length > 0
+  }
 }

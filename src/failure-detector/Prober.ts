@@ -268,9 +268,11 @@ export class Prober {
   }
 
   /** Evidence was found for the probe with a sequence, if it is still in flight. */
-  proved(sequence: number, evidence: number): void {
+  proved(sequence: number, evidence: number, now: number): void {
     const probe = this.#probes.withSequence(sequence)
-    if (probe !== undefined && probe.evidence === Evidence.Silent) probe.evidence = evidence
+    if (probe === undefined || probe.evidence !== Evidence.Silent) return
+    probe.evidence = evidence
+    if (this.#options.earlyFailure) this.#probes.hasten(now)
   }
 
   #succeed({ witness }: Probe): void {

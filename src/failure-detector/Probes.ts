@@ -98,11 +98,14 @@ export class Probes {
     return false
   }
 
-  /** Moves the end of every probe that has nothing to wait for to the earliest time at which it may fail. */
+  /**
+   * Moves the end of every probe that has nothing to wait for to the earliest time at which it may fail, which is now if its
+   * target was proved to be gone.
+   */
   hasten(now: number): void {
     for (const [number, probe] of this.#inFlight) {
       if (!probe.isHopeless) continue
-      const deadline = Math.min(probe.failsAt, Math.max(now, probe.mayFailAt))
+      const deadline = probe.isProved ? now : Math.min(probe.failsAt, Math.max(now, probe.mayFailAt))
       if (deadline < probe.deadline) {
         probe.deadline = deadline
         this.#deadlines.set(number, deadline)

@@ -379,6 +379,28 @@ describe("Prober", () => {
       expect(suspected[0]!.evidence).toBe(0)
     })
 
+    it("of our own and of a relay ends the probe once no relay can bring an ACK, whichever comes last", () => {
+      const early = (...finds: ReadonlyArray<"own" | 91 | 92 | "silent 92">) => {
+        const { prober, sequences, until } = make({ earlyFailure: true, sequenced: true })
+        prober.roundTrips.sample(3, 1)
+        // Relays are asked after 20 ms.
+        until(1020)
+        for (const [index, find] of finds.entries()) {
+          const at = 1030 + 10 * index
+          if (find === "own") prober.proved(sequences[0]!, 1, at)
+          else if (find === "silent 92") prober.nacked(92, sequences[0]!, undefined, at)
+          else prober.nacked(find, sequences[0]!, Refused, at)
+        }
+        return prober.next
+      }
+      expect(early("own", 91, 92)).toBe(1050)
+      expect(early(91, 92, "own")).toBe(1050)
+      expect(early(91, "silent 92", "own")).toBe(1050)
+      // Before the timeout is over, evidence of one side alone, or a relay that may still bring an ACK, changes nothing.
+      expect(early(91, 92)).toBe(Timeout + 1000)
+      expect(early("own", 91)).toBe(2000)
+    })
+
     it("that a relay finds counts only for the member and the incarnation that are probed", () => {
       for (const found of [
         { ...Refused, target: 4 },
@@ -398,11 +420,11 @@ describe("Prober", () => {
     it("of our own is kept with the probe in flight, the first that was found", () => {
       const { prober, sequences, suspected, until } = make()
       until(1400)
-      prober.proved(sequences[0]! + 1, 2)
-      prober.proved(sequences[0]!, 1)
-      prober.proved(sequences[0]!, 2)
+      prober.proved(sequences[0]! + 1, 2, 1400)
+      prober.proved(sequences[0]!, 1, 1400)
+      prober.proved(sequences[0]!, 2, 1400)
       until(2000)
-      prober.proved(sequences[0]!, 2)
+      prober.proved(sequences[0]!, 2, 1400)
       until(4000)
       expect(suspected.map(({ evidence }) => evidence)).toEqual([1, 0])
     })
