@@ -8,6 +8,8 @@
 export const DampingWindow = 60_000
 /** Refutations beyond this many change nothing: the least time has reached the most by then. */
 const MaxRefutations = 8
+/** A death that was refuted counts as this many refutations: the next stall is likely to be as long. */
+const RevivalCounts = 3
 /** Members that are remembered; beyond, the one that refuted longest ago is forgotten. */
 const MaxMembers = 1024
 
@@ -20,8 +22,8 @@ export class Damping {
     return this.#refutations.size
   }
 
-  /** Notes that the member of a slot refuted a suspicion, or its death. */
-  refuted(slot: number, now: number): void {
+  /** Notes that the member of a slot refuted a suspicion, or its death, which counts as several. */
+  refuted(slot: number, now: number, wasDead = false): void {
     const times = this.#refutations.get(slot) ?? []
     this.#refutations.delete(slot)
     if (this.#refutations.size >= MaxMembers) {
@@ -30,8 +32,8 @@ export class Damping {
         break
       }
     }
-    times.push(now)
-    if (times.length > MaxRefutations) times.shift()
+    for (let i = wasDead ? RevivalCounts : 1; i > 0; i--) times.push(now)
+    while (times.length > MaxRefutations) times.shift()
     this.#refutations.set(slot, times)
   }
 

@@ -39,7 +39,7 @@ import type { Probe } from "./Probe.ts"
 import { type Finding, type ProbeCounters, Prober } from "./Prober.ts"
 import { type RelayRequest, Relays } from "./Relays.ts"
 import { Suspicions } from "./Suspicions.ts"
-import { jitterFraction, suspicionRange, suspicionRules } from "./SuspicionTiming.ts"
+import { AloneFactor, jitterFraction, suspicionRange, suspicionRules } from "./SuspicionTiming.ts"
 import { isWitness } from "./Witnesses.ts"
 
 export type { ProbeCounters } from "./Prober.ts"
@@ -270,6 +270,14 @@ const make = (role: Role) =>
 
     // --- suspicions --------------------------------------------------------
 
+    /** Whether the members that understand accusations are enough to confirm a suspicion as far as that goes. */
+    const canConfirm = (furtherNeeded: number): boolean =>
+      extensions.level1 &&
+      extensions.accusations &&
+      extensions.secondOpinions &&
+      furtherNeeded > 1 &&
+      Math.min(probes.witnesses, table.aliveExtended.length) > furtherNeeded
+
     const startSuspicion = (slot: number, now: number): void => {
       const { live } = table
       const fraction = jitterFraction(table.idHi(SelfSlot), table.idLo(SelfSlot), table.idHi(slot), table.idLo(slot))
@@ -281,6 +289,7 @@ const make = (role: Role) =>
           incarnation: table.incarnation(slot),
           n: live,
           furtherNeeded,
+          alone: most * (canConfirm(furtherNeeded) ? AloneFactor : 1) * role.suspicionFactor,
           least: least * role.suspicionFactor,
           most: most * role.suspicionFactor,
           jitter: fraction * rules.jitter * role.suspicionFactor
@@ -398,7 +407,9 @@ const make = (role: Role) =>
         }
         checks.refuted(slot, table.incarnation(slot))
         prober.add(slot)
-        if (table.status(slot) === Claim.Alive && previousStatus !== Claim.Alive) damping.refuted(slot, now)
+        if (table.status(slot) === Claim.Alive && previousStatus !== Claim.Alive) {
+          damping.refuted(slot, now, previousStatus === Claim.Dead)
+        }
         if (table.status(slot) === Claim.Suspect) startSuspicion(slot, now)
         else suspicions.clear(slot)
       },

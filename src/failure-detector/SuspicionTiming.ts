@@ -42,6 +42,12 @@ export const jitterFraction = (
 export const suspicionTimeout = (options: SuspicionTiming, n: number): number =>
   options.timeout * (1 + options.multiplier * Math.log2(Math.max(1, n)))
 
+/**
+ * A suspicion that nobody confirms although enough members are called to lasts this many times as long: the fault is likely
+ * to be our own, and a member that crashed has other accusers long before.
+ */
+export const AloneFactor = 4
+
 /** How a suspicion shortens as further members accuse its subject. Times in ms. */
 export interface SuspicionRange {
   /** The timeout without further accusers, of `suspicionTimeout`. */

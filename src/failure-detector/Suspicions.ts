@@ -17,6 +17,8 @@ export interface SuspicionOptions extends SuspicionRange {
   readonly jitter: number
   /** Live members, this node included. */
   readonly n: number
+  /** The timeout while only one member accuses the suspect; `most` if it is not given. */
+  readonly alone?: number
 }
 
 /** Who accuses a suspect, and of what. */
@@ -40,6 +42,7 @@ export type AccusationResult =
 interface Suspicion {
   readonly incarnation: number
   readonly range: SuspicionRange
+  readonly alone: number
   readonly jitter: number
   readonly accusers: Accusers
   /** When it began, in ms of the monotonic clock, and later by the pauses of this process since. */
@@ -66,10 +69,18 @@ export class Suspicions {
   }
 
   /** Starts a suspicion, unless one of the member's incarnation is running. Returns whether it does. */
-  start({ furtherNeeded, incarnation, jitter, least, most, n, slot }: SuspicionOptions, now: number): boolean {
+  start(options: SuspicionOptions, now: number): boolean {
+    const { furtherNeeded, incarnation, jitter, least, most, n, slot } = options
     if (this.#running.get(slot)?.incarnation === incarnation) return false
     const range = { least, most, furtherNeeded }
-    const suspicion = { incarnation, range, jitter, accusers: new Accusers(n, furtherNeeded), startedAt: now }
+    const suspicion = {
+      incarnation,
+      range,
+      alone: options.alone ?? accusedTimeout(range, 0),
+      jitter,
+      accusers: new Accusers(n, furtherNeeded),
+      startedAt: now
+    }
     this.#running.set(slot, suspicion)
     this.#schedule(slot, suspicion)
     return true
@@ -121,8 +132,9 @@ export class Suspicions {
     }
   }
 
-  #deadline({ accusers, jitter, range, startedAt }: Suspicion): number {
-    const timeout = accusedTimeout(range, accusers.further) + jitter
+  #deadline({ accusers, alone, jitter, range, startedAt }: Suspicion): number {
+    const { further } = accusers
+    const timeout = (further === 0 ? alone : accusedTimeout(range, further)) + jitter
     return Math.min(startedAt + timeout, accusers.provedAt + this.#proofTimeout)
   }
 

@@ -33,6 +33,9 @@ export { ContactError } from "./PeerOptions.ts"
 /** A node that knows more members than this has joined, and asks no peer for the table any more. */
 const EnoughMembers = 8
 
+/** Members that a newcomer makes itself known to at once. */
+const Greetings = 3
+
 /** Because of members of level 0 that revive, our incarnation rises at most once in this time, in ms. */
 const RaiseInterval = 5000
 
@@ -184,6 +187,16 @@ export const layer: Layer.Layer<
       }
     }
 
+    let greeted = false
+    const members: Array<number> = []
+    /** Makes the node known to some members of the table that it got, for the case that the peer fails now. */
+    const greet = (received: Received): void => {
+      if (greeted) return
+      greeted = true
+      table.drawLive(Greetings, random, members)
+      for (const slot of members) outbox.prove(slot, received)
+    }
+
     let raisedAt = -Infinity
     /** A member of level 0 that we held Dead may hold us Dead, and its messages cannot tell us that. */
     const raiseIncarnation = (now: number): void => {
@@ -246,7 +259,9 @@ export const layer: Layer.Layer<
         // The comparison of tables brings the others.
         if (inbound.header.kind === Kind.Gossip && table.live > EnoughMembers) introduction.end()
         if (inbound.header.kind !== Kind.AntiEntropy || !inbound.isChunk) return
-        if (introduction.tableArrived(sender, now)) outbox.alreadyKnown(inbound)
+        if (!introduction.tableArrived(sender, now)) return
+        outbox.alreadyKnown(inbound)
+        greet(received)
       },
       left: (slot) => healList.remove(view.idOf(slot))
     })

@@ -68,7 +68,7 @@ describe("defaults", () => {
           suspectJitter: Duration.seconds(1),
           deadRetention: Duration.seconds(15),
           witnesses: 6,
-          suspectMinFraction: 0.5,
+          suspectMinFraction: 0.65,
           proofTimeout: Duration.millis(500)
         },
         extensions: {

@@ -485,7 +485,7 @@ describe("a member that has refuted", () => {
       yield* tell(own(X, 1))
       yield* accuse(...[61, 62, 63, 64].map((by) => accusation(X, by, "Silent", 1)))
       yield* pass(10_000)
-      assert.strictEqual(lasted(node, X), 2 * Least)
+      assert.strictEqual(lasted(node, X), Math.round(Math.min(8 * Least, Most)))
     })
   )
 

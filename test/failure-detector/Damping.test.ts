@@ -12,6 +12,14 @@ describe("Damping", () => {
     expect(damping.factor(2, 1000)).toBe(1)
   })
 
+  it("counts a refuted death as three refutations, within the bound", () => {
+    const damping = new Damping()
+    damping.refuted(1, 0, true)
+    expect(damping.factor(1, 0)).toBe(8)
+    for (let i = 0; i < 9; i++) damping.refuted(1, 0, true)
+    expect(damping.factor(1, 0)).toBe(256)
+  })
+
   it("forgets a refutation when the window is over", () => {
     const damping = new Damping()
     damping.refuted(1, 0)

@@ -142,6 +142,16 @@ describe("accusations", () => {
     expect(run(suspicions, Infinity).map(([slot, lasted]) => [slot, Math.round(lasted)])).toEqual([[3, 1050]])
   })
 
+  it("of one member alone give the suspect longer, where others are called to confirm", () => {
+    const suspicions = new Suspicions()
+    suspicions.start({ ...ranged, alone: 15_000 }, 100)
+    const deadlines = [20, 20, 21, 22].map((id) => {
+      accuse(suspicions, id, 200)
+      return Math.round(suspicions.next) - 150
+    })
+    expect(deadlines).toEqual([15_000, 15_000, 3000, 1830])
+  })
+
   it("say whether they count and are passed on", () => {
     const suspicions = new Suspicions()
     expect(accuse(suspicions, 20, 0)).toBe("Known")
