@@ -191,7 +191,7 @@ export const layer: Layer.Layer<
     const members: Array<number> = []
     /** Makes the node known to some members of the table that it got, for the case that the peer fails now. */
     const greet = (received: Received): void => {
-      if (greeted) return
+      if (greeted || !config.extensions.level1) return
       greeted = true
       table.drawLive(Greetings, random, members)
       for (const slot of members) outbox.prove(slot, received)
