@@ -10,18 +10,20 @@ import * as Plot from "./Plot.ts"
 import { options, run } from "./Runs.ts"
 import { short, table } from "./Statistics.ts"
 
-const { seeds, sizes } = options({ seeds: 1, sizes: "10,100,1000" })
+const { rules, seeds, sizes } = options({ seeds: 1, sizes: "10,100,1000" })
 /** Bytes of the IPv4 and UDP headers. */
 const Headers = 28
 const Settle = 70_000
 const Length = 30_000
 
 const rows: Array<ReadonlyArray<string>> = []
-const lines = compared.map((mode) => ({
-  mode,
-  name: mode.name,
-  points: [] as Array<readonly [number, number]>
-}))
+const lines = compared
+  .filter(({ name }) => rules.includes(name))
+  .map((mode) => ({
+    mode,
+    name: mode.name,
+    points: [] as Array<readonly [number, number]>
+  }))
 for (const nodes of sizes) {
   for (const { mode, points } of lines) {
     let bytes = 0

@@ -12,13 +12,15 @@ import * as Plot from "./Plot.ts"
 import { options, run, watchFalseVerdicts } from "./Runs.ts"
 import { median, seconds, short, table } from "./Statistics.ts"
 
-const { seeds, sizes } = options({ seeds: 3, sizes: "1,100,1000" })
+const { rules, seeds, sizes } = options({ seeds: 3, sizes: "1,100,1000" })
 const rows: Array<ReadonlyArray<string>> = []
-const lines = compared.map((mode) => ({
-  mode,
-  name: mode.name,
-  points: [] as Array<readonly [number, number]>
-}))
+const lines = compared
+  .filter(({ name }) => rules.includes(name))
+  .map((mode) => ({
+    mode,
+    name: mode.name,
+    points: [] as Array<readonly [number, number]>
+  }))
 for (const joining of sizes) {
   for (const { mode, points } of lines) {
     const found = []

@@ -115,6 +115,7 @@ export const options = (defaults: { readonly seeds: number; readonly sizes: stri
     options: {
       seeds: { type: "string", default: String(defaults.seeds) },
       sizes: { type: "string", default: defaults.sizes },
+      rules: { type: "string", default: "plain,memberlist,all" },
       lengths: { type: "string", default: "10,60,3600" },
       short: { type: "boolean", default: false },
       alone: { type: "boolean", default: false },
@@ -124,6 +125,8 @@ export const options = (defaults: { readonly seeds: number; readonly sizes: stri
   return {
     seeds: Array.from({ length: Number(values.seeds) }, (_, i) => i + 1),
     sizes: values.sizes.split(",").map(Number),
+    /** Names of rule sets. */
+    rules: values.rules.split(","),
     /** In seconds. */
     lengths: values.lengths.split(",").map(Number),
     short: values.short,
