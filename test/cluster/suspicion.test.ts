@@ -232,8 +232,8 @@ describe("a refutation", () => {
         const lab = yield* Lab.make()
         const nodes: Array<LabNode> = [yield* lab.start(1, quiet)]
         for (let i = 2; i <= 4; i++) {
-          // Only the first probes, so it is the accuser.
-          const probes = { interval: "1 hour" as const }
+          // Only the first probes, so it is the accuser. Its next PING to each of the others brings them the refutation.
+          const probes = { interval: "1 hour" as const, suspectTimeout: "20 seconds" as const }
           nodes.push(yield* lab.start(i, { peers: ["10.0.0.1:7946"], ...quiet, probes }))
         }
         yield* pass(10_500)

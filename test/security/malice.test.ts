@@ -206,7 +206,7 @@ describe("false claims about a member", () => {
     // For nodes that had not heard of the death, its refutation is the lower claim.
     everyClaim(6000, Half, ({ deaths }) =>
       Effect.sync(() => {
-        for (const [ms] of deaths) assert.strictEqual(ms, 1501)
+        for (const [ms] of deaths) assert.isAtLeast(ms, 1501)
       })
     )
   )
@@ -267,11 +267,11 @@ describe("false claims about a member", () => {
     })
   )
 
-  it.effect("of another address with the next heartbeat misdirect datagrams for at most 4 s", () =>
+  it.effect("of another address with the next heartbeat misdirect datagrams for at most 6 s", () =>
     Effect.gen(function* () {
       for (const many of [1, 4]) {
         yield* after(
-          4000,
+          6000,
           (world, victim, rest) => {
             // Refuted by its next entry, or, where that is late, by its refutation of the other address.
             const next = parts(victim).view.table.heartbeat(0) + 1
@@ -312,10 +312,10 @@ describe("false claims about a member", () => {
   )
 
   it.effect(
-    "of Suspect and Dead about all members make all declare each other dead: no defence; they are back within 4 s",
+    "of Suspect and Dead about all members make all declare each other dead: no defence; they are back within 6 s",
     () =>
       after(
-        4000,
+        6000,
         (world) =>
           toEach(world, world.nodes, (i) =>
             gossip(
