@@ -39,8 +39,8 @@ const campaigns = globSync("test/**/*.test.ts", { cwd: import.meta.dirname }).fi
 )
 
 // Most files share a worker and its modules, which saves loading them again, and nothing in the library is global. A file
-// that replaces modules needs a worker of its own.
-const replacesModules = ["test/cli/sim-broken.test.ts"]
+// that replaces modules, or measures the heap, needs a worker of its own.
+const needsOwnWorker = ["test/cli/sim-broken.test.ts", "test/bench/suite.test.ts"]
 
 export default defineConfig(({ mode }) => {
   const long = mode === "long"
@@ -55,8 +55,8 @@ export default defineConfig(({ mode }) => {
     },
     test: {
       projects: [
-        { extends: true, test: { name: "shared", isolate: false, include, exclude: [...exclude, ...replacesModules] } },
-        { extends: true, test: { name: "isolated", include: long ? [] : replacesModules, exclude } }
+        { extends: true, test: { name: "shared", isolate: false, include, exclude: [...exclude, ...needsOwnWorker] } },
+        { extends: true, test: { name: "isolated", include: long ? [] : needsOwnWorker, exclude } }
       ],
       provide: { long },
       // Threads start faster than processes; two of them suit the smallest machine the tests are meant for.

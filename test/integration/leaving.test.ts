@@ -1,6 +1,6 @@
 /** How nodes go and come back: crashes, goodbyes and restarts. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber, Schedule } from "effect"
 import { NetAddress } from "effect/net"
 import type { Change } from "../../src/domain/Change.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
@@ -171,7 +171,9 @@ describe("a restart with the same id", () => {
       const before = (yield* gone.membership.self).incarnation
       yield* aSecondAfter(before)
       yield* gone.crash
-      const again = yield* start({ nodeId: kept, bind: gone.address, peers: rest.map(({ address }) => address) })
+      const options = { nodeId: kept, bind: gone.address, peers: rest.map(({ address }) => address) }
+      // Another test may have the port for a moment.
+      const again = yield* Effect.retry(start(options), { times: 200, schedule: Schedule.spaced("50 millis") })
       yield* converged([...rest, again])
       yield* aliveAt([...rest, again], kept, gone.address)
       // Its new life is ahead of the old one, or what it says would count as a replay.

@@ -2,8 +2,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { Effect, Logger } from "effect"
+import { Effect, type Layer, Logger } from "effect"
+import type { Events } from "../../src/events/Events.ts"
 import type { Membership } from "../../src/membership/Membership.ts"
+import type { Queries } from "../../src/queries/Queries.ts"
 import * as Simulation from "../../src/simulation/Simulation.ts"
 import { isLong } from "../Campaign.ts"
 import { directory, ended, line, outcome, start, timeout } from "../integration/Program.ts"
@@ -15,7 +17,13 @@ const folder = mkdtempSync(join(import.meta.dirname, "../../examples-of-comments
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Imports a program of the README. What it imports of Node.js is replaced, so that it runs on a virtual network. */
-const load = (index: number, last = ""): Promise<{ readonly program?: Effect.Effect<void, unknown, Membership> }> => {
+const load = (
+  index: number,
+  last = ""
+): Promise<{
+  readonly program?: Effect.Effect<void, unknown, Events | Membership | Queries>
+  readonly LoadHandler?: Layer.Layer<never, never, Queries>
+}> => {
   const code = (programs[index] ?? "")
     .replace(`"@effect/platform-node"`, JSON.stringify(join(import.meta.dirname, "NodeRuntime.ts")))
     .replace(`"effect-gossip/node"`, JSON.stringify(join(import.meta.dirname, "NodeCluster.ts")))
@@ -34,7 +42,7 @@ const logged = () => {
 }
 
 describe("a program of the README", () => {
-  it("is one of three", () => assert.lengthOf(programs, 3))
+  it("is one of four", () => assert.lengthOf(programs, 4))
 
   it.effect("logs how many are alive, and every change", () =>
     Simulation.run(
@@ -86,9 +94,28 @@ describe("a program of the README", () => {
   )
 })
 
+describe("the events and queries of the README", () => {
+  it.effect("tell and ask every member", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const { inRealTime, startWith, untilConverged } = yield* Simulation.Simulation
+        const { LoadHandler, program } = yield* inRealTime(Effect.promise(() => load(2)))
+        assert(LoadHandler !== undefined && program !== undefined)
+        const [node] = yield* startWith(LoadHandler, 3)
+        yield* untilConverged("10 seconds")
+        yield* Effect.sleep("5 seconds")
+        const { layer, lines } = logged()
+        yield* node.run(Effect.provide(program, layer))
+        assert.lengthOf(lines, 3)
+        for (const line of lines) assert.isTrue(line.endsWith("Success"), line)
+      })
+    )
+  )
+})
+
 describe("the test of the README", async () => {
   // It declares a test.
-  await load(2)
+  await load(3)
 })
 
 describe("a command of the README", () => {

@@ -10,7 +10,7 @@ import { Seeds } from "./Seeds.ts"
 
 const StableAfter = 10_000
 const Size = 7
-const Steps = isLong ? 60 : 12
+const Steps = isLong ? 30 : 12
 
 const withoutQuorum = Leader.layer()
 const withQuorum = Layer.provide(
