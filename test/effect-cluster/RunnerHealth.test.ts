@@ -5,6 +5,8 @@ import { RunnerHealth } from "../../src/effect-cluster/index.ts"
 import * as Simulation from "../../src/simulation/Simulation.ts"
 import type { SimNode } from "../../src/simulation/SimNode.ts"
 import { Membership } from "../../src/membership/Membership.ts"
+import { isLong } from "../Campaign.ts"
+import { takeOver } from "./Runners.ts"
 
 const addressOf = (number: number) => RunnerAddress.make(`10.1.0.${number}`, 34_431)
 
@@ -73,5 +75,11 @@ describe("RunnerHealth.layerGossip", () => {
       }),
       { seed: 1 }
     )
+  )
+
+  // In real processes, which takes many seconds.
+  it.live.each(isLong ? [4] : [])(
+    "lets others answer for the entities of a runner that is killed, once its locks of %i s have expired",
+    (lock) => Effect.map(takeOver("gossip", lock), ({ entities }) => assert.isAbove(entities, 0))
   )
 })
