@@ -59,9 +59,9 @@ export default defineConfig(({ mode }) => {
         { extends: true, test: { name: "isolated", include: long ? [] : needsOwnWorker, exclude } }
       ],
       provide: { long },
-      // Threads start faster than processes. Three of them suit two cores, since many tests wait for processes and sockets.
+      // Threads start faster than processes; two of them suit the smallest machine the tests are meant for.
       pool: "threads",
-      maxWorkers: 3,
+      maxWorkers: 2,
       testTimeout: long ? 600_000 : 120_000,
       hookTimeout: 120_000,
       reporters: ["default"]
