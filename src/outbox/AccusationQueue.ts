@@ -4,14 +4,14 @@
  * @since 0.2.0
  */
 import type { Accusation } from "../wire/sections/Accusation.ts"
+import { LeastSentFirst, type Waiting } from "./LeastSentFirst.ts"
 
 /** The most accusations that wait. Beyond, the one that was sent most often makes room. */
 const MaxAccusations = 256
 
-interface Waiting {
+interface WaitingAccusation extends Waiting {
   readonly slot: number
-  accusation: Accusation
-  sent: number
+  readonly accusation: Accusation
 }
 
 /**
@@ -19,47 +19,40 @@ interface Waiting {
  *
  * **Details**
  *
- * There are few: some per suspect, and suspects are rare. So they are kept in an
- * array in the order in which they go out.
+ * There are few: some per suspect, and suspects are rare.
  *
  * @category models
  * @since 0.2.0
  */
 export class AccusationQueue {
-  readonly #waiting: Array<Waiting> = []
-  readonly #onFirst: () => void
+  readonly #waiting: LeastSentFirst<WaitingAccusation>
 
   /** `onFirst` is called when an accusation is queued while none was. */
   constructor(onFirst: () => void = () => {}) {
-    this.#onFirst = onFirst
+    this.#waiting = new LeastSentFirst(MaxAccusations, onFirst)
   }
 
   /** How many accusations are queued. */
   get size(): number {
-    return this.#waiting.length
+    return this.#waiting.items.length
   }
 
   /** Queues an accusation of the member of a slot. One by the same accuser at the same incarnation is replaced. */
   add(slot: number, accusation: Accusation): void {
-    const waiting = this.#waiting
-    const known = waiting.findIndex(
-      (other) =>
-        other.slot === slot &&
-        other.accusation.accuserHi === accusation.accuserHi &&
-        other.accusation.accuserLo === accusation.accuserLo &&
-        other.accusation.incarnation === accusation.incarnation
+    const { accuserHi, accuserLo, incarnation } = accusation
+    this.#waiting.remove(
+      ({ accusation: other, slot: of }) =>
+        of === slot &&
+        other.accuserHi === accuserHi &&
+        other.accuserLo === accuserLo &&
+        other.incarnation === incarnation
     )
-    if (known >= 0) waiting.splice(known, 1)
-    else if (waiting.length >= MaxAccusations) waiting.pop()
-    // Those that were not sent yet come first, in the order in which they came.
-    const after = waiting.findIndex(({ sent }) => sent > 0)
-    waiting.splice(after < 0 ? waiting.length : after, 0, { slot, accusation, sent: 0 })
-    if (waiting.length === 1) this.#onFirst()
+    this.#waiting.add({ slot, accusation, sent: 0 })
   }
 
   /** Drops the accusations of a slot: its member refuted them, died, or is forgotten. */
   remove(slot: number): void {
-    for (let i = this.#waiting.length - 1; i >= 0; i--) if (this.#waiting[i]!.slot === slot) this.#waiting.splice(i, 1)
+    this.#waiting.remove((waiting) => waiting.slot === slot)
   }
 
   /**
@@ -67,15 +60,8 @@ export class AccusationQueue {
    * more; at `limit` it leaves the queue.
    */
   take(limit: number, write: (accusation: Accusation) => boolean): void {
-    const waiting = this.#waiting
-    let written = 0
-    while (written < waiting.length && write(waiting[written]!.accusation)) written++
-    if (written === 0) return
-    for (const sent of waiting.splice(0, written)) {
-      sent.sent++
-      if (sent.sent >= limit) continue
-      const after = waiting.findIndex((other) => other.sent > sent.sent)
-      waiting.splice(after < 0 ? waiting.length : after, 0, sent)
-    }
+    const { items } = this.#waiting
+    const end = items.findIndex(({ accusation }) => !write(accusation))
+    this.#waiting.countSent(items.slice(0, end < 0 ? items.length : end), limit)
   }
 }

@@ -8,27 +8,26 @@ import { lengthOf as eventLength } from "../wire/sections/MemberEvent.ts"
 import type { Query } from "../wire/sections/Query.ts"
 import { lengthOf as queryLength } from "../wire/sections/Query.ts"
 import { SectionHeaderLength, SectionType } from "../wire/sections/Section.ts"
+import { LeastSentFirst, type Waiting } from "./LeastSentFirst.ts"
 
 /** The most events and queries that wait. Beyond, the one that was sent most often makes room. */
 export const MaxBroadcasts = 512
 
-interface WaitingEvent {
+interface WaitingEvent extends Waiting {
   readonly kind: "event"
   readonly content: MemberEvent
   readonly length: number
-  sent: number
 }
 
-interface WaitingQuery {
+interface WaitingQuery extends Waiting {
   readonly kind: "query"
   readonly content: Query
   readonly length: number
   /** When its origin stops to wait, in ms. */
   readonly expiresAt: number
-  sent: number
 }
 
-type Waiting = WaitingEvent | WaitingQuery
+type WaitingBroadcast = WaitingEvent | WaitingQuery
 
 /**
  * What takes events and queries: a writer of messages.
@@ -52,47 +51,34 @@ export interface BroadcastWriter {
  * @since 0.2.0
  */
 export class BroadcastQueue {
-  readonly #waiting: Array<Waiting> = []
-  readonly #onFirst: () => void
+  readonly #waiting: LeastSentFirst<WaitingBroadcast>
   /** What of the two goes first into the next message, so that many of one do not keep back the other. */
-  #first: Waiting["kind"] = "event"
+  #first: WaitingBroadcast["kind"] = "event"
 
   /** `onFirst` is called when something is queued while nothing was. */
   constructor(onFirst: () => void = () => {}) {
-    this.#onFirst = onFirst
+    this.#waiting = new LeastSentFirst(MaxBroadcasts, onFirst)
   }
 
   /** How many events and queries are queued. */
   get size(): number {
-    return this.#waiting.length
+    return this.#waiting.items.length
   }
 
   /** Bytes that the first needs in a message, its section header included; 0 if nothing waits. */
   get firstLength(): number {
-    const first = this.#waiting[0]
+    const [first] = this.#waiting.items
     return first === undefined ? 0 : SectionHeaderLength + first.length
   }
 
   /** Queues an event. Its bytes must not change. */
   addEvent(content: MemberEvent): void {
-    this.#add({ kind: "event", content, length: eventLength(content), sent: 0 })
+    this.#waiting.add({ kind: "event", content, length: eventLength(content), sent: 0 })
   }
 
   /** Queues a query, to be passed on until its origin stops to wait. Its bytes must not change. */
   addQuery(content: Query, expiresAt: number): void {
-    this.#add({ kind: "query", content, length: queryLength(content), expiresAt, sent: 0 })
-  }
-
-  #add(waiting: Waiting): void {
-    if (this.#waiting.length >= MaxBroadcasts) this.#waiting.pop()
-    this.#insert(waiting)
-    if (this.#waiting.length === 1) this.#onFirst()
-  }
-
-  /** Behind those that were sent as often. */
-  #insert(waiting: Waiting): void {
-    const after = this.#waiting.findIndex(({ sent }) => sent > waiting.sent)
-    this.#waiting.splice(after < 0 ? this.#waiting.length : after, 0, waiting)
+    this.#waiting.add({ kind: "query", content, length: queryLength(content), expiresAt, sent: 0 })
   }
 
   /**
@@ -101,27 +87,20 @@ export class BroadcastQueue {
    */
   write(form: BroadcastWriter, limit: number, now: number): void {
     const waiting = this.#waiting
-    for (let i = waiting.length - 1; i >= 0; i--) {
-      const item = waiting[i]!
-      if (item.kind === "query" && item.expiresAt <= now) waiting.splice(i, 1)
-    }
-    if (waiting.length === 0) return
-    const sent: Array<Waiting> = []
+    waiting.remove((item) => item.kind === "query" && item.expiresAt <= now)
+    if (waiting.items.length === 0) return
+    const sent: Array<WaitingBroadcast> = []
     const [one, other] = this.#first === "event" ? (["event", "query"] as const) : (["query", "event"] as const)
     this.#first = other
     this.#writeKind(one, form, now, sent)
     this.#writeKind(other, form, now, sent)
-    for (const item of sent) {
-      waiting.splice(waiting.indexOf(item), 1)
-      item.sent++
-      if (item.sent < limit) this.#insert(item)
-    }
+    waiting.countSent(sent, limit)
   }
 
-  #writeKind(kind: Waiting["kind"], form: BroadcastWriter, now: number, sent: Array<Waiting>): void {
+  #writeKind(kind: WaitingBroadcast["kind"], form: BroadcastWriter, now: number, sent: Array<WaitingBroadcast>): void {
     if (kind === "event" && !form.beginSection(SectionType.Events)) return
     // What is too long for the rest of the message does not keep back what is shorter.
-    for (const item of this.#waiting) {
+    for (const item of this.#waiting.items) {
       if (
         item.kind === "event" ? kind === "event" && form.event(item.content) : kind === "query" && ask(form, item, now)
       ) {
