@@ -5,7 +5,8 @@ import * as NodeId from "../../src/domain/NodeId.ts"
 import { ClusterView } from "../../src/membership/ClusterView.ts"
 import { Findings } from "../../src/membership/Findings.ts"
 import { AccusationQueue } from "../../src/outbox/AccusationQueue.ts"
-import type { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
+import { BroadcastQueue } from "../../src/outbox/BroadcastQueue.ts"
+import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
 import { MessagePacker } from "../../src/outbox/MessagePacker.ts"
 import { Kind, MaxMessage } from "../../src/wire/Header.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
@@ -95,9 +96,13 @@ export const generator = (): (() => number) => {
 
 export const packerOf = (view: ClusterView, queue: ChangeQueue): MessagePacker =>
   new MessagePacker(
-    view,
-    queue,
-    new AccusationQueue(),
+    view.table,
+    {
+      changes: queue,
+      accusations: new AccusationQueue(),
+      tags: new ChangeQueue(),
+      broadcasts: new BroadcastQueue()
+    },
     {
       fanout: Full,
       adaptiveFanout: false,
@@ -107,5 +112,5 @@ export const packerOf = (view: ClusterView, queue: ChangeQueue): MessagePacker =
       maxMessage: MaxMessage,
       needsOwnEntry: () => false
     },
-    generator()
+    { now: () => 0, random: generator() }
   )

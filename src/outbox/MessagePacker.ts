@@ -4,7 +4,6 @@
  * @since 0.2.0
  */
 import * as Claim from "../domain/Claim.ts"
-import type { ClusterView } from "../membership/ClusterView.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
 import { recordOwnEntrySent } from "../membership/OwnEntryKnown.ts"
 import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
@@ -15,8 +14,8 @@ import { MaxBits } from "../wire/sections/Bucket.ts"
 import type { Response } from "../wire/sections/Response.ts"
 import { SectionHeaderLength, SectionType } from "../wire/sections/Section.ts"
 import type { AccusationQueue } from "./AccusationQueue.ts"
-import { BroadcastQueue } from "./BroadcastQueue.ts"
-import { ChangeQueue } from "./ChangeQueue.ts"
+import type { BroadcastQueue } from "./BroadcastQueue.ts"
+import type { ChangeQueue } from "./ChangeQueue.ts"
 import { EntryPacker, entryLength, leftLength, NoReceiver } from "./EntryPacker.ts"
 import { decimalGrowth, logarithmicGrowth } from "./Growth.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
@@ -58,13 +57,40 @@ export interface PackerOptions {
 }
 
 /**
+ * What waits to be passed on, and goes into messages.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface PackerQueues {
+  /** Changes, by slot. */
+  readonly changes: ChangeQueue
+  readonly accusations: AccusationQueue
+  /** Tags, by slot. */
+  readonly tags: ChangeQueue
+  readonly broadcasts: BroadcastQueue
+}
+
+/**
+ * The time and the random numbers of a packer; a part of `NodeClock`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface PackerClock {
+  /** In ms of the monotonic clock. */
+  readonly now: () => number
+  readonly random: () => number
+}
+
+/**
  * Builds messages, one at a time.
  *
  * **Details**
  *
  * The order in each message is: the entry that it is about, our own entry, changes,
- * heartbeats, accusations, tags, events and queries. So what does not fit is always the least important. A message that was
- * returned belongs to the caller.
+ * heartbeats, accusations, tags, events and queries. So what does not fit is always
+ * the least important. A message that was returned belongs to the caller.
  *
  * @category models
  * @since 0.2.0
@@ -80,22 +106,13 @@ export class MessagePacker {
   readonly #now: () => number
   #snapshot = 0
 
-  constructor(
-    view: ClusterView,
-    queue: ChangeQueue,
-    accusations: AccusationQueue,
-    options: PackerOptions,
-    random: () => number,
-    tags = new ChangeQueue(),
-    broadcasts = new BroadcastQueue(),
-    now: () => number = () => 0
-  ) {
-    this.#table = view.table
+  constructor(table: MemberTable, queues: PackerQueues, options: PackerOptions, { now, random }: PackerClock) {
+    this.#table = table
     this.#options = options
-    this.#accusations = accusations
-    this.#entries = new EntryPacker(view.table, queue, this.#form, random)
-    this.#tags = new TagPacker(view.table, tags, this.#form)
-    this.#broadcasts = broadcasts
+    this.#accusations = queues.accusations
+    this.#entries = new EntryPacker(table, queues.changes, this.#form, random)
+    this.#tags = new TagPacker(table, queues.tags, this.#form)
+    this.#broadcasts = queues.broadcasts
     this.#now = now
   }
 

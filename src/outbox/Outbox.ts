@@ -39,7 +39,7 @@ export type { Response } from "../wire/sections/Response.ts"
 export type { BroadcastQueue, BroadcastWriter } from "./BroadcastQueue.ts"
 export type { ChangeQueue } from "./ChangeQueue.ts"
 export type { MemberClaim } from "./MemberClaim.ts"
-export type { MessagePacker, PackerOptions } from "./MessagePacker.ts"
+export type { MessagePacker, PackerClock, PackerOptions, PackerQueues } from "./MessagePacker.ts"
 export type { Received, ReplyPath } from "./Received.ts"
 export type { ReplyBudget } from "./ReplyBudget.ts"
 
@@ -173,19 +173,15 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       return !table.has(slot, Mark.HasOwnEntry) && isOwnEntryNews()
     }
     const packer = new MessagePacker(
-      view,
-      queue,
-      accusations,
+      table,
+      { changes: queue, accusations, tags, broadcasts },
       {
         ...gossip,
         level: extensions.level1 ? 1 : 0,
         maxMessage: Math.min(MaxMessage, network.maxDatagram - (network.encryption === "off" ? 0 : Overhead)),
         needsOwnEntry
       },
-      random,
-      tags,
-      broadcasts,
-      now
+      { now, random }
     )
     const isCrowded = (): boolean => queue.size > Crowd
     const cursor = new EntryCursor()

@@ -9,6 +9,7 @@ import { SectionType } from "../../src/wire/sections/Section.ts"
 import type { MemberClaim } from "../../src/outbox/MemberClaim.ts"
 import { MessagePacker, type PackerOptions } from "../../src/outbox/MessagePacker.ts"
 import { AccusationQueue } from "../../src/outbox/AccusationQueue.ts"
+import { BroadcastQueue } from "../../src/outbox/BroadcastQueue.ts"
 import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
 import { Findings } from "../../src/membership/Findings.ts"
 import { ClusterView } from "../../src/membership/ClusterView.ts"
@@ -115,7 +116,9 @@ const cluster = (n: number, family: Family, options: Partial<PackerOptions> = {}
     const members = Array.from({ length: Math.min(30, n - from) }, (_, i) => [from + i, "Alive", 1] as const)
     say(from, members)
   }
-  const packer = new MessagePacker(view, queue, accusations, { ...defaults, ...options }, chance(seed))
+  const queues = { changes: queue, accusations, tags: new ChangeQueue(), broadcasts: new BroadcastQueue() }
+  const clock = { now: () => 0, random: chance(seed) }
+  const packer = new MessagePacker(view.table, queues, { ...defaults, ...options }, clock)
   const slotOf = (n: number) => view.slotOf(NodeId.fromWords(0, n))
   return { view, queue, accusations, packer, say, slotOf, table: view.table }
 }

@@ -37,14 +37,10 @@ const packing = (n: number, tagLength = (_: number) => 20) => {
     needsOwnEntry: () => false
   }
   const packer = new MessagePacker(
-    node.view,
-    queue,
-    new AccusationQueue(),
+    node.table,
+    { changes: queue, accusations: new AccusationQueue(), tags, broadcasts },
     options,
-    () => 0.5,
-    tags,
-    broadcasts,
-    () => now
+    { now: () => now, random: () => 0.5 }
   )
   const at = (time: number) => void (now = time)
   return { ...node, queue, tags, broadcasts, packer, at }
