@@ -162,15 +162,19 @@ const make = (rounds: boolean) =>
       if (message !== undefined) outbox.send(slot, message)
     }
 
+    /** The address of the sender may be forged, so it gets one PING, and what it waits for once it has answered that. */
+    const awaitProof = (waiting: Set<number>, received: Received): void => {
+      if (waiting.size >= MaxUnproved) return
+      waiting.add(received.sender)
+      outbox.prove(received.sender, received)
+    }
+
     /** A newcomer gets what we know, if that is more than the two of us. */
     const welcome = (received: Received): void => {
       const { sender } = received
       if (table.live <= 2) return
       if (!outbox.isUnproved(sender)) return sendWelcome(sender)
-      // Its address may be forged, so it gets one PING, and the table once it has answered that.
-      if (newcomers.size >= MaxUnproved) return
-      newcomers.add(sender)
-      outbox.prove(sender, received)
+      awaitProof(newcomers, received)
     }
 
     view.observe({
@@ -215,10 +219,7 @@ const make = (rounds: boolean) =>
       }
       counters.digestsDifferent++
       if (!outbox.isUnproved(sender)) return sendBuckets(sender, now)
-      // Its address may be forged, so it gets one PING, and the buckets once it has answered that.
-      if (different.size >= MaxUnproved) return
-      different.add(sender)
-      outbox.prove(sender, received)
+      awaitProof(different, received)
     }
 
     /** A member answered our digest by its buckets. */
