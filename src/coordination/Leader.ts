@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import { Context, Duration, Effect, Layer, Option, Stream, SubscriptionRef } from "effect"
-import type { Member } from "../domain/Member.ts"
+import { isLive, type Member } from "../domain/Member.ts"
 import { oldestOf } from "../domain/Seniority.ts"
 import { Membership } from "../membership/Membership.ts"
 import { Quorum } from "./Quorum.ts"
@@ -85,8 +85,6 @@ export class Leader extends Context.Service<
   }
 >()("effect-gossip/coordination/Leader") {}
 
-const isLive = ({ status }: Member): boolean => status === "alive" || status === "suspect"
-
 const idOf = Option.map(({ id }: Member) => id)
 
 /** A leader that follows `decisions`, the first of which comes at once. */
@@ -131,7 +129,7 @@ export const layer = ({ filter = () => true }: LeaderOptions = {}): Layer.Layer<
     Effect.flatMap(Membership, ({ views }) =>
       following(
         Stream.map(views({ settle: Duration.millis(Settle), atMost: Duration.millis(AtMost) }), ({ members }) =>
-          Option.fromUndefinedOr(oldestOf(members.filter(isLive), filter))
+          Option.fromUndefinedOr(oldestOf(members.filter(isLive).filter(filter)))
         )
       )
     )
@@ -155,7 +153,7 @@ export const layerQuorum = ({ filter = () => true }: LeaderOptions = {}): Layer.
     Effect.flatMap(Quorum, ({ states }) =>
       following(
         Stream.map(states, (state) =>
-          Option.fromUndefinedOr(state._tag === "Active" ? oldestOf(state.members, filter) : undefined)
+          Option.fromUndefinedOr(state._tag === "Active" ? oldestOf(state.members.filter(filter)) : undefined)
         )
       )
     )

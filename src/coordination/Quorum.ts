@@ -220,7 +220,7 @@ export const keepMajority: Strategy = {
 export const keepOldest: Strategy = {
   name: "keepOldest",
   isMet: ({ known, reachable }) => {
-    const oldest = oldestOf(known, () => true)
+    const oldest = oldestOf(known)
     return reachable.some((member) => member.id === oldest?.id)
       ? reachable.length > 1 || known.length === 1
       : reachable.length > 0 && reachable.length === known.length - 1

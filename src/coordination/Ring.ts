@@ -5,7 +5,7 @@
  */
 import { Context, type Duration, Effect, Hash, HashRing, Layer, Option, PrimaryKey, PubSub, Stream } from "effect"
 import { NetAddress } from "effect/net"
-import type { Member } from "../domain/Member.ts"
+import { isLive, type Member } from "../domain/Member.ts"
 import { Membership } from "../membership/Membership.ts"
 import * as RingSegments from "./RingSegments.ts"
 
@@ -179,8 +179,7 @@ export const make = Effect.fnUntraced(function* ({
     const byWeight = new Map<number, Array<Owner>>()
     const names = new Set<string>()
     for (const member of members) {
-      if (member.status !== "alive" && member.status !== "suspect") continue
-      if (!filter(member)) continue
+      if (!isLive(member) || !filter(member)) continue
       const name = key(member)
       // Of two members with one key, the one that this node met first is on the ring.
       if (names.has(name)) continue

@@ -78,3 +78,11 @@ export const Member = Schema.Struct({
  * @since 0.2.0
  */
 export type Member = typeof Member.Type
+
+/**
+ * Whether a member is alive or suspect: it counts as one of the cluster until it is dead or has left.
+ *
+ * @category predicates
+ * @since 0.2.0
+ */
+export const isLive = ({ status }: Member): boolean => status === "alive" || status === "suspect"

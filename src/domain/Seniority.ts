@@ -15,11 +15,9 @@ const startOf = ({ startedAt }: Member): number => startedAt?.epochMilliseconds 
 export const isOlder = (a: Member, b: Member): boolean =>
   startOf(a) < startOf(b) || (startOf(a) === startOf(b) && a.id < b.id)
 
-/** The oldest of the members that the filter accepts. */
-export const oldestOf = (members: ReadonlyArray<Member>, filter: (member: Member) => boolean): Member | undefined => {
+/** The oldest of some members; `undefined` if there is none. */
+export const oldestOf = (members: ReadonlyArray<Member>): Member | undefined => {
   let oldest: Member | undefined
-  for (const member of members) {
-    if (filter(member) && (oldest === undefined || isOlder(member, oldest))) oldest = member
-  }
+  for (const member of members) if (oldest === undefined || isOlder(member, oldest)) oldest = member
   return oldest
 }

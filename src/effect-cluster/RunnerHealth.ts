@@ -5,7 +5,7 @@
  */
 import { Clock, Duration, Effect, Layer, Option, type Scope, Stream } from "effect"
 import { type RunnerAddress, RunnerHealth, ShardingConfig } from "effect/cluster"
-import type { Member } from "../domain/Member.ts"
+import { isLive, type Member } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { Membership } from "../membership/Membership.ts"
 import type { TagsError } from "../domain/Tags.ts"
@@ -82,14 +82,15 @@ export const makeGossip = Effect.fnUntraced(function* ({
     if (runner !== undefined) runners.get(runner)?.delete(id)
     named.delete(id)
   }
-  const note = ({ id, status, tags }: Member): void => {
+  const note = (member: Member): void => {
+    const { id, tags } = member
     const runner = tags[tag]
     if (named.get(id) !== runner) forget(id)
     if (runner === undefined) return
     const members = runners.get(runner) ?? new Set<NodeId>()
     runners.set(runner, members)
     named.set(id, runner)
-    if (status === "alive" || status === "suspect") members.add(id)
+    if (isLive(member)) members.add(id)
     else members.delete(id)
   }
 

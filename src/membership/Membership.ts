@@ -6,7 +6,7 @@
 import { Context, type Duration, Effect, Layer, Option, Queue, Stream } from "effect"
 import type { NetAddress } from "effect/net"
 import type { Change } from "../domain/Change.ts"
-import type { Member } from "../domain/Member.ts"
+import { isLive, type Member } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { oldestOf } from "../domain/Seniority.ts"
 import type { Tags, TagsError } from "../domain/Tags.ts"
@@ -172,8 +172,6 @@ const hasTag =
   ({ tags }) =>
     Object.hasOwn(tags, key) && tags[key] === value
 
-const isLive: Filter = ({ status }) => status === "alive" || status === "suspect"
-
 /**
  * The membership of one node.
  *
@@ -235,7 +233,7 @@ export const layer: Layer.Layer<Membership, never, ChangeFeed | JoinState | Loca
         byAddress: (address) => Effect.sync(() => reader.byAddress(address)),
         byTag: (key, value) => Effect.sync(() => reader.alive().filter(hasTag(key, value))),
         oldest: (filter = everyone) =>
-          Effect.sync(() => Option.fromUndefinedOr(oldestOf(reader.members().filter(isLive), filter))),
+          Effect.sync(() => Option.fromUndefinedOr(oldestOf(reader.members().filter(isLive).filter(filter)))),
         random: (filter = everyone) =>
           Effect.sync(() => {
             const members = reader.alive().filter(filter)

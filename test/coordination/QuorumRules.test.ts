@@ -1,29 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { DateTime } from "effect"
-import { NetAddress } from "effect/net"
 import * as fc from "fast-check"
 import { keepMajority, keepOldest, staticQuorum } from "../../src/coordination/Quorum.ts"
 import { QuorumRules, type Strategy } from "../../src/coordination/QuorumRules.ts"
 import { type Member, MemberStatus } from "../../src/domain/Member.ts"
-import * as NodeId from "../../src/domain/NodeId.ts"
+import { member, since } from "./Members.ts"
 
 const StableAfter = 10_000
 const ForgetAfter = 60_000
 const times = { stableAfter: StableAfter, forgetAfter: ForgetAfter }
-const since = DateTime.makeUnsafe(0)
-
-const member = (id: number, status: Member["status"] = "alive"): Member => ({
-  id: NodeId.fromWords(0, id),
-  address: NetAddress.inetAddressFromStringUnsafe(`10.0.0.${id}:7946`),
-  status,
-  incarnation: 0,
-  heartbeat: 0,
-  level: 1,
-  since,
-  tags: {},
-  self: id === 1
-})
-
 /** Members 1 to n; those that `others` names have another status. */
 const cluster = (n: number, others: Readonly<Record<number, Member["status"]>> = {}) =>
   Array.from({ length: n }, (_, index) => member(index + 1, others[index + 1]))
