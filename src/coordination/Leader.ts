@@ -73,7 +73,10 @@ export interface LeaderOptions {
 export class Leader extends Context.Service<
   Leader,
   {
-    /** The leader as this node sees it. None while there is none that can lead. */
+    /**
+     * The leader as this node sees it, as the member was when it became the leader; `Membership.get` has its present state.
+     * None while there is none that can lead.
+     */
     readonly leader: Effect.Effect<Option.Option<Member>>
     /** The leader now, and every later one. */
     readonly leaders: Stream.Stream<Option.Option<Member>>

@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import { Context, Duration, Effect, Layer, Stream, SubscriptionRef } from "effect"
+import { Context, Duration, Effect, Equal, Layer, Stream, SubscriptionRef } from "effect"
 import type { Member } from "../domain/Member.ts"
 import { oldestOf } from "../domain/Seniority.ts"
 import { FailureDetector } from "../failure-detector/FailureDetector.ts"
@@ -288,12 +288,15 @@ export const make = Effect.fnUntraced(function* ({
   })
 })
 
-/** Whether two states say the same; the members of one are those of the other if they have the same ids. */
+/** Whether two states say the same. Who leads or owns what can depend on the start and the tags of members. */
 const isSame = (a: State, b: State): boolean =>
   a._tag === b._tag &&
   (a._tag === "Active" || b._tag === "Active" || a.reason === b.reason) &&
   a.members.length === b.members.length &&
-  a.members.every(({ id }, index) => id === b.members[index]!.id)
+  a.members.every((member, index) => isSameMember(member, b.members[index]!))
+
+const isSameMember = (a: Member, b: Member): boolean =>
+  a.id === b.id && Equal.equals(a.startedAt, b.startedAt) && Equal.equals(a.tags, b.tags)
 
 /**
  * Says whether this node may act.
