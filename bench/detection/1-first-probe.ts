@@ -17,7 +17,7 @@ const Interval = 1000
 /** Crashes of each size. */
 const Wanted = isShort ? 20 : 200
 
-/** Intervals from each crash to the end of the one in which the first probe that fails begins. */
+/** Probe intervals after each crash, up to and with that of the first probe that fails. */
 const firstFailures = (nodes: number, seed: number): Promise<ReadonlyArray<number>> =>
   run({ mode: only("off"), nodes, seed }, ({ nodes: cluster, verbs }) =>
     Effect.gen(function* () {

@@ -45,7 +45,7 @@ const crashes = (mode: Mode, nodes: number, kind: Crash, seed: number): Promise<
 /** The stalls whose cost is measured, in ms. */
 const Stalls = [1000, 2000, 4000]
 
-/** For each stall, how many others held the member dead that stalled once for so long. */
+/** How many others held a member dead that stalled once, for each stall. */
 const stalls = (mode: Mode, nodes: number, seed: number): Promise<ReadonlyArray<number>> =>
   run({ mode, nodes, seed }, ({ nodes: cluster, verbs }) =>
     Effect.gen(function* () {

@@ -74,7 +74,7 @@ const openLog = Effect.sync(() => {
 /** How long a process that is asked to end, or fails, waits for its output to be read, in ms. */
 const FlushLimit = 1000
 
-/** Ends a command whose output is lost: without a word, as by SIGPIPE, if its reader closed the pipe. */
+/** Ends a command whose output is lost: silently, as SIGPIPE does, if its reader closed the pipe. */
 const exitWithout = (error: NodeJS.ErrnoException): void => {
   if (error.code === "EPIPE") process.exit(128 + constants.signals.SIGPIPE)
   process.stderr.write(`gossip: cannot write to standard output: ${reasonOf(error)}\n`)

@@ -8,8 +8,8 @@ import { assert } from "@effect/vitest"
 import { Effect, Predicate, Schedule, Schema, type Scope } from "effect"
 
 /** How long anything may take, in ms: far beyond what the slowest machine needs. */
-const Patience = 60_000
-export const timeout = 2 * Patience
+const TimeLimit = 60_000
+export const timeout = 2 * TimeLimit
 
 // --- Chromium ------------------------------------------------------------------------------------
 
@@ -70,7 +70,7 @@ const connect = (child: ChildProcess, ended: () => string | undefined): Connecti
       })
       if (writes && "write" in writes) writes.write(`${JSON.stringify({ id, method, params, sessionId })}\0`)
     }).pipe(
-      Effect.timeout(Patience),
+      Effect.timeout(TimeLimit),
       Effect.catchTag("TimeoutError", () =>
         Effect.die(new Error(`no answer to ${method}: ${ended() ?? "it is silent"}`))
       ),
@@ -173,7 +173,7 @@ export const openAddress = Effect.fnUntraced(function* (url: string, ready: stri
   const until = (what: string, expression: string) =>
     value(expression).pipe(
       Effect.repeat({ until: (answer) => answer === true, schedule: Schedule.spaced("20 millis") }),
-      Effect.timeout(Patience),
+      Effect.timeout(TimeLimit),
       Effect.catchTag("TimeoutError", () => Effect.die(new Error(`waited in vain until ${what}`))),
       Effect.asVoid
     )

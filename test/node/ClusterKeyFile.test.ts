@@ -31,7 +31,7 @@ const withFile = <A, E>(
 }
 
 describe("a key file", () => {
-  it.effect("gives its keys in their order, without a word when it is its owner's alone", () =>
+  it.effect("gives its keys in their order, and logs nothing when only its owner can read it", () =>
     Effect.gen(function* () {
       const text = `# since March\n${first}\n\n  ${second.toUpperCase()} # next\n`
       const { logged, result } = yield* withFile(text, 0o600, ClusterKeyFile.read)
@@ -56,7 +56,7 @@ describe("a key file", () => {
     ],
     [`${first} ${second}`, "line 1: expected a key of 64 hexadecimal digits, got 129 characters"],
     ["# none yet\n", "expected a key of 64 hexadecimal digits in a line of its own, found none"]
-  ] as const)("is refused for a bad line, without a word of it: %#", ([text, reason]) =>
+  ] as const)("is refused for a bad line, whose text is not repeated: %#", ([text, reason]) =>
     Effect.gen(function* () {
       const { logged, path, result } = yield* withFile(text, 0o644, (path) => Effect.flip(ClusterKeyFile.read(path)))
       expect(result._tag).toBe("ClusterKeyFileError")

@@ -19,8 +19,8 @@ const textOf = (name: string): string => readFileSync(inDirectory(name), "utf8")
 const missing = "prometheus and promtool are not installed: on Debian and Ubuntu, apt-get install prometheus"
 
 /** How long a condition may take, in ms: far beyond what the slowest machine needs. */
-const Patience = 60_000
-const timeout = 5 * Patience
+const TimeLimit = 60_000
+const timeout = 5 * TimeLimit
 
 // --- promtool ------------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ const until = <A>(what: string, ask: Effect.Effect<A>, holds: (answer: A) => boo
   return ask.pipe(
     Effect.tap((answer) => Effect.sync(() => (last = answer))),
     Effect.repeat({ until: holds, schedule: Schedule.spaced("250 millis") }),
-    Effect.timeout(Patience),
+    Effect.timeout(TimeLimit),
     Effect.catchTag("TimeoutError", () =>
       Effect.die(new Error(`waited in vain until ${what}; at last it was ${inspect(last, { depth: 5 })}`))
     )
