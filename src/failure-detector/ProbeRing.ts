@@ -5,15 +5,13 @@
  * random place. Every operation takes constant time, because a wrap is shuffled step
  * by step, with each draw.
  */
+import { extended, grownLength } from "../membership/ArrayGrowth.ts"
 
 const none = -1
 
 /** A copy with room for an element at `at`. */
-const longer = (array: Int32Array<ArrayBuffer>, at: number): Int32Array<ArrayBuffer> => {
-  const longer = new Int32Array(at + Math.max(16, at >> 3)).fill(none)
-  longer.set(array)
-  return longer
-}
+const longer = (array: Int32Array<ArrayBuffer>, at: number): Int32Array<ArrayBuffer> =>
+  extended(new Int32Array(grownLength(at)).fill(none), array)
 
 /** The members that are probed, by slot. */
 export class ProbeRing {

@@ -3,6 +3,7 @@
  * round trip and its variation (RFC 6298, section 2); a member without samples is
  * given the median of the others.
  */
+import { extended, grownLength } from "../membership/ArrayGrowth.ts"
 
 /** Weight of a new sample in the smoothed round trip (RFC 6298: alpha). */
 const Alpha = 1 / 8
@@ -71,12 +72,8 @@ export class RoundTrips {
   }
 
   #reserve(slot: number): void {
-    const length = Math.max(16, 2 * this.#smoothed.length, slot + 1)
-    const smoothed = new Float64Array(length).fill(NaN)
-    smoothed.set(this.#smoothed)
-    this.#smoothed = smoothed
-    const variation = new Float64Array(length)
-    variation.set(this.#variation)
-    this.#variation = variation
+    const length = grownLength(slot)
+    this.#smoothed = extended(new Float64Array(length).fill(NaN), this.#smoothed)
+    this.#variation = extended(new Float64Array(length), this.#variation)
   }
 }

@@ -1,5 +1,6 @@
 /** Packed IPv6 addresses. A table keeps them apart, since they do not fit into its rows. */
 import * as PackedAddress from "../wire/PackedAddress.ts"
+import { extended } from "./ArrayGrowth.ts"
 
 export class Ipv6Addresses {
   /** The addresses, one after another. Replaced when there are more. */
@@ -14,9 +15,8 @@ export class Ipv6Addresses {
     const at = this.#end
     this.#end += PackedAddress.MaxLength
     if (this.#end > this.bytes.length) {
-      const bytes = new Uint8Array(this.#end + Math.max(8 * PackedAddress.MaxLength, this.bytes.length >> 3))
-      bytes.set(this.bytes)
-      this.bytes = bytes
+      const length = this.#end + Math.max(8 * PackedAddress.MaxLength, this.bytes.length >> 3)
+      this.bytes = extended(new Uint8Array(length), this.bytes)
     }
     return at
   }

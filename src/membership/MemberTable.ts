@@ -8,6 +8,7 @@ import * as PackedAddress from "../wire/PackedAddress.ts"
 import { readU32, writeU32 } from "../wire/Bytes.ts"
 import { AddressIndex } from "./AddressIndex.ts"
 import { AgeList } from "./AgeList.ts"
+import { extended, grownLength } from "./ArrayGrowth.ts"
 import { Digest, type DigestMember } from "./Digest.ts"
 import type { HeldTags } from "./HeldTags.ts"
 import { IdIndex } from "./IdIndex.ts"
@@ -70,17 +71,6 @@ const RowWords = 12
 
 /** Times of a slot in ms, as 64-bit floats in an array of their own: last heard, last advanced, since when its status. */
 const TimesPerSlot = 3
-
-const FirstCapacity = 16
-
-/** A table grows by an eighth, so that little memory is unused in the many tables of a simulation. */
-const grownCapacity = (capacity: number): number => capacity + Math.max(FirstCapacity, capacity >> 3)
-
-/** A longer copy of a typed array. */
-const extended = <A extends { set(from: A): void }>(to: A, from: A): A => {
-  to.set(from)
-  return to
-}
 
 /**
  * What a view holds about each node, by slot: `incarnation(slot)`, `status(slot)` and so on. Slot 0 is the node itself.
@@ -163,7 +153,7 @@ export class MemberTable {
   }
 
   #reserve(): void {
-    const capacity = grownCapacity(this.#capacity)
+    const capacity = grownLength(this.#capacity)
     const words = extended(new Uint32Array(capacity * RowWords), this.#words)
     this.#words = words
     this.#halves = new Uint16Array(words.buffer)

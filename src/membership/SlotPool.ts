@@ -1,4 +1,5 @@
 /** A set of slots with constant-time add, remove and random choice. */
+import { extended, grownLength } from "./ArrayGrowth.ts"
 
 /**
  * Where the place of each slot in its pool is kept. Pools share it when a slot is in at most one of them.
@@ -36,9 +37,7 @@ export class SlotPool {
 
   add(slot: number): void {
     if (this.#length === this.#items.length) {
-      const items = new Int32Array(this.#length + Math.max(16, this.#length >> 3))
-      items.set(this.#items)
-      this.#items = items
+      this.#items = extended(new Int32Array(grownLength(this.#length)), this.#items)
     }
     this.#items[this.#length] = slot
     this.#positions.setPosition(slot, this.#length++)

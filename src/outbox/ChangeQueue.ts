@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import { extended, grownLength } from "../membership/ArrayGrowth.ts"
 
 /** No slot, and the count of a slot that is not queued. */
 const none = -1
@@ -105,15 +106,9 @@ export class ChangeQueue {
   }
 
   #reserve(slot: number): void {
-    const length = slot + Math.max(16, slot >> 3)
-    const sent = new Int32Array(length).fill(none)
-    sent.set(this.#sent)
-    this.#sent = sent
-    const next = new Int32Array(length)
-    next.set(this.#next)
-    this.#next = next
-    const previous = new Int32Array(length)
-    previous.set(this.#previous)
-    this.#previous = previous
+    const length = grownLength(slot)
+    this.#sent = extended(new Int32Array(length).fill(none), this.#sent)
+    this.#next = extended(new Int32Array(length), this.#next)
+    this.#previous = extended(new Int32Array(length), this.#previous)
   }
 }

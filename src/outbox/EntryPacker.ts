@@ -3,6 +3,7 @@
  * entry is written twice, and none that does not fit.
  */
 import * as Claim from "../domain/Claim.ts"
+import { extended, grownLength } from "../membership/ArrayGrowth.ts"
 import { Mark, type MemberTable, SelfSlot } from "../membership/MemberTable.ts"
 import { Ipv4EntryLength, MaxEntryLength } from "../wire/Entry.ts"
 import { Length as LeftLength } from "../wire/sections/LeftMember.ts"
@@ -146,9 +147,7 @@ export class EntryPacker {
 
   #stampSlot(slot: number): void {
     if (slot >= this.#stamps.length) {
-      const stamps = new Uint32Array(slot + Math.max(16, slot >> 3))
-      stamps.set(this.#stamps)
-      this.#stamps = stamps
+      this.#stamps = extended(new Uint32Array(grownLength(slot)), this.#stamps)
     }
     this.#stamps[slot] = this.#stamp
   }

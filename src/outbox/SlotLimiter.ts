@@ -1,4 +1,5 @@
 /** Allows something at most once in an interval for each slot of the member table. */
+import { extended, grownLength } from "../membership/ArrayGrowth.ts"
 
 /** Times are in ms of the monotonic clock. */
 export class SlotLimiter {
@@ -12,7 +13,9 @@ export class SlotLimiter {
 
   /** Whether the interval since the slot was last allowed is over. If so, a new one starts. */
   allows(slot: number, now: number): boolean {
-    if (slot >= this.#allowedAt.length) this.#reserve(slot)
+    if (slot >= this.#allowedAt.length) {
+      this.#allowedAt = extended(new Float64Array(grownLength(slot)).fill(-Infinity), this.#allowedAt)
+    }
     if (now - this.#allowedAt[slot]! < this.#interval) return false
     this.#allowedAt[slot] = now
     return true
@@ -21,11 +24,5 @@ export class SlotLimiter {
   /** Forgets when the slot was last allowed, because it may belong to another node from now on. */
   forget(slot: number): void {
     if (slot < this.#allowedAt.length) this.#allowedAt[slot] = -Infinity
-  }
-
-  #reserve(slot: number): void {
-    const allowedAt = new Float64Array(Math.max(16, 2 * this.#allowedAt.length, slot + 1)).fill(-Infinity)
-    allowedAt.set(this.#allowedAt)
-    this.#allowedAt = allowedAt
   }
 }

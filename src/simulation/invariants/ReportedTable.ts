@@ -1,5 +1,6 @@
 /** The member table of a node as its reported changes describe it. */
 import { Suspect } from "../../domain/Claim.ts"
+import { extended, grownLength } from "../../membership/ArrayGrowth.ts"
 
 export class ReportedTable {
   /** By slot, as all of these. */
@@ -43,18 +44,10 @@ export class ReportedTable {
 
   #reserve(slot: number): void {
     if (slot < this.status.length) return
-    const length = slot + Math.max(16, slot >> 3)
-    const status = new Uint8Array(length)
-    const incarnation = new Uint32Array(length)
-    const heartbeat = new Uint32Array(length)
-    const listed = new Uint8Array(length)
-    status.set(this.status)
-    incarnation.set(this.incarnation)
-    heartbeat.set(this.heartbeat)
-    listed.set(this.#listed)
-    this.status = status
-    this.incarnation = incarnation
-    this.heartbeat = heartbeat
-    this.#listed = listed
+    const length = grownLength(slot)
+    this.status = extended(new Uint8Array(length), this.status)
+    this.incarnation = extended(new Uint32Array(length), this.incarnation)
+    this.heartbeat = extended(new Uint32Array(length), this.heartbeat)
+    this.#listed = extended(new Uint8Array(length), this.#listed)
   }
 }
