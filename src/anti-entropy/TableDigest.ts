@@ -1,7 +1,7 @@
 /** The digest of our table, and which of its buckets differ from those of another (docs/PROTOCOL.md, 3.7). */
 import * as Claim from "../domain/Claim.ts"
 import { bucketBits, bucketHashes, bucketOf, Digest, type DigestMember, MaxBuckets } from "../membership/Digest.ts"
-import { Mark, type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
+import { type MemberTable, SelfSlot } from "../membership/MemberTable.ts"
 import * as Bucket from "../wire/sections/Bucket.ts"
 import type { Sections } from "../wire/sections/Sections.ts"
 
@@ -62,8 +62,8 @@ export class TableDigest {
     const slots: Array<number> = []
     // The dead that we still list are sent too: the other may hold them live.
     for (let slot = SelfSlot; slot < table.top; slot++) {
-      const listed = slot === SelfSlot || (table.phase(slot) === Phase.Member && !table.has(slot, Mark.Provisional))
-      if (listed && covers({ bits, bitmap }, bucketOf(table.idHi(slot), table.idLo(slot), bits))) slots.push(slot)
+      if (!table.isPassedOn(slot)) continue
+      if (covers({ bits, bitmap }, bucketOf(table.idHi(slot), table.idLo(slot), bits))) slots.push(slot)
     }
     return { bits, bitmap, slots }
   }

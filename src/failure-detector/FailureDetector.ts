@@ -16,7 +16,7 @@ import * as Claim from "../domain/Claim.ts"
 import { Hash64 } from "../domain/Hash64.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { LocalView } from "../membership/LocalView.ts"
-import { Mark, Phase, SelfSlot } from "../membership/MemberTable.ts"
+import { SelfSlot } from "../membership/MemberTable.ts"
 import { claimOf } from "../outbox/MemberClaim.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
@@ -520,11 +520,9 @@ const make = (role: Role) =>
       },
       pingReq: (received) => {
         const { budget, inbound, now, replyPath, sender } = received
-        // Only members, and only at the address that we hold: a relay must not be used to reach other hosts.
+        // Only members, and only at the address that they said: a relay must not be used to reach other hosts.
         const target = table.index.get(inbound.targetHi, inbound.targetLo)
-        if (sender < 0 || target <= SelfSlot || table.phase(target) !== Phase.Member) return
-        // An address that is only the source of a message is not passed on.
-        if (table.has(target, Mark.Provisional)) return
+        if (sender < 0 || target <= SelfSlot || !table.isPassedOn(target)) return
         const { sectioned } = inbound.header
         const ownSequence = prober.nextSequence()
         const request = {

@@ -441,6 +441,11 @@ export class MemberTable {
     return this.phase(slot) === Phase.Member && this.status(slot) !== Dead
   }
 
+  /** Whether others get the entry of a slot with our table: our own, and that of a listed member whose address is its own. */
+  isPassedOn(slot: number): boolean {
+    return slot === SelfSlot || (this.phase(slot) === Phase.Member && !this.has(slot, Mark.Provisional))
+  }
+
   sameAddress(slot: number, bytes: Uint8Array, at: number): boolean {
     return PackedAddress.compare(this.addressBytes(slot), this.addressAt(slot), bytes, at) === 0
   }

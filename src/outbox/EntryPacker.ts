@@ -89,7 +89,10 @@ export class EntryPacker {
     return written
   }
 
-  /** The same, except that a member whose address is only where it spoke from is passed over: others cannot use it. */
+  /**
+   * The same, except that a member whose address is only where it spoke from is passed over: others cannot use it. A
+   * tombstone is not, since it answers claims that it refuses.
+   */
   shared(slot: number): boolean {
     return this.#table.has(slot, Mark.Provisional) || this.slot(slot)
   }

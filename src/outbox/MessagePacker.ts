@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as Claim from "../domain/Claim.ts"
-import { Mark, type MemberTable, Phase, SelfSlot } from "../membership/MemberTable.ts"
+import { Mark, type MemberTable, SelfSlot } from "../membership/MemberTable.ts"
 import { recordOwnEntrySent } from "../membership/OwnEntryKnown.ts"
 import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
 import { ChunkPrefixLength } from "../wire/Inbound.ts"
@@ -333,10 +333,8 @@ export class MessagePacker {
   /** The whole table as the chunks of one ANTI_ENTROPY snapshot: every listed member, also the dead. */
   snapshot(sectioned = false): Array<Uint8Array> {
     const table = this.#table
-    const slots = [SelfSlot]
-    for (let slot = SelfSlot + 1; slot < table.top; slot++) {
-      if (table.phase(slot) === Phase.Member && !table.has(slot, Mark.Provisional)) slots.push(slot)
-    }
+    const slots: Array<number> = []
+    for (let slot = SelfSlot; slot < table.top; slot++) if (table.isPassedOn(slot)) slots.push(slot)
     return this.chunks(slots, sectioned)
   }
 
