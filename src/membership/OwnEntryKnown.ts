@@ -3,7 +3,7 @@
  * (docs/PROTOCOL.md, 3.1).
  */
 import * as Claim from "../domain/Claim.ts"
-import { EntryCursor } from "../wire/Entry.ts"
+import type { EntryCursor } from "../wire/Entry.ts"
 import { Kind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { SectionType } from "../wire/sections/Section.ts"
@@ -33,16 +33,16 @@ export const recordOwnEntrySent = (table: MemberTable, slot: number, sequence: n
   table.setOwnEntrySequence(slot, sequence)
 }
 
-const cursor = new EntryCursor()
-
 /**
  * Whether the sender of a message is to be asked for its own entry: it is a member that we know only by where it spoke
- * from, and the message has not brought the entry either. An entry that came with it has no usable address.
+ * from, and the message has not brought the entry either. An entry that came with it has no usable address. `cursor` reads
+ * the entries.
  */
 export const lacksEntry = (
   table: MemberTable,
   sender: number,
-  { bytes, entriesEnd, entriesStart }: Inbound
+  { bytes, entriesEnd, entriesStart }: Inbound,
+  cursor: EntryCursor
 ): boolean => {
   if (sender < 0 || !table.has(sender, Mark.Provisional)) return false
   for (let at = entriesStart; at < entriesEnd; at = cursor.next) {

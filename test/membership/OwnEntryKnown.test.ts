@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { NetAddress } from "effect/net"
 import { Mark, MemberTable, Phase } from "../../src/membership/MemberTable.ts"
 import { lacksEntry, recordOwnEntry, recordOwnEntrySent } from "../../src/membership/OwnEntryKnown.ts"
+import { EntryCursor } from "../../src/wire/Entry.ts"
 import { Kind, MaxLevel } from "../../src/wire/Header.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
 import { MessageWriter } from "../../src/wire/MessageWriter.ts"
@@ -89,11 +90,12 @@ describe("the entry of a sender", () => {
     const table = new MemberTable(1)
     table.setPhase(table.take(0, 0), Phase.Self)
     const slot = table.take(0, 1)
-    assert.isFalse(lacksEntry(table, slot, message(Kind.Ping, undefined)))
+    const cursor = new EntryCursor()
+    assert.isFalse(lacksEntry(table, slot, message(Kind.Ping, undefined), cursor))
     table.mark(slot, Mark.Provisional)
-    assert.isTrue(lacksEntry(table, slot, message(Kind.Ping, undefined)))
-    assert.isTrue(lacksEntry(table, slot, message(Kind.Ping, 1)))
-    assert.isFalse(lacksEntry(table, slot, message(Kind.Ping, 2)))
-    assert.isFalse(lacksEntry(table, -1, message(Kind.Ping, undefined)))
+    assert.isTrue(lacksEntry(table, slot, message(Kind.Ping, undefined), cursor))
+    assert.isTrue(lacksEntry(table, slot, message(Kind.Ping, 1), cursor))
+    assert.isFalse(lacksEntry(table, slot, message(Kind.Ping, 2), cursor))
+    assert.isFalse(lacksEntry(table, -1, message(Kind.Ping, undefined), cursor))
   })
 })
