@@ -556,7 +556,14 @@ export class MemberTable {
    * those of extension level 1 and above first. Returns how many.
    */
   drawAlive(count: number, except: number, random: () => number, into: Array<number>): number {
-    return this.#draw(count, except, random, into, [this.aliveExtended, this.aliveBase])
+    into.length = 0
+    for (const pool of [this.aliveExtended, this.aliveBase]) {
+      for (let i = 0; i < pool.length && into.length < count; i++) {
+        const slot = pool.draw(i, random)
+        if (slot !== except) into.push(slot)
+      }
+    }
+    return into.length
   }
 
   /** Draws up to `count` distinct live members into `into`, all equally likely. Returns how many. */
@@ -575,23 +582,6 @@ export class MemberTable {
           break
         }
         index -= left
-      }
-    }
-    return into.length
-  }
-
-  #draw(
-    count: number,
-    except: number,
-    random: () => number,
-    into: Array<number>,
-    pools: ReadonlyArray<SlotPool>
-  ): number {
-    into.length = 0
-    for (const pool of pools) {
-      for (let i = 0; i < pool.length && into.length < count; i++) {
-        const slot = pool.draw(i, random)
-        if (slot !== except) into.push(slot)
       }
     }
     return into.length
