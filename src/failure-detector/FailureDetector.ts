@@ -440,7 +440,7 @@ const make = (role: Role) =>
       const target = table.index.get(cursor.idHi, cursor.idLo)
       if (target < 0 || cursor.status !== Claim.Alive) return
       if (view.isOlderThanHeard(target, cursor.incarnation, cursor.heartbeat)) return
-      prober.answeredThrough(relay, target, sequenceOf(inbound))
+      prober.answeredThrough(relay, target, inbound.sections.sequenceIfAny)
       outbox.probeFailed(target, false)
     }
 
@@ -502,7 +502,7 @@ const make = (role: Role) =>
         const { replay, sender } = findings
         if (sender < 0 || replay) return
         if (inbound.has(IndirectAck)) return relayedAck(sender, inbound, now)
-        const sequence = sequenceOf(inbound)
+        const sequence = inbound.sections.sequenceIfAny
         const took = prober.answered(sender, now, sequence)
         if (took !== undefined) {
           table.setRoundTrip(sender, took)
@@ -530,7 +530,7 @@ const make = (role: Role) =>
           requester: sender,
           path: replyPath,
           limit: budget.limit,
-          sequence: sectioned ? inbound.sections.sequence : undefined,
+          sequence: inbound.sections.sequenceIfAny,
           ownSequence,
           sequenced: outbox.speaksLevel1(target),
           nackAt: sectioned ? now + nackWait(target, inbound.sections.waitMs) : Infinity
@@ -541,10 +541,6 @@ const make = (role: Role) =>
       }
     })
   })
-
-/** The sequence of an ACK, if it has one. */
-const sequenceOf = ({ sections }: Inbound): number | undefined =>
-  sections.has(SectionType.Probe) ? sections.sequence : undefined
 
 /** What a failure detector needs. */
 type Requirements = Activity | CurrentConfig | LocalView | NodeClock | Outbox

@@ -21,8 +21,7 @@ export const recordOwnEntry = (table: MemberTable, slot: number, inbound: Inboun
     table.mark(slot, Mark.WantsOwnEntry)
     return
   }
-  if (!table.has(slot, Mark.OwnEntrySent) || !sections.has(SectionType.Probe)) return
-  if (sections.sequence !== table.ownEntrySequence(slot)) return
+  if (!table.has(slot, Mark.OwnEntrySent) || sections.sequenceIfAny !== table.ownEntrySequence(slot)) return
   table.unmark(slot, Mark.WantsOwnEntry)
   table.mark(slot, Mark.HasOwnEntry)
 }

@@ -353,11 +353,11 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       acknowledge: (received, tell) => {
         const { inbound, sender } = received
         if (!readsSections(received)) return reply(received, (limit) => packer.ack(sender, tell, limit))
-        const { sections } = inbound
-        const sequence = sections.has(SectionType.Probe) ? sections.sequence : undefined
+        const sequence = inbound.sections.sequenceIfAny
         // Tags can wait until there is no news, for which an ACK that asks has no room. A leaver says that it leaves.
         const asks =
-          lacksEntry(table, sender, inbound, cursor) || (!view.leaving && lacksTags(table, sender) && !hasNewsFor(sender))
+          lacksEntry(table, sender, inbound, cursor) ||
+          (!view.leaving && lacksTags(table, sender) && !hasNewsFor(sender))
         reply(received, (limit) => packer.ackProbe(sender, tell, limit, sequence, asks))
       },
       tell: (slot, received) => {

@@ -6,7 +6,6 @@
 import type { KeyRing } from "../crypto/KeyRing.ts"
 import { Inbound } from "../wire/Inbound.ts"
 import { MaxLevel } from "../wire/Header.ts"
-import { SectionType } from "../wire/sections/Section.ts"
 
 /**
  * What `Transport.probePort` found out about a port.
@@ -58,7 +57,13 @@ export const read = (
   const inbound = new Inbound()
   if (message === undefined || inbound.decode(message, MaxLevel) !== undefined) return silent
   const { header, sections } = inbound
-  const sequence = sections.has(SectionType.Probe) ? sections.sequence : undefined
   const { heartbeat, idHi, idLo, incarnation } = header
-  return { _tag: "Replied", senderHi: idHi, senderLo: idLo, incarnation, heartbeat, sequence }
+  return {
+    _tag: "Replied",
+    senderHi: idHi,
+    senderLo: idLo,
+    incarnation,
+    heartbeat,
+    sequence: sections.sequenceIfAny
+  }
 }

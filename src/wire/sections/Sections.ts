@@ -153,6 +153,11 @@ export class Sections {
     return readU32(this.#bytes, this.startOf(SectionType.Probe))
   }
 
+  /** The same, or `undefined` without a probe section. */
+  get sequenceIfAny(): number | undefined {
+    return this.has(SectionType.Probe) ? this.sequence : undefined
+  }
+
   /** How long the requester of a PING_REQ waits for the relay, in milliseconds. */
   get waitMs(): number {
     return readU16(this.#bytes, this.startOf(SectionType.Probe) + 4)
