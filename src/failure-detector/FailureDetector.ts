@@ -161,6 +161,8 @@ const make = (role: Role) =>
     const interval = Duration.toMillis(probes.interval)
     const timeout = Duration.toMillis(probes.timeout)
     const rules = suspicionRules(probes, extensions)
+    /** Whether accusations are told and counted. */
+    const accuses = extensions.accusations && extensions.level1
     const counters: DetectorCounters = {
       pings: 0,
       pingReqs: 0,
@@ -272,8 +274,7 @@ const make = (role: Role) =>
 
     /** Whether the members that understand accusations are enough to confirm a suspicion as far as that goes. */
     const canConfirm = (furtherNeeded: number): boolean =>
-      extensions.level1 &&
-      extensions.accusations &&
+      accuses &&
       extensions.secondOpinions &&
       furtherNeeded > 1 &&
       Math.min(probes.witnesses, table.aliveExtended.length) > furtherNeeded
@@ -359,14 +360,14 @@ const make = (role: Role) =>
       outbox.probeFailed(target, true)
       const wasAlive = table.status(target) === Claim.Alive
       view.suspect(target, { _tag: "ProbeFailed", relays: relays.map((slot) => view.idOf(slot)) }, now)
-      if (extensions.accusations && extensions.level1) {
+      if (accuses) {
         accuse(target, accusationBy(SelfSlot, target, evidence), now)
         for (const found of relayEvidence) accuse(target, accusationBy(found.relay, target, found.evidence), now)
       }
       // A suspect that is alive refutes within a round trip.
       if (!wasAlive || !extensions.telling) return
       outbox.ping(target, true, prober.nextSequence(), now)
-      if (extensions.accusations && extensions.level1 && extensions.rules === "own") {
+      if (accuses && extensions.rules === "own") {
         reminders.set(target, now + interval)
         deadlines.reset()
       }
