@@ -7,7 +7,7 @@ export const payloadCodec = <A, I>(schema: Schema.Codec<A, I>) => {
   const json = Schema.fromJsonString(Schema.toCodecJson(schema))
   const encode = Schema.encodeResult(json)
   const decode = Schema.decodeResult(json)
-  const isVoid = Schema.is(schema)(undefined)
+  const isValue = Schema.is(schema)
   return {
     encode: (value: A): Result.Result<Uint8Array, string> =>
       value === undefined
@@ -15,7 +15,7 @@ export const payloadCodec = <A, I>(schema: Schema.Codec<A, I>) => {
         : Result.mapBoth(encode(value), { onFailure: ({ message }) => message, onSuccess: Utf8.encode }),
     decode: (bytes: Uint8Array): Result.Result<A, string> => {
       const none: unknown = undefined
-      if (bytes.length === 0 && isVoid && Schema.is(schema)(none)) return Result.succeed(none)
+      if (bytes.length === 0 && isValue(none)) return Result.succeed(none)
       if (!Utf8.check(bytes, 0, bytes.length)) return Result.fail("it is no text")
       return Result.mapError(decode(Utf8.decode(bytes, 0, bytes.length)), ({ message }) => message)
     }

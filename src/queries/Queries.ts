@@ -317,15 +317,13 @@ export const layer: Layer.Layer<Queries, never, CurrentConfig | LocalView | Node
           )
           counters.asked++
           if (expected.size === 0) Queue.endUnsafe(answers)
-          const address = new Uint8Array(PackedAddress.MaxLength)
-          PackedAddress.copy(table.addressBytes(SelfSlot), table.addressAt(SelfSlot), address, 0)
           broadcasts.addQuery(
             {
               originHi: table.idHi(SelfSlot),
               originLo: table.idLo(SelfSlot),
               numberHi: numbers.hi,
               numberLo: numbers.lo,
-              address,
+              address: table.packedAddress(SelfSlot),
               addressAt: 0,
               deadlineMs: 0,
               ...NamedPayload.make(name, bytes)
@@ -401,11 +399,7 @@ export const layer: Layer.Layer<Queries, never, CurrentConfig | LocalView | Node
     })
     yield* register(Ping.name, () =>
       Effect.sync(() =>
-        Option.fromUndefinedOr(
-          Result.getOrUndefined(
-            Ping.encodeAnswer(Result.succeed({ version, uptimeMs: Math.round(readClock() - startedAt) }))
-          )
-        )
+        Result.getSuccess(Ping.encodeAnswer(Result.succeed({ version, uptimeMs: Math.round(readClock() - startedAt) })))
       )
     )
     return queries
@@ -441,8 +435,7 @@ export const handle = <P, A, E, R>(
           }
           return Effect.map(
             Effect.result(Effect.provideContext(handler(payload.success, asker), context)),
-            (answer): Option.Option<AnswerBytes> =>
-              Option.fromUndefinedOr(Result.getOrUndefined(query.encodeAnswer(answer)))
+            (answer): Option.Option<AnswerBytes> => Result.getSuccess(query.encodeAnswer(answer))
           )
         })
       )

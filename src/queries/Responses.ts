@@ -21,7 +21,7 @@ export class Responses<R> {
   resent = 0
   /** By the sequence of the PING that carries it. */
   readonly #unacknowledged = new Map<number, Waiting<R>>()
-  readonly #unproved: Array<Waiting<R>> = []
+  #unproved: Array<Waiting<R>> = []
   readonly #send: Send<R>
   readonly #timeout: number
   #sequence: number
@@ -57,8 +57,8 @@ export class Responses<R> {
   /** The address of the member of a slot is proved. */
   proved(slot: number, now: number): void {
     const ready = this.#unproved.filter((waiting) => waiting.slot === slot)
+    this.#unproved = this.#unproved.filter((waiting) => waiting.slot !== slot)
     for (const waiting of ready) {
-      this.#unproved.splice(this.#unproved.indexOf(waiting), 1)
       if (now >= waiting.deadline) continue
       waiting.resendAt = now + this.#timeout
       this.#first(waiting)
@@ -72,9 +72,7 @@ export class Responses<R> {
 
   /** Forgets what waits for the member of a slot, because that may belong to another from now on. */
   forget(slot: number): void {
-    for (let i = this.#unproved.length - 1; i >= 0; i--) {
-      if (this.#unproved[i]!.slot === slot) this.#unproved.splice(i, 1)
-    }
+    this.#unproved = this.#unproved.filter((waiting) => waiting.slot !== slot)
     for (const [sequence, waiting] of this.#unacknowledged) {
       if (waiting.slot === slot) this.#unacknowledged.delete(sequence)
     }
@@ -90,9 +88,7 @@ export class Responses<R> {
 
   /** Sends again what was not acknowledged, and gives up what nobody waits for any more. */
   due(now: number): void {
-    for (let i = this.#unproved.length - 1; i >= 0; i--) {
-      if (this.#unproved[i]!.deadline <= now) this.#unproved.splice(i, 1)
-    }
+    this.#unproved = this.#unproved.filter(({ deadline }) => deadline > now)
     for (const [sequence, { deadline, resendAt, response, slot }] of this.#unacknowledged) {
       if (resendAt > now) continue
       // The second is the last.

@@ -24,7 +24,7 @@ export class SeenQueries {
       this.#forgetAt.delete(oldest)
     }
     // Others may pass it on for as long as its origin waits.
-    this.#forgetAt.set(key, Math.max(now + LeastMemory, deadline + LeastMemory))
+    this.#forgetAt.set(key, Math.max(now, deadline) + LeastMemory)
     return true
   }
 }
