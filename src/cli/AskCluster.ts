@@ -1,17 +1,25 @@
 /** Publishes events and asks queries through a running node. */
-import { Console, Effect, Option, Schema } from "effect"
+import { Console, Effect, Option, Result, Schema } from "effect"
 import * as AdminApi from "../admin/AdminApi.ts"
 import { nodeText } from "./ChangeLine.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type { SendInput } from "./event.ts"
-import * as PayloadArgument from "./PayloadArgument.ts"
 import type { Input } from "./query.ts"
+
+const parse = Schema.decodeResult(Schema.fromJsonString(Schema.Unknown))
+
+/** The bytes of a payload, as text. */
+const textOf = (payload: Option.Option<string>): string =>
+  Option.match(payload, {
+    onNone: () => "",
+    onSome: (text) => (Result.isSuccess(parse(text)) ? text : JSON.stringify(text))
+  })
 
 /** Handles `gossip event send`. */
 export const send = Effect.fnUntraced(
   function* ({ name, payload, ...flags }: SendInput) {
     const { ask } = yield* Endpoint.connect(flags)
-    yield* ask((node) => node.publish({ params: { name }, payload: { payload: PayloadArgument.textOf(payload) } }))
+    yield* ask((node) => node.publish({ params: { name }, payload: { payload: textOf(payload) } }))
     yield* Console.log(`published ${name}`)
   },
   Effect.scoped,
@@ -28,7 +36,7 @@ export const query = Effect.fnUntraced(
       node.query({
         params: { name },
         payload: {
-          payload: PayloadArgument.textOf(payload),
+          payload: textOf(payload),
           ...(Option.isSome(timeout) ? { timeout_ms: timeout.value } : {})
         }
       })
