@@ -10,5 +10,7 @@ export const make =
   (input: Input): Effect.Effect<void, E, R> =>
     Effect.flatMap(Effect.orDie(Effect.tryPromise(load)), (handle) => handle(input))
 
-/** The handlers of the commands that ask a running node. */
-export const client = () => import("./ClientCommands.ts")
+/** A handler of a command that asks a running node. */
+export const client = <Input, E, R>(
+  pick: (commands: typeof import("./ClientCommands.ts")) => (input: Input) => Effect.Effect<void, E, R>
+): ((input: Input) => Effect.Effect<void, E, R>) => make(() => import("./ClientCommands.ts").then(pick))

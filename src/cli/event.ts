@@ -16,7 +16,7 @@ export type SendInput = Command.Command.Config.Infer<typeof sendInput>
 const send = Command.make(
   "send",
   sendInput,
-  LazyHandler.make(() => LazyHandler.client().then(({ sendEvent }) => sendEvent))
+  LazyHandler.client(({ sendEvent }) => sendEvent)
 ).pipe(Command.withShortDescription("Publish an event to every member."))
 
 /** Publishes events through a running node. */

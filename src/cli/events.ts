@@ -15,7 +15,7 @@ export type Flags = Command.Command.Config.Infer<typeof flags>
 export const events = Command.make(
   "events",
   flags,
-  LazyHandler.make(() => LazyHandler.client().then(({ followEvents }) => followEvents))
+  LazyHandler.client(({ followEvents }) => followEvents)
 ).pipe(
   Command.withShortDescription("Follow the changes in the cluster, as a node sees them."),
   Command.withDescription(

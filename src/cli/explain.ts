@@ -15,7 +15,7 @@ export type Input = Command.Command.Config.Infer<typeof input>
 export const explain = Command.make(
   "explain",
   input,
-  LazyHandler.make(() => LazyHandler.client().then(({ explainMember }) => explainMember))
+  LazyHandler.client(({ explainMember }) => explainMember)
 ).pipe(
   Command.withShortDescription("Explain why a member is alive, suspect, dead or gone."),
   Command.withDescription(

@@ -6,7 +6,7 @@ import * as LazyHandler from "./LazyHandler.ts"
 const list = Command.make(
   "list",
   EndpointFlags.flags,
-  LazyHandler.make(() => LazyHandler.client().then(({ listKeys }) => listKeys))
+  LazyHandler.client(({ listKeys }) => listKeys)
 ).pipe(Command.withShortDescription("List the keys by fingerprint; the first one encrypts."))
 
 const addInput = {
@@ -23,7 +23,7 @@ export type AddInput = Command.Command.Config.Infer<typeof addInput>
 const add = Command.make(
   "add",
   addInput,
-  LazyHandler.make(() => LazyHandler.client().then(({ addKeys }) => addKeys))
+  LazyHandler.client(({ addKeys }) => addKeys)
 ).pipe(
   Command.withShortDescription("Add a key that decrypts from now on, and does not encrypt yet."),
   Command.withDescription(
@@ -47,13 +47,13 @@ export type ChangeInput = Command.Command.Config.Infer<typeof changeInput>
 const use = Command.make(
   "use",
   changeInput,
-  LazyHandler.make(() => LazyHandler.client().then(({ useKey }) => useKey))
+  LazyHandler.client(({ useKey }) => useKey)
 ).pipe(Command.withShortDescription("Encrypt with this key from now on."))
 
 const remove = Command.make(
   "remove",
   changeInput,
-  LazyHandler.make(() => LazyHandler.client().then(({ removeKey }) => removeKey))
+  LazyHandler.client(({ removeKey }) => removeKey)
 ).pipe(
   Command.withShortDescription(
     "Remove a key that does not encrypt; the node no longer decrypts what is encrypted with it."

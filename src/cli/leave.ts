@@ -7,7 +7,7 @@ import * as LazyHandler from "./LazyHandler.ts"
 export const leave = Command.make(
   "leave",
   EndpointFlags.flags,
-  LazyHandler.make(() => LazyHandler.client().then(({ requestLeave }) => requestLeave))
+  LazyHandler.client(({ requestLeave }) => requestLeave)
 ).pipe(
   Command.withShortDescription("Make a node leave its cluster."),
   Command.withDescription(

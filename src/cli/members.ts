@@ -28,7 +28,7 @@ export type Flags = Command.Command.Config.Infer<typeof flags>
 export const members = Command.make(
   "members",
   flags,
-  LazyHandler.make(() => LazyHandler.client().then(({ showMembers }) => showMembers))
+  LazyHandler.client(({ showMembers }) => showMembers)
 ).pipe(
   Command.withShortDescription("List the members of the cluster, as a node sees them."),
   Command.withDescription(

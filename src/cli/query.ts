@@ -23,7 +23,7 @@ export type Input = Command.Command.Config.Infer<typeof input>
 export const query = Command.make(
   "query",
   input,
-  LazyHandler.make(() => LazyHandler.client().then(({ askQuery }) => askQuery))
+  LazyHandler.client(({ askQuery }) => askQuery)
 ).pipe(
   Command.withShortDescription("Ask every member of the cluster something."),
   Command.withDescription(

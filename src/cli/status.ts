@@ -7,7 +7,7 @@ import * as LazyHandler from "./LazyHandler.ts"
 export const status = Command.make(
   "status",
   EndpointFlags.flags,
-  LazyHandler.make(() => LazyHandler.client().then(({ showStatus }) => showStatus))
+  LazyHandler.client(({ showStatus }) => showStatus)
 ).pipe(
   Command.withShortDescription("Show whether a node is healthy and has joined, and how many members it sees."),
   Command.withDescription(

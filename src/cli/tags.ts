@@ -17,7 +17,7 @@ export type SetInput = Command.Command.Config.Infer<typeof setInput>
 const set = Command.make(
   "set",
   setInput,
-  LazyHandler.make(() => LazyHandler.client().then(({ setTags }) => setTags))
+  LazyHandler.client(({ setTags }) => setTags)
 ).pipe(Command.withShortDescription("Give the node these tags, besides those that it has."))
 
 const unsetInput = {
@@ -31,7 +31,7 @@ export type UnsetInput = Command.Command.Config.Infer<typeof unsetInput>
 const unset = Command.make(
   "unset",
   unsetInput,
-  LazyHandler.make(() => LazyHandler.client().then(({ unsetTags }) => unsetTags))
+  LazyHandler.client(({ unsetTags }) => unsetTags)
 ).pipe(Command.withShortDescription("Take these tags from the node."))
 
 /** Changes the tags of a running node. */
