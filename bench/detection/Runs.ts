@@ -1,7 +1,6 @@
 /** Simulated clusters under one rule set, and what is measured in all of them. */
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
-import type * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import * as Simulation from "../../src/simulation/Simulation.ts"
 import type { Conditions } from "../../src/simulation/network/Conditions.ts"
 import type { AnyNode, SimNode } from "../../src/simulation/SimNode.ts"
@@ -14,7 +13,6 @@ export interface Run {
   readonly nodes: number
   readonly seed: number
   readonly network?: Partial<Conditions>
-  readonly config?: ClusterConfig.ClusterOptions
   /** Whether the nodes join through the first, instead of having met long ago. */
   readonly joining?: boolean
 }
@@ -25,30 +23,18 @@ export interface Cluster {
   readonly nodes: ReadonlyArray<SimNode>
 }
 
-const merged = (
-  a: ClusterConfig.ClusterOptions,
-  b: ClusterConfig.ClusterOptions = {}
-): ClusterConfig.ClusterOptions => ({
-  ...a,
-  ...b,
-  extensions: { ...a.extensions, ...b.extensions },
-  probes: { ...a.probes, ...b.probes },
-  gossip: { ...a.gossip, ...b.gossip }
-})
-
 /**
  * Runs a scenario on a cluster whose nodes have met long ago, unless they are to join. A network round trip takes 1 ms
  * unless the run says otherwise. Invariants are not watched: the rules that are compared break some of them.
  */
 export const run = <A>(
-  { config, joining = false, mode, network, nodes, seed }: Run,
+  { joining = false, mode: { config }, network, nodes, seed }: Run,
   scenario: (cluster: Cluster) => Effect.Effect<A, unknown>
 ): Promise<A> =>
   Effect.runPromise(
     Effect.gen(function* () {
       const verbs = yield* Simulation.Simulation
-      const options = merged(mode.config, config)
-      const started = yield* verbs.start(nodes, { config: joining ? options : { ...options, peers: [] } })
+      const started = yield* verbs.start(nodes, { config: joining ? config : { ...config, peers: [] } })
       if (!joining) yield* verbs.introduce(started)
       return yield* scenario({ verbs, nodes: started })
     }).pipe((program) =>
@@ -104,10 +90,6 @@ export const watchFalseVerdicts = (
   }
   return counts
 }
-
-/** Sleeps in virtual time until a time in ms. */
-export const until = ({ verbs }: Cluster, at: number): Effect.Effect<void> =>
-  Effect.sleep(Math.max(0, at - verbs.now()))
 
 /** The options that every experiment understands. */
 export const options = (defaults: { readonly seeds: number; readonly sizes: string }) => {
