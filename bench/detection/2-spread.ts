@@ -7,7 +7,7 @@
  */
 import { Effect } from "effect"
 import * as NodeId from "../../src/domain/NodeId.ts"
-import { all, memberlist, type Mode } from "./Modes.ts"
+import { all, linesOf, memberlist, type Mode } from "./Modes.ts"
 import * as Plot from "./Plot.ts"
 import { options, run } from "./Runs.ts"
 import { median, quantile, seconds, short, table } from "./Statistics.ts"
@@ -55,12 +55,11 @@ const tried: ReadonlyArray<Mode> = [3, 4, 6].map((multiplier) => ({
   name: `multiplier ${multiplier}`,
   config: { ...all.config, gossip: { retransmitMultiplier: multiplier } }
 }))
-const modes = [...tried, memberlist]
 const rows: Array<ReadonlyArray<string>> = []
-const lines = modes.map(({ name }) => ({ name, points: [] as Array<readonly [number, number]> }))
+const lines = linesOf([...tried, memberlist])
 for (const loss of [0, 0.25]) {
   for (const nodes of sizes) {
-    for (const [index, mode] of modes.entries()) {
+    for (const { mode, points } of lines) {
       const found = []
       for (const seed of seedsOf(nodes)) found.push(...(await spread(mode, nodes, loss, seed)))
       const times = found.map(({ took }) => took)
@@ -73,7 +72,7 @@ for (const loss of [0, 0.25]) {
         seconds(quantile(times, 0.99)),
         short(median(found.map(({ perNode }) => perNode)))
       ])
-      if (loss === 0) lines[index]?.points.push([nodes, median(times)])
+      if (loss === 0) points.push([nodes, median(times)])
     }
   }
 }

@@ -8,7 +8,7 @@
  */
 import { Effect } from "effect"
 import { profileNames } from "../../src/config/Profile.ts"
-import { compared, memberlist, type Mode } from "./Modes.ts"
+import { compared, linesOf, memberlist, type Mode } from "./Modes.ts"
 import * as Plot from "./Plot.ts"
 import { type Cluster, options, run, watchDeaths, watchFalseVerdicts } from "./Runs.ts"
 import { median, quantile, seconds, table } from "./Statistics.ts"
@@ -68,12 +68,7 @@ const stalls = (mode: Mode, nodes: number, seed: number): Promise<ReadonlyArray<
 const kinds: ReadonlyArray<Crash> = ["process", "host"]
 const rows: Array<ReadonlyArray<string>> = []
 const lines = kinds.flatMap((kind) =>
-  compared.map((mode) => ({
-    kind,
-    mode,
-    name: `${mode.name}, ${kind}`,
-    points: [] as Array<readonly [number, number]>
-  }))
+  linesOf(compared).map((line) => ({ ...line, kind, name: `${line.name}, ${kind}` }))
 )
 for (const nodes of curve ? [] : sizes) {
   for (const line of lines) {

@@ -5,25 +5,19 @@
  *     node bench/detection/7-idle.ts --sizes 10,100,1000
  */
 import { Effect } from "effect"
-import { compared } from "./Modes.ts"
+import { linesOf } from "./Modes.ts"
 import * as Plot from "./Plot.ts"
 import { options, run } from "./Runs.ts"
 import { short, table } from "./Statistics.ts"
 
-const { rules, seeds, sizes } = options({ seeds: 1, sizes: "10,100,1000" })
+const { modes, seeds, sizes } = options({ seeds: 1, sizes: "10,100,1000" })
 /** Bytes of the IPv4 and UDP headers. */
 const Headers = 28
 const Settle = 70_000
 const Length = 30_000
 
 const rows: Array<ReadonlyArray<string>> = []
-const lines = compared
-  .filter(({ name }) => rules.includes(name))
-  .map((mode) => ({
-    mode,
-    name: mode.name,
-    points: [] as Array<readonly [number, number]>
-  }))
+const lines = linesOf(modes)
 for (const nodes of sizes) {
   for (const { mode, points } of lines) {
     let bytes = 0

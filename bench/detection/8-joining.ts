@@ -7,20 +7,14 @@
  */
 import { Context, Effect, Stream } from "effect"
 import { Membership } from "../../src/membership/Membership.ts"
-import { compared } from "./Modes.ts"
+import { linesOf } from "./Modes.ts"
 import * as Plot from "./Plot.ts"
 import { options, run, watchFalseVerdicts } from "./Runs.ts"
 import { median, seconds, short, table } from "./Statistics.ts"
 
-const { rules, seeds, sizes } = options({ seeds: 3, sizes: "1,100,1000" })
+const { modes, seeds, sizes } = options({ seeds: 3, sizes: "1,100,1000" })
 const rows: Array<ReadonlyArray<string>> = []
-const lines = compared
-  .filter(({ name }) => rules.includes(name))
-  .map((mode) => ({
-    mode,
-    name: mode.name,
-    points: [] as Array<readonly [number, number]>
-  }))
+const lines = linesOf(modes)
 for (const joining of sizes) {
   for (const { mode, points } of lines) {
     const found = []

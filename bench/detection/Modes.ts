@@ -83,3 +83,7 @@ export const memberlist: Mode = {
 
 /** The rule sets of every experiment. */
 export const compared: ReadonlyArray<Mode> = [plain, memberlist, all]
+
+/** A line of a plot for each rule set, still without points. */
+export const linesOf = (modes: ReadonlyArray<Mode>) =>
+  modes.map((mode) => ({ mode, name: mode.name, points: [] as Array<readonly [x: number, y: number]> }))

@@ -5,7 +5,7 @@ import * as Simulation from "../../src/simulation/Simulation.ts"
 import type { Conditions } from "../../src/simulation/network/Conditions.ts"
 import type { AnyNode, SimNode } from "../../src/simulation/SimNode.ts"
 import type { Verbs } from "../../src/simulation/Verbs.ts"
-import type { Mode } from "./Modes.ts"
+import { compared, type Mode } from "./Modes.ts"
 
 /** One run. */
 export interface Run {
@@ -107,8 +107,8 @@ export const options = (defaults: { readonly seeds: number; readonly sizes: stri
   return {
     seeds: Array.from({ length: Number(values.seeds) }, (_, i) => i + 1),
     sizes: values.sizes.split(",").map(Number),
-    /** Names of rule sets. */
-    rules: values.rules.split(","),
+    /** The rule sets that `--rules` names. */
+    modes: compared.filter(({ name }) => values.rules.split(",").includes(name)),
     /** In seconds. */
     lengths: values.lengths.split(",").map(Number),
     short: values.short,
