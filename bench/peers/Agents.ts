@@ -1,4 +1,5 @@
 /** The programs that are compared: how one node of each is started, and how its log tells of other nodes. */
+import { Predicate } from "effect"
 import { install } from "./Installed.ts"
 
 /** What a line of a node's log says about another node. */
@@ -22,14 +23,11 @@ export interface Agent {
 const bin = install()
 const gossipPort = (n: number): number => 20_000 + n
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null
-
 const readChange = (line: string): Report | undefined => {
   if (!line.includes('"change"')) return undefined
   const parsed: unknown = JSON.parse(line)
-  const change = isRecord(parsed) ? parsed["change"] : undefined
-  if (!isRecord(change) || !isRecord(change["member"])) return undefined
+  const change = Predicate.isObject(parsed) ? parsed["change"] : undefined
+  if (!Predicate.isObject(change) || !Predicate.isObject(change["member"])) return undefined
   const about = String(change["member"]["id"])
   if (change["kind"] === "Joined") return { what: "joined", about }
   return change["kind"] === "Died" ? { what: "dead", about } : undefined

@@ -3,6 +3,7 @@ import type { ChildProcess } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
+import { median } from "../detection/Statistics.ts"
 import type { Agent } from "./Agents.ts"
 import type { Namespace } from "./Namespace.ts"
 
@@ -25,9 +26,6 @@ export interface Usage {
 const PollInterval = 20
 /** Milliseconds per clock tick of /proc. */
 const Tick = 10
-
-const median = (values: ReadonlyArray<number>): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 
 export class Group {
   readonly #agent: Agent

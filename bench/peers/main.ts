@@ -10,6 +10,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
+import { median, table } from "../detection/Statistics.ts"
 import { type Agent, gossip, serf } from "./Agents.ts"
 import { Group } from "./Group.ts"
 import { Namespace } from "./Namespace.ts"
@@ -84,7 +85,6 @@ const measure = async (agent: Agent, nodes: number): Promise<Row> => {
   }
 }
 
-const medianOf = (sorted: ReadonlyArray<number>): number => sorted[Math.floor(sorted.length / 2)] ?? NaN
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
 
 const columns = [
@@ -106,7 +106,7 @@ const cells = (row: Row): ReadonlyArray<string> => [
   row.idleBytes.toFixed(0),
   row.idleCpu.toFixed(2),
   `${row.memory.toFixed(0)} MB`,
-  `${seconds(medianOf(row.deaths))} (${seconds(row.deaths[0] ?? NaN)} .. ${seconds(row.deaths.at(-1) ?? NaN)})`,
+  `${seconds(median(row.deaths))} (${seconds(row.deaths[0] ?? NaN)} .. ${seconds(row.deaths.at(-1) ?? NaN)})`,
   String(row.falseDeaths)
 ]
 const ratios = (ours: Row, theirs: Row): ReadonlyArray<string> => {
@@ -119,17 +119,17 @@ const ratios = (ours: Row, theirs: Row): ReadonlyArray<string> => {
     ratio((row) => row.idleBytes),
     ratio((row) => row.idleCpu),
     ratio((row) => row.memory),
-    ratio((row) => medianOf(row.deaths)),
+    ratio((row) => median(row.deaths)),
     ""
   ]
 }
 
 const rows: Array<Row> = []
-const table: Array<ReadonlyArray<string>> = [columns, columns.map(() => "---")]
+const shown: Array<ReadonlyArray<string>> = []
 for (const nodes of sizes) {
   const ours = await measure(gossip, nodes)
   const theirs = await measure(serf, nodes)
   rows.push(ours, theirs)
-  table.push(cells(ours), cells(theirs), ratios(ours, theirs))
+  shown.push(cells(ours), cells(theirs), ratios(ours, theirs))
 }
-console.log(options.json ? JSON.stringify(rows, undefined, 2) : table.map((row) => `| ${row.join(" | ")} |`).join("\n"))
+console.log(options.json ? JSON.stringify(rows, undefined, 2) : table(columns, shown))
