@@ -34,15 +34,8 @@ export function* conflicts(config: ClusterConfig, naming: Naming): Generator<Con
   yield* tagConflicts(config, naming)
 }
 
-/** A start of as many digits as any has until the year 2286. */
-const someStart = 1e12
-
 function* tagConflicts({ network, node }: ClusterConfig, { name }: Naming): Generator<Conflict> {
-  const checked = OwnTags.withLabels(node.tags, {
-    name: node.name,
-    startedAt: someStart,
-    room: OwnTags.roomFor(network.maxDatagram)
-  })
+  const checked = OwnTags.checkRoom(node.tags, node.name, network.maxDatagram)
   if (Result.isFailure(checked)) yield [[keys.node.tags], `${name(keys.node.tags)}: ${checked.failure.message}`]
 }
 

@@ -75,6 +75,16 @@ export const withLabels = (
   return Result.succeed(Object.fromEntries([...labels, ...Object.entries(tags)]))
 }
 
+/** A start of as many digits as any has until the year 2286. */
+const someStart = 1e12
+
+/** Whether datagrams of at most `maxDatagram` bytes can carry these tags and this name, whenever the node starts. */
+export const checkRoom = (
+  tags: Tags,
+  name: string | undefined,
+  maxDatagram: number
+): Result.Result<unknown, TagsError> => withLabels(tags, { name, startedAt: someStart, room: roomFor(maxDatagram) })
+
 /** A name of at most 64 bytes: what of a longer one fits, without a part of a character. */
 export const shortName = (name: string): string => {
   let short = ""

@@ -124,9 +124,7 @@ const named = (config: ClusterConfig.ClusterConfig): ClusterConfig.ClusterConfig
   const { network, node } = config
   const name = OwnTags.shortName(hostname())
   if (node.name !== undefined || name === "") return config
-  return Result.isSuccess(
-    OwnTags.withLabels(node.tags, { name, startedAt: 1e12, room: OwnTags.roomFor(network.maxDatagram) })
-  )
+  return Result.isSuccess(OwnTags.checkRoom(node.tags, name, network.maxDatagram))
     ? { ...config, node: { ...node, name } }
     : config
 }
