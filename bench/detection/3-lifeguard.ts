@@ -12,7 +12,7 @@ import { Effect } from "effect"
 import { all, alone, compared, type Mode, plain } from "./Modes.ts"
 import * as Plot from "./Plot.ts"
 import { type Cluster, options, run, watchDeaths, watchFalseVerdicts } from "./Runs.ts"
-import { mean, quantile, seconds, short, table } from "./Statistics.ts"
+import { quantile, seconds, short, table } from "./Statistics.ts"
 
 const { alone: isAlone, seeds, short: isShort } = options({ seeds: 10, sizes: "128" })
 const Nodes = 128
@@ -104,7 +104,12 @@ for (const form of forms) {
   const reference = totals.get(plain.name) ?? []
   const sum = (outcomes: ReadonlyArray<Outcome>, of: (outcome: Outcome) => number) =>
     outcomes.reduce((total, outcome) => total + of(outcome), 0)
-  const percent = (value: number, of: number) => (of === 0 ? "-" : `${short((100 * value) / of)} %`)
+  const percent = (outcomes: ReadonlyArray<Outcome>, of: (outcome: Outcome) => number) => {
+    const whole = sum(reference, of)
+    return whole === 0 ? "-" : `${short((100 * sum(outcomes, of)) / whole)} %`
+  }
+  const counted = (outcomes: ReadonlyArray<Outcome>, of: (outcome: Outcome) => number) =>
+    `${sum(outcomes, of)} (${percent(outcomes, of)})`
   const rows: Array<ReadonlyArray<string>> = []
   for (const [index, mode] of modes.entries()) {
     const outcomes = totals.get(mode.name) ?? []
@@ -114,23 +119,16 @@ for (const form of forms) {
     const fulls = found.map(({ full }) => full)
     const figures = (values: ReadonlyArray<number>) =>
       [0.5, 0.99, 0.999].map((part) => seconds(quantile(values, part))).join(" / ")
-    const falseDeaths = sum(outcomes, (outcome) => outcome.falseDeaths)
-    bars.push([index, falseDeaths])
+    bars.push([index, sum(outcomes, ({ falseDeaths }) => falseDeaths)])
     rows.push([
       mode.name,
-      `${falseDeaths} (${percent(
-        falseDeaths,
-        sum(reference, (outcome) => outcome.falseDeaths)
-      )})`,
-      `${sum(outcomes, (outcome) => outcome.falseDeathsAtHealthy)} (${percent(
-        sum(outcomes, (outcome) => outcome.falseDeathsAtHealthy),
-        sum(reference, (outcome) => outcome.falseDeathsAtHealthy)
-      )})`,
-      String(sum(outcomes, (outcome) => outcome.blockedDeaths)),
+      counted(outcomes, ({ falseDeaths }) => falseDeaths),
+      counted(outcomes, ({ falseDeathsAtHealthy }) => falseDeathsAtHealthy),
+      String(sum(outcomes, ({ blockedDeaths }) => blockedDeaths)),
       figures(firsts),
       figures(fulls),
-      percent(mean(outcomes.map(({ messages }) => messages)), mean(reference.map(({ messages }) => messages))),
-      percent(mean(outcomes.map(({ bytes }) => bytes)), mean(reference.map(({ bytes }) => bytes)))
+      percent(outcomes, ({ messages }) => messages),
+      percent(outcomes, ({ bytes }) => bytes)
     ])
   }
   console.log(`\n${form}: ${cells.length} cells x ${seeds.length} seeds\n`)
