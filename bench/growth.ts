@@ -96,7 +96,7 @@ const measure = async (members: number): Promise<Cost> => {
       return send(peer, writer.finish())
     }
     if (header.kind === Kind.AntiEntropy && sections.has(SectionType.Digest)) {
-      // To whom it was is not in it, and does not matter to the node.
+      // The message does not say which peer it is for, and the node takes the answer of any.
       from(1)
       writer.beginSectioned(Kind.AntiEntropy, 0)
       writer.digest(sections.digestCount, sections.digestHi, sections.digestLo)

@@ -38,7 +38,7 @@ const rows: Array<ReadonlyArray<string>> = []
 for (const nodes of sizes) {
   for (const length of lengths) {
     for (const mode of compared) {
-      // An hour of many nodes is long in any simulation.
+      // An hour of many nodes takes long to simulate, so it has one seed.
       const found = []
       for (const seed of length > 1_000_000 ? seeds.slice(0, 1) : seeds) {
         found.push(await partition(mode, nodes, length, seed))

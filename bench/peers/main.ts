@@ -56,7 +56,7 @@ const measure = async (agent: Agent, nodes: number): Promise<Row> => {
     const start = performance.now()
     for (let n = 2; n <= nodes; n++) group.start(n)
     const formed = (await group.converged(300_000)) - start
-    // What the joining left to tell is over by then.
+    // By then, the changes of the joins have spread.
     await sleep(15_000)
     const [before, usedBefore] = [namespace.traffic(), group.usage()]
     await sleep(1000 * idleSeconds)

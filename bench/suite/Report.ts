@@ -37,7 +37,7 @@ const number = (value: number): string =>
 /** The rows as a table in Markdown. */
 export const table = ({ bytesPerMember, live, rows, scale }: Report): string => {
   const unit = Wire.yardstick
-  // What was asked is meant for a machine on which the yardstick takes what was asked of it.
+  // The aims are for a machine on which the yardstick takes the time of its own aim.
   const askedScale = (scale * unit.rust) / (unit.asked ?? unit.rust)
   const lines = rows.map(({ asked, bytes, name, rust, time }) => [
     name,

@@ -6,7 +6,7 @@ import { do_not_optimize, measure as sample } from "mitata"
 /** What is measured, and what it is compared with. Times in ns. */
 export interface Row {
   readonly name: string
-  /** The median of the older, native implementation, where `RustChecksum` is that of its checksum. */
+  /** The median time of the older, native implementation. The yardstick scales it to this machine. */
   readonly rust?: number
   /** The time that is aimed at, on the machine of `rust`. */
   readonly asked?: number

@@ -3,6 +3,6 @@ import { Argument } from "effect/cli"
 
 /** The payload, if there is one. */
 export const payload = Argument.String("PAYLOAD").pipe(
-  Argument.withDescription("What it carries: JSON, or a text, which is made JSON."),
+  Argument.withDescription("What it carries: JSON, or text, which is sent as a JSON string."),
   Argument.optional
 )

@@ -50,7 +50,7 @@ const drawPicture = (shown) => {
   const dot = others.length > 400 ? 3 : others.length > 60 ? 4.5 : 6.5
   for (const member of others) {
     const angle = 2 * Math.PI * directionOf(member.id)
-    // Whoever has not been measured is drawn outside of all circles.
+    // A member without a round trip is drawn outside of all circles.
     const radius = member.rtt_ms > 0 ? radiusOf(member.rtt_ms) : outermost + 12
     places.push({ member, x: centre + radius * Math.cos(angle), y: centre + radius * Math.sin(angle) })
   }

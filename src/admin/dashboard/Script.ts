@@ -35,7 +35,7 @@ let chosen
 
 // --- words ---------------------------------------------------------------------------------------
 
-/** How many members have each name: by default all on one host have the host's. */
+/** How many members have each name. By default it is that of the host, so members on one host share it. */
 const names = new Map()
 const countNames = () => {
   names.clear()
@@ -270,7 +270,7 @@ for (const header of document.querySelectorAll("th[data-key] button")) {
     draw()
   })
 }
-// Ages go on without news.
+// Ages grow, even if nothing changes.
 setInterval(drawSoon, 1000)
 addEventListener("resize", drawSoon)
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawSoon)
