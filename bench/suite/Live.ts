@@ -93,7 +93,7 @@ export interface Live {
 /** Measures each responder for so many ms. */
 export const measure = (millis: number): Effect.Effect<ReadonlyArray<Live>> =>
   Effect.gen(function* () {
-    const keys = [ClusterKey.fromBytes(Uint8Array.from(Buffer.from(clusterKey, "hex")))] as const
+    const keys = [Result.getOrThrow(ClusterKey.fromText(clusterKey))] as const
     const ring = yield* Effect.orDie(ringOf(NodeAead.layer, keys))
     const results: Array<Live> = []
     for (const responder of ["echo", "plaintext", "sealed"] as const) {
