@@ -2,6 +2,7 @@
 import type { Change, MemberCause } from "../domain/Change.ts"
 import type { Member, MemberStatus } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
+import { deleteOldest } from "../domain/OldestKey.ts"
 import type { Transition } from "./AdminApi.ts"
 
 /** The most changes that are kept of one member. */
@@ -89,10 +90,6 @@ export class History {
 
   #put(held: Held): void {
     this.#records.set(held.member.id, held)
-    if (this.#records.size <= this.#maxNodes) return
-    for (const oldest of this.#records.keys()) {
-      this.#records.delete(oldest)
-      return
-    }
+    if (this.#records.size > this.#maxNodes) deleteOldest(this.#records)
   }
 }

@@ -3,6 +3,7 @@
  * What is kept here tells when a snapshot is complete and how to answer it.
  */
 import type { NodeId } from "../domain/NodeId.ts"
+import { deleteOldest } from "../domain/OldestKey.ts"
 import type { MemberTable } from "../membership/MemberTable.ts"
 import { SnapshotComparison } from "./SnapshotComparison.ts"
 
@@ -81,20 +82,13 @@ export class Assemblies {
     // Deleted first, so that it moves to the end of the order.
     this.#bySender.delete(sender)
     this.#bySender.set(sender, assembly)
-    if (this.#bySender.size > this.#limit) this.#evict()
+    if (this.#bySender.size > this.#limit) deleteOldest(this.#bySender)
     return assembly.receive(index) ? assembly : undefined
   }
 
   /** Forgets the snapshot of a sender. */
   finish(sender: NodeId): void {
     this.#bySender.delete(sender)
-  }
-
-  #evict(): void {
-    for (const sender of this.#bySender.keys()) {
-      this.#bySender.delete(sender)
-      return
-    }
   }
 
   #reject(): undefined {

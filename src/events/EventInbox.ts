@@ -1,4 +1,5 @@
 /** Which events a node has seen, and in which order it delivers them. */
+import { deleteOldest } from "../domain/OldestKey.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { MonotonicBits } from "./MonotonicBits.ts"
 
@@ -69,7 +70,7 @@ export class EventInbox<E> {
     const runs = this.#origins.get(origin) ?? []
     this.#origins.delete(origin)
     this.#origins.set(origin, runs)
-    if (this.#origins.size > this.#maxOrigins) this.#forgetOldest()
+    if (this.#origins.size > this.#maxOrigins) deleteOldest(this.#origins)
     const known = runs.find((run) => run.incarnation === incarnation)
     if (known !== undefined) return known
     // The lowest incarnation is first. Below it, what was seen is not known any more.
@@ -81,13 +82,6 @@ export class EventInbox<E> {
     runs.splice(at < 0 ? runs.length : at, 0, run)
     if (runs.length > MaxRuns) runs.shift()
     return run
-  }
-
-  #forgetOldest(): void {
-    for (const origin of this.#origins.keys()) {
-      this.#origins.delete(origin)
-      return
-    }
   }
 
   /** When `release` next has something to do although nothing comes, in ms, or Infinity. */

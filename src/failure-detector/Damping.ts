@@ -3,6 +3,7 @@
  * bury and revive such a member in turn, so each refutation that this node saw
  * within the last minute doubles the least time that a suspicion of it lasts.
  */
+import { deleteOldest } from "../domain/OldestKey.ts"
 
 /** How long a refutation counts, in ms. */
 export const DampingWindow = 60_000
@@ -26,12 +27,7 @@ export class Damping {
   refuted(slot: number, now: number, wasDead = false): void {
     const times = this.#refutations.get(slot) ?? []
     this.#refutations.delete(slot)
-    if (this.#refutations.size >= MaxMembers) {
-      for (const oldest of this.#refutations.keys()) {
-        this.#refutations.delete(oldest)
-        break
-      }
-    }
+    if (this.#refutations.size >= MaxMembers) deleteOldest(this.#refutations)
     for (let i = wasDead ? RevivalCounts : 1; i > 0; i--) times.push(now)
     while (times.length > MaxRefutations) times.shift()
     this.#refutations.set(slot, times)

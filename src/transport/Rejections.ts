@@ -6,6 +6,7 @@
  */
 import type { NetAddress } from "effect/net"
 import type { NodeId } from "../domain/NodeId.ts"
+import { deleteOldest } from "../domain/OldestKey.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 
 /**
@@ -63,14 +64,7 @@ export class Rejections {
     // The map is in the order of the last reports.
     this.#reported.delete(key)
     this.#reported.set(key, { nextAt: now + wait, wait })
-    if (this.#reported.size > MaxSources) this.#forgetOldest()
+    if (this.#reported.size > MaxSources) deleteOldest(this.#reported)
     return true
-  }
-
-  #forgetOldest(): void {
-    for (const key of this.#reported.keys()) {
-      this.#reported.delete(key)
-      return
-    }
   }
 }
