@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import { type Cause, Context, DateTime, Effect, Layer, Option, Queue, Result, type Scope, Stream } from "effect"
+import { type Cause, Context, DateTime, Effect, Layer, type Option, Queue, Result, type Scope, Stream } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import type { Member } from "../domain/Member.ts"
 import * as NodeId from "../domain/NodeId.ts"
@@ -149,13 +149,12 @@ export const layer: Layer.Layer<Events, never, CurrentConfig | LocalView | NodeC
 
     const deliver = (event: MemberEvent): void => {
       if (subscribers.size === 0) return
-      const slot = table.index.get(event.originHi, event.originLo)
       const origin = NodeId.fromWords(event.originHi, event.originLo)
       const arrived: Published<Uint8Array> = {
         name: NamedPayload.nameOf(event),
         payload: NamedPayload.payloadOf(event),
         origin,
-        member: slot === SelfSlot ? Option.some(reader.self()) : reader.get(origin),
+        member: reader.get(origin),
         number: event.number,
         at: DateTime.makeUnsafe(clock.currentTimeMillisUnsafe())
       }
