@@ -63,6 +63,27 @@ describe("tags", () => {
     )
   )
 
+  it.effect("that a node lacks are asked of their member when that sends a PING, and come at once", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const simulation = yield* Simulation.Simulation
+        const config = (interval: "1 hour" | "10 seconds") => ({
+          tags: { zone: "a" },
+          gossip: { antiEntropyInterval: 0 },
+          probes: { interval, timeout: "1 second" as const }
+        })
+        const [lacking] = yield* simulation.start(1, { config: config("1 hour") })
+        const [probing] = yield* simulation.start(1, { config: config("10 seconds") })
+        yield* simulation.untilConverged("10 seconds")
+        // Its entry is no news any more, which would bring the tags too.
+        yield* Effect.sleep("90 seconds")
+        lacking.view.table.tags[lacking.view.slotOf(probing.id)] = undefined
+        assert.isFalse(yield* everyoneSees([lacking], probing, "a"))
+        yield* simulation.until("the next PING brings the tags", everyoneSees([lacking], probing, "a"), "11 seconds")
+      })
+    )
+  )
+
   it.effect.each(Seeds)("that gossip lost come by comparing tables (seed %i)", (seed) =>
     Simulation.run(
       Effect.gen(function* () {
