@@ -131,6 +131,9 @@ describe("a quorum", () => {
     rules.update(cluster(4), true, 600_000)
     rules.update(cluster(4), true, 600_000 + StableAfter)
     expect([rules.active, idsOf(rules)]).toEqual([true, [1, 2, 3, 4]])
+    // The fifth still counts: two are half of four with the lowest id, but not of five.
+    rules.update(cluster(4, { 3: "suspect", 4: "suspect" }), true, 601_000 + StableAfter)
+    expect(rules.active).toBe(false)
   })
 })
 

@@ -81,4 +81,21 @@ describe("a ring", () => {
       { seed: 1 }
     )
   )
+
+  it.effect("has the member that it met first of those with one key", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const simulation = yield* Simulation.Simulation
+        const [first] = yield* simulation.startWith(Ring.layer({ key: () => "one" }), 3)
+        yield* simulation.untilConverged("10 seconds")
+        yield* Effect.sleep("1 second")
+        const members = yield* ringOf(first).members
+        assert.deepStrictEqual(
+          members.map(({ id }) => id),
+          [first.id]
+        )
+      }),
+      { seed: 1 }
+    )
+  )
 })

@@ -51,6 +51,10 @@ describe("RunnerHealth.layerGossip", () => {
         assert.isFalse(yield* isAlive(first, 2))
         assert.isFalse(yield* isAlive(first, 3))
         assert.isTrue(yield* isAlive(first, 4))
+        // A member that names no runner any more says nothing for it.
+        yield* fourth.membership.setTags({})
+        yield* Effect.sleep("5 seconds")
+        assert.isFalse(yield* isAlive(first, 4))
 
         // It comes back with a new id, which the tag says nothing about.
         yield* simulation.restart(second, { identity: "same" })

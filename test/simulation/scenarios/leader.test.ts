@@ -127,6 +127,22 @@ describe("a leader", () => {
       )
   )
 
+  it.effect("without a quorum is followed by the next oldest as soon as its death is known", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const simulation = yield* Simulation.Simulation
+        const [first, second, third] = yield* simulation.startWith(withoutQuorum, 3)
+        yield* simulation.untilConverged("10 seconds")
+        yield* Effect.sleep("5 seconds")
+        yield* simulation.kill(first)
+        yield* simulation.untilEveryoneSees(first, "dead", "30 seconds")
+        yield* Effect.sleep("1 second")
+        for (const node of [second, third]) assert.deepStrictEqual(yield* leaderAt(node), Option.some(second.id))
+      }),
+      { seed: 1 }
+    )
+  )
+
   it.effect.each(Seeds)("with a quorum is never there twice, whatever happens to the cluster (seed %i)", (seed) =>
     Simulation.run(
       Effect.scoped(
