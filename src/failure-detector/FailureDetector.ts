@@ -290,7 +290,7 @@ const make = (role: Role) =>
           incarnation: table.incarnation(slot),
           n: live,
           furtherNeeded,
-          alone: most * (canConfirm(furtherNeeded) ? AloneFactor : 1) * role.suspicionFactor,
+          ...(canConfirm(furtherNeeded) ? { alone: most * AloneFactor * role.suspicionFactor } : {}),
           least: least * role.suspicionFactor,
           most: most * role.suspicionFactor,
           jitter: fraction * rules.jitter * role.suspicionFactor

@@ -17,7 +17,7 @@ export interface SuspicionOptions extends SuspicionRange {
   readonly jitter: number
   /** Live members, this node included. */
   readonly n: number
-  /** The timeout while only one member accuses the suspect; `most` if it is not given. */
+  /** The timeout while only one member accuses the suspect; that of `accusedTimeout` if it is not given. */
   readonly alone?: number
 }
 

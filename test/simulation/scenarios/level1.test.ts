@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect } from "effect"
+import { Context, Duration, Effect } from "effect"
 import { FailureDetector } from "../../../src/failure-detector/FailureDetector.ts"
 import type { SimNode } from "../../../src/simulation/SimNode.ts"
 import * as Simulation from "../../../src/simulation/Simulation.ts"
@@ -44,6 +44,26 @@ describe("a process that is killed", () => {
           assert.deepStrictEqual(falseDeaths(), [])
         })
       )
+  )
+})
+
+describe("a member of a cluster of two", () => {
+  it.effect("that crashes is dead after the least suspicion, since nobody else can accuse it", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const { find, nodes, simulation } = yield* started(2)
+        const [observer, other] = nodes
+        yield* simulation.crash(other)
+        yield* simulation.untilEveryoneSees(other, "dead", detection(2))
+        const { probes } = observer.config
+        const [suspected] = find({ by: observer, kind: "Suspected" })
+        const [died] = find({ by: observer, kind: "Died" })
+        const lasted = (died?.at ?? NaN) - (suspected?.at ?? NaN)
+        const least = probes.suspectMinFraction * Duration.toMillis(probes.suspectTimeout)
+        assert.isAtLeast(lasted, least)
+        assert.isAtMost(lasted, least + Duration.toMillis(probes.suspectJitter))
+      })
+    )
   )
 })
 
