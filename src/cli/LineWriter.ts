@@ -37,6 +37,7 @@ export class LineWriter {
   #dropped = 0
   #lines = 0
   #reason = ""
+  #onIdle: () => void = () => {}
 
   constructor(write: Write, capacity: number = Capacity) {
     this.#write = write
@@ -48,9 +49,10 @@ export class LineWriter {
     return this.#dropped
   }
 
-  /** Whether some lines are not written yet. */
-  get isWaiting(): boolean {
-    return this.#waiting > 0
+  /** Calls back once, when every line is written or dropped. */
+  onIdle(callback: () => void): void {
+    if (this.#waiting === 0) callback()
+    else this.#onIdle = callback
   }
 
   /** Calls back after the first line that is written after others were dropped. */
@@ -68,6 +70,10 @@ export class LineWriter {
       this.#waiting -= text.length
       if (error) this.#drop(reasonOf(error))
       else this.#written()
+      if (this.#waiting > 0) return
+      const idle = this.#onIdle
+      this.#onIdle = () => {}
+      idle()
     })
   }
 

@@ -19,7 +19,7 @@ import * as StandardOutput from "./StandardOutput.ts"
 
 let signal: Option.Option<"SIGINT" | "SIGTERM"> = Option.none()
 let isUnfinished = false
-let isLogging = false
+let log: LineWriter | undefined
 let outputError: NodeJS.ErrnoException | undefined
 
 // --- signals -------------------------------------------------------------------
@@ -56,18 +56,12 @@ const unfinished = Effect.sync(() => {
 
 const outputFailed = Deferred.makeUnsafe<void>()
 StandardOutput.onError((error) => {
-  if (isLogging) return
+  if (log !== undefined) return
   outputError ??= error
   Deferred.doneUnsafe(outputFailed, Effect.void)
 })
 
-const log = new LineWriter(StandardOutput.write)
-
-const openLog = Effect.sync(() => {
-  isLogging = true
-  StandardOutput.neverBlock()
-  return log
-})
+const openLog = Effect.sync(() => (log ??= new LineWriter(StandardOutput.lineOutput())))
 
 // --- exit ----------------------------------------------------------------------
 
@@ -84,13 +78,17 @@ const exitWithout = (error: NodeJS.ErrnoException): void => {
 const teardown: Runtime.Teardown = (exit, onExit) => {
   const signalNumber = Option.isSome(signal) ? constants.signals[signal.value] : undefined
   const code = exitCode(exit, { signal: signalNumber, isUnfinished })
-  // A command that succeeds ends once its output is read, however slow the reader is.
-  const isPatient = code === 0 && signalNumber === undefined && !isLogging
-  StandardOutput.whenWritten(isPatient ? undefined : FlushLimit, () => {
+  const isStopped = code !== 0 || signalNumber !== undefined
+  const end = (): void => {
+    clearTimeout(limit)
     if (outputError !== undefined) exitWithout(outputError)
-    else if (isPatient) onExit(code)
-    else process.exit(code)
-  })
+    else if (isStopped || log !== undefined) process.exit(code)
+    else onExit(code)
+  }
+  // A command that succeeds ends once its output is read, however slow the reader is.
+  const limit = isStopped || log !== undefined ? setTimeout(end, FlushLimit) : undefined
+  if (log === undefined) StandardOutput.whenWritten(end)
+  else log.onIdle(end)
 }
 
 const services = Layer.mergeAll(

@@ -22,10 +22,25 @@ describe("a line writer", () => {
     const { gaps, take, writer, written } = makeOutput()
     writer.write("one")
     writer.write("two")
-    expect(writer.isWaiting).toBe(true)
     take()
     take()
-    expect([written, writer.dropped, writer.isWaiting, gaps]).toEqual([["one\n", "two\n"], 0, false, []])
+    expect([written, writer.dropped, gaps]).toEqual([["one\n", "two\n"], 0, []])
+  })
+
+  it("calls back once when every line is written or dropped", () => {
+    const { fail, take, writer } = makeOutput()
+    let calls = 0
+    writer.onIdle(() => calls++)
+    expect(calls).toBe(1)
+    writer.write("one")
+    writer.write("two")
+    writer.onIdle(() => calls++)
+    take()
+    expect(calls).toBe(1)
+    fail("EIO")
+    writer.write("three")
+    take()
+    expect(calls).toBe(2)
   })
 
   it("counts lines that fail, and reports them with the reason after the next line that is written", () => {
