@@ -13,6 +13,8 @@ import type { Tags } from "../domain/Tags.ts"
  */
 export interface ChangeLine {
   readonly level: "Info" | "Warn"
+  /** What happened, in a word. */
+  readonly what: string
   readonly text: string
 }
 
@@ -76,6 +78,7 @@ export const mentioned = (change: Change): ReadonlyArray<NodeId> => {
 export const changeLine = (change: Change, addressOf: AddressOf): ChangeLine | undefined => {
   const line = (level: "Info" | "Warn", what: string, member: Member, why: string): ChangeLine => ({
     level,
+    what,
     // Padded, so that the members are in one column.
     text: `${what.padEnd(widest)} ${memberText(member)}: ${why}`
   })
@@ -115,6 +118,7 @@ export const changeLine = (change: Change, addressOf: AddressOf): ChangeLine | u
     case "Missed":
       return {
         level: "Warn",
+        what: "missing",
         text: `${change.count} changes are missing from this log: they came faster than it could be written`
       }
   }

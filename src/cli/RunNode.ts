@@ -1,7 +1,7 @@
 /**
  * Runs a node: configures it, logs what happens in its cluster, and makes it leave at a signal.
  */
-import { Context, Effect, Latch, Layer, Metric, Option, Queue, type Scope, Stream } from "effect"
+import { Clock, Context, Effect, Latch, Layer, Metric, Option, Queue, type Scope, Stream } from "effect"
 import { CliError } from "effect/cli"
 import { NetAddress } from "effect/net"
 import { Cluster } from "../cluster/Cluster.ts"
@@ -14,9 +14,11 @@ import { Metrics } from "../metrics/Metrics.ts"
 import * as SummaryLog from "../metrics/SummaryLog.ts"
 import * as ClusterKeyFile from "../node/ClusterKeyFile.ts"
 import * as NodeCluster from "../node/NodeCluster.ts"
+import * as MonotonicTime from "../time/MonotonicTime.ts"
 import type { KeyInfo, KeyRing } from "../crypto/KeyRing.ts"
 import { changeLine, ChangeMessage, durationText, memberText, mentioned } from "./ChangeLine.ts"
 import { Host } from "./Host.ts"
+import { LineBudget, SummaryAfter } from "./LineBudget.ts"
 import type { Gap, LineWriter } from "./LineWriter.ts"
 import * as LogSettings from "./LogSettings.ts"
 import * as NodeFlags from "./NodeFlags.ts"
@@ -91,6 +93,7 @@ const serve = Effect.fnUntraced(
   function* (config: ClusterConfig, log: LineWriter, hangups: Option.Option<Hangups>) {
     const membership = yield* Membership
     const isDescribed = yield* Latch.make()
+    const logChange = yield* makeChangeLog
     yield* Stream.runForEach(membership.changes, (change) => Effect.andThen(isDescribed.await, logChange(change))).pipe(
       Effect.forkScoped({ startImmediately: true })
     )
@@ -178,15 +181,37 @@ const describeNode = Effect.fnUntraced(function* (config: ClusterConfig) {
   )
 })
 
-const logChange = Effect.fnUntraced(function* (change: Change) {
+/** Makes the function that logs changes. Those beyond the bound on lines come in summaries. */
+const makeChangeLog = Effect.gen(function* () {
   const membership = yield* Membership
-  const addresses = new Map<NodeId, NetAddress.InetAddress>()
-  for (const id of mentioned(change)) {
-    const member = yield* membership.get(id)
-    if (Option.isSome(member)) addresses.set(id, member.value.address)
-  }
-  const line = changeLine(change, (id) => addresses.get(id))
-  if (line !== undefined) yield* Effect.logWithLevel(line.level)(new ChangeMessage(line.text, change))
+  const clock = yield* Clock.Clock
+  const now = () => MonotonicTime.millis(clock)
+  const budget = new LineBudget(now())
+  const leftOut = yield* Queue.sliding<void>(1)
+  const logSummary = Effect.suspend(() => {
+    const text = budget.summary()
+    return text === undefined ? Effect.void : Effect.logWarning(text)
+  })
+  yield* Effect.addFinalizer(() => logSummary)
+  yield* Queue.take(leftOut).pipe(
+    Effect.andThen(Effect.sleep(SummaryAfter)),
+    Effect.andThen(logSummary),
+    Effect.forever,
+    Effect.forkScoped
+  )
+  return Effect.fnUntraced(function* (change: Change) {
+    const addresses = new Map<NodeId, NetAddress.InetAddress>()
+    for (const id of mentioned(change)) {
+      const member = yield* membership.get(id)
+      if (Option.isSome(member)) addresses.set(id, member.value.address)
+    }
+    const line = changeLine(change, (id) => addresses.get(id))
+    if (line === undefined) return
+    if (budget.take(line.what, change._tag === "Missed" ? change.count : 1, now())) {
+      return yield* Effect.logWithLevel(line.level)(new ChangeMessage(line.text, change))
+    }
+    yield* Queue.offer(leftOut, undefined)
+  })
 })
 
 const leaveAtSignal = Effect.gen(function* () {
