@@ -15,21 +15,32 @@ const line = ({ at, style, text }: MembersView.Entry): Line => [
   span(text, style)
 ]
 
-/** Prints the changes that a node sees until it is interrupted. The addresses in the lines are those of `members`. */
-export const print = Effect.fnUntraced(function* (endpoint: Endpoint.Endpoint, members: ReadonlyArray<AdminApi.Node>) {
+/**
+ * Prints the changes that a node sees until it is interrupted, of members with these tags. The addresses in the lines are
+ * those of `members`.
+ */
+export const print = Effect.fnUntraced(function* (
+  endpoint: Endpoint.Endpoint,
+  members: ReadonlyArray<AdminApi.Node>,
+  tags: MembersView.WantedTags = []
+) {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
   let following = false
-  let view: MembersView.View = { place: "", members: MembersView.byId(members), log: [], trouble: undefined }
+  let view: MembersView.View = { place: "", members: MembersView.byId(members), tags, log: [], trouble: undefined }
   const printEntry = (entry: MembersView.Entry) => Console.log(paint(line(entry), canColor && canAnimate))
   return yield* Follow.follow(
     endpoint,
     Effect.fnUntraced(function* (notice) {
       const at = DateTime.makeUnsafe(yield* Clock.currentTimeMillis)
       switch (notice._tag) {
-        case "Changed":
+        case "Changed": {
+          const isShown = MembersView.isAboutShown(view, notice.change)
           view = { ...MembersView.changed(view, notice.change), log: [] }
-          return yield* printEntry(MembersView.entryOf(notice.change, MembersView.addressIn(view)))
+          if (isShown) yield* printEntry(MembersView.entryOf(notice.change, MembersView.addressIn(view)))
+          return
+        }
         case "Published":
+          if (!MembersView.isFromShown(view, notice.event)) return
           return yield* printEntry(MembersView.publishedEntry(notice.event, MembersView.addressIn(view)))
         case "Missed":
           return yield* printEntry({ at, text: MembersView.missedText(notice.count), style: "yellow" })

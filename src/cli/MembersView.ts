@@ -15,11 +15,17 @@ export interface Entry {
   readonly style: Style
 }
 
+/** Tags that a member must have to be shown. */
+export type WantedTags = ReadonlyArray<readonly [key: string, value: string]>
+
 /** Everything that is shown. */
 export interface View {
   /** The URL or path of the node. */
   readonly place: string
+  /** All that the node lists: lines about one member name others by their address. */
   readonly members: ReadonlyMap<NodeId, AdminApi.Node>
+  /** Only members with these tags are shown. */
+  readonly tags: WantedTags
   /** Oldest first. */
   readonly log: ReadonlyArray<Entry>
   /** Why there is no news at the moment, if so. */
@@ -36,15 +42,32 @@ export const logged = (view: View, entry: Entry): View => ({ ...view, log: [...v
 export const byId = (nodes: ReadonlyArray<AdminApi.Node>): View["members"] =>
   new Map(nodes.map((node) => [node.id, node]))
 
+const hasTags = (tags: WantedTags, node: Pick<AdminApi.Node, "tags"> | undefined): boolean =>
+  tags.every(([key, value]) => node?.tags[key] === value)
+
+/** The members that are shown. */
+export const shownIn = ({ members, tags }: Pick<View, "members" | "tags">): View["members"] =>
+  tags.length === 0 ? members : new Map([...members].filter(([, node]) => hasTags(tags, node)))
+
+/** Whether a change is about a member that is shown, or was before the change. */
+export const isAboutShown = ({ members, tags }: Pick<View, "members" | "tags">, change: ChangeJson.Change): boolean =>
+  "member" in change
+    ? hasTags(tags, change.member) || hasTags(tags, members.get(change.member.id))
+    : hasTags(tags, members.get(change.id))
+
+/** Whether a member that is shown published an event. */
+export const isFromShown = ({ members, tags }: Pick<View, "members" | "tags">, event: AdminApi.ClusterEvent): boolean =>
+  hasTags(tags, members.get(event.origin))
+
 /** The view after a change. */
-export const changed = (view: View, change: ChangeJson.Change): View => {
-  const entry = entryOf(change, addressIn(view))
-  if (!("member" in change)) return logged(view, entry)
+export const changed = (before: View, change: ChangeJson.Change): View => {
+  const view = isAboutShown(before, change) ? logged(before, entryOf(change, addressIn(before))) : before
+  if (!("member" in change)) return view
   const { cause, member } = change
   const rtt = view.members.get(member.id)?.rtt ?? Option.none()
   const members = new Map(view.members).set(member.id, { ...member, rtt, cause: Option.some(cause) })
   if (change._tag === "Removed") members.delete(member.id)
-  return logged({ ...view, members }, entry)
+  return { ...view, members }
 }
 
 /** Finds the address of a member among those of the view. */
@@ -243,11 +266,16 @@ const MinLog = 5
 
 /** The whole screen: as many lines as there are rows, none longer than there are columns. */
 export const render = (view: View, { columns, rows }: Size): ReadonlyArray<Line> => {
-  const members = sorted(view.members)
+  const members = sorted(shownIn(view))
   const state: Line =
     view.trouble === undefined ? [span("  times are UTC", "dim")] : [span(`  ${view.trouble}`, "yellow")]
   const head: ReadonlyArray<Line> = [
-    [span("gossip members", "bold"), span(`  ${view.place}  `), ...countsLine(members)],
+    [
+      span("gossip members", "bold"),
+      ...view.tags.map(([key, value]) => span(`  ${key}=${value}`)),
+      span(`  ${view.place}  `),
+      ...countsLine(members)
+    ],
     blank
   ]
   const foot: ReadonlyArray<Line> = [blank, [span("q", "bold"), span(" quit"), ...state]]

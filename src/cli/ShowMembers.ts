@@ -15,10 +15,10 @@ const encodeNodes = Schema.encodeEffect(AdminApi.Nodes)
 /** Wider than any terminal: a line in a pipe is not cut. */
 const NoLimit = 10_000
 
-const print = Effect.fnUntraced(function* (nodes: ReadonlyArray<AdminApi.Node>) {
+const print = Effect.fnUntraced(function* (nodes: ReadonlyArray<AdminApi.Node>, tags: MembersView.WantedTags) {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
   const members = MembersView.byId(nodes)
-  const lines = MembersView.table(MembersView.sorted(members), {
+  const lines = MembersView.table(MembersView.sorted(MembersView.shownIn({ members, tags })), {
     addressOf: MembersView.addressIn({ members }),
     columns: NoLimit,
     symbols: false
@@ -35,19 +35,20 @@ export const handle = Effect.fnUntraced(
       })
     }
     const tags = yield* Effect.fromResult(TagArguments.parse(tag))
-    if (watch && tags.length > 0) {
-      return yield* new Endpoint.EndpointError({ message: "--tag and --watch exclude each other" })
-    }
     const endpoint = yield* Endpoint.connect(flags)
-    const query = Object.fromEntries(tags.map(([key, value]) => [`tag.${key}` as const, value]))
-    const answer = yield* endpoint.ask((node) => node.members({ query }))
-    if (json) return yield* Console.log(JSON.stringify(yield* Effect.orDie(encodeNodes(answer)), null, 2))
-    if (!watch) return yield* print(answer.nodes)
+    if (json) {
+      const query = Object.fromEntries(tags.map(([key, value]) => [`tag.${key}` as const, value]))
+      const answer = yield* endpoint.ask((node) => node.members({ query }))
+      return yield* Console.log(JSON.stringify(yield* Effect.orDie(encodeNodes(answer)), null, 2))
+    }
+    // All of them: reasons name members that are not shown, and a member that gets the tag is shown from then on.
+    const { nodes } = yield* endpoint.ask((node) => node.members({ query: {} }))
+    if (!watch) return yield* print(nodes, tags)
     // The screen needs a terminal for output and for input.
     const { canColor, canPrompt } = yield* TerminalCapabilities.TerminalCapabilities
-    if (canPrompt) return yield* Watch.show(endpoint, answer.nodes, canColor)
-    yield* print(answer.nodes)
-    return yield* EventLines.print(endpoint, answer.nodes)
+    if (canPrompt) return yield* Watch.show(endpoint, nodes, { colour: canColor, tags })
+    yield* print(nodes, tags)
+    return yield* EventLines.print(endpoint, nodes, tags)
   },
   Effect.scoped,
   Effect.mapError(Endpoint.asUserError)

@@ -45,6 +45,7 @@ const follow = (endpoint: Endpoint.Endpoint, views: Views) =>
           case "Changed":
             return MembersView.changed(view, notice.change)
           case "Published":
+            if (!MembersView.isFromShown(view, notice.event)) return view
             return MembersView.logged(view, MembersView.publishedEntry(notice.event, MembersView.addressIn(view)))
           case "Missed":
             return MembersView.logged(view, { at, text: MembersView.missedText(notice.count), style: "yellow" })
@@ -72,12 +73,13 @@ const readList = (endpoint: Endpoint.Endpoint, views: Views) =>
 export const show = Effect.fnUntraced(function* (
   endpoint: Endpoint.Endpoint,
   nodes: ReadonlyArray<AdminApi.Node>,
-  colour: boolean
+  { colour, tags }: { readonly colour: boolean; readonly tags: MembersView.WantedTags }
 ) {
   const terminal = yield* Terminal.Terminal
   const views = yield* SubscriptionRef.make<MembersView.View>({
     place: Endpoint.placeText(endpoint.place),
     members: MembersView.byId(nodes),
+    tags,
     log: [],
     trouble: undefined
   })

@@ -35,7 +35,7 @@ export const members = Command.make(
     [
       "Lists the members that a node sees: their status, since when and why, and the round-trip time of the newest probe.",
       "  With --watch the list stays on the screen and the changes appear below it. Without a terminal, the list is printed",
-      "  once and each change then takes one line."
+      "  once and each change then takes one line. With --tag too, only members with the tag and their changes are shown."
     ].join("\n")
   ),
   Command.withExamples([

@@ -18,8 +18,11 @@ import * as RingSegments from "./RingSegments.ts"
 export interface RingOptions {
   /** Which of the live members are on the ring. By default all. */
   readonly filter?: ((member: Member) => boolean) | undefined
-  /** The share of a member, relative to the others; at least 0.1. By default 1. Most programs read it from a tag. */
-  readonly weight?: ((member: Member) => number) | undefined
+  /**
+   * The share of a member, relative to the others: a function, or the key of the tag that has it. By default 1. Less than
+   * 0.1 counts as 0.1, more than 100 as 100, and what is missing, negative or no number as 1.
+   */
+  readonly weight?: ((member: Member) => number) | { readonly tag: string } | undefined
   /**
    * What identifies a member on the ring, also after a restart. By default its address, so that a member that restarts
    * with a new id at its old address owns what it owned.
@@ -155,6 +158,17 @@ const isSame = (a: Owner | undefined, b: Owner | undefined): boolean =>
 const memberOf = (owner: Owner | undefined): Option.Option<Member> =>
   Option.map(Option.fromUndefinedOr(owner), ({ member }) => member)
 
+/** Members set their own tags: one that claims a huge share must not fill the memory of all others with points. */
+const MaxShare = 100
+
+const shareOf = (weight: RingOptions["weight"], member: Member): number => {
+  if (weight === undefined) return 1
+  // The empty text would be 0.
+  const share = typeof weight === "function" ? weight(member) : Number(member.tags[weight.tag]?.trim() || Number.NaN)
+  // No comparison with NaN holds. The least is that of Effect's ring.
+  return share >= 0 ? Math.min(Math.max(share, 0.1), MaxShare) : 1
+}
+
 const addressOf = ({ address }: Member): string => NetAddress.formatInet(address)
 
 /**
@@ -171,7 +185,7 @@ export const make = Effect.fnUntraced(function* ({
   filter = () => true,
   key = addressOf,
   settle = "100 millis",
-  weight = () => 1
+  weight
 }: RingOptions = {}) {
   const membership = yield* Membership
   const ringOf = (members: ReadonlyArray<Member>): HashRing.HashRing<Owner> => {
@@ -184,7 +198,7 @@ export const make = Effect.fnUntraced(function* ({
       // Of two members with one key, the one that this node met first is on the ring.
       if (names.has(name)) continue
       names.add(name)
-      const share = weight(member)
+      const share = shareOf(weight, member)
       const owners = byWeight.get(share)
       if (owners === undefined) byWeight.set(share, [new Owner(member, name)])
       else owners.push(new Owner(member, name))

@@ -7,6 +7,7 @@ import { paint, plain } from "../../src/cli/Canvas.ts"
 import * as MembersView from "../../src/cli/MembersView.ts"
 import type { MemberStatus } from "../../src/domain/Member.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
+import type { Tags } from "../../src/domain/Tags.ts"
 
 const at = DateTime.makeUnsafe("2026-01-31T12:34:56.789Z")
 const id = (n: number) => NodeId.fromWords(0, n)
@@ -29,6 +30,7 @@ const member = (n: number, status: MemberStatus, fields: Partial<AdminApi.Node> 
 const viewOf = (nodes: ReadonlyArray<AdminApi.Node>): MembersView.View => ({
   place: "http://127.0.0.1:9100",
   members: MembersView.byId(nodes),
+  tags: [],
   log: [],
   trouble: undefined
 })
@@ -92,6 +94,46 @@ describe("the screen of members", () => {
       "",
       "",
       "q quit  times are UTC"
+    ])
+  })
+
+  it("shows only members with the wanted tags, and what happens to them", () => {
+    const inZone = (n: number, zone: string) => member(n, "alive", { tags: { zone } })
+    let view: MembersView.View = {
+      ...viewOf([member(1, "alive"), inZone(2, "a"), inZone(3, "b"), inZone(4, "a")]),
+      tags: [["zone", "a"]]
+    }
+    const suspectedIn = (n: number, tags: Tags): ChangeJson.Change => ({
+      _tag: "Suspected",
+      sequence: n,
+      at,
+      member: member(n, "suspect", { tags }),
+      cause: { _tag: "ProbeFailed", relays: [] }
+    })
+    const updated = (n: number, zone: string): ChangeJson.Change => ({
+      _tag: "Updated",
+      sequence: n,
+      at,
+      member: inZone(n, zone),
+      changed: ["tags"],
+      previousAddress: member(n, "alive").address,
+      previousIncarnation: 0,
+      previousTags: {},
+      cause: { _tag: "Heard" }
+    })
+    view = MembersView.changed(view, suspectedIn(1, {}))
+    view = MembersView.changed(view, suspectedIn(2, { zone: "a" }))
+    // One gets the tag, one loses it, and one never has it.
+    for (const change of [updated(3, "a"), updated(4, "c"), updated(1, "d")]) view = MembersView.changed(view, change)
+    const lines = screen(view, 120, 14)
+    expect(lines[0]).toBe("gossip members  zone=a  http://127.0.0.1:9100  1 alive  1 suspect")
+    expect(lines.filter((line) => /^[●◐✗○] /.test(line)).map((line) => line.split(/ +/)[2])).toEqual(["2", "3"])
+    expect(view.log.map(({ text }) => text.split(" (")[0])).toEqual(["suspect 2", "changed 3", "changed 4"])
+    const published = { at, number: 1, name: "deploy", payload: "" }
+    expect([2, 4, 1].map((n) => MembersView.isFromShown(view, { ...published, origin: id(n) }))).toEqual([
+      true,
+      false,
+      false
     ])
   })
 

@@ -100,6 +100,11 @@ describe("a running node", () => {
         const events = yield* start(["events", ...at])
         const watch = yield* start(["members", "--watch", ...at])
         yield* line(watch, /^alive +\d+ .*this node$/)
+        const inZoneA = yield* start(["members", "--watch", "--tag", "zone=a", ...at])
+        yield* line(inZoneA, /^\S+Z following the node at /)
+        assert.notMatch(inZoneA.stdout(), /^alive /m)
+        assert.strictEqual(yield* printed(["tags", "set", "zone=a", ...at]), "zone=a\n")
+        yield* line(inZoneA, new RegExp(`^\\S+Z changed ${named(first)}: tags zone=a`))
         for (const started of [events, watch]) yield* line(started, /^\S+Z following the node at /)
         assert.strictEqual(yield* printed(["event", "send", "deploy", "now", ...at]), "published deploy\n")
         for (const started of [events, watch]) {
@@ -118,9 +123,10 @@ describe("a running node", () => {
           yield* line(started, new RegExp(`^\\S+Z dead {4}${about}: `))
           assert.notInclude(started.stdout(), "\x1b")
         }
+        assert.notMatch(inZoneA.stdout(), new RegExp(`(suspect|dead) +${about}`))
         const [died = ""] = yield* line(json, /^(\{"kind":"Died".*)$/)
         assert.strictEqual(JSON.parse(died).member.id, second.id)
-        for (const started of [events, json, watch]) {
+        for (const started of [events, json, watch, inZoneA]) {
           yield* started.signal("SIGINT")
           assert.strictEqual(yield* ended(started), 0)
           assert.strictEqual(started.stderr(), "")

@@ -69,6 +69,52 @@ describe("a ring", () => {
     )
   )
 
+  it.effect("reads weights from a tag, and bounds them", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const simulation = yield* Simulation.Simulation
+        const weights = ["1", "3", " 0.5 ", "0", undefined, "", "-2", "many", "Infinity"]
+        const nodes = yield* simulation.startWith(Ring.layer({ weight: { tag: "weight" } }), weights.length)
+        for (const [index, weight] of weights.entries()) {
+          if (weight !== undefined) yield* nodes[index]!.membership.setTags({ weight })
+        }
+        yield* simulation.untilConverged("10 seconds")
+        yield* Effect.sleep("5 seconds")
+        const ring = ringOf(nodes[0]!)
+        const total = 40_000
+        const counts = new Map<string, number>()
+        for (let index = 0; index < total; index++) {
+          const { id } = Option.getOrThrow(yield* ring.owner(`user-${index}`))
+          counts.set(String(id), (counts.get(String(id)) ?? 0) + 1)
+        }
+        const expected = [1, 3, 0.5, 0.1, 1, 1, 1, 1, 100]
+        const sum = expected.reduce((all, weight) => all + weight)
+        for (const [index, weight] of expected.entries()) {
+          const share = ((counts.get(String(nodes[index]!.id)) ?? 0) / total) * sum
+          assert.closeTo(share, weight, Math.max(0.1, weight * 0.4), `${weights[index]}`)
+        }
+      }),
+      { seed: 1 }
+    )
+  )
+
+  it.effect("gives a member whose weight is no number the share of one", () =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const simulation = yield* Simulation.Simulation
+        const weight = ({ address }: Member) => (address.address.toString().endsWith(".1") ? Number.NaN : 1)
+        const nodes = yield* simulation.startWith(Ring.layer({ weight }), 2)
+        yield* simulation.untilConverged("10 seconds")
+        yield* Effect.sleep("1 second")
+        const [first] = nodes
+        const owners = Arr.groupBy(yield* ownersAt(first), String)
+        const share = (owners[String(first.id)] ?? []).length / keys.length
+        assert.closeTo(share, 0.5, 0.15)
+      }),
+      { seed: 1 }
+    )
+  )
+
   it.effect("without members has no owner", () =>
     Simulation.run(
       Effect.gen(function* () {
