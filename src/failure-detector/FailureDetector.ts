@@ -260,7 +260,6 @@ const make = (role: Role) =>
         relays.due(now, sendNack)
       }
     }).pipe(Scope.provide(activity))
-    deadlines.reset()
 
     if (extensions.pauseAwareness) {
       watch.onPause((length, now) => {
@@ -489,6 +488,8 @@ const make = (role: Role) =>
 
     const roundTripListeners: Array<(ms: number) => void> = []
 
+    // Last, because the first round may be due at once, and then all that is above is used before this returns.
+    deadlines.reset()
     return FailureDetector.of({
       counters,
       health: prober.health,

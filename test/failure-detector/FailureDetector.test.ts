@@ -89,6 +89,19 @@ const gossip = (entries: ReadonlyArray<MessageEntry>, from = 1): Message => ({
   entries
 })
 
+describe("a member", () => {
+  scenario("probes also if its first round is due while it starts", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const atOnce = Layer.provide(Cluster.layerParts, Layer.succeed(FailureDetector.FirstRound, 0))
+      const first = yield* lab.start(1, {}, { parts: atOnce })
+      const second = yield* lab.start(2, { peers: ["10.0.0.1:7946"] })
+      yield* pass(10 * Interval)
+      assert.isAbove(lab.sent(sentBy("Ping", first, second)).length, 5)
+    })
+  )
+})
+
 describe("an observer", () => {
   scenario("probes nobody, acknowledges the probes of others, and is a member like any other", () =>
     Effect.gen(function* () {
