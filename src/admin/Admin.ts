@@ -4,8 +4,8 @@
  *
  * @since 0.2.0
  */
-import { Duration, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
-import { HttpRouter, HttpServer, HttpServerError, HttpServerResponse } from "effect/http"
+import { Clock, Duration, Effect, Fiber, Layer, Option, Redacted, Schema, Semaphore, Stream } from "effect"
+import { HttpRouter, HttpServer, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Cluster } from "../cluster/Cluster.ts"
 import { Events, type Published } from "../events/Events.ts"
@@ -17,15 +17,19 @@ import { Join } from "../join/Join.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Membership } from "../membership/Membership.ts"
 import { Queries } from "../queries/Queries.ts"
+import * as MonotonicTime from "../time/MonotonicTime.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import type { KeyRing } from "../crypto/KeyRing.ts"
+import { AcceptedHosts } from "./AcceptedHosts.ts"
 import * as AdminApi from "./AdminApi.ts"
 import * as BearerToken from "./BearerToken.ts"
+import { sourceOf } from "./ClientSource.ts"
 import * as EventStream from "./EventStream.ts"
 import { contentSecurityPolicy, dashboardPage } from "./dashboard/DashboardPage.ts"
 import { Journal, layer as layerJournal } from "./Journal.ts"
 import * as MetricsAnswer from "./MetricsAnswer.ts"
 import * as Problems from "./Problems.ts"
+import { TokenGuesses } from "./TokenGuesses.ts"
 
 /**
  * The services of the node that the routes read and operate.
@@ -44,6 +48,14 @@ export type Node = Cluster | Events | Join | Journal | LocalView | Membership | 
 export const MaxFollowers = 64
 
 /**
+ * The most of them at one address.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
+export const MaxFollowersOfAddress = 16
+
+/**
  * Options of the routes.
  *
  * @category models
@@ -54,8 +66,25 @@ export interface Options {
   readonly token?: Redacted.Redacted<string> | undefined
 }
 
+/**
+ * Options of a server.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ServerOptions extends Options {
+  /**
+   * Names by which clients may call the server besides loopback and addresses: `.example.com` stands for a domain and all
+   * names below it, `*` for every name. Requests for other names are refused, so that no web page can read the node by
+   * letting its own name point there.
+   */
+  readonly allowedHosts?: ReadonlyArray<string> | undefined
+}
+
 const encodeNode = Schema.encodeEffect(AdminApi.Node)
 const SliceSize = 256
+/** Lists of members that are made at the same time, because a large one takes megabytes. */
+const ListsAtOnce = 4
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -80,7 +109,8 @@ const observe = HttpApiBuilder.group(
     const { events, hasMet, history } = yield* Journal
     const clusterEvents = yield* Events
     const textOf = EventStream.makeWriter()
-    let followers = 0
+    const lists = yield* Semaphore.make(ListsAtOnce)
+    const followers = new Map<string, number>()
 
     const rttOf = (id: NodeId): Option.Option<Duration.Duration> => {
       const slot = view.slotOf(id)
@@ -92,6 +122,31 @@ const observe = HttpApiBuilder.group(
       ...member,
       rtt: rttOf(member.id),
       cause: Option.fromUndefinedOr(history.causeOf(member.id, member.status))
+    })
+
+    /** Counts a follower until its request ends. Over a Unix socket it has no address. */
+    const follow = Effect.fnUntraced(function* (remote: Option.Option<string>) {
+      const address = Option.match(remote, { onNone: () => "", onSome: sourceOf })
+      const ofAddress = () => followers.get(address) ?? 0
+      const all = followers.values().reduce((sum, count) => sum + count, 0)
+      if (all >= MaxFollowers) {
+        return yield* new AdminApi.TooManyFollowers({
+          detail: `${MaxFollowers} clients follow the events, which is the limit`
+        })
+      }
+      if (Option.isSome(remote) && ofAddress() >= MaxFollowersOfAddress) {
+        return yield* new AdminApi.TooManyFollowers({
+          detail: `${MaxFollowersOfAddress} clients at this address follow the events, which is the limit`
+        })
+      }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => followers.set(address, ofAddress() + 1)),
+        () =>
+          Effect.sync(() => {
+            if (ofAddress() > 1) followers.set(address, ofAddress() - 1)
+            else followers.delete(address)
+          })
+      )
     })
 
     return handlers.handleAll({
@@ -127,7 +182,7 @@ const observe = HttpApiBuilder.group(
           if (texts.length % SliceSize === 0) yield* Effect.yieldNow
         }
         return HttpServerResponse.text(`{"nodes":[${texts.join()}]}`, { contentType: "application/json" })
-      }),
+      }, lists.withPermit),
 
       member: Effect.fnUntraced(function* ({ params: { id } }) {
         const listed = yield* membership.get(id)
@@ -144,15 +199,8 @@ const observe = HttpApiBuilder.group(
         if (!/^[0-9]{0,15}$/.test(last)) {
           return yield* new AdminApi.BadRequest({ detail: "header: Last-Event-ID is the id of an event, a number" })
         }
-        if (followers >= MaxFollowers) {
-          return yield* new AdminApi.TooManyFollowers({
-            detail: `${MaxFollowers} clients follow the events, which is the limit`
-          })
-        }
-        yield* Effect.acquireRelease(
-          Effect.sync(() => followers++),
-          () => Effect.sync(() => followers--)
-        )
+        const { remoteAddress } = yield* HttpServerRequest.HttpServerRequest
+        yield* follow(remoteAddress)
         const request = Fiber.getCurrent()
         const cut = Effect.sync(() => request?.interruptUnsafe(undefined, HttpServerError.ClientAbort.annotation))
         const text = yield* EventStream.make(events, last === "" ? events.now : Number(last), textOf, cut)
@@ -270,24 +318,41 @@ const operate = HttpApiBuilder.group(
 )
 
 /**
- * Admits only clients with the token.
+ * Admits only clients with the token. After some wrong ones, an address has to wait a second for each further one.
  *
  * @category layers
  * @since 0.2.0
  */
 export const withToken = (token: Redacted.Redacted<string> | undefined): Layer.Layer<AdminApi.Operator> =>
-  Layer.succeed(AdminApi.Operator, {
-    bearer: (answer, { credential }) => {
-      if (token === undefined || Redacted.value(token) === "") {
-        return Effect.fail(
-          new AdminApi.Forbidden({ detail: "no token is configured, so operations work only over the Unix socket" })
-        )
+  Layer.effect(
+    AdminApi.Operator,
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const guesses = new TokenGuesses()
+      return {
+        bearer: Effect.fnUntraced(function* (answer, { credential }) {
+          if (token === undefined || Redacted.value(token) === "") {
+            return yield* new AdminApi.Forbidden({
+              detail: "no token is configured, so operations work only over the Unix socket"
+            })
+          }
+          const { remoteAddress } = yield* HttpServerRequest.HttpServerRequest
+          const source = Option.match(remoteAddress, { onNone: () => "an unknown address", onSome: sourceOf })
+          const now = MonotonicTime.millis(clock)
+          const isBlocked = guesses.isBlocked(source, now)
+          if (!isBlocked && BearerToken.matches(token, credential)) return yield* answer
+          // A client without a token does not guess.
+          if (Redacted.value(credential) !== "") {
+            const warning = isBlocked ? guesses.refused(source, now) : guesses.failed(source, now)
+            if (warning !== undefined) yield* Effect.logWarning(warning)
+          }
+          return yield* isBlocked
+            ? new AdminApi.TooManyGuesses({ detail: "too many wrong tokens from this address: try again in a second" })
+            : new AdminApi.Unauthorized({ detail: "this requires the bearer token of the node" })
+        })
       }
-      return BearerToken.matches(token, credential)
-        ? answer
-        : Effect.fail(new AdminApi.Unauthorized({ detail: "this requires the bearer token of the node" }))
-    }
-  })
+    })
+  )
 
 /**
  * Admits every client that can connect.
@@ -323,10 +388,13 @@ const layerApi = (operator: Layer.Layer<AdminApi.Operator>) =>
     Layer.provide([operator, Problems.layerRequests, HttpServer.layerServices])
   )
 
-const serve = (operator: Layer.Layer<AdminApi.Operator>) =>
+const serve = (
+  operator: Layer.Layer<AdminApi.Operator>,
+  middleware: Layer.Layer<never, never, HttpRouter.HttpRouter>
+) =>
   endStreams.pipe(
     Layer.provideMerge(
-      HttpRouter.serve(Layer.mergeAll(layerApi(operator), Problems.layer(routes)), {
+      HttpRouter.serve(Layer.mergeAll(layerApi(operator), Problems.layer(routes), middleware), {
         disableLogger: true,
         disableListenLog: true
       })
@@ -355,13 +423,17 @@ export const layerRoutes = ({ token }: Options = {}): Layer.Layer<
 > => endStreams.pipe(Layer.provideMerge(layerApi(withToken(token))), Layer.provide(layerJournal))
 
 /**
- * Serves the node over a network. Operations require the token.
+ * Serves the node over a network. Operations require the token. Requests for names that the node does not have, and those
+ * that a browser makes for pages of other origins, are refused.
  *
  * @category layers
  * @since 0.2.0
  */
-export const layer = ({ token }: Options = {}): Layer.Layer<never, never, HttpServer.HttpServer | Node> =>
-  serve(withToken(token))
+export const layer = ({ allowedHosts = [], token }: ServerOptions = {}): Layer.Layer<
+  never,
+  never,
+  HttpServer.HttpServer | Node
+> => serve(withToken(token), Problems.layerHosts(new AcceptedHosts(allowedHosts)))
 
 /**
  * Serves the node where only its owner can connect, such as a Unix socket: every client is an operator.
@@ -369,4 +441,4 @@ export const layer = ({ token }: Options = {}): Layer.Layer<never, never, HttpSe
  * @category layers
  * @since 0.2.0
  */
-export const layerTrusted: Layer.Layer<never, never, HttpServer.HttpServer | Node> = serve(withoutToken)
+export const layerTrusted: Layer.Layer<never, never, HttpServer.HttpServer | Node> = serve(withoutToken, Layer.empty)

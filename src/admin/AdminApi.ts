@@ -256,6 +256,18 @@ export class Unauthorized extends HttpApiError.Problem<Unauthorized>()("Unauthor
 }) {}
 
 /**
+ * Too many wrong tokens came from the address of this client.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class TooManyGuesses extends HttpApiError.Problem<TooManyGuesses>()("TooManyGuesses", {
+  type: blank,
+  status: 429,
+  title: "Too Many Requests"
+}) {}
+
+/**
  * No token is configured, so operations are refused on this server.
  *
  * @category errors
@@ -316,7 +328,7 @@ export class NotReady extends HttpApiError.Problem<NotReady>()("NotReady", {
 }) {}
 
 /**
- * The largest number of followers is reached.
+ * The largest number of followers is reached, of all clients or of this one's address.
  *
  * @category errors
  * @since 0.2.0
@@ -347,7 +359,7 @@ export class Requests extends HttpApiMiddleware.Service<Requests>()("effect-goss
  */
 export class Operator extends HttpApiMiddleware.Service<Operator>()("effect-gossip/admin/Operator", {
   security: { bearer: HttpApiSecurity.bearer },
-  error: [Unauthorized, Forbidden]
+  error: [Unauthorized, Forbidden, TooManyGuesses]
 }) {}
 
 /** Routes that read, for every client that can connect. */

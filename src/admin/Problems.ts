@@ -10,6 +10,7 @@ import {
 } from "effect/http"
 import { HttpApiMiddleware } from "effect/http-api"
 import type { unhandled } from "effect/Types"
+import type { AcceptedHosts, Refusal } from "./AcceptedHosts.ts"
 import { BadRequest, Requests } from "./AdminApi.ts"
 
 /** The path of a route, with `:name` for a part that varies, and one of its methods. */
@@ -20,10 +21,12 @@ export interface Route {
 
 const titles = new Map([
   [400, "Bad Request"],
+  [403, "Forbidden"],
   [404, "Not Found"],
   [405, "Method Not Allowed"],
   [413, "Content Too Large"],
   [415, "Unsupported Media Type"],
+  [421, "Misdirected Request"],
   [500, "Internal Server Error"],
   [503, "Service Unavailable"]
 ])
@@ -60,6 +63,7 @@ const noRoute = (routes: ReadonlyArray<Route>, { method, url }: HttpServerReques
 const withProblem = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
   const { status } = response
   if (status === 401) return HttpServerResponse.setHeader(response, "www-authenticate", "Bearer")
+  if (status === 429) return HttpServerResponse.setHeader(response, "retry-after", "1")
   return status < 400 || response.headers["content-type"] === ProblemDetails.contentType ? response : problem(status)
 }
 
@@ -79,6 +83,32 @@ export const layer = (routes: ReadonlyArray<Route>): Layer.Layer<never, never, H
             ? Effect.failCause(cause)
             : Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => answerTo(routes, request, cause))
       ).pipe(Effect.map(withProblem), Effect.provideService(HttpIncomingMessage.MaxBodySize, MaxBody)),
+    { global: true }
+  )
+
+const refusals: Record<Refusal, HttpServerResponse.HttpServerResponse> = {
+  Host: problem(
+    421,
+    "this node is not known by the name in the header Host: add it to metrics.allowed_hosts, or use an address"
+  ),
+  Origin: problem(403, "pages of another origin may not use this node: add theirs to metrics.allowed_hosts")
+}
+
+/** Refuses requests for other names, and those that a browser makes for pages of other origins. */
+export const layerHosts = (hosts: AcceptedHosts): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
+  HttpRouter.middleware(
+    <E, R>(
+      answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+    ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+        const refusal = hosts.refuses({
+          host: headers["host"],
+          origin: headers["origin"],
+          site: headers["sec-fetch-site"],
+          mode: headers["sec-fetch-mode"]
+        })
+        return refusal === undefined ? answer : Effect.succeed(refusals[refusal])
+      }),
     { global: true }
   )
 

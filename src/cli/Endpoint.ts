@@ -69,6 +69,7 @@ type AskError =
   | AdminApi.NotFound
   | AdminApi.NotReady
   | AdminApi.TooManyFollowers
+  | AdminApi.TooManyGuesses
   | AdminApi.Unauthorized
   | AdminApi.Unhealthy
   | HttpClientError.HttpClientError

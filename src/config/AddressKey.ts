@@ -145,3 +145,14 @@ export const networks = () =>
     fromString(Schema.IpNetwork, parseNetwork, IpNetwork.format),
     `a list of networks in CIDR notation, such as "10.0.0.0/8" and "fd00::/8"`
   )
+
+const label = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+const hostName = new RegExp(`^(\\*|\\.?${label}(\\.${label})*)$`, "i")
+const isHostName = Schema.makeFilter((text: string) => text.length <= 253 && hostName.test(text))
+
+/** Names of hosts, where `.example.com` is a domain with all names below it, and `*` every name. */
+export const hostNames = () =>
+  listOf(
+    Schema.String.check(isHostName),
+    `a list of host names without ports, such as "web-1.example.com" and ".example.com", or "*"`
+  )

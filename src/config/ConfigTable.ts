@@ -7,7 +7,7 @@
  */
 import { Predicate, type Redacted, type Schema } from "effect"
 import type { ClusterKey } from "../crypto/ClusterKey.ts"
-import { advertisedAddress, bindAddress, ipAddress, networks, peerList } from "./AddressKey.ts"
+import { advertisedAddress, bindAddress, hostNames, ipAddress, networks, peerList } from "./AddressKey.ts"
 import type { ConfigKey } from "./ConfigKey.ts"
 import { choice, clusterKey, count, encryption, factor, maximumTimer, name, nodeId, nodeName } from "./ConfigKey.ts"
 import { path, tags, time, toggle, token } from "./ConfigKey.ts"
@@ -275,6 +275,12 @@ export const keys = {
      * them without a password. Defaults to "127.0.0.1".
      */
     serverHost: ipAddress({ default: "127.0.0.1" }),
+    /**
+     * Names by which clients may call the node over HTTP, such as "web-1.example.com"; ".example.com" is a domain with all
+     * names below it, "*" every name. Addresses, localhost and the name of the machine are always accepted. It keeps web
+     * pages of others from reading the node by letting their own name point to it. Defaults to none.
+     */
+    allowedHosts: hostNames(),
     /** Time between the log lines in which gossip run sums up its state; 0 logs none. Defaults to 10 seconds. */
     logInterval: time({ default: "10 seconds", zero: "off" })
   },

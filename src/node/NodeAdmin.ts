@@ -26,10 +26,13 @@ import * as Fs from "node:fs/promises"
 import type * as HttpModule from "node:http"
 import { createRequire } from "node:module"
 import * as Net from "node:net"
+import { hostname } from "node:os"
 import * as Admin from "../admin/Admin.ts"
+import { sourceOf } from "../admin/ClientSource.ts"
 import * as Journal from "../admin/Journal.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import * as AdminTokenFile from "./AdminTokenFile.ts"
+import { Connections } from "./Connections.ts"
 
 // An ES import of node:http reads all of its exports, and one of them loads undici, which takes 5 MB.
 const require = createRequire(import.meta.url)
@@ -61,6 +64,8 @@ export interface Options {
   readonly address?: NetAddress.InetAddress | undefined
   /** The bearer token with which the node can be operated over TCP. Without one, it cannot. */
   readonly token?: Redacted.Redacted<string> | undefined
+  /** Names by which clients may call the server over TCP besides loopback, addresses, and the name of this machine. */
+  readonly allowedHosts?: ReadonlyArray<string> | undefined
   /** The path of a Unix socket that only the user of this process can open, and at which the node can be operated. */
   readonly socket?: string | undefined
 }
@@ -92,9 +97,12 @@ export const layer = (options: Options): Layer.Layer<NodeAdmin, NodeAdminError, 
   Layer.effect(
     NodeAdmin,
     Effect.gen(function* () {
-      const { address, socket, token } = options
+      const { address, allowedHosts = [], socket, token } = options
+      const hosts = [...allowedHosts, hostname()]
       const bound = yield* Effect.transposeOption(
-        Option.map(Option.fromUndefinedOr(address), (address) => serve(overTcp(address), Admin.layer({ token })))
+        Option.map(Option.fromUndefinedOr(address), (address) =>
+          serve(overTcp(address), Admin.layer({ token, allowedHosts: hosts }))
+        )
       )
       if (socket !== undefined) yield* serve(overUnix(socket), Admin.layerTrusted)
       return NodeAdmin.of({
@@ -124,7 +132,10 @@ export const layerResolved = (
       const address =
         metrics.serverPort > 0 ? NetAddress.inetAddressUnsafe(metrics.serverHost, metrics.serverPort) : undefined
       const logged = Effect.flatMap(NodeAdmin, (where) => Effect.logInfo(logLine(where, token !== undefined)))
-      return Layer.provideMerge(Layer.effectDiscard(logged), layer({ address, token, socket: admin.socket }))
+      return Layer.provideMerge(
+        Layer.effectDiscard(logged),
+        layer({ address, token, allowedHosts: metrics.allowedHosts, socket: admin.socket })
+      )
     })
   )
 
@@ -163,9 +174,36 @@ const limits: HttpModule.ServerOptions = {
   headersTimeout: 10_000,
   requestTimeout: 20_000,
   connectionsCheckingInterval: 5000,
-  keepAliveTimeout: 5000
+  keepAliveTimeout: 5000,
+  maxHeaderSize: 8192,
+  // Finds out that a client is gone that did not say so, in ms.
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000
 }
-const MaxConnections = 256
+const MaxHeaders = 64
+
+/** Time between two looks for clients that read too slowly, in ms. */
+const SlowReaderCheck = 1000
+
+/** Closes connections as `Connections` says. Returns a function that ends that. */
+const boundConnections = (server: HttpModule.Server): (() => void) => {
+  const connections = new Connections<Net.Socket>()
+  const close = (socket: Net.Socket): void => {
+    connections.remove(socket)
+    socket.destroy()
+  }
+  server.on("connection", (socket: Net.Socket) => {
+    socket.once("close", () => connections.remove(socket))
+    const closed = connections.add(socket, sourceOf(socket.remoteAddress ?? ""))
+    if (closed !== undefined) close(closed)
+  })
+  server.on("request", ({ socket }, response) => {
+    connections.requested(socket, 1)
+    response.once("close", () => connections.requested(socket, -1))
+  })
+  const timer = setInterval(() => connections.tooSlow(performance.now()).forEach(close), SlowReaderCheck)
+  return () => clearInterval(timer)
+}
 
 /** Holds the requests that come while the server listens and has no routes yet, and passes them on once it has. */
 const holdEarlyRequests = (server: HttpModule.Server): void => {
@@ -185,7 +223,11 @@ const holdEarlyRequests = (server: HttpModule.Server): void => {
 const listen = (where: string, options: Net.ListenOptions): Server =>
   Effect.gen(function* () {
     const server = Http.createServer(limits)
-    server.maxConnections = MaxConnections
+    server.maxHeadersCount = MaxHeaders
+    yield* Effect.acquireRelease(
+      Effect.sync(() => boundConnections(server)),
+      (end) => Effect.sync(end)
+    )
     holdEarlyRequests(server)
     const http = yield* NodeHttpServer.make(() => server, { ...options, gracefulShutdownTimeout: Grace })
     // Connections that are open after that are closed.

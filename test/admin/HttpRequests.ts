@@ -81,12 +81,12 @@ export interface Following {
   readonly response: Http.IncomingMessage
 }
 
-/** Follows the events until the test ends. */
-export const follow = (base: string, headers: Http.OutgoingHttpHeaders = {}) =>
+/** Follows the events until the test ends, from an address of this machine. */
+export const follow = (base: string, headers: Http.OutgoingHttpHeaders = {}, localAddress?: string) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.callback<readonly [Http.ClientRequest, Following], Error>((resume) => {
-        const request = Http.request(`${base}/events`, { agent: false, headers }, (response) => {
+        const request = Http.request(`${base}/events`, { agent: false, headers, localAddress }, (response) => {
           const events: Array<Received> = []
           const comments: Array<string> = []
           let ended: "complete" | "broken" | undefined

@@ -4,7 +4,7 @@ import { DateTime, Effect, Exit, Fiber, Latch, Scope, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
-import { MaxFollowers } from "../../src/admin/Admin.ts"
+import { MaxFollowers, MaxFollowersOfAddress } from "../../src/admin/Admin.ts"
 import * as AdminClient from "../../src/admin/AdminClient.ts"
 import type { Change } from "../../src/admin/ChangeJson.ts"
 import { EventLog } from "../../src/admin/EventLog.ts"
@@ -266,9 +266,11 @@ describe("GET /events", () => {
     Effect.gen(function* () {
       const node = yield* startServed()
       const scope = yield* Scope.fork(yield* Effect.scope)
-      yield* Effect.forEach(Array.from({ length: MaxFollowers }), () => follow(node.url), { concurrency: 8 }).pipe(
-        Scope.provide(scope)
-      )
+      yield* Effect.forEach(
+        Array.from({ length: MaxFollowers }, (_, n) => `127.0.0.${2 + Math.floor(n / MaxFollowersOfAddress)}`),
+        (from) => follow(node.url, {}, from),
+        { concurrency: 8 }
+      ).pipe(Scope.provide(scope))
       const full = yield* ask(node.url, "/events")
       expect([full.status, full.headers["content-type"], Object(full.json).detail]).toEqual([
         503,

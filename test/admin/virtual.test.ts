@@ -135,7 +135,7 @@ describe("over a real connection", () => {
           socket.on("close", () => (state.closed = true))
           socket.on("error", () => undefined)
           socket.pause()
-          socket.write("GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+          socket.write("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
           return socket
         }),
         (socket) => Effect.sync(() => socket.destroy())

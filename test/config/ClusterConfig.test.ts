@@ -99,6 +99,7 @@ describe("defaults", () => {
         metrics: {
           serverPort: 0,
           serverHost: NetAddress.ipFromStringUnsafe("127.0.0.1"),
+          allowedHosts: [],
           logInterval: Duration.seconds(10)
         },
         admin: {

@@ -311,7 +311,7 @@ describe("an unknown name in a file", () => {
     ["[tls]\ncert = 1", `unknown section \`tls\`; ${theSections}`],
     [
       "[metrics]\ncolour = 1",
-      "unknown key `metrics.colour`; the keys of `metrics` are `server_port`, `server_host`, `log_interval_ms`"
+      "unknown key `metrics.colour`; the keys of `metrics` are `server_port`, `server_host`, `allowed_hosts`, `log_interval_ms`"
     ],
     ["gossip = 3", "`gossip` is 3; expected a section, `[gossip]`"],
     ["[[gossip]]\nfanout = 3", "`gossip` is [a table]; expected a section, `[gossip]`"],
@@ -427,6 +427,7 @@ const chosen: Readonly<Record<string, ReadonlyArray<Raw>>> = {
   "node.name": ["web-1", "Zürich"],
   "node.tags": [{ zone: "a" }, { hosts: "a,b", rack: "7=x" }],
   "metrics.server_host": ["::1", "0.0.0.0", "::ffff:10.0.0.1"],
+  "metrics.allowed_hosts": [[], ["web-1.example.com", ".example.com", "*"]],
   "admin.socket": ["/run/a b.sock"],
   "admin.token": [token],
   "admin.token_file": ["/etc/gossip/admin.token"],
