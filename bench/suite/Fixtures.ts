@@ -109,6 +109,7 @@ export const packerOf = (view: ClusterView, queue: ChangeQueue): MessagePacker =
       piggybackMax: 6,
       retransmitMultiplier: 4,
       level: 1,
+      salt: 0,
       maxMessage: MaxMessage,
       needsOwnEntry: () => false
     },

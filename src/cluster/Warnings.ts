@@ -2,7 +2,15 @@
 import { Effect, FiberSet } from "effect"
 import { NetAddress } from "effect/net"
 import { LocalView } from "../membership/LocalView.ts"
-import { Transport } from "../transport/Transport.ts"
+import { type RejectionReason, Transport } from "../transport/Transport.ts"
+
+/** What is said about datagrams of a source that cannot be read. */
+const warnings: Record<RejectionReason, (from: string) => string> = {
+  OtherKey: (from) =>
+    `cannot read datagrams of ${from}: they are sealed with a key that is not in our ring, or for another cluster`,
+  Plaintext: (from) => `dropping datagrams of ${from}: they are not encrypted, which is required here`,
+  Checksum: (from) => `dropping datagrams of ${from}: they have another cluster name, or are damaged`
+}
 
 /** Logs them until the scope closes. */
 export const logWarnings = Effect.gen(function* () {
@@ -22,12 +30,6 @@ export const logWarnings = Effect.gen(function* () {
   })
   transport.onRejected(({ address, id, reason }) => {
     const from = `${NetAddress.formatInet(address)}, which says that it is node ${id}`
-    log(
-      Effect.logWarning(
-        reason === "OtherKey"
-          ? `cannot read datagrams of ${from}: they are sealed with a key that is not in our ring, or for another cluster`
-          : `dropping datagrams of ${from}: they are not encrypted, which is required here`
-      )
-    )
+    log(Effect.logWarning(warnings[reason](from)))
   })
 })

@@ -65,8 +65,9 @@ export const keys = {
     /** How often a reliable message is sent again before it is given up, 0 to 1000. Defaults to 3. */
     reliableMaxRetries: count({ default: 3, minimum: 0, maximum: 1000 }),
     /**
-     * Name of the cluster, at most 255 bytes. Nodes of different names do not join each other. Nodes of the older
-     * implementation have no name. Defaults to "".
+     * Name of the cluster, at most 255 bytes. Nodes of different names do not join each other: with a key by encryption,
+     * without one by a checksum, which guards against accidents only. Nodes of the older implementation have no name.
+     * Defaults to "".
      */
     cluster: name({ default: "", maximum: 255 }),
     /**

@@ -6,6 +6,7 @@
 import { type Array as Arr, Context, Effect, Layer, Redacted, Schema, Semaphore } from "effect"
 import { type CryptoError, Kdf, SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
+import { clusterSalt } from "../wire/ClusterSalt.ts"
 import type { ClusterKey } from "./ClusterKey.ts"
 import { Aead } from "./Aead.ts"
 import type { AeadCipher } from "./AeadCipher.ts"
@@ -189,7 +190,7 @@ const make = Effect.fnUntraced(function* (options: KeyRingOptions) {
   const random = yield* SecureRandom.SecureRandom
   const runSync = Effect.runSyncWith(yield* Effect.context())
   const sealer = new Sealer(new Nonces((length) => runSync(random.randomBytes(length))))
-  const opener = new Opener()
+  const opener = new Opener(clusterSalt(options.clusterName))
   const turn = yield* Semaphore.make(1)
 
   const derive = (key: Uint8Array, info: Uint8Array, length: number) =>

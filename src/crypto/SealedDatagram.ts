@@ -5,8 +5,7 @@
  * @since 0.2.0
  */
 import { readU16 } from "../wire/Bytes.ts"
-import { internetChecksum } from "../wire/Checksum.ts"
-import { HeaderLength, MaxMessage, Version } from "../wire/Header.ts"
+import { checksumFits, HeaderLength, MaxMessage, Version } from "../wire/Header.ts"
 import { type AeadCipher, NonceLength, TagLength } from "./AeadCipher.ts"
 import type { Nonces } from "./Nonces.ts"
 
@@ -124,14 +123,14 @@ export const reasons = ["Plaintext", "TooShort", "TooLong", "NotOpened", "Forged
 >
 
 /**
- * Whether a datagram is a complete message in the clear, of any kind. One in 2^40 sealed datagrams looks like one by
- * chance, and is lost, as any datagram can be.
+ * Whether a datagram is a complete message in the clear, of any kind, of a cluster without a name or of one with this
+ * salt. One in 2^39 sealed datagrams looks like one by chance, and is lost, as any datagram can be.
  */
-export const isPlaintext = (datagram: Uint8Array): boolean =>
-  datagram[0] === Version &&
-  datagram.length >= HeaderLength &&
-  HeaderLength + readU16(datagram, 2) === datagram.length &&
-  internetChecksum(datagram, 0, datagram.length) === 0
+export const isPlaintext = (datagram: Uint8Array, salt = 0): boolean => {
+  if (datagram[0] !== Version || datagram.length < HeaderLength) return false
+  if (HeaderLength + readU16(datagram, 2) !== datagram.length) return false
+  return checksumFits(datagram, 0) || (salt !== 0 && checksumFits(datagram, salt))
+}
 
 /** Seals messages. */
 export class Sealer {
@@ -170,6 +169,12 @@ export class Opener {
   readonly #nonce = new Uint8Array(NonceLength)
   readonly #sender = new Uint8Array(IdLength)
   readonly #message = new Uint8Array(MaxMessage)
+  readonly #salt: number
+
+  /** `salt`: that of the cluster's messages in the clear. */
+  constructor(salt = 0) {
+    this.#salt = salt
+  }
 
   /** Sets the keys, the likeliest first; at most 256. */
   setCiphers(ciphers: ReadonlyArray<AeadCipher>): void {
@@ -179,7 +184,7 @@ export class Opener {
 
   /** The message inside, valid until the next call, or why there is none. */
   open(datagram: Uint8Array): Uint8Array | Fault {
-    if (isPlaintext(datagram)) return new Plaintext(datagram.length)
+    if (isPlaintext(datagram, this.#salt)) return new Plaintext(datagram.length)
     if (datagram.length < MinLength) return new TooShort(datagram.length)
     if (datagram.length > MaxLength) return new TooLong(datagram.length)
     const nonce = this.#nonce

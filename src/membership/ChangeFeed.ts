@@ -163,7 +163,9 @@ export const layer: Layer.Layer<ChangeFeed, never, CurrentConfig | LocalView | N
             address
           }))
       })
-      transport.onRejected(({ address, id, reason }, when) =>
+      transport.onRejected(({ address, id, reason }, when) => {
+        // It may be damaged, which says nothing about the cluster.
+        if (reason === "Checksum") return
         subscribers.publish((sequence) => ({
           _tag: "Unreadable",
           sequence,
@@ -172,7 +174,7 @@ export const layer: Layer.Layer<ChangeFeed, never, CurrentConfig | LocalView | N
           id,
           address
         }))
-      )
+      })
 
       const snapshot = (): Snapshot => ({
         _tag: "Snapshot",

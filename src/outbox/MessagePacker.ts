@@ -50,6 +50,8 @@ export interface PackerOptions {
   readonly retransmitMultiplier: number
   /** The extension level that this node speaks, in every header. */
   readonly level: number
+  /** What is exclusive-ored with the checksum of each message: that of the cluster's name, or 0. */
+  readonly salt: number
   /** The most bytes of a message, so that its datagram, seal included, keeps to `network.max_datagram`. */
   readonly maxMessage: number
   /** Whether a message of sections to the member of a slot must carry our own entry. */
@@ -109,6 +111,7 @@ export class MessagePacker {
   constructor(table: MemberTable, queues: PackerQueues, options: PackerOptions, { now, random }: PackerClock) {
     this.#table = table
     this.#options = options
+    this.#form.header.salt = options.salt
     this.#accusations = queues.accusations
     this.#entries = new EntryPacker(table, queues.changes, this.#form, random)
     this.#tags = new TagPacker(table, queues.tags, this.#form)

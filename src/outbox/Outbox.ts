@@ -14,6 +14,7 @@ import { Mark, SelfSlot } from "../membership/MemberTable.ts"
 import { lacksEntry, lacksTags } from "../membership/OwnEntryKnown.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { type PortReply, Transport } from "../transport/Transport.ts"
+import { clusterSalt } from "../wire/ClusterSalt.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import { HeaderLength, MaxMessage } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
@@ -178,6 +179,8 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       {
         ...gossip,
         level: extensions.level1 ? 1 : 0,
+        // A sealed message has none, since the name is in its key.
+        salt: network.encryption === "off" ? clusterSalt(network.cluster) : 0,
         maxMessage: Math.min(MaxMessage, network.maxDatagram - (network.encryption === "off" ? 0 : Overhead)),
         needsOwnEntry
       },

@@ -5,8 +5,10 @@ import type { KeyRing } from "../crypto/KeyRing.ts"
 import * as SealedDatagram from "../crypto/SealedDatagram.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import { readU32 } from "../wire/Bytes.ts"
+import { clusterSalt } from "../wire/ClusterSalt.ts"
 import { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
+import type { WireError } from "../wire/WireError.ts"
 import { AllowList } from "./AllowList.ts"
 import { RateLimiter, Verdict } from "./RateLimiter.ts"
 import { type Rejection, type RejectionReason, Rejections } from "./Rejections.ts"
@@ -50,9 +52,14 @@ export class Intake {
   readonly #ring: KeyRing["Service"] | undefined
   readonly #acceptsPlaintext: boolean
   readonly #maxLevel: number
+  /** The salt of our cluster's name, for messages in the clear. */
+  readonly #salt: number
+  /** What the last checksum that did not fit would be the salt of. */
+  #strangeSalt = 0
 
   constructor({ counters, limits, maxLevel, network, ring, seed }: IntakeOptions) {
     this.#maxLevel = maxLevel
+    this.#salt = clusterSalt(network.cluster)
     this.#allowed = new AllowList(network.allow)
     this.limiter = new RateLimiter({
       maxInboundRate: network.maxInboundRate,
@@ -92,13 +99,27 @@ export class Intake {
     }
     const message = this.#open(payload, now)
     if (message === undefined) return undefined
+    inbound.header.salt = inbound.sealed ? 0 : this.#salt
     const fault = inbound.decode(message, this.#maxLevel)
     if (fault !== undefined) {
-      counters.dropped[fault._tag]++
+      this.#drop(fault, message, now)
       return undefined
     }
     count(counters.received, inbound.header.kind, payload.length)
     return inbound
+  }
+
+  #drop(fault: WireError, message: Uint8Array, now: number): void {
+    const { dropped } = this.#counters
+    if (fault._tag !== "ChecksumMismatch" || this.#inbound.sealed) {
+      dropped[fault._tag]++
+      return
+    }
+    // Damage changes a checksum by chance, and another name by the same bits each time.
+    const { impliedSalt } = fault
+    dropped[impliedSalt === 0 || impliedSalt === this.#strangeSalt ? "OtherCluster" : "ChecksumMismatch"]++
+    this.#strangeSalt = impliedSalt
+    this.#reject("Checksum", message, SealedDatagram.IdInHeader, now)
   }
 
   /** The message in a payload, opened if it is sealed, or `undefined` if it cannot be used. */
@@ -120,7 +141,7 @@ export class Intake {
     return undefined
   }
 
-  /** Reports a source whose datagrams cannot be read. Its id is not sealed, and `idAt` says where it is. */
+  /** Reports a source whose datagrams cannot be read. The id that it names is not sealed, and `idAt` says where it is. */
   #reject(reason: RejectionReason, payload: Uint8Array, idAt: number, now: number): void {
     const { source } = this.#inbound
     if (payload.length < idAt + 8 || !this.#rejections.report(reason, source, now)) return

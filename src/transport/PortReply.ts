@@ -41,7 +41,8 @@ export type PortReply =
 export const silent: PortReply = { _tag: "Silent" }
 
 /**
- * Reads the datagram that a port sent back. `ring` opens sealed datagrams; with `acceptsPlaintext` others are read too.
+ * Reads the datagram that a port sent back. `ring` opens sealed datagrams; with `acceptsPlaintext` others are read too,
+ * whose checksums have the `salt` of the cluster's name.
  *
  * @category reading
  * @since 0.2.0
@@ -49,12 +50,14 @@ export const silent: PortReply = { _tag: "Silent" }
 export const read = (
   datagram: Uint8Array,
   ring: KeyRing["Service"] | undefined,
-  acceptsPlaintext: boolean
+  acceptsPlaintext: boolean,
+  salt: number
 ): PortReply => {
   const opened = ring === undefined ? datagram : ring.open(datagram)
   const message =
     opened instanceof Uint8Array ? opened : opened._tag === "Plaintext" && acceptsPlaintext ? datagram : undefined
   const inbound = new Inbound()
+  inbound.header.salt = message === datagram ? salt : 0
   if (message === undefined || inbound.decode(message, MaxLevel) !== undefined) return silent
   const { header, sections } = inbound
   const { heartbeat, idHi, idLo, incarnation } = header

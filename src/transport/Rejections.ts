@@ -10,13 +10,13 @@ import { deleteOldest } from "../domain/OldestKey.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 
 /**
- * Why the datagrams of a source cannot be read: it has another key, or it sends in the
- * clear although encryption is required.
+ * Why the datagrams of a source cannot be read: it has another key, it sends in the clear
+ * although encryption is required, or checksums do not fit the name of our cluster.
  *
  * @category models
  * @since 0.2.0
  */
-export type RejectionReason = "OtherKey" | "Plaintext"
+export type RejectionReason = "OtherKey" | "Plaintext" | "Checksum"
 
 /**
  * A source whose datagrams cannot be read.

@@ -25,7 +25,8 @@ import type { DatagramSocket } from "effect/socket"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import type { KeyRing } from "../crypto/KeyRing.ts"
 import { NodeClock } from "../time/NodeClock.ts"
-import { MaxLevel, SectionedKind } from "../wire/Header.ts"
+import { clusterSalt } from "../wire/ClusterSalt.ts"
+import { addSalt, MaxLevel, SectionedKind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import * as AdvertisedAddress from "./AdvertisedAddress.ts"
@@ -236,8 +237,17 @@ const make = Effect.gen(function* () {
   const ring = Option.getOrUndefined(keyRing)
   const mode = ring === undefined ? "off" : options.encryption
 
-  const datagramOf = (message: Uint8Array, sealed: boolean): Uint8Array =>
-    ring !== undefined && (mode === "required" || (mode === "accept" && sealed)) ? ring.seal(message) : message
+  const salt = clusterSalt(options.cluster)
+
+  /** Messages of a node without keys have the salt of the cluster already; others get it if they go out in the clear. */
+  const datagramOf = (message: Uint8Array, sealed: boolean): Uint8Array => {
+    if (ring === undefined || mode === "off") return message
+    if (mode === "required" || sealed) return ring.seal(message)
+    if (salt === 0) return message
+    const salted = message.slice()
+    addSalt(salted, salt)
+    return salted
+  }
 
   const send = (message: Uint8Array, to: Destination, sealed: boolean): void => {
     if (queue.isFull) {
@@ -263,7 +273,7 @@ const make = Effect.gen(function* () {
           network.probePort({ target, payload: datagramOf(message, sealed), source: bound.address, timeout }),
           (answer) =>
             answer._tag === "Replied"
-              ? PortReply.read(answer.payload, mode === "off" ? undefined : ring, mode === "accept")
+              ? PortReply.read(answer.payload, mode === "off" ? undefined : ring, mode === "accept", salt)
               : answer
         )
 

@@ -16,6 +16,8 @@ import type { WireError } from "../wire/WireError.ts"
  *   opened.
  * - `NotAllowed`: its source is in none of the networks of `network.allow`.
  * - `GlobalLimit`, `SourceLimit`: all sources together, or this one, sent too much.
+ * - `OtherCluster`: its checksum is that of another cluster name, or of none. A damaged
+ *   datagram, and the first one of another name, is a `ChecksumMismatch`.
  *
  * The others are what is wrong with the seal or with the message.
  *
@@ -27,6 +29,7 @@ export type DropReason =
   | WireError["_tag"]
   | "GlobalLimit"
   | "NotAllowed"
+  | "OtherCluster"
   | "SourceLimit"
   | "UnknownSource"
 
@@ -91,6 +94,7 @@ export const make = (): TransportCounters => ({
     UnsupportedVersion: 0,
     LengthMismatch: 0,
     ChecksumMismatch: 0,
+    OtherCluster: 0,
     UnknownKind: 0,
     MalformedPayload: 0,
     Plaintext: 0,

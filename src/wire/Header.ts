@@ -117,6 +117,8 @@ export class Header {
   flags = 0
   /** Extension level that the sender speaks; 0 for version 1 only. */
   level = 0
+  /** What is exclusive-ored with the checksum, to read and to write: that of the cluster's name, or 0. */
+  salt = 0
 }
 
 /** Whether a node of extension level `maxLevel` knows the kind byte `kind`. */
@@ -126,6 +128,31 @@ const isKnown = (kind: number, maxLevel: number): boolean => {
   return base === kind || (maxLevel >= 1 && base !== Kind.Leave)
 }
 
+/** The checksum of a message without a salt, whatever its field says. */
+const checksumOf = (message: Uint8Array): number =>
+  (internetChecksum(message, 0, message.length) + readU16(message, 22)) % 0xffff
+
+/**
+ * Whether the checksum of a message, of a header at least, fits it with this salt.
+ *
+ * @category reading
+ * @since 0.2.0
+ */
+export const checksumFits = (message: Uint8Array, salt: number): boolean =>
+  // Zero has two forms in a sum of one's complement, and a sender may write either.
+  (readU16(message, 22) ^ salt) % 0xffff === checksumOf(message)
+
+/**
+ * Exclusive-ors the checksum of a message with `salt`.
+ *
+ * @category writing
+ * @since 0.2.0
+ */
+export const addSalt = (message: Uint8Array, salt: number): void => {
+  message[22] = message[22]! ^ (salt >>> 8)
+  message[23] = message[23]! ^ (salt & 0xff)
+}
+
 /**
  * Checks a datagram and reads its header into `header`.
  *
@@ -133,7 +160,7 @@ const isKnown = (kind: number, maxLevel: number): boolean => {
  *
  * The checks run in this order: length of the header, version, length of the
  * datagram, checksum, kind. The first that fails is returned, and `header` is
- * then unspecified. Kinds above extension level `maxLevel` are unknown kinds.
+ * then unspecified, but for its `salt`, which the caller sets. Kinds above extension level `maxLevel` are unknown kinds.
  *
  * @category reading
  * @since 0.2.0
@@ -145,7 +172,10 @@ export const readHeader = (bytes: Uint8Array, header: Header, maxLevel: number):
   if (bytes.length !== HeaderLength + payloadLength || payloadLength > MaxPayload) {
     return new WireError.LengthMismatch(HeaderLength + payloadLength, bytes.length)
   }
-  if (internetChecksum(bytes, 0, bytes.length) !== 0) return new WireError.ChecksumMismatch(readU16(bytes, 22))
+  if (!checksumFits(bytes, header.salt)) {
+    const field = readU16(bytes, 22)
+    return new WireError.ChecksumMismatch(field, field ^ checksumOf(bytes))
+  }
   const kind = bytes[1]!
   if (!isKnown(kind, maxLevel)) return new WireError.UnknownKind(kind)
   header.kind = kind & ~SectionedKind
@@ -182,7 +212,8 @@ export const writeHeaderAt = (view: DataView, at: number, header: Header): void 
   view.setUint8(at + 20, header.flags)
   view.setUint8(at + 21, header.level)
   view.setUint16(at + 22, 0)
-  view.setUint16(at + 22, internetChecksumOfView(view, at, at + HeaderLength + header.payloadLength))
+  const checksum = internetChecksumOfView(view, at, at + HeaderLength + header.payloadLength)
+  view.setUint16(at + 22, checksum ^ header.salt)
 }
 
 /**

@@ -65,7 +65,7 @@ export class LengthMismatch {
 }
 
 /**
- * The RFC 1071 sum over the message is not 0.
+ * The checksum does not fit the message, or not with the name of our cluster.
  *
  * @category errors
  * @since 0.2.0
@@ -74,8 +74,11 @@ export class ChecksumMismatch {
   readonly _tag = "ChecksumMismatch"
   /** The checksum field as received. */
   readonly checksum: number
-  constructor(checksum: number) {
+  /** The salt of the cluster from which the message is, if nothing damaged it. */
+  readonly impliedSalt: number
+  constructor(checksum: number, impliedSalt: number) {
     this.checksum = checksum
+    this.impliedSalt = impliedSalt
   }
   get message(): string {
     return `checksum 0x${this.checksum.toString(16).padStart(4, "0")} does not fit the message`

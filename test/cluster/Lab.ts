@@ -10,6 +10,7 @@ import {
   type Duration,
   Effect,
   Layer,
+  Logger,
   type Redacted,
   Result,
   type Scope,
@@ -103,6 +104,13 @@ const passOn = (timeline: Timeline, time: Duration.Input): Effect.Effect<void> =
       yield* Effect.sleep(0)
     } while (timeline.events > before + 1)
   })
+
+/** A logger for a node, and the lines that it gets. */
+export const journal = () => {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ message }) => void lines.push(String(message)))
+  return { lines, layer: Logger.layer([logger]) }
+}
 
 /** A datagram that was sent, and what became of it so far: it is carried until it is dropped. */
 export interface Sighting {

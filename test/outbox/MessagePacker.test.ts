@@ -30,6 +30,7 @@ const defaults: PackerOptions = {
   piggybackMax: 6,
   retransmitMultiplier: 4,
   level: 1,
+  salt: 0,
   maxMessage: MaxMessage,
   needsOwnEntry: () => true
 }

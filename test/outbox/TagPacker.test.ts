@@ -33,6 +33,7 @@ const packing = (n: number, tagLength = (_: number) => 20) => {
     piggybackMax: 6,
     retransmitMultiplier: 4,
     level: 1,
+    salt: 0,
     maxMessage: MaxDatagram,
     needsOwnEntry: () => false
   }

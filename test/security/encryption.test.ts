@@ -1,6 +1,6 @@
 /** What a cluster with a key sends, reads, and refuses. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Logger, Result } from "effect"
+import { Context, Effect, Exit, Layer, Result } from "effect"
 import { NetAddress } from "effect/net"
 import { readFileSync } from "node:fs"
 import * as Cluster from "../../src/cluster/Cluster.ts"
@@ -17,6 +17,7 @@ import {
   claim,
   countsOf,
   entriesOf,
+  journal,
   keyOf,
   Lab,
   type LabNode,
@@ -65,12 +66,6 @@ const assertTogether = Effect.fnUntraced(function* (nodes: ReadonlyArray<LabNode
 const unreadable = (node: LabNode, from = 0) => story(node, from).filter(([, what]) => what.startsWith("Unreadable"))
 
 /** Lines of the log of whatever is started with `layer`. */
-const journal = () => {
-  const lines: Array<string> = []
-  const logger = Logger.make(({ message }) => void lines.push(String(message)))
-  return { lines, layer: Logger.layer([logger]) }
-}
-
 describe("a cluster with a key", () => {
   scenario("of five nodes converges, and the key opens every datagram on the wire", () =>
     Effect.gen(function* () {

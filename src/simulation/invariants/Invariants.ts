@@ -100,6 +100,7 @@ export const watchInvariants = (verbs: Verbs): void => {
       if (check?.port !== destination.port) return
       // Claims of the previous datagram must be refuted by now.
       check.checkRefuted()
+      inbound.header.salt = check.salt
       if (check.isMentionedIn(payload) && inbound.decode(payload, MaxLevel) === undefined)
         check.receives(inbound, cursor)
     }

@@ -7,6 +7,7 @@ import * as SerialNumber from "../../domain/SerialNumber.ts"
 import { SelfSlot } from "../../membership/MemberTable.ts"
 import type { Transition } from "../../membership/ViewObserver.ts"
 import { readU16, readU32 } from "../../wire/Bytes.ts"
+import { clusterSalt } from "../../wire/ClusterSalt.ts"
 import { type EntryCursor, Ipv4EntryLength, MaxEntryLength, PrefixLength } from "../../wire/Entry.ts"
 import { HeaderLength, Kind, SectionedKind } from "../../wire/Header.ts"
 import { ChunkPrefixLength, type Inbound } from "../../wire/Inbound.ts"
@@ -42,6 +43,8 @@ interface Buried {
 export class NodeCheck {
   /** The port of the node. Replies to its port probes go to others. */
   readonly port: number
+  /** The salt of messages in the clear that the node reads. */
+  readonly salt: number
   readonly #node: SimNode
   readonly #report: (invariant: InvariantName, detail: string) => void
   /** The number of datagrams that the node has dropped, because of a rate limit for example. */
@@ -63,6 +66,7 @@ export class NodeCheck {
     this.#report = report
     this.#dropped = dropped
     this.port = Number(node.address.slice(node.address.lastIndexOf(":") + 1))
+    this.salt = clusterSalt(node.config.network.cluster)
     const { probes } = node.config
     this.#suspectTimeout = shortestSuspicion(probes, node.config.extensions)
     this.#deadRetention = Duration.toMillis(probes.deadRetention)
