@@ -1,36 +1,48 @@
 /**
- * Dead claims about members that we hold Alive. Nobody suspected such a member here,
- * so the claim is left over from a partition, or forged, or newer than what we know.
- * The member itself is sent a few PINGs with the claim, which it refutes if it lives,
- * and the claim is believed only after them.
+ * Dead claims of others about members that are live here. Such a claim may be left over
+ * from a partition, or forged. The member itself is sent a few PINGs with the claim, which
+ * it refutes if it lives, and the claim is believed only after them.
+ *
+ * Nobody suspected a member that we hold Alive, so there is time for three PINGs. A suspect
+ * is most likely dead, and its death must spread quickly: it gets one PING, and as long as
+ * an acknowledgement is expected to take.
  */
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import type { DeathClaim } from "../membership/ViewObserver.ts"
 import { DeadlineQueue } from "../time/DeadlineQueue.ts"
 
-/** Claims that can wait at once. Anti-entropy brings the others again. */
+/** Claims about Alive members that can wait at once. Anti-entropy brings the others again. */
 export const MaxChecks = 16
-/** PINGs before a claim is believed. */
-export const Pings = 3
-/** Time from one PING to the next, and from the last one to the belief, in ms. */
-export const Interval = 500
+
+/** How a claim is checked. */
+export interface Manner {
+  /** PINGs before the claim is believed. */
+  readonly pings: number
+  /** Time from one PING to the next, and from the last one to the belief, in ms. */
+  readonly interval: number
+}
+
+/** How a claim about an Alive member is checked. */
+export const ofAlive: Manner = { pings: 3, interval: 500 }
 
 /** What is done for a claim that is due. */
 export interface CheckSteps {
   /** The member is to be sent a PING with the claim. */
   readonly ping: (claim: DeathClaim, now: number) => void
   /** The member was sent enough PINGs and did not refute. The claim is waiting no longer. */
-  readonly believe: (claim: DeathClaim, now: number) => void
+  readonly believe: (claim: DeathClaim, pings: number, now: number) => void
 }
 
 interface Check {
   readonly claim: DeathClaim
-  pings: number
+  readonly manner: Manner
+  sent: number
 }
 
 export class DeathChecks {
   readonly #checks = new Map<number, Check>()
   readonly #deadlines = new DeadlineQueue()
+  #aboutAlive = 0
   /** Claims that were dropped because too many were waiting. */
   dropped = 0
 
@@ -38,19 +50,34 @@ export class DeathChecks {
     return this.#checks.size
   }
 
+  /** Claims about members that were Alive when the claim came. */
+  get aboutAlive(): number {
+    return this.#aboutAlive
+  }
+
   /** When the next claim is due, in ms of the monotonic clock; Infinity for none. */
   get next(): number {
     return this.#deadlines.next
   }
 
-  /** Adds a claim, which is due at once, unless one about the same member is waiting. */
-  add(claim: DeathClaim, now: number): void {
+  /** Adds a claim about an Alive member, which is due at once, unless one about the same member is waiting. */
+  addAboutAlive(claim: DeathClaim, now: number): void {
     if (this.#checks.has(claim.slot)) return
-    if (this.#checks.size >= MaxChecks) {
+    if (this.#aboutAlive >= MaxChecks) {
       this.dropped++
       return
     }
-    this.#checks.set(claim.slot, { claim, pings: 0 })
+    this.#aboutAlive++
+    this.#add(claim, ofAlive, now)
+  }
+
+  /** The same about a suspect. There is at most one claim a member, so these need no bound of their own. */
+  addAboutSuspect(claim: DeathClaim, manner: Manner, now: number): void {
+    if (!this.#checks.has(claim.slot)) this.#add(claim, manner, now)
+  }
+
+  #add(claim: DeathClaim, manner: Manner, now: number): void {
+    this.#checks.set(claim.slot, { claim, manner, sent: 0 })
     this.#deadlines.set(claim.slot, now)
   }
 
@@ -62,7 +89,7 @@ export class DeathChecks {
 
   /** Drops the claim about a member, which is dead for another reason. */
   cancel(slot: number): void {
-    if (this.#checks.delete(slot)) this.#deadlines.delete(slot)
+    if (this.#remove(slot)) this.#deadlines.delete(slot)
   }
 
   /** This process was paused for `ms`, in which the members could not refute. */
@@ -74,14 +101,20 @@ export class DeathChecks {
   due(now: number, steps: CheckSteps): void {
     for (let slot = this.#deadlines.popDue(now); slot >= 0; slot = this.#deadlines.popDue(now)) {
       const check = this.#checks.get(slot)!
-      if (check.pings === Pings) {
-        this.#checks.delete(slot)
-        steps.believe(check.claim, now)
+      const { claim, manner } = check
+      if (check.sent === manner.pings) {
+        this.#remove(slot)
+        steps.believe(claim, manner.pings, now)
       } else {
-        check.pings++
-        this.#deadlines.set(slot, now + Interval)
-        steps.ping(check.claim, now)
+        check.sent++
+        this.#deadlines.set(slot, now + manner.interval)
+        steps.ping(claim, now)
       }
     }
+  }
+
+  #remove(slot: number): boolean {
+    if (this.#checks.get(slot)?.manner === ofAlive) this.#aboutAlive--
+    return this.#checks.delete(slot)
   }
 }

@@ -12,6 +12,7 @@
  */
 import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
+import type { MemberCause } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
 import { Hash64 } from "../domain/Hash64.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
@@ -33,7 +34,7 @@ import { SectionType } from "../wire/sections/Section.ts"
 import type { Sections } from "../wire/sections/Sections.ts"
 import { Evidence } from "./Accusers.ts"
 import { Damping } from "./Damping.ts"
-import { type CheckSteps, DeathChecks, Pings } from "./DeathChecks.ts"
+import { type CheckSteps, DeathChecks, type Manner } from "./DeathChecks.ts"
 import * as PortProofs from "./PortProofs.ts"
 import type { Probe } from "./Probe.ts"
 import { type Finding, type ProbeCounters, Prober } from "./Prober.ts"
@@ -107,7 +108,7 @@ export class FailureDetector extends Context.Service<
     /** PING_REQs that wait for the ACK of their target, and how many were refused because too many were waiting. */
     readonly relays: { readonly size: number; readonly refused: number }
     /** Dead claims that are being checked, and how many were dropped because too many were waiting. */
-    readonly checks: { readonly size: number; readonly dropped: number }
+    readonly checks: { readonly size: number; readonly aboutAlive: number; readonly dropped: number }
     /** How many suspicions are running. */
     readonly suspicions: () => number
     /** Adds a listener that gets the time from PING to ACK, in ms, of each probe whose target acknowledged it itself. */
@@ -226,8 +227,18 @@ const make = (role: Role) =>
       // At the address that we hold: whoever forged the claim may have forged its address too.
       ping: ({ heartbeat, incarnation, slot }, now) =>
         outbox.pingWithClaim({ ...claimOf(table, slot), incarnation, heartbeat }, now),
-      believe: (claim, now) => view.believeDeath(claim, { _tag: "DeathConfirmed", by: claim.by, pings: Pings }, now)
+      believe: (claim, pings, now) => {
+        const { by } = claim
+        const cause: MemberCause = pings === 0 ? { _tag: "Claimed", by } : { _tag: "DeathConfirmed", by, pings }
+        view.believeDeath(claim, cause, now)
+      }
     }
+
+    /** A suspect is told by one PING that it is said to be dead, unless it is proved that its process is gone. */
+    const mannerForSuspect = (slot: number): Manner => ({
+      pings: extensions.telling && !suspicions.isProved(slot) ? 1 : 0,
+      interval: prober.roundTrips.wait(slot, timeout)
+    })
 
     // --- deadlines -------------------------------------------------------
 
@@ -422,7 +433,9 @@ const make = (role: Role) =>
         if (refuted && role.probes) prober.health.worsen()
       },
       deathClaimed: (claim, now) => {
-        checks.add(claim, now)
+        const { slot } = claim
+        if (table.status(slot) === Claim.Alive) checks.addAboutAlive(claim, now)
+        else checks.addAboutSuspect(claim, mannerForSuspect(slot), now)
         keepWatch(now)
         deadlines.reset()
       }

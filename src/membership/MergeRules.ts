@@ -177,9 +177,9 @@ export class MergeRules {
         claim.cause = undefined
         return true
       }
-      if (table.status(slot) === Claim.Alive && !claim.left) {
-        // Nobody suspected the member, so the claim may be left over from a partition, or forged. The member is asked
-        // first, at the address that we know, whatever the claim says.
+      if (!claim.left && table.isLive(slot)) {
+        // The claim may be left over from a partition, or forged. The member is asked first, at the address that we know,
+        // whatever the claim says.
         const { heartbeat, incarnation } = claim
         this.#observers.deathClaimed({ slot, incarnation, heartbeat, by: claim.by }, claim.now)
         return false

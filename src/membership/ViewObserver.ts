@@ -43,7 +43,7 @@ export interface TagsChange {
 }
 
 /**
- * A Dead claim about a member that we hold Alive. It has to be checked before it is believed.
+ * Another node's Dead claim about a member that we hold Alive or Suspect. It has to be checked before it is believed.
  *
  * @category models
  * @since 0.2.0

@@ -107,7 +107,38 @@ describe("a Dead claim", () => {
     })
   )
 
-  scenario("about a suspect is accepted at once", () =>
+  scenario("about a suspect is believed if one PING finds no answer in the time that one takes", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const options = { ...rareProbes, probes: { ...rareProbes.probes, timeout: 500 } }
+      const a = yield* lab.start(1, options)
+      const b = yield* lab.start(2, { ...options, peers: [a.address] })
+      const c = yield* lab.start(3, { ...options, peers: [a.address] })
+      const teller = yield* lab.puppet(99)
+      yield* pass(1000)
+      yield* lab.kill(c)
+      const from = lab.now
+      const told = (status: "Suspect" | "Dead") =>
+        teller.send({ _tag: "Gossip", ...sender(2), entries: [claim(status, c.id, c.address, 0, 2 ** 20)] }, a)
+      yield* told("Suspect")
+      yield* pass(10)
+      yield* told("Dead")
+      yield* pass(10)
+      // The suspect is told that it is said to be dead.
+      assert.deepStrictEqual(
+        lab.sent((seen) => carriesDeathOf(c)(seen) && seen.to === "n3", from).map(({ at }) => at - from),
+        [11]
+      )
+      yield* pass(1000)
+      // No round trip was measured, so the PING waits as long as a probe.
+      assert.deepStrictEqual(story(a, from), [
+        [1, `Suspected 3: Claimed by ${b.id}`],
+        [11 + 500, `Died 3: DeathConfirmed by ${b.id} after 1`]
+      ])
+    })
+  )
+
+  scenario("about a suspect that lives is refuted", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const a = yield* lab.start(1, rareProbes)
@@ -115,20 +146,47 @@ describe("a Dead claim", () => {
       const c = yield* lab.start(3, { ...rareProbes, peers: [a.address] })
       const teller = yield* lab.puppet(99)
       yield* pass(1000)
-      yield* lab.kill(c)
       const from = lab.now
-      for (const status of ["Suspect", "Dead"] as const) {
-        yield* teller.send({ _tag: "Gossip", ...sender(2), entries: [claim(status, c.id, c.address, 0, 2 ** 20)] }, a)
-        yield* pass(10)
-      }
-      assert.deepStrictEqual(story(a, from), [
-        [1, `Suspected 3: Claimed by ${b.id}`],
-        [11, `Died 3: Claimed by ${b.id}`]
-      ])
-      assert.deepStrictEqual(
-        lab.sent((seen) => seen.message._tag === "Ping" && seen.to === "n3", from),
-        []
+      yield* teller.send(
+        {
+          _tag: "Gossip",
+          ...sender(2),
+          entries: (["Suspect", "Dead"] as const).map((status) => claim(status, c.id, c.address, 0, 2 ** 20))
+        },
+        a
       )
+      yield* pass(2000)
+      assert.deepStrictEqual(
+        story(a, from).map(([, what]) => what),
+        [`Suspected 3: Claimed by ${b.id}`, "Recovered 3: Heard"]
+      )
+      assert.strictEqual(parts(a).detector.checks.size, 0)
+    })
+  )
+
+  scenario("about a suspect is believed at once where suspects are not told", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const options = { ...rareProbes, extensions: { telling: false } }
+      const a = yield* lab.start(1, options)
+      const b = yield* lab.start(2, { ...options, peers: [a.address] })
+      const c = yield* lab.start(3, { ...options, peers: [a.address] })
+      const teller = yield* lab.puppet(99)
+      yield* pass(1000)
+      const from = lab.now
+      yield* teller.send(
+        {
+          _tag: "Gossip",
+          ...sender(2),
+          entries: (["Suspect", "Dead"] as const).map((status) => claim(status, c.id, c.address, 0, 2 ** 20))
+        },
+        a
+      )
+      yield* pass(1)
+      assert.deepStrictEqual(story(a, from).slice(0, 2), [
+        [1, `Suspected 3: Claimed by ${b.id}`],
+        [1, `Died 3: Claimed by ${b.id}`]
+      ])
     })
   )
 

@@ -194,7 +194,9 @@ describe("healing", () => {
       const lab = yield* Lab.make()
       const options = {
         probes: { interval: 600_000, timeout: 300_000, suspectTimeout: 600_000 },
-        gossip: { antiEntropyInterval: 0 }
+        gossip: { antiEntropyInterval: 0 },
+        // Deaths of suspects are believed at once.
+        extensions: { telling: false }
       }
       const a = yield* lab.start(1, options)
       yield* lab.start(2, { ...options, peers: [a.address] })

@@ -170,6 +170,7 @@ describe("an accusation", () => {
       const { accuse, lab, node, since, tell } = yield* introduced()
       yield* tell(own(X, 5))
       yield* tell(claim("Suspect", 69, "10.0.0.69:7946", 0, 2 ** 20), claim("Dead", 69, "10.0.0.69:7946", 0, 2 ** 20))
+      yield* pass(1000)
       assert.strictEqual(yield* lab.status(node, idOf(69)), "dead")
       yield* accuse(
         accusation(X, 61, "Refused", 4),

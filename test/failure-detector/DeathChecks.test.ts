@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { DeathChecks, Interval, MaxChecks, Pings } from "../../src/failure-detector/DeathChecks.ts"
+import { DeathChecks, MaxChecks, ofAlive } from "../../src/failure-detector/DeathChecks.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import type { DeathClaim } from "../../src/membership/ViewObserver.ts"
 
@@ -18,7 +18,7 @@ const run = (checks: DeathChecks, until: number) => {
     const now = checks.next
     checks.due(now, {
       ping: ({ slot }, at) => did.push(`${at} ping ${slot}`),
-      believe: ({ slot }, at) => did.push(`${at} believe ${slot}`)
+      believe: ({ slot }, _, at) => did.push(`${at} believe ${slot}`)
     })
   }
   return did
@@ -26,10 +26,10 @@ const run = (checks: DeathChecks, until: number) => {
 
 describe("DeathChecks", () => {
   it("asks for PINGs after 0, 500 and 1000 ms, and believes the claim after 1500 ms", () => {
-    expect([Pings, Interval]).toEqual([3, 500])
+    expect(ofAlive).toEqual({ pings: 3, interval: 500 })
     const checks = new DeathChecks()
     expect(checks.next).toBe(Infinity)
-    checks.add(death(4), 100)
+    checks.addAboutAlive(death(4), 100)
     expect(run(checks, 1599.999)).toEqual(["100 ping 4", "600 ping 4", "1100 ping 4"])
     expect(checks.size).toBe(1)
     expect(run(checks, Infinity)).toEqual(["1600 believe 4"])
@@ -40,7 +40,7 @@ describe("DeathChecks", () => {
   it("passes the claim on unchanged", () => {
     const checks = new DeathChecks()
     const claim = death(4)
-    checks.add(claim, 0)
+    checks.addAboutAlive(claim, 0)
     const handed: Array<DeathClaim> = []
     for (const now of [0, 500, 1000, 1500]) {
       checks.due(now, { ping: (given) => handed.push(given), believe: (given) => handed.push(given) })
@@ -51,32 +51,46 @@ describe("DeathChecks", () => {
   it("holds sixteen claims at once, drops more and counts them", () => {
     expect(MaxChecks).toBe(16)
     const checks = new DeathChecks()
-    for (let slot = 1; slot <= 20; slot++) checks.add(death(slot), 0)
+    for (let slot = 1; slot <= 20; slot++) checks.addAboutAlive(death(slot), 0)
     expect(checks.size).toBe(16)
     expect(checks.dropped).toBe(4)
     expect(run(checks, 0)).toEqual(Array.from({ length: 16 }, (_, i) => `0 ping ${i + 1}`))
     // A claim about a member whose claim is waiting needs no place, so it is not counted as dropped.
-    checks.add(death(16), 10)
+    checks.addAboutAlive(death(16), 10)
     expect(checks.dropped).toBe(4)
     checks.cancel(3)
-    checks.add(death(20), 20)
+    checks.addAboutAlive(death(20), 20)
     expect(checks.size).toBe(16)
     expect(run(checks, 20)).toEqual(["20 ping 20"])
   })
 
+  it("checks a claim about a suspect in the manner given, and needs none of the places of the others for it", () => {
+    const checks = new DeathChecks()
+    for (let slot = 1; slot <= MaxChecks; slot++) checks.addAboutAlive(death(slot), 0)
+    checks.addAboutSuspect(death(40), { pings: 1, interval: 20 }, 10)
+    checks.addAboutSuspect(death(41), { pings: 0, interval: 20 }, 10)
+    // One about an Alive member is waiting already.
+    checks.addAboutSuspect(death(3), { pings: 0, interval: 20 }, 10)
+    expect([checks.size, checks.aboutAlive, checks.dropped]).toEqual([18, 16, 0])
+    expect(run(checks, 499).slice(16)).toEqual(["10 ping 40", "10 believe 41", "30 believe 40"])
+    expect([checks.size, checks.aboutAlive]).toEqual([16, 16])
+    run(checks, Infinity)
+    expect([checks.size, checks.aboutAlive]).toEqual([0, 0])
+  })
+
   it("does not begin again when a claim is repeated", () => {
     const checks = new DeathChecks()
-    checks.add(death(4), 0)
+    checks.addAboutAlive(death(4), 0)
     run(checks, 700)
-    checks.add(death(4), 700)
-    checks.add(death(4, 6), 800)
+    checks.addAboutAlive(death(4), 700)
+    checks.addAboutAlive(death(4, 6), 800)
     expect(run(checks, Infinity)).toEqual(["1000 ping 4", "1500 believe 4"])
   })
 
   it("drops a claim if a higher incarnation refutes it, and no other", () => {
     const checks = new DeathChecks()
-    checks.add(death(4, 5), 0)
-    checks.add(death(8, 5), 0)
+    checks.addAboutAlive(death(4, 5), 0)
+    checks.addAboutAlive(death(8, 5), 0)
     checks.refuted(4, 5)
     checks.refuted(4, 4)
     checks.refuted(9, 6)
@@ -88,7 +102,7 @@ describe("DeathChecks", () => {
 
   it("compares incarnations as serial numbers", () => {
     const checks = new DeathChecks()
-    checks.add(death(4, 0xffff_ffff), 0)
+    checks.addAboutAlive(death(4, 0xffff_ffff), 0)
     checks.refuted(4, 0xffff_fffe)
     expect(checks.size).toBe(1)
     checks.refuted(4, 0)
@@ -97,7 +111,7 @@ describe("DeathChecks", () => {
 
   it("moves the deadlines by the length of a pause", () => {
     const checks = new DeathChecks()
-    checks.add(death(4), 0)
+    checks.addAboutAlive(death(4), 0)
     run(checks, 600)
     checks.shift(5000)
     expect(run(checks, Infinity)).toEqual(["6000 ping 4", "6500 believe 4"])
@@ -119,7 +133,7 @@ describe("DeathChecks", () => {
           const held = model.get(slot)
           const expected: Array<readonly [number, number, string]> = []
           if (what === "add") {
-            checks.add(death(slot, incarnation), now)
+            checks.addAboutAlive(death(slot, incarnation), now)
             if (held === undefined) model.set(slot, { incarnation, pings: 0, at: now })
           } else if (what === "cancel") {
             checks.cancel(slot)

@@ -6,7 +6,7 @@
 import { randomInt } from "node:crypto"
 import { parseArgs } from "node:util"
 import { fuzzDecoder } from "./Decoder.ts"
-import { faultsOf, type Order, type Report } from "./Report.ts"
+import { faultsOf, shortfallsOf, type Order, type Report } from "./Report.ts"
 import { run } from "./Run.ts"
 
 const { values } = parseArgs({ options: { minutes: { type: "string" }, seed: { type: "string" } } })
@@ -59,7 +59,7 @@ for (let seed = first; !failed && (seed === first || performance.now() < end); s
     describe(report)
     const lines = new Set(report.uncovered)
     uncovered = uncovered === undefined ? lines : uncovered.intersection(lines)
-    for (const fault of faultsOf(report)) {
+    for (const fault of new Set([...faultsOf(report), ...shortfallsOf(report)])) {
       failed = true
       console.error(`  WRONG: ${fault}`)
     }

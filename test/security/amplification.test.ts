@@ -5,7 +5,7 @@ import * as fc from "fast-check"
 import { AmplificationLimit } from "../../src/outbox/ReplyBudget.ts"
 import { IndirectAck, RequestAck } from "../../src/wire/Header.ts"
 import type * as Message from "../../src/wire/Message.ts"
-import { MaxChecks, Pings } from "../../src/failure-detector/DeathChecks.ts"
+import { MaxChecks, ofAlive } from "../../src/failure-detector/DeathChecks.ts"
 import { isLong } from "../Campaign.ts"
 import { bytesOf, claim, keyOf, Lab, type LabNode, sender, type Seen, pass, scenario, virtual } from "../cluster/Lab.ts"
 
@@ -195,7 +195,7 @@ describe("a member whose address never answered", () => {
       yield* pass(5000)
       assert.deepStrictEqual(
         lab.seen.filter(toVictim).map(({ bytes, message }) => `${message._tag} ${bytes}`),
-        Array.from({ length: Pings }, () => "Ping 72")
+        Array.from({ length: ofAlive.pings }, () => "Ping 72")
       )
     })
   )
@@ -216,9 +216,9 @@ describe("a member whose address never answered", () => {
       yield* say("Dead", 6)
       yield* pass(10_000)
       const got = lab.seen.filter(toVictim)
-      assert.strictEqual(got.length, MaxChecks * Pings)
+      assert.strictEqual(got.length, MaxChecks * ofAlive.pings)
       // 3456 bytes in 1.5 s for 2448 bytes that came.
-      assert.strictEqual(sum(got), MaxChecks * Pings * 72)
+      assert.strictEqual(sum(got), MaxChecks * ofAlive.pings * 72)
     })
   )
 })

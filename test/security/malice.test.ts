@@ -287,48 +287,37 @@ describe("false claims about a member", () => {
     })
   )
 
-  it.effect(
-    "of Suspect and Dead in one message make receivers declare it dead at once: no defence; it is back within 3 s",
-    () =>
-      Effect.gen(function* () {
-        // Dead claims are checked for Alive members, and this one is Suspect.
-        for (const many of [1, 4]) {
-          yield* after(
-            3000,
-            (world, { address, id }, rest) =>
-              toEach(world, rest.slice(0, many), () =>
-                gossip(claim("Suspect", id, address, 0, 1000), claim("Dead", id, address, 0, 1000))
-              ),
-            ({ deaths }) =>
-              Effect.sync(() =>
-                assert.deepStrictEqual(
-                  deaths,
-                  Array.from({ length: many }, () => [1, `Died 3: Claimed by ${Liar}`] as const)
-                )
-              )
-          )
-        }
-      })
+  it.effect("of Suspect and Dead in one message are refuted, and nobody declares it dead", () =>
+    Effect.gen(function* () {
+      for (const many of [1, 4]) {
+        yield* after(
+          3000,
+          (world, { address, id }, rest) =>
+            toEach(world, rest.slice(0, many), () =>
+              gossip(claim("Suspect", id, address, 0, 1000), claim("Dead", id, address, 0, 1000))
+            ),
+          ({ deaths }) => Effect.sync(() => assert.deepStrictEqual(deaths, []))
+        )
+      }
+    })
   )
 
-  it.effect(
-    "of Suspect and Dead about all members make all declare each other dead: no defence; they are back within 6 s",
-    () =>
-      after(
-        6000,
-        (world) =>
-          toEach(world, world.nodes, (i) =>
-            gossip(
-              ...world.nodes
-                .filter((_, other) => other !== i)
-                .flatMap(({ address, id }) => [
-                  claim("Suspect", id, address, 0, 1000),
-                  claim("Dead", id, address, 0, 1000)
-                ])
-            )
-          ),
-        ({ deaths }) => Effect.sync(() => assert.strictEqual(deaths.length, 20))
-      )
+  it.effect("of Suspect and Dead about all members are refuted, and nobody declares anybody dead", () =>
+    after(
+      6000,
+      (world) =>
+        toEach(world, world.nodes, (i) =>
+          gossip(
+            ...world.nodes
+              .filter((_, other) => other !== i)
+              .flatMap(({ address, id }) => [
+                claim("Suspect", id, address, 0, 1000),
+                claim("Dead", id, address, 0, 1000)
+              ])
+          )
+        ),
+      ({ deaths }) => Effect.sync(() => assert.deepStrictEqual(deaths, []))
+    )
   )
 })
 
