@@ -9,12 +9,12 @@
  * `--alone` compares the mechanisms one by one, in the paper's form only.
  */
 import { Effect } from "effect"
-import { all, alone, compared, type Mode, plain } from "./Modes.ts"
+import { all, alone, type Mode, plain } from "./Modes.ts"
 import * as Plot from "./Plot.ts"
 import { type Cluster, options, run, watchDeaths, watchFalseVerdicts } from "./Runs.ts"
 import { quantile, seconds, short, table } from "./Statistics.ts"
 
-const { alone: isAlone, seeds, short: isShort } = options({ seeds: 10, sizes: "128" })
+const { alone: isAlone, modes: chosen, seeds, short: isShort } = options({ seeds: 10, sizes: "128" })
 const Nodes = 128
 /** How long members block and run in turn at least, in ms. */
 const Length = 60_000
@@ -37,7 +37,7 @@ const middle: ReadonlyArray<Cell> = [
   { blocked: 8, block: 8192, run: 64 }
 ]
 const cells: ReadonlyArray<Cell> = isShort ? middle.slice(1) : [...corners, ...middle]
-const modes: ReadonlyArray<Mode> = isAlone ? [plain, ...alone, all] : compared
+const modes: ReadonlyArray<Mode> = isAlone ? [plain, ...alone, all] : chosen
 const forms: ReadonlyArray<Form> = isAlone ? ["packets wait"] : ["packets wait", "process stalls"]
 
 interface Outcome {

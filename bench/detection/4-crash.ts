@@ -8,12 +8,12 @@
  */
 import { Effect } from "effect"
 import { profileNames } from "../../src/config/Profile.ts"
-import { compared, linesOf, memberlist, type Mode } from "./Modes.ts"
+import { linesOf, memberlist, type Mode } from "./Modes.ts"
 import * as Plot from "./Plot.ts"
 import { type Cluster, options, run, watchDeaths, watchFalseVerdicts } from "./Runs.ts"
 import { median, quantile, seconds, table } from "./Statistics.ts"
 
-const { curve, seeds, short: isShort, sizes } = options({ seeds: 10, sizes: "10,50,128,1000" })
+const { curve, modes, seeds, short: isShort, sizes } = options({ seeds: 10, sizes: "10,50,128,1000" })
 
 type Crash = "process" | "host"
 
@@ -67,9 +67,7 @@ const stalls = (mode: Mode, nodes: number, seed: number): Promise<ReadonlyArray<
 
 const kinds: ReadonlyArray<Crash> = ["process", "host"]
 const rows: Array<ReadonlyArray<string>> = []
-const lines = kinds.flatMap((kind) =>
-  linesOf(compared).map((line) => ({ ...line, kind, name: `${line.name}, ${kind}` }))
-)
+const lines = kinds.flatMap((kind) => linesOf(modes).map((line) => ({ ...line, kind, name: `${line.name}, ${kind}` })))
 for (const nodes of curve ? [] : sizes) {
   for (const line of lines) {
     const took: Array<number> = []

@@ -5,11 +5,11 @@
  *     node bench/detection/5-bad-links.ts --seeds 10
  */
 import { Effect } from "effect"
-import { compared, type Mode } from "./Modes.ts"
+import { type Mode } from "./Modes.ts"
 import { type Cluster, options, run, watchFalseVerdicts } from "./Runs.ts"
 import { short, table } from "./Statistics.ts"
 
-const { seeds, short: isShort } = options({ seeds: 10, sizes: "100" })
+const { modes, seeds, short: isShort } = options({ seeds: 10, sizes: "100" })
 const Nodes = 100
 const Length = isShort ? 40_000 : 120_000
 /** Loss everywhere takes longer, and needs fewer seeds. */
@@ -73,7 +73,7 @@ const verdicts = (mode: Mode, fault: Fault, seed: number) =>
 
 const rows: Array<ReadonlyArray<string>> = []
 for (const fault of faults) {
-  for (const mode of compared) {
+  for (const mode of modes) {
     let suspicions = 0
     let deaths = 0
     const used = fault.loss === undefined ? seeds : lossSeeds

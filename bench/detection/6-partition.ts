@@ -6,11 +6,11 @@
  *     node bench/detection/6-partition.ts --seeds 10 --sizes 128 --lengths 10,60,3600
  */
 import { Effect } from "effect"
-import { compared, type Mode } from "./Modes.ts"
+import { type Mode } from "./Modes.ts"
 import { options, run, watchFalseVerdicts } from "./Runs.ts"
 import { median, quantile, seconds, short, table } from "./Statistics.ts"
 
-const { lengths: given, seeds, short: isShort, sizes } = options({ seeds: 10, sizes: "128" })
+const { lengths: given, modes, seeds, short: isShort, sizes } = options({ seeds: 10, sizes: "128" })
 /** How long the halves are apart, in ms. */
 const lengths = isShort ? [10_000] : given.map((length) => 1000 * length)
 
@@ -37,7 +37,7 @@ const partition = (mode: Mode, nodes: number, length: number, seed: number) =>
 const rows: Array<ReadonlyArray<string>> = []
 for (const nodes of sizes) {
   for (const length of lengths) {
-    for (const mode of compared) {
+    for (const mode of modes) {
       // An hour of many nodes takes long to simulate, so it has one seed.
       const found = []
       for (const seed of length > 1_000_000 ? seeds.slice(0, 1) : seeds) {

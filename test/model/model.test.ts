@@ -15,7 +15,7 @@ const small: Bounds = { nodes: 2, incarnations: 2, suspicions: 2, endings: 1, re
 describe("the model", () => {
   const bounds: ReadonlyArray<Bounds> = isLong
     ? [
-        { nodes: 2, incarnations: 3, suspicions: 3, endings: 2, restarts: 2 },
+        { nodes: 2, incarnations: 2, suspicions: 2, endings: 2, restarts: 2 },
         { nodes: 3, incarnations: 2, suspicions: 1, endings: 1, restarts: 1 },
         { nodes: 4, incarnations: 1, suspicions: 1, endings: 0, restarts: 0 }
       ]
