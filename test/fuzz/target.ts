@@ -46,7 +46,7 @@ const limits = {
   tombstones: 20,
   unlistedTombstones: 100,
   assemblies: 8,
-  relays: 16,
+  relays: 4,
   sources: 256,
   eventBuffer: 64
 } as const
