@@ -7,6 +7,7 @@
  * @since 0.2.0
  */
 import { Context, Duration, Effect, Layer } from "effect"
+import { NetAddress } from "effect/net"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Incarnation from "../domain/Incarnation.ts"
 import * as NodeId from "../domain/NodeId.ts"
@@ -69,6 +70,11 @@ export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Tr
     const { alarm, clock, every, now, random, seed } = yield* NodeClock
     const transport = yield* Transport
     const allowed = new AllowList(network.allow)
+    // A socket reaches addresses of its family. That of a wildcard of IPv6 reaches both.
+    const { bound } = transport
+    const isDual = NetAddress.isInetAddressV6(bound) && NetAddress.isUnspecified(bound.address)
+    const ownFamily = NetAddress.isInetAddressV4(bound) ? 4 : 6
+    const isReachable = (family: number): boolean => isDual || family === ownFamily
     const view = new ClusterView({
       id: network.nodeId ?? NodeId.random(random),
       address: transport.advertised,
@@ -77,7 +83,7 @@ export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Tr
       staleAfter: Math.max(LongestHeartbeatPause, 4 * Duration.toMillis(gossip.heartbeatInterval)),
       conflictInterval: Duration.toMillis(probes.interval),
       seed,
-      isAllowed: (address, at) => allowed.all || allowed.has(address, at),
+      isAllowed: (address, at) => isReachable(address[at]!) && (allowed.all || allowed.has(address, at)),
       limits
     })
     view.table.setSince(SelfSlot, now())

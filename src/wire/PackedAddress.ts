@@ -101,7 +101,8 @@ export const compare = (a: Uint8Array, aAt: number, b: Uint8Array, bAt: number):
 
 /**
  * Whether the packed address at `at` can be a member's: it has a port, and is
- * neither the unspecified nor a multicast address.
+ * neither the unspecified, a multicast, a reserved (240.0.0.0/4) nor the broadcast
+ * address.
  *
  * @category predicates
  * @since 0.2.0
@@ -110,7 +111,7 @@ export const isReachable = (bytes: Uint8Array, at: number): boolean => {
   const length = lengthOf(bytes[at]!)
   if (length === 0 || readU16(bytes, at + length - 2) === 0) return false
   const first = bytes[at + 1]!
-  if (length === Ipv4Length ? first >= 224 && first < 240 : first === 0xff) return false
+  if (length === Ipv4Length ? first >= 224 : first === 0xff) return false
   for (let i = at + 1; i < at + length - 2; i++) if (bytes[i] !== 0) return true
   return false
 }

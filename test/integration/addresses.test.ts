@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { NetAddress } from "effect/net"
+import * as NodeId from "../../src/domain/NodeId.ts"
 import { AdvertiseError, BindError } from "../../src/transport/Transport.ts"
 import { makePeer } from "./HandMadePeer.ts"
 import { converged, held, nodeNetwork, reserve, silent, start, until, untilTrue } from "./RealNodes.ts"
@@ -25,6 +26,34 @@ describe("IPv6", () => {
       yield* held([first, staying], leaving.id, "left")
       yield* held([first, staying], crashing.id, "dead")
       yield* converged([first, staying])
+    })
+  )
+})
+
+describe("a member that is made up", () => {
+  it.live("is none where it has an address that no datagram can be sent to", () =>
+    Effect.gen(function* () {
+      const node = yield* start({ ...silent })
+      const peer = yield* makePeer()
+      const entry = (n: number, host: string) => ({
+        nodeId: NodeId.fromWords(0xbad, n),
+        heartbeat: 1,
+        incarnation: 0,
+        status: "Alive" as const,
+        address: NetAddress.inetAddressFromIpStringUnsafe(host, 7946)
+      })
+      const hosts = ["255.255.255.255", "240.0.0.1", "224.0.0.1", "0.0.0.0", "fd00::1", "::1", "127.0.0.9"]
+      yield* peer.send(
+        { _tag: "Gossip", entries: [peer.entry(), ...hosts.map((host, n) => entry(n, host))] },
+        node.address
+      )
+      const listed = yield* until("the last one is listed", node.membership.members, (members) =>
+        members.some(({ id }) => id === NodeId.fromWords(0xbad, hosts.length - 1))
+      )
+      assert.deepStrictEqual(
+        new Set(listed.map(({ id }) => id)),
+        new Set([node.id, peer.id, NodeId.fromWords(0xbad, hosts.length - 1)])
+      )
     })
   )
 })

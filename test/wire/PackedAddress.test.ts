@@ -39,7 +39,7 @@ describe("PackedAddress", () => {
     expect(PackedAddress.key(left, 0)).toBe(PackedAddress.key(PackedAddress.pack(a), 0))
   })
 
-  it("a member's address has a port and is neither unspecified nor multicast", () => {
+  it("a member's address has a port and is neither unspecified, multicast, reserved nor broadcast", () => {
     const reachable = (bytes: Uint8Array) => PackedAddress.isReachable(bytes, 0)
     expect(reachable(packed(4, 10, 0, 0, 1, 0, 1))).toBe(true)
     expect(reachable(packed(4, 0, 0, 0, 1, 1, 0))).toBe(true)
@@ -48,6 +48,9 @@ describe("PackedAddress", () => {
     expect(reachable(packed(4, 223, 0, 0, 1, 0, 1))).toBe(true)
     expect(reachable(packed(4, 224, 0, 0, 1, 0, 1))).toBe(false)
     expect(reachable(packed(4, 239, 255, 255, 255, 0, 1))).toBe(false)
+    expect(reachable(packed(4, 240, 0, 0, 1, 0, 1))).toBe(false)
+    expect(reachable(packed(4, 255, 255, 255, 255, 0, 1))).toBe(false)
+    expect(reachable(v6(0xf0, 0, 1))).toBe(true)
     expect(reachable(v6(1, 0, 1))).toBe(true)
     expect(reachable(v6(0, 0, 1))).toBe(false)
     expect(reachable(v6(1, 0, 0))).toBe(false)
