@@ -1,6 +1,7 @@
 /** Publishes events and asks queries through a running node. */
 import { Console, Effect, Option, Result, Schema } from "effect"
 import * as AdminApi from "../admin/AdminApi.ts"
+import { visible } from "../domain/VisibleText.ts"
 import { nodeText } from "./ChangeLine.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type { SendInput } from "./event.ts"
@@ -47,7 +48,7 @@ export const query = Effect.fnUntraced(
       answers
         .map(({ address, answer, failed, id, name: memberName }) => {
           const who = memberName === undefined ? nodeText(id, address) : `${memberName} ${nodeText(id, address)}`
-          return `${who}: ${failed ? "failed, " : ""}${answer}`
+          return visible(`${who}: ${failed ? "failed, " : ""}${answer}`)
         })
         .join("\n")
     )

@@ -1,4 +1,5 @@
 /** Lines of styled text, and the escape codes that show them on a terminal. */
+import { visible } from "../domain/VisibleText.ts"
 
 /** How a piece of text looks on a terminal with colours. */
 export type Style = "plain" | "bold" | "dim" | "green" | "yellow" | "red" | "blue"
@@ -28,7 +29,8 @@ const codes: Readonly<Record<Style, string>> = {
   blue: "\x1b[34m"
 }
 
-export const span = (text: string, style: Style = "plain"): Span => ({ text, style })
+/** A piece of a line. Names and tags come from the network, and must not reach a terminal as codes. */
+export const span = (text: string, style: Style = "plain"): Span => ({ text: visible(text), style })
 export const blank: Line = []
 
 /** A line for a terminal, without escape codes if `colour` is false. */

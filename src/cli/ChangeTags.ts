@@ -1,5 +1,6 @@
 /** Changes the tags of a running node. */
 import { Console, Effect } from "effect"
+import { visible } from "../domain/VisibleText.ts"
 import { tagsText } from "./ChangeLine.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type * as EndpointFlags from "./EndpointFlags.ts"
@@ -14,7 +15,7 @@ interface Change {
 const change = Effect.fnUntraced(function* (payload: Change, flags: EndpointFlags.Flags) {
   const { ask } = yield* Endpoint.connect(flags)
   const { tags } = yield* ask((node) => node.changeTags({ payload }))
-  yield* Console.log(Object.keys(tags).length === 0 ? "no tags" : tagsText(tags))
+  yield* Console.log(Object.keys(tags).length === 0 ? "no tags" : visible(tagsText(tags)))
 }, Effect.scoped)
 
 /** Handles `gossip tags set`. */

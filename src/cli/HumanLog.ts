@@ -7,6 +7,7 @@
 import type { LogLevel } from "effect"
 import { Array as Arr, Cause, Effect, Layer, Logger, Predicate, References } from "effect"
 import { TerminalCapabilities } from "effect/cli"
+import { visible } from "../domain/VisibleText.ts"
 import { ChangeMessage } from "./ChangeLine.ts"
 
 type Paint = (text: string) => string
@@ -38,8 +39,8 @@ const paintOf = (level: LogLevel.LogLevel): Paint => {
 }
 
 const textOf = (part: unknown): string => {
-  if (Predicate.isString(part)) return part
-  return part instanceof ChangeMessage ? part.text : (JSON.stringify(part) ?? String(part))
+  if (Predicate.isString(part)) return visible(part)
+  return visible(part instanceof ChangeMessage ? part.text : (JSON.stringify(part) ?? String(part)))
 }
 
 /**

@@ -4,7 +4,7 @@
 import { Effect, Option, Predicate, Redacted } from "effect"
 import { type Command, Flag } from "effect/cli"
 import type { ConfigFileError } from "../config/ConfigFile.ts"
-import type { ClusterConfigError } from "../config/ConfigProblem.ts"
+import { type ClusterConfigError, withoutSecrets } from "../config/ConfigProblem.ts"
 import * as ConfigSources from "../config/ConfigSources.ts"
 import { type Entry, entries } from "../config/ConfigTable.ts"
 import type { UnknownVariable } from "../config/ConfigVariables.ts"
@@ -122,4 +122,4 @@ export const errorText = (error: LoadError | StartError | LogSettingError): stri
  * That a variable has no effect, and which one may be meant.
  */
 export const unknownVariableText = ({ name, suggestion }: UnknownVariable): string =>
-  `unknown environment variable ${name} has no effect${suggestion === undefined ? "" : `; did you mean ${suggestion}?`}`
+  `unknown environment variable ${withoutSecrets(name)} has no effect${suggestion === undefined ? "" : `; did you mean ${suggestion}?`}`

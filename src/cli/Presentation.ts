@@ -8,16 +8,18 @@ import { CliOutput, TerminalCapabilities } from "effect/cli"
 import { show, withoutSecrets } from "../config/ConfigProblem.ts"
 import { entries } from "../config/ConfigTable.ts"
 import { type Alias, suggestion } from "../config/Suggestion.ts"
+import { visible } from "../domain/VisibleText.ts"
 
 const program = "gossip"
 
 /**
- * Prefixes each line with the name of the program, for the log of a service manager.
+ * Prefixes each line with the name of the program, for the log of a service manager. Messages repeat what users, files
+ * and nodes say, which must not reach a terminal as codes.
  */
 export const errorLines = (message: string): string =>
   message
     .split("\n")
-    .map((line) => `${program}: ${line}`)
+    .map((line) => `${program}: ${visible(line)}`)
     .join("\n")
 
 const orHelp = (suggestions: ReadonlyArray<string>, path: ReadonlyArray<string> | undefined): string =>

@@ -6,6 +6,7 @@ import { CliError } from "effect/cli"
 import { NetAddress } from "effect/net"
 import { Cluster } from "../cluster/Cluster.ts"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
+import { entries } from "../config/ConfigTable.ts"
 import type { Change } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import * as Peer from "../domain/Peer.ts"
@@ -35,8 +36,15 @@ export const handle = Effect.fnUntraced(
 )
 
 const run = Effect.fnUntraced(function* (flags: Flags, log: LineWriter) {
-  const { config, unknownVariables } = yield* NodeFlags.load(flags)
+  const { config, origins, unknownVariables } = yield* NodeFlags.load(flags)
   yield* reportGaps(log)
+  for (const entry of entries) {
+    if (entry.key.secret === true && origins.get(entry.path) === "flag") {
+      yield* Effect.logWarning(
+        `every user of this machine sees the value of ${entry.flag} in the list of processes; ${entry.flag}-file is safer`
+      )
+    }
+  }
   for (const variable of unknownVariables) yield* Effect.logWarning(NodeFlags.unknownVariableText(variable))
   const hangups = yield* watchForHangups(config)
   yield* Effect.provide(

@@ -60,7 +60,7 @@ const pageWriter = Effect.fnUntraced(function* (path: string) {
   const files = yield* FileSystem.FileSystem
   const { args } = yield* Stdio.Stdio
   const script = yield* ReportAssets.echarts
-  yield* Effect.scoped(Effect.mapError(files.open(path, { flag: "a" }), TraceFile.unwritable(path)))
+  yield* Effect.scoped(TraceFile.open(path, "a"))
   const command = commandText(yield* args)
   return (report: SimulationReport) =>
     Effect.mapError(

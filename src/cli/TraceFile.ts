@@ -1,5 +1,5 @@
 /** Writes a trace to a file, one line of JSON per event. */
-import { Effect, FileSystem, type PlatformError, Schema } from "effect"
+import { Effect, FileSystem, Option, type PlatformError, Schema } from "effect"
 import type { TraceRecord } from "../simulation/report/Trace.ts"
 
 /** A file that cannot be written. */
@@ -12,6 +12,19 @@ export class UnwritableFile extends Schema.TaggedError<UnwritableFile>()("Unwrit
   }
 }
 
+const NotRegular = "it is not a regular file"
+
+/** Opens a file for writing. Only a regular one, or one that is not there yet: a pipe would be waited for. */
+export const open = (path: string, flag: "w" | "a") =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const found = yield* Effect.option(files.stat(path))
+    if (Option.isSome(found) && found.value.type !== "File") {
+      return yield* new UnwritableFile({ path, reason: NotRegular })
+    }
+    return yield* Effect.mapError(files.open(path, { flag }), unwritable(path))
+  })
+
 /** The error for a failed write to a path. */
 export const unwritable =
   (path: string) =>
@@ -22,7 +35,7 @@ export const unwritable =
       case "PermissionDenied":
         return new UnwritableFile({ path, reason: "permission denied" })
       case "BadResource":
-        return new UnwritableFile({ path, reason: "it is not a file" })
+        return new UnwritableFile({ path, reason: NotRegular })
       default:
         return new UnwritableFile({
           path,
@@ -42,8 +55,7 @@ export const during = <A, E, R>(
   use: (trace: (record: TraceRecord) => void) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | UnwritableFile, R | FileSystem.FileSystem> =>
   Effect.gen(function* () {
-    const files = yield* FileSystem.FileSystem
-    const file = yield* Effect.mapError(files.open(path, { flag: "w" }), unwritable(path))
+    const file = yield* open(path, "w")
     let lines: Array<string> = []
     const flush = Effect.suspend(() => {
       if (lines.length === 0) return Effect.void

@@ -4,7 +4,7 @@
 import { Predicate, Result, Schema } from "effect"
 import { Toml } from "effect/encoding"
 import type { Problem } from "./ConfigProblem.ts"
-import { show } from "./ConfigProblem.ts"
+import { show, withoutSecrets } from "./ConfigProblem.ts"
 import type { Given } from "./ConfigResolution.ts"
 import { entries, entryAt, sections } from "./ConfigTable.ts"
 import { type Alias, suggestion } from "./Suggestion.ts"
@@ -44,6 +44,9 @@ export interface Read {
 // The parser's error carries the whole file, and some of its messages quote the text where a value should stand, which
 // may be a secret without its quotes. Only messages known to quote a key or a delimiter are kept whole.
 const withoutValues = (message: string): string =>
+  message.includes("call stack") ? TooDeep : withoutSecrets(cleaned(message))
+
+const cleaned = (message: string): string =>
   /^(Expected|Cannot redefine) /.test(message)
     ? message
     : message
@@ -51,18 +54,31 @@ const withoutValues = (message: string): string =>
         .replace(/^Invalid value(?= at )/, "Invalid value (texts must stand in quotes)")
 
 /** The tables and values of a file. */
-export const tables = ({ path, text }: File): Result.Result<Readonly<Record<string, unknown>>, ConfigFileError> =>
-  Result.mapError(
-    Toml.parse(text),
-    ({ message }) => new ConfigFileError({ path, message: `${path}: ${withoutValues(message)}` })
+export const tables = ({ path, text }: File): Result.Result<Readonly<Record<string, unknown>>, ConfigFileError> => {
+  const refused = (reason: string) => new ConfigFileError({ path, message: `${path}: ${reason}` })
+  return Result.filterOrFail(
+    Result.mapError(Toml.parse(text), ({ message }) => refused(withoutValues(message))),
+    (root) => isWithin(root, MaxDepth),
+    () => refused(TooDeep)
   )
+}
+
+/** The most tables and lists within each other. No key needs more than three. */
+const MaxDepth = 32
+
+const TooDeep = `more than ${MaxDepth} tables and lists are within each other`
+
+const isWithin = (value: unknown, depth: number): boolean =>
+  !Predicate.isObjectKeyword(value) || (depth > 0 && Object.values(value).every((inner) => isWithin(inner, depth - 1)))
 
 /** Reads what a file gives. Keys that do not exist are problems; values are not judged yet. */
 export const parse = (file: File): Result.Result<Read, ConfigFileError> =>
   Result.map(tables(file), (root) => {
     const given: Array<Given> = []
     const problems: Array<Problem> = []
-    const refuse = (key: string, message: string) => problems.push({ key, message: `${message} (${file.path})` })
+    // A key of the cluster may stand where the name of a key belongs.
+    const refuse = (key: string, message: string) =>
+      problems.push({ key: withoutSecrets(key), message: `${withoutSecrets(message)} (${file.path})` })
     const take = (path: string, raw: unknown): boolean => {
       const entry = entryAt(path)
       if (entry === undefined) return false

@@ -22,6 +22,7 @@ import {
 } from "effect"
 import { HttpServer } from "effect/http"
 import { NetAddress } from "effect/net"
+import type { Stats } from "node:fs"
 import * as Fs from "node:fs/promises"
 import type * as HttpModule from "node:http"
 import { createRequire } from "node:module"
@@ -262,23 +263,49 @@ const onDisk = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, NodeAd
     catch: (cause) => new NodeAdminError({ where: path, reason: reasonOf({ cause }) })
   })
 
-/** Whether a process listens at the path. If not, the socket is left over from one that crashed. */
-const isAnswered = (path: string): Effect.Effect<boolean> =>
+/**
+ * Why the socket at the path must not be replaced, or undefined if it is left over from a process that crashed. Only a
+ * refused connection proves that nobody listens: a listener with a full backlog does not accept one either.
+ */
+const inUse = (path: string): Effect.Effect<string | undefined> =>
   Effect.callback((resume) => {
     const socket = Net.connect(path)
     socket.once("connect", () => {
       socket.destroy()
-      resume(Effect.succeed(true))
+      resume(Effect.succeed(anotherListens))
     })
-    socket.once("error", () => resume(Effect.succeed(false)))
+    socket.once("error", (error: NodeJS.ErrnoException) => resume(Effect.succeed(obstacle(error.code ?? ""))))
     return Effect.sync(() => socket.destroy())
   })
+
+const anotherListens = "another process listens there"
+
+const obstacle = (code: string): string | undefined => {
+  switch (code) {
+    case "ECONNREFUSED":
+    case "ENOENT":
+      return undefined
+    case "EPROTOTYPE":
+      return "a socket of another kind is there"
+    case "EACCES":
+    case "EPERM":
+      return "a socket of another user is there"
+    default:
+      return anotherListens
+  }
+}
 
 const isSocket = (path: string): Effect.Effect<boolean | undefined> =>
   Effect.match(
     Effect.tryPromise(() => Fs.lstat(path)),
     { onFailure: () => undefined, onSuccess: (stat) => stat.isSocket() }
   )
+
+/** Removes a file, unless another one has taken its place. */
+const removeIfSame = async (path: string, { dev, ino }: Stats): Promise<void> => {
+  const found = await Fs.lstat(path)
+  if (found.dev === dev && found.ino === ino) await Fs.rm(path)
+}
 
 /**
  * The socket is created in a directory that only this user can enter, closed to others, and then moved to its place, so
@@ -288,9 +315,8 @@ const overUnix = (path: string): Server =>
   Effect.gen(function* () {
     const there = yield* isSocket(path)
     if (there === false) return yield* new NodeAdminError({ where: path, reason: "a file that is no socket is there" })
-    if (there === true && (yield* isAnswered(path))) {
-      return yield* new NodeAdminError({ where: path, reason: "another process listens there" })
-    }
+    const reason = there === true ? yield* inUse(path) : undefined
+    if (reason !== undefined) return yield* new NodeAdminError({ where: path, reason })
     const directory = yield* Effect.acquireRelease(
       onDisk(path, () => Fs.mkdtemp(`${path}.`)),
       (directory) => Effect.ignore(onDisk(path, () => Fs.rm(directory, { recursive: true, force: true })))
@@ -298,9 +324,10 @@ const overUnix = (path: string): Server =>
     const hidden = `${directory}/s`
     const http = yield* listen(path, { path: hidden })
     yield* onDisk(path, () => Fs.chmod(hidden, 0o600))
+    const own = yield* onDisk(path, () => Fs.lstat(hidden))
     yield* Effect.acquireRelease(
       onDisk(path, () => Fs.rename(hidden, path)),
-      () => Effect.ignore(onDisk(path, () => Fs.rm(path, { force: true })))
+      () => Effect.ignore(onDisk(path, () => removeIfSame(path, own)))
     )
     yield* onDisk(path, () => Fs.rm(directory, { recursive: true, force: true }))
     return http

@@ -8,7 +8,7 @@ import { Config, Effect, Layer, Result } from "effect"
 import * as Cluster from "../cluster/Cluster.ts"
 import * as ClusterConfig from "../config/ClusterConfig.ts"
 import * as OwnTags from "../domain/OwnTags.ts"
-import type * as AdminTokenFile from "./AdminTokenFile.ts"
+import * as AdminTokenFile from "./AdminTokenFile.ts"
 import * as ClusterKeyFile from "./ClusterKeyFile.ts"
 import type { NodeAdminError } from "./NodeAdmin.ts"
 import * as NodePlatform from "./NodePlatform.ts"
@@ -111,7 +111,11 @@ export const layerResolved = (
 ): Layer.Layer<Cluster.Services, StartError> =>
   Layer.unwrap(
     Effect.map(
-      ClusterKeyFile.load(config),
+      // The token is checked also where nothing is served yet.
+      Effect.andThen(
+        isServed(config) ? Effect.void : Effect.asVoid(AdminTokenFile.load(config)),
+        ClusterKeyFile.load(config)
+      ),
       (resolved): Layer.Layer<Cluster.Services, StartError, NodePlatform.NodePlatform> => {
         const node = Cluster.layer(named(resolved), { ...options, leave: options.leave ?? "acknowledged" })
         return isServed(config) ? Layer.provideMerge(served(config), node) : node

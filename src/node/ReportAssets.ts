@@ -13,6 +13,9 @@ export class ReportAssetError extends Schema.TaggedError<ReportAssetError>()("Re
   }
 }
 
+/** More than the largest file of ECharts. */
+const MaxAsset = 16_777_216
+
 /** `echarts` from a file of the build or, if there is none, from an installed package. */
 export const echartsFrom = (
   built: string,
@@ -31,7 +34,7 @@ export const echartsFrom = (
               reason: "there is no such file, and no package echarts either; install effect-gossip again"
             })
         })
-    return yield* Effect.mapError(TextFile.read(path), ({ reason }) => new ReportAssetError({ path, reason }))
+    return yield* Effect.mapError(TextFile.read(path, MaxAsset), ({ reason }) => new ReportAssetError({ path, reason }))
   })
 
 /** The text of ECharts: a file of the build or, in a checkout, of a development dependency. */

@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import { Effect, FileSystem, type PlatformError, Schema } from "effect"
+import { Effect, FileSystem, type PlatformError, Schema, Stream } from "effect"
 import { withoutSecrets } from "../config/ConfigProblem.ts"
 
 /**
@@ -25,6 +25,8 @@ export class UnreadableFile extends Schema.TaggedError<UnreadableFile>()("Unread
   }
 }
 
+const NotRegular = "it is not a regular file"
+
 const reasonOf = ({ reason }: PlatformError.PlatformError): string => {
   switch (reason._tag) {
     case "NotFound":
@@ -32,7 +34,7 @@ const reasonOf = ({ reason }: PlatformError.PlatformError): string => {
     case "PermissionDenied":
       return "permission denied"
     case "BadResource":
-      return "it is not a file"
+      return NotRegular
     default:
       return withoutSecrets(reason.cause instanceof Error ? reason.cause.message : reason.message)
   }
@@ -44,9 +46,26 @@ export const unreadable =
   (error: PlatformError.PlatformError): UnreadableFile =>
     new UnreadableFile({ path: withoutSecrets(path), reason: reasonOf(error) })
 
-/** The text of a file. */
-export const read = (path: string): Effect.Effect<string, UnreadableFile, FileSystem.FileSystem> =>
+/** The most bytes of a file that people write. */
+const Limit = 1_048_576
+
+const utf8 = new TextDecoder()
+
+/**
+ * The text of a file of at most `limit` bytes. Only of a regular one: a pipe would be waited for, and a device may have
+ * no end.
+ */
+export const read = (path: string, limit = Limit): Effect.Effect<string, UnreadableFile, FileSystem.FileSystem> =>
   Effect.gen(function* () {
+    const refused = (reason: string) => new UnreadableFile({ path: withoutSecrets(path), reason })
     const files = yield* FileSystem.FileSystem
-    return yield* Effect.mapError(files.readFileString(path), unreadable(path))
+    const { type } = yield* Effect.mapError(files.stat(path), unreadable(path))
+    if (type !== "File") return yield* refused(NotRegular)
+    // The size that the system tells can be wrong: that of a file below /proc is 0.
+    const bytes = yield* Effect.mapError(
+      Stream.mkUint8Array(files.stream(path, { bytesToRead: limit + 1 })),
+      unreadable(path)
+    )
+    if (bytes.length > limit) return yield* refused(`it has more than ${limit} bytes`)
+    return utf8.decode(bytes)
   })

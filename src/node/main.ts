@@ -35,6 +35,8 @@ const countSignal = (name: "SIGINT" | "SIGTERM"): void => {
 }
 process.on("SIGINT", countSignal)
 process.on("SIGTERM", countSignal)
+// By default Node.js opens its inspector at this signal, through which a process of any user can read the keys in memory.
+process.on("SIGUSR1", () => {})
 
 const hangups = Effect.gen(function* () {
   const queue = yield* Queue.sliding<void>(1)

@@ -1,5 +1,6 @@
+import { type ChildProcess, spawn } from "node:child_process"
 import { lstatSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -8,7 +9,7 @@ import { NetAddress } from "effect/net"
 import { Cluster } from "../../src/cluster/Cluster.ts"
 import { Membership } from "../../src/membership/Membership.ts"
 import * as NodeAdmin from "../../src/node/NodeAdmin.ts"
-import { startServed, until } from "../integration/RealNodes.ts"
+import { startServed, until, untilTrue } from "../integration/RealNodes.ts"
 import { type Answer, ask } from "./HttpRequests.ts"
 
 const token = "correct-horse-battery-staple"
@@ -22,6 +23,17 @@ const directory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "gossip-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
+
+/** Starts a program and waits until it has written something. */
+const running = (program: string, args: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.callback<ChildProcess>((resume) => {
+      const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] })
+      child.once("error", (error) => resume(Effect.die(error)))
+      child.stdout.once("data", () => resume(Effect.succeed(child)))
+    }),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
 
 /** Collects the log as one text. */
 const logged = () => {
@@ -302,6 +314,57 @@ describe("over a Unix socket", () => {
       expect(lstatSync(path).isSocket()).toBe(true)
       yield* startServed({}, { socket: path })
       expect((yield* ask("http://node", "/healthz", { socketPath: path })).status).toBe(200)
+    })
+  )
+
+  it.live("the socket of a listener that does not accept is not replaced, and not one of another kind", () =>
+    Effect.gen(function* () {
+      const home = yield* directory
+      const busy = join(home, "busy")
+      // Listens, and never gets round to accepting.
+      yield* running(process.execPath, [
+        "-e",
+        `require("node:net").createServer().listen({ path: ${JSON.stringify(busy)}, backlog: 1 }, () => {
+          process.stdout.write("up", () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
+        })`
+      ])
+      const codes: Array<string> = []
+      for (let n = 0; n < 10; n++) {
+        const socket = connect(busy)
+        socket.on("error", (error) => codes.push("code" in error ? String(error.code) : ""))
+        yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
+      }
+      yield* untilTrue("the backlog is full", () => codes.includes("EAGAIN"))
+      expect(yield* failure({ socket: busy })).toEqual([
+        "NodeAdminError",
+        `cannot serve HTTP at ${busy}: another process listens there`
+      ])
+      const datagrams = join(home, "datagrams")
+      yield* running("perl", [
+        "-MIO::Socket::UNIX",
+        "-e",
+        "$| = 1; my $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $ARGV[0]) or die; print 'up'; sleep 600",
+        datagrams
+      ])
+      expect(yield* failure({ socket: datagrams })).toEqual([
+        "NodeAdminError",
+        `cannot serve HTTP at ${datagrams}: a socket of another kind is there`
+      ])
+      expect(readdirSync(home).sort()).toEqual(["busy", "datagrams"])
+    })
+  )
+
+  it.live("a socket that another process put in the place of ours stays", () =>
+    Effect.gen(function* () {
+      const home = yield* directory
+      const path = join(home, "admin.sock")
+      const former = yield* startServed({}, { socket: path })
+      const next = yield* startServed({}, { socket: join(home, "next") })
+      renameSync(join(home, "next"), path)
+      yield* former.stop
+      expect(readdirSync(home)).toEqual(["admin.sock"])
+      expect((yield* ask("http://node", "/healthz", { socketPath: path })).status).toBe(200)
+      yield* next.stop
     })
   )
 

@@ -63,6 +63,11 @@ describe("gossip run", () => {
           [new RegExp(`^gossip: token file ${tokenFile}: expected a token of 16 to 512 letters((?!too short).)*$`)],
           { env: { GOSSIP_ADMIN_SOCKET: join(home, "s"), GOSSIP_ADMIN_TOKEN_FILE: tokenFile } }
         )
+        // Also where it is of no use yet.
+        const nowhere = join(home, "nowhere")
+        yield* refused(["run"], [new RegExp(`^gossip: cannot read ${nowhere}: there is no such file$`)], {
+          env: { GOSSIP_ADMIN_TOKEN_FILE: nowhere }
+        })
         const missing = join(home, "none", "s")
         yield* refused(["run"], [new RegExp(`^gossip: cannot serve HTTP at ${missing}: there is no such directory$`)], {
           env: { GOSSIP_ADMIN_SOCKET: missing }

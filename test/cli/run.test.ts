@@ -1,7 +1,7 @@
 /** `gossip run` in this process: what it logs, and how it ends. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import { ended, file, joined, line, named, pair, refused, running, start, timeout } from "./InProcess.ts"
+import { outcome, ended, file, joined, line, named, pair, refused, running, start, timeout } from "./InProcess.ts"
 
 describe("gossip run", () => {
   it.live(
@@ -82,6 +82,24 @@ describe("gossip run", () => {
   )
 
   it.live(
+    "warns of secrets in the list of processes",
+    () =>
+      Effect.gen(function* () {
+        const key = "6f1c0f7e6d5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c"
+        const started = yield* running(["--cluster-key", key])
+        yield* line(
+          started,
+          /WARN {2}every user of this machine sees the value of --cluster-key in the list of processes/
+        )
+        assert.notInclude(started.stdout(), key)
+        const safe = yield* running([], { env: { GOSSIP_CLUSTER_KEY: key } })
+        yield* line(safe, /INFO {2}no peers are configured/)
+        assert.notInclude(safe.stdout(), "list of processes")
+      }),
+    timeout
+  )
+
+  it.live(
     "logs less at a higher log level",
     () =>
       Effect.gen(function* () {
@@ -127,7 +145,7 @@ describe("a mistake of the user is one line on standard error, and exit code 1:"
       ["run", "--config", "/no/such.toml"],
       /^gossip: cannot read \/no\/such\.toml: there is no/
     ],
-    ["a directory", ["run", "--config", "/"], /^gossip: cannot read \/: it is not a file$/],
+    ["a directory", ["run", "--config", "/"], /^gossip: cannot read \/: it is not a regular file$/],
     ["a wrong variable", ["run"], /^gossip: GOSSIP_GOSSIP_FANOUT .*"many"/, { GOSSIP_GOSSIP_FANOUT: "many" }],
     [
       "a bad network",
@@ -161,6 +179,25 @@ describe("a mistake of the user is one line on standard error, and exit code 1:"
     ["an unknown command", ["rnu"], /^gossip: unknown command "rnu"; did you mean run\?$/],
     ["a strange command", ["frobnicate"], /^gossip: unknown command "frobnicate"; see gossip --help$/]
   ])("%s", ([, args, pattern, env = {}]) => refused(args, [pattern], { env }), timeout)
+
+  it.live.each<readonly [what: string, args: ReadonlyArray<string>]>([
+    ["a path", ["run", "--config", "/\x1b[31m.toml"]],
+    ["a flag", ["run", "--\x1b[31m"]],
+    ["a command", ["\x9b31mrun"]],
+    ["a value", ["run", "--bind", "\x9b31m"]],
+    ["an argument", ["run", "\x1b[31m"]]
+  ])(
+    "%s without its codes for terminals",
+    ([, args]) =>
+      Effect.gen(function* () {
+        const { end, stderr } = yield* outcome(args)
+        assert.strictEqual(end, 1)
+        // oxlint-disable-next-line no-control-regex -- what must not be there
+        assert.match(stderr, /^[^\x00-\x09\x0b-\x1f\x7f-\x9f]+$/)
+        assert.match(stderr, /\\u00[19]b/)
+      }),
+    timeout
+  )
 
   it.live(
     "or one line for each mistake, in every source",

@@ -1,4 +1,5 @@
 /** `gossip sim` in this process: which plan it makes of flags and files, and what it refuses. */
+import { execFileSync } from "node:child_process"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, FileSystem } from "effect"
@@ -218,9 +219,14 @@ describe("gossip sim refuses", () => {
       expect(yield* wrong([plan, "--scenario", plan])).toEqual([
         "--scenario and SCENARIO are the same; give one of them"
       ])
+      // A pipe would be waited for.
+      const pipe = `${plan}.pipe`
+      yield* Effect.sync(() => execFileSync("mkfifo", [pipe]))
       for (const flag of ["--trace", "--report"]) {
         expect(yield* wrong([flag, "/no/file"])).toEqual(["cannot write /no/file: its directory does not exist"])
-        expect(yield* wrong([flag, "/"])).toEqual(["cannot write /: it is not a file"])
+        for (const path of ["/", "/dev/zero", pipe]) {
+          expect(yield* wrong([flag, path])).toEqual([`cannot write ${path}: it is not a regular file`])
+        }
       }
     }).pipe(Effect.scoped)
   )

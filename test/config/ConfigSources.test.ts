@@ -388,6 +388,21 @@ describe("a file that is not TOML", () => {
     })
   )
 
+  it.effect("is refused where tables and lists are within each other without end", () =>
+    Effect.gen(function* () {
+      const lists = (depth: number) => `[gossip]\nfanout = ${"[".repeat(depth)}${"]".repeat(depth)}`
+      const tables = (depth: number) => `[${Array.from({ length: depth }, () => "a").join(".")}]`
+      for (const text of [lists(40), lists(200_000), tables(40), tables(200_000)]) {
+        const error = yield* Effect.flip(load(text))
+        expect([error._tag, error.message]).toEqual([
+          "ConfigFileError",
+          "/etc/gossip.toml: more than 32 tables and lists are within each other"
+        ])
+      }
+      expect((yield* Effect.flip(load(lists(20))))._tag).toBe("ClusterConfigError")
+    })
+  )
+
   it.effect("is refused without a number or date that is out of range", () =>
     Effect.gen(function* () {
       for (const secret of ["99999999999999999999", "2020-13-01", "25:00:00", "2020-01-01T99:00:00Z", "0xzz", "12ab"]) {
@@ -551,6 +566,24 @@ describe("the cluster key", () => {
       const file = yield* ConfigSources.load({ env: { GOSSIP_CLUSTER_KEY_FILE: "a.key" } })
       expect(file.config.network).toMatchObject({ clusterKeyFile: "a.key", keys: [], encryption: "required" })
       expect(file.unknownVariables).toEqual([])
+    })
+  )
+
+  it.effect("is not printed where it is the name of a key or section", () =>
+    Effect.gen(function* () {
+      for (const text of [
+        `${digits} = 1`,
+        `"${digits}" = 1`,
+        `[network]\n${digits} = 1`,
+        `[${digits}]\na = 1`,
+        `[network.${digits}]\na = 1`,
+        `${digits} = 1\n${digits} = 1`,
+        `[${digits}]\n[${digits}]`,
+        `${digits} 1`
+      ]) {
+        const error = yield* Effect.flip(ConfigSources.load({ file: { path: "gossip.toml", text } }))
+        expect(`${error.message} ${JSON.stringify(error)}`).not.toMatch(/[0-9a-f]{40}/)
+      }
     })
   )
 

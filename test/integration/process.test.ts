@@ -52,6 +52,21 @@ describe("gossip run", () => {
   )
 
   it.live(
+    "does not open the inspector of Node.js, which could read its keys, at SIGUSR1",
+    () =>
+      Effect.gen(function* () {
+        const { first, second } = yield* pair()
+        second.process.kill("SIGUSR1")
+        // It is handled before the next signal.
+        second.process.kill("SIGTERM")
+        assert.strictEqual(yield* ended(second), 0)
+        assert.strictEqual(second.stderr(), "")
+        yield* line(first, new RegExp(`INFO {2}left {4}${second.id} `))
+      }),
+    timeout
+  )
+
+  it.live(
     "is suspected and then declared dead when it is killed, each with its cause",
     () =>
       Effect.gen(function* () {

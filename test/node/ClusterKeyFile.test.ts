@@ -70,7 +70,7 @@ describe("a key file", () => {
       const error = yield* Effect.flip(ClusterKeyFile.read("/no/such.key"))
       expect(error._tag).toBe("UnreadableFile")
       expect(error.message).toBe("cannot read /no/such.key: there is no such file")
-      expect((yield* Effect.flip(ClusterKeyFile.read("/"))).message).toBe("cannot read /: it is not a file")
+      expect((yield* Effect.flip(ClusterKeyFile.read("/"))).message).toBe("cannot read /: it is not a regular file")
       const mistaken = yield* Effect.flip(ClusterKeyFile.read(`${first}0`))
       expect(JSON.stringify(mistaken) + mistaken.message).not.toContain("6d5a4b3c")
     }).pipe(Effect.provide(NodeServices.layer))

@@ -372,7 +372,7 @@ describe("the library", () => {
           "either; install effect-gossip again"
       )
       const directory = yield* Effect.flip(ReportAssets.echartsFrom(at("."), absent))
-      assert.match(directory.message, /which draws the charts of the report: it is not a file$/)
+      assert.match(directory.message, /which draws the charts of the report: it is not a regular file$/)
     }).pipe(Effect.provide(NodeFileSystem.layer))
   )
 })
