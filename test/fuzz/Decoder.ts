@@ -82,50 +82,60 @@ const readInPlace = (inbound: Inbound, reach: (what: string) => void): string | 
   return at === bytes.length ? undefined : "sections do not end where the message ends"
 }
 
+const inbound = new Inbound()
+const base = new Inbound()
+
+/** Reads one datagram in every way there is. Returns what is wrong, if anything, and calls `reach` for each outcome. */
+const faultOf = (bytes: Uint8Array, reach: (what: string) => void): string | undefined => {
+  const fault = inbound.decode(bytes, 1)
+  const decoded = Message.decode(bytes)
+  if (Result.isFailure(decoded)) {
+    reach(`error ${decoded.failure._tag}`)
+    return fault?._tag === decoded.failure._tag ? undefined : `decode fails with ${decoded.failure._tag}`
+  }
+  if (fault !== undefined) return `Inbound fails with ${fault._tag}`
+  const message = decoded.success
+  reach(message._tag)
+  const baseFault = base.decode(bytes)?._tag
+  if (baseFault !== (inbound.header.sectioned ? "UnknownKind" : undefined)) return `level 0 gives ${baseFault}`
+  const misplaced = readInPlace(inbound, reach)
+  if (misplaced !== undefined) return misplaced
+  const encoded = Message.encode(message)
+  if (Result.isFailure(encoded)) return "a decoded message cannot be encoded"
+  if (encoded.success.length > MaxMessage) return "a message is too long"
+  const again = Result.flatMap(Message.decode(encoded.success), Message.encode)
+  const same = Result.isSuccess(again) && Buffer.compare(again.success, encoded.success) === 0
+  return same ? undefined : "a message changes when it is encoded and decoded"
+}
+
+/** The same, with exceptions as faults. */
+export const read = (bytes: Uint8Array, reach: (what: string) => void): string | undefined => {
+  try {
+    return faultOf(bytes, reach)
+  } catch (error) {
+    return String(error)
+  }
+}
+
+/** Every outcome that a datagram can have. */
+export const outcomes: ReadonlyArray<string> = [
+  ...tags,
+  ...[...sectionNames.values()].map((name) => `section ${name}`),
+  ...reasons.map((reason) => `error ${reason}`)
+]
+
 /** Decodes `datagrams` of noise and as many of mutated messages. */
 export const fuzzDecoder = (seed: number, datagrams: number): DecoderReport => {
   const generator = new Generator(seed, [1, 2], Uint8Array.of(4, 127, 0, 0, 1, 0, 80), 3)
-  const inbound = new Inbound()
-  const base = new Inbound()
-  const reached: Record<string, number> = {}
-  for (const name of tags) reached[name] = 0
-  for (const name of sectionNames.values()) reached[`section ${name}`] = 0
-  for (const reason of reasons) reached[`error ${reason}`] = 0
+  const reached: Record<string, number> = Object.fromEntries(outcomes.map((outcome) => [outcome, 0]))
   const reach = (what: string): void => {
     reached[what] = (reached[what] ?? 0) + 1
   }
-
-  const faultOf = (bytes: Uint8Array): string | undefined => {
-    const fault = inbound.decode(bytes, 1)
-    const decoded = Message.decode(bytes)
-    if (Result.isFailure(decoded)) {
-      reach(`error ${decoded.failure._tag}`)
-      return fault?._tag === decoded.failure._tag ? undefined : `decode fails with ${decoded.failure._tag}`
-    }
-    if (fault !== undefined) return `Inbound fails with ${fault._tag}`
-    const message = decoded.success
-    reach(message._tag)
-    const baseFault = base.decode(bytes)?._tag
-    if (baseFault !== (inbound.header.sectioned ? "UnknownKind" : undefined)) return `level 0 gives ${baseFault}`
-    const misplaced = readInPlace(inbound, reach)
-    if (misplaced !== undefined) return misplaced
-    const encoded = Message.encode(message)
-    if (Result.isFailure(encoded)) return "a decoded message cannot be encoded"
-    if (encoded.success.length > MaxMessage) return "a message is too long"
-    const again = Result.flatMap(Message.decode(encoded.success), Message.encode)
-    const same = Result.isSuccess(again) && Buffer.compare(again.success, encoded.success) === 0
-    return same ? undefined : "a message changes when it is encoded and decoded"
-  }
-
   const faults: Array<string> = []
   for (let i = 0; i < 2 * datagrams && faults.length < 10; i++) {
     const bytes = i < datagrams ? generator.noise() : generator.mutated()
-    try {
-      const fault = faultOf(bytes)
-      if (fault !== undefined) faults.push(`${fault}: ${Buffer.from(bytes).toString("hex")}`)
-    } catch (error) {
-      faults.push(`${String(error)}: ${Buffer.from(bytes).toString("hex")}`)
-    }
+    const fault = read(bytes, reach)
+    if (fault !== undefined) faults.push(`${fault}: ${Buffer.from(bytes).toString("hex")}`)
   }
   for (const [what, count] of Object.entries(reached)) if (count === 0) faults.push(`never reached: ${what}`)
   return { reached, faults }

@@ -1,19 +1,25 @@
 /**
  * Fuzzes the decoders alone, and then a live node without and with encryption: `npm run fuzz -- --minutes 10 --seed 7`.
- * Each of them gets 200 000 datagrams, and with `--minutes` again until the time is over. Exits with 1 when something is
+ * Each of them gets 200 000 datagrams, and with `--minutes` again until the time is over. Texts of configuration files are
+ * fuzzed beside them. `--decoders 10000000` gives the decoders alone that many datagrams. Exits with 1 when something is
  * wrong. The seed that is printed repeats the run, as far as timers allow.
  */
 import { randomInt } from "node:crypto"
 import { parseArgs } from "node:util"
+import { fuzzConfig } from "./ConfigText.ts"
 import { fuzzDecoder } from "./Decoder.ts"
 import { faultsOf, shortfallsOf, type Order, type Report } from "./Report.ts"
 import { run } from "./Run.ts"
 
-const { values } = parseArgs({ options: { minutes: { type: "string" }, seed: { type: "string" } } })
+const { values } = parseArgs({
+  options: { minutes: { type: "string" }, seed: { type: "string" }, decoders: { type: "string" } }
+})
 const minutes = values.minutes === undefined ? 0 : Number(values.minutes)
+/** How many datagrams the decoders get, if nothing else is fuzzed. */
+const decodersOnly = values.decoders === undefined ? 0 : Number(values.decoders)
 const first = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
-if (!(minutes >= 0) || !Number.isInteger(first)) {
-  console.error("usage: npm run fuzz -- [--minutes N] [--seed S]")
+if (!(minutes >= 0) || !Number.isInteger(first) || !(decodersOnly >= 0)) {
+  console.error("usage: npm run fuzz -- [--minutes N] [--decoders N] [--seed S]")
   process.exit(2)
 }
 
@@ -43,14 +49,25 @@ const end = performance.now() + minutes * 60_000
 let uncovered: ReadonlySet<string> | undefined
 let failed = false
 console.log(`seed ${first}`)
-for (let seed = first; !failed && (seed === first || performance.now() < end); seed++) {
-  const { faults, reached } = fuzzDecoder(seed, Datagrams)
-  console.log(`decoders, seed ${seed}: ${2 * Datagrams} datagrams`)
-  console.log(`  reached: ${inWords(reached)}`)
+/** Prints what is wrong. Returns whether anything is. */
+const judge = (faults: Iterable<string>): boolean => {
   for (const fault of faults) {
     failed = true
     console.error(`  WRONG: ${fault}`)
   }
+  return failed
+}
+const decoders = (seed: number): boolean => {
+  const { faults, reached } = fuzzDecoder(seed, Datagrams)
+  console.log(`decoders, seed ${seed}: ${2 * Datagrams} datagrams`)
+  console.log(`  reached: ${inWords(reached)}`)
+  return judge(faults)
+}
+const everything = async (seed: number): Promise<boolean> => {
+  decoders(seed)
+  const texts = fuzzConfig(seed, 20_000)
+  console.log(`configuration files, seed ${seed}: ${texts.read} read, ${texts.refused} refused`)
+  judge(texts.faults)
   for (const mode of ["off", "required"] as const) {
     const order: Order = { mode, seed, datagrams: Datagrams, coverage: true }
     const report = await run(order, (sent) => {
@@ -59,13 +76,19 @@ for (let seed = first; !failed && (seed === first || performance.now() < end); s
     describe(report)
     const lines = new Set(report.uncovered)
     uncovered = uncovered === undefined ? lines : uncovered.intersection(lines)
-    for (const fault of new Set([...faultsOf(report), ...shortfallsOf(report)])) {
-      failed = true
-      console.error(`  WRONG: ${fault}`)
-    }
+    judge(new Set([...faultsOf(report), ...shortfallsOf(report)]))
   }
+  return failed
 }
-console.log("lines of src/wire and src/transport at which something begins that never ran:")
-console.log(`  ${[...(uncovered ?? [])].join(" ")}`)
+
+const runs = Math.ceil(decodersOnly / (2 * Datagrams))
+for (let run = 0; run < runs; run++) if (decoders(first + run)) break
+if (runs === 0) {
+  for (let seed = first; ; seed++) if ((await everything(seed)) || performance.now() >= end) break
+}
+if (uncovered !== undefined) {
+  console.log("lines of src/wire and src/transport at which something begins that never ran:")
+  console.log(`  ${[...uncovered].join(" ")}`)
+}
 console.log(failed ? "failed" : "nothing is wrong")
 process.exitCode = failed ? 1 : 0
