@@ -12,7 +12,7 @@ import * as EffectCluster from "effect/cluster"
 import { Rpc, RpcSerialization } from "effect/rpc"
 import { RunnerHealth } from "../../src/effect-cluster/index.ts"
 import * as NodeCluster from "../../src/node/NodeCluster.ts"
-import * as Sqlite from "./Sqlite.ts"
+import * as Sqlite from "../../examples/effect-cluster/Sqlite.ts"
 
 const [port = "", bind = "", peers = "", database = "", health = "", lockSeconds = ""] = process.argv.slice(2)
 

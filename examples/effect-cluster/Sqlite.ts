@@ -1,4 +1,4 @@
-/** A client of a SQLite file for `effect/sql`, by Node's own driver. No package for this version of Effect exists yet. */
+// A client of a SQLite file for `effect/sql`, by the driver of Node.js. No package for this version of Effect exists yet.
 import { DatabaseSync, type SQLInputValue } from "node:sqlite"
 import { Effect, Layer, Semaphore, Scope, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
