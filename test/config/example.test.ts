@@ -114,12 +114,72 @@ const whole = [
   })
 ].join("\n")
 
+// --- the same as a document -------------------------------------------------------
+
+const secondsOr = (ms: number): string => (ms >= 1000 && ms % 1000 === 0 ? `${ms / 1000} s` : `${ms} ms`)
+
+const defaultOf = (entry: Entry): string => {
+  if (isOfProfile(entry)) {
+    return Object.entries(profiles)
+      .map(([name, times]) => `${name} ${secondsOr(Number(valueAt(times, entry)))}`)
+      .join(", ")
+  }
+  const given = encode(entry.key, entry.key.default)
+  if (entry.key.unit === "ms" && given !== undefined) return secondsOr(Number(given))
+  return given === undefined ? textOf(entry)[1].replace(", and to ", ", ") : `\`${JSON.stringify(given)}\``
+}
+
+const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
+const code = (text: string): string => `\`${text}\``
+
+const sectionAsTable = (section: string): string => {
+  const keys = entries.filter((entry) => entry.section === section)
+  return [
+    section === "" ? "## Without a section" : `## ${code(`[${section}]`)}`,
+    "",
+    row(["key", "default", "option", "flag", "variable"]),
+    "|---|---|---|---|---|",
+    ...keys.map((entry) =>
+      row([
+        code(entry.name),
+        defaultOf(entry),
+        code(entry.option),
+        code(entry.flag),
+        [entry.variable, ...(entry.shortVariable === undefined ? [] : [entry.shortVariable])].map(code).join(", ")
+      ])
+    ),
+    "",
+    ...keys.map((entry) => `- ${code(entry.name)}: ${inFile(textOf(entry)[0])}`),
+    ""
+  ].join("\n")
+}
+
+const configuration = [
+  "# Configuration",
+  "",
+  "This page is written by `vitest run test/config/example.test.ts -u` from the table of keys in `src/config/ConfigTable.ts`.",
+  "[gossip.example.toml](../gossip.example.toml) has the same as a file. `gossip config check FILE` checks a file, and",
+  "`gossip config print` shows every value with where it comes from.",
+  "",
+  "A value comes from the first of these that has it: the flag, the environment variable, the file, the profile, the default.",
+  "Programs pass the options to `NodeCluster.layer({ ... })`; keys of `[network]` and `[node]` need no section there and as",
+  'flags. Times are milliseconds in files, variables and flags, and what Effect takes for a duration in programs: `"5 seconds"`.',
+  'An option of a section is written as one: `probes.suspectTimeout` is `{ probes: { suspectTimeout: "5 seconds" } }`.',
+  "",
+  "Members should agree on `[gossip]`, `[probes]` and `[extensions]`: nodes with different values work together, but the",
+  "quickest to suspect decides how often the cluster is wrong. They must agree on `cluster` and `encryption`, and share a key.",
+  "",
+  ...["", ...sections].map(sectionAsTable)
+].join("\n")
+
 // --- tests -----------------------------------------------------------------------
 
 const load = (text: string) => ConfigSources.load({ file: { path: "gossip.example.toml", text } })
 
 describe("gossip.example.toml", () => {
   it("is what the table of keys says", () => expect(whole).toMatchFileSnapshot("../../gossip.example.toml"))
+
+  it("says the same as the document", () => expect(configuration).toMatchFileSnapshot("../../docs/CONFIGURATION.md"))
 
   it.effect("gives the default to every key that has one and is not set by the profile", () =>
     Effect.gen(function* () {
