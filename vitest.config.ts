@@ -38,14 +38,17 @@ const campaigns = globSync("test/**/*.test.ts", { cwd: import.meta.dirname }).fi
   /from ".*\/(Campaign|Seeds)\.ts"/.test(readFileSync(join(import.meta.dirname, file), "utf8"))
 )
 
+// Packs and installs, which takes minutes and a network.
+const onlyLong = ["test/packaging/package.test.ts"]
+
 // Most files share a worker and its modules, which saves loading them again, and nothing in the library is global. A file
 // that replaces modules, or measures the heap, needs a worker of its own.
 const needsOwnWorker = ["test/cli/sim-broken.test.ts", "test/bench/suite.test.ts"]
 
 export default defineConfig(({ mode }) => {
   const long = mode === "long"
-  const include = long ? campaigns : ["test/**/*.test.ts", "examples/**/*.test.ts"]
-  const exclude = [...defaultExclude, ...left.map(({ tests }) => tests)]
+  const include = long ? [...campaigns, ...onlyLong] : ["test/**/*.test.ts", "examples/**/*.test.ts"]
+  const exclude = [...defaultExclude, ...left.map(({ tests }) => tests), ...(long ? [] : onlyLong)]
   return {
     resolve: {
       alias: Object.entries(entries).map(([name, file]) => ({

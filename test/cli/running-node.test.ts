@@ -5,7 +5,19 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Program from "../integration/Program.ts"
-import { directory, ended, line, outcome, refused, running, start, type Options, timeout, named } from "./InProcess.ts"
+import {
+  directory,
+  ended,
+  freePort,
+  line,
+  outcome,
+  refused,
+  running,
+  start,
+  type Options,
+  timeout,
+  named
+} from "./InProcess.ts"
 
 const quick = {
   GOSSIP_PROBES_INTERVAL_MS: "300",
@@ -21,16 +33,6 @@ const secret = (path: string, text: string): string => {
   chmodSync(path, 0o600)
   return path
 }
-
-/** A free TCP port. */
-const freePort = Effect.callback<number>((resume) => {
-  const server = Net.createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 /** A node with a Unix socket. */
 const served = (args: ReadonlyArray<string> = [], env: Readonly<Record<string, string>> = {}) =>

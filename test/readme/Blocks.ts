@@ -1,18 +1,21 @@
-/** The code blocks of the README. */
+/** The code blocks of documents. */
 import { readFileSync } from "node:fs"
 
-const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+const blocksIn = (file: string, language: string): ReadonlyArray<string> =>
+  [
+    ...readFileSync(new URL(`../../${file}`, import.meta.url), "utf8").matchAll(
+      new RegExp(`^\`\`\`${language}$\n([\\s\\S]*?)^\`\`\`$`, "gm")
+    )
+  ].map(([, code = ""]) => code)
 
-const blocksIn = (language: string): ReadonlyArray<string> =>
-  [...readme.matchAll(new RegExp(`^\`\`\`${language}$\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(([, code = ""]) => code)
+/** The programs of the README in TypeScript. */
+export const programs = blocksIn("README.md", "ts")
 
-/** The programs in TypeScript. */
-export const programs = blocksIn("ts")
-
-/** The lines of the shell, without comments. */
-export const commands = blocksIn("sh").flatMap((block) =>
-  block
-    .trimEnd()
-    .split("\n")
-    .map((line) => line.replace(/ +#.*$/, ""))
-)
+/** The lines of the shell in a document, without comments. */
+export const commandsIn = (file: string): ReadonlyArray<string> =>
+  blocksIn(file, "sh").flatMap((block) =>
+    block
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.replace(/ +#.*$/, ""))
+  )

@@ -1,5 +1,5 @@
 /** The code blocks of the README run, as a reader would run them. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer, Logger } from "effect"
@@ -7,9 +7,7 @@ import type { Events } from "../../src/events/Events.ts"
 import type { Membership } from "../../src/membership/Membership.ts"
 import type { Queries } from "../../src/queries/Queries.ts"
 import * as Simulation from "../../src/simulation/Simulation.ts"
-import { isLong } from "../Campaign.ts"
-import { directory, ended, line, outcome, start, timeout } from "../integration/Program.ts"
-import { commands, programs } from "./Blocks.ts"
+import { programs } from "./Blocks.ts"
 import * as NodeRuntime from "./NodeRuntime.ts"
 
 // In the checkout, so that the programs find its packages.
@@ -116,60 +114,4 @@ describe("the events and queries of the README", () => {
 describe("the test of the README", async () => {
   // It declares a test.
   await load(3)
-})
-
-describe("a command of the README", () => {
-  const gossip = (beginning: string): ReadonlyArray<string> => {
-    const found = commands.filter((command) => command.startsWith(`npx gossip ${beginning}`))
-    assert.lengthOf(found, 1, beginning)
-    return (found[0] ?? "").split(" ").slice(2)
-  }
-
-  it("is one that these tests know", () => {
-    // These are tested elsewhere, need a network, or do not end by themselves.
-    const others = new Set([
-      "npm ci && npm start",
-      "npm ci && npm test",
-      "npm install effect-gossip effect @effect/platform-node",
-      "npx gossip run --bind 127.0.0.1:7946",
-      "npx gossip run --bind 127.0.0.1:0 --peers 127.0.0.1:7946",
-      "npx gossip run --config gossip.toml",
-      "GOSSIP_PROBES_SUSPECT_TIMEOUT_MS=5000 npx gossip run --config gossip.toml"
-    ])
-    const run = ["sim", "keygen", "run --cluster-key-file"].map((beginning) => `npx gossip ${beginning}`)
-    const unknown = commands.filter(
-      (command) => !others.has(command) && !run.some((beginning) => command.startsWith(beginning))
-    )
-    assert.deepStrictEqual(unknown, [])
-  })
-
-  it.live(
-    "makes a key, and starts a node with it",
-    () =>
-      Effect.gen(function* () {
-        const cwd = yield* directory
-        assert.strictEqual((yield* outcome(gossip("keygen"), { cwd })).end, 0)
-        assert.match(readFileSync(join(cwd, "cluster.key"), "utf8"), /^[0-9a-f]{64}$/m)
-        const node = yield* start(gossip("run --cluster-key-file"), { cwd })
-        yield* line(node, /is bound to/)
-        node.process.kill("SIGTERM")
-        assert.strictEqual(yield* ended(node), 0, node.stderr())
-      }),
-    timeout
-  )
-
-  it.live(
-    "simulates a cluster, and writes a report",
-    () =>
-      Effect.gen(function* () {
-        const cwd = yield* directory
-        // A hundred nodes take many seconds of a processor.
-        const args = gossip("sim").map((arg) => (isLong ? arg : arg.replace(/^100$/, "10")))
-        const { end, stderr, stdout } = yield* outcome(args, { cwd })
-        assert.strictEqual(end, 0, stderr)
-        assert.match(stdout, isLong ? /\b100\b/ : /\b10\b/)
-        assert.isTrue(existsSync(join(cwd, "report.html")))
-      }),
-    timeout
-  )
 })
