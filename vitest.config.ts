@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { accessSync, constants, globSync, readFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { defaultExclude, defineConfig } from "vitest/config"
@@ -16,11 +17,26 @@ const isInstalled = (program: string): boolean =>
 // complete, their absence is a failure.
 const particular = [
   { tests: "test/observability/**", wanted: "GOSSIP_TEST_PROMETHEUS", programs: ["prometheus", "promtool"] },
-  { tests: "test/browser/**", wanted: "GOSSIP_TEST_CHROMIUM", programs: ["chromium"] }
+  { tests: "test/browser/**", wanted: "GOSSIP_TEST_CHROMIUM", programs: ["chromium"] },
+  { tests: "test/net/**", wanted: "GOSSIP_TEST_NET", programs: ["ip", "nft", "perl"] }
 ]
 const left = particular.filter(
   ({ programs, wanted }) => process.env["CI"] !== "true" && process.env[wanted] !== "1" && !programs.every(isInstalled)
 )
+
+/** Whether this user may make network namespaces and TAP interfaces, which containers mostly forbid. */
+const mayMakeNetworks = (): boolean => {
+  try {
+    accessSync("/dev/net/tun", constants.W_OK)
+    execFileSync("unshare", ["--net", "true"], { stdio: "ignore" })
+    return true
+  } catch {
+    return false
+  }
+}
+if (process.env["GOSSIP_TEST_NET"] !== "1" && !mayMakeNetworks()) {
+  left.push({ tests: "test/net/**", wanted: "GOSSIP_TEST_NET", programs: [] })
+}
 
 // Examples import the package by its name, and tests run them on the sources.
 const entries = {
