@@ -105,3 +105,65 @@ describe("flushed", () => {
     })
   )
 })
+
+describe("a write that fails", () => {
+  it.effect("is counted by its kind, and what is sent later goes out", () =>
+    Effect.gen(function* () {
+      const written: Array<number> = []
+      let failure: DatagramSocket.IoErrorKind | undefined
+      const network = Network.of({
+        interfaces: Effect.succeed([]),
+        socket: () =>
+          Effect.succeed(
+            DatagramSocket.make({
+              reader: Effect.succeed({
+                address,
+                dropped: () => 0,
+                joinMulticast: () => Effect.void,
+                pull: Effect.never
+              }),
+              writer: Effect.succeed({
+                write: () => Effect.void,
+                writeAll: (datagrams) =>
+                  Effect.suspend(() => {
+                    if (failure === undefined) return Effect.sync(() => void written.push(datagrams.length))
+                    const reason = new DatagramSocket.DatagramSocketWriteError({ kind: failure, cause: "the test" })
+                    return Effect.fail(new DatagramSocket.DatagramSocketError({ reason }))
+                  })
+              })
+            })
+          )
+      })
+      const context = yield* Layer.build(
+        Transport.layer.pipe(
+          Layer.provide([
+            Layer.succeed(Network, network),
+            Layer.succeed(CurrentConfig, ClusterConfig.defaults),
+            Keys.layerNone,
+            NodeClock.layer({ pauseThreshold: 250 })
+          ])
+        )
+      )
+      const { counters, flushed, send } = yield* Effect.provide(Transport.Transport, context)
+      // ENOBUFS and everything else without a word of its own is unknown.
+      for (const kind of [
+        "MessageTooLarge",
+        "Unreachable",
+        "ConnectionRefused",
+        "PermissionDenied",
+        "Unknown"
+      ] as const) {
+        failure = kind
+        for (let n = 0; n < 2; n++) {
+          send(message, address, false)
+          yield* flushed
+        }
+        assert.strictEqual(counters.writeErrors[kind], 2)
+        failure = undefined
+        send(message, address, false)
+        yield* flushed
+      }
+      assert.deepStrictEqual(written, [1, 1, 1, 1, 1])
+    })
+  )
+})
