@@ -54,8 +54,8 @@ const campaigns = globSync("test/**/*.test.ts", { cwd: import.meta.dirname }).fi
   /from ".*\/(Campaign|Seeds)\.ts"/.test(readFileSync(join(import.meta.dirname, file), "utf8"))
 )
 
-// Packs and installs, which takes minutes and a network.
-const onlyLong = ["test/packaging/package.test.ts"]
+// The first packs and installs, which takes minutes and a network; the others wait for servers and browsers.
+const onlyLong = ["test/packaging/package.test.ts", "test/observability/**/*.test.ts", "test/browser/**/*.test.ts"]
 
 // Most files share a worker and its modules, which saves loading them again, and nothing in the library is global. A file
 // that replaces modules, or measures the heap, needs a worker of its own.
