@@ -1,6 +1,6 @@
 /** The package as a user gets it. Only the long form has this file, since it packs, installs and starts programs. */
 import { execFile, spawn } from "node:child_process"
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -66,6 +66,10 @@ describe("the packed package", () => {
     await run(node, ["tools/node_modules/@arethetypeswrong/cli/dist/index.js", tarball, "--profile", "esm-only"])
   })
 
+  it("is no larger than the table in docs/PERFORMANCE.md says", () => {
+    expect(statSync(tarball).size).toBeLessThan(2_200_000)
+  })
+
   it("starts its program, which accepts the example file", async () => {
     const gossip = join(folder, "node_modules/effect-gossip/bin/gossip.js")
     expect(await run(node, [gossip, "--version"])).toMatch(/^gossip \d/)
@@ -82,6 +86,16 @@ describe("the packed package", () => {
     [["effect-cluster/main.ts"], /others answer for its entities after/]
   ])("runs the example %s", async ([file = "", ...args], expected) => {
     expect(await runUntil([join("examples", file), ...args], expected)).toMatch(expected)
+  })
+})
+
+describe("the site", () => {
+  // TypeDoc takes minutes on a busy machine. A warning, such as a link that leads nowhere, is an error to it.
+  it("is built, with every page and the API", { timeout: 1_200_000 }, async () => {
+    const site = join(folder, "site")
+    await run(node, ["tools/node_modules/typedoc/bin/typedoc", "--options", "tools/typedoc.json", "--out", site])
+    expect(readdirSync(join(site, "documents")).length).toBeGreaterThan(10)
+    expect(readdirSync(join(site, "modules")).length).toBeGreaterThan(60)
   })
 })
 
