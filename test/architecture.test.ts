@@ -3,6 +3,8 @@ import { isBuiltin } from "node:module"
 import { join, posix, sep } from "node:path"
 import { describe, expect, it } from "vitest"
 import { parseAst } from "vitest/node"
+import { configurationPage, exampleFile } from "./config/ConfigTexts.ts"
+import { drawing } from "./documents/Drawing.ts"
 import { faultsOf, publicSymbols } from "./packaging/PublicApi.ts"
 
 // What each folder of src may import besides itself and `effect`. Imports run one way: down this table.
@@ -418,4 +420,16 @@ describe("public symbols", () => {
   ])("with the comment %j have the faults %j", (comment, faults) => {
     expect(faultsOf({ file: "", name: "", line: 1, comment, unnameable: [] })).toEqual(faults)
   })
+})
+
+// `npx vitest run test/architecture.test.ts -u` writes them anew.
+describe("what is made from the source is up to date:", () => {
+  it("the example file, from the table of keys", () =>
+    expect(exampleFile).toMatchFileSnapshot("../gossip.example.toml"))
+
+  it("the page of the configuration, from the table of keys", () =>
+    expect(configurationPage).toMatchFileSnapshot("../docs/CONFIGURATION.md"))
+
+  it("the drawing of the architecture, from the imports", () =>
+    expect(drawing()).toMatchFileSnapshot("../docs/architecture.svg"))
 })

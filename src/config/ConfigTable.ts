@@ -3,7 +3,7 @@
  * environment variables and flags follow from this table.
  *
  * The comment on a key is what an editor shows for the option and what `gossip.example.toml` says, which
- * `vitest run test/config/example.test.ts -u` writes from it.
+ * `vitest run test/architecture.test.ts -u` writes from it.
  */
 import { Predicate, type Redacted, type Schema } from "effect"
 import type { ClusterKey } from "../crypto/ClusterKey.ts"

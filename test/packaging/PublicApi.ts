@@ -122,7 +122,13 @@ export interface PublicSymbol {
   readonly unnameable: ReadonlyArray<string>
 }
 
-const entryFiles = ["src/index.ts", "src/testing.ts", "src/node/index.ts", "src/admin/index.ts"]
+const entryFiles = [
+  "src/index.ts",
+  "src/testing.ts",
+  "src/node/index.ts",
+  "src/admin/index.ts",
+  "src/effect-cluster/index.ts"
+]
 const extraModules = ["src/node/NodeAdmin.ts"]
 
 /** Follows re-exports to where a name is declared. */
