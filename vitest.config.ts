@@ -18,6 +18,7 @@ const isInstalled = (program: string): boolean =>
 const particular = [
   { tests: "test/observability/**", wanted: "GOSSIP_TEST_PROMETHEUS", programs: ["prometheus", "promtool"] },
   { tests: "test/browser/**", wanted: "GOSSIP_TEST_CHROMIUM", programs: ["chromium"] },
+  { tests: "test/systemd/**", wanted: "GOSSIP_TEST_SYSTEMD", programs: ["systemd-analyze"] },
   { tests: "test/net/**", wanted: "GOSSIP_TEST_NET", programs: ["ip", "nft", "perl"] }
 ]
 const left = particular.filter(
