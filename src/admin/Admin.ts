@@ -161,7 +161,7 @@ const observe = HttpApiBuilder.group(
       readyz: Effect.fnUntraced(function* () {
         const { status } = yield* membership.self
         if (status === "left") return yield* new AdminApi.NotReady({ detail: "the node has left the cluster" })
-        if (peers.waiting > 0 && !hasMet()) {
+        if (peers.waiting > 0 && !peers.onlySelf && !hasMet()) {
           return yield* new AdminApi.NotReady({ detail: "the node has not joined yet: no peer has answered" })
         }
         return { status: "ready" as const, ...(yield* membership.counts) }

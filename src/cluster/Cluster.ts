@@ -177,6 +177,7 @@ export const layerBase: Layer.Layer<
 export type Services =
   | Activity.Activity
   | AntiEntropy.AntiEntropy
+  | ChangeFeed.ChangeFeed
   | Cluster
   | CurrentConfig
   | Events.Events

@@ -17,7 +17,7 @@ const Claimed = Schema.TaggedStruct("Claimed", { by: NodeId })
  *
  * **Details**
  *
- * - `Heard`: a message of the member itself.
+ * - `Heard`: the word of the member itself: a message of it, or, about this node, what the node did.
  * - `Claimed`: a message of the member `by`, which passed on what it knows.
  * - `ProbeFailed`: our probe got no answer, neither directly nor through `relays`.
  * - `SuspicionExpired`: the member was suspect for the time `after` and did not refute it.
@@ -110,6 +110,10 @@ const ofMember = { ...numbered, member: Member, cause: MemberCause }
  * - `Left`: it left the cluster.
  * - `Updated`: something in `changed` is new, and its status is the same. "name" stands for `startedAt` too.
  * - `Removed`: it was dead or had left, and is no longer listed.
+ *
+ * The changes after a snapshot tell the state: putting `member` of each in the place of the one with its id, and taking
+ * out those that are `Removed`, gives the members, this node itself included. Only `heartbeat`, `level` and `roundTrip`
+ * go on without a change. A dead member that is back, and suspected already, has `Recovered` and then `Suspected`.
  *
  * @category schemas
  * @since 0.2.0

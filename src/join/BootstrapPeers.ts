@@ -45,6 +45,15 @@ interface NamePeer extends Attempts {
 
 const isAt = (address: Uint8Array, source: Uint8Array): boolean => PackedAddress.compare(address, 0, source, 0) === 0
 
+/** A live member at one of some addresses, or -1. */
+const liveAmong = (addresses: ReadonlyArray<Uint8Array>, table: MemberTable): number => {
+  for (const address of addresses) {
+    const slot = table.liveAt(address, 0)
+    if (slot >= 0) return slot
+  }
+  return -1
+}
+
 const postpone = (peer: Attempts, now: number): void => {
   peer.nextAt = now + peer.backoff
   peer.backoff = Math.min(2 * peer.backoff, BackoffLast)
@@ -107,6 +116,33 @@ export class BootstrapPeers {
   /** How many peers have not answered yet. */
   get waiting(): number {
     return this.#waiting
+  }
+
+  /** How many peers have not answered and have no live member at their addresses. */
+  unmet(table: MemberTable): number {
+    let unmet = 0
+    for (const peer of this.#addresses.values()) {
+      if (peer.answeredBy === undefined && table.liveAt(peer.address, 0) < 0) unmet++
+    }
+    for (const { addresses, answeredBy } of this.#names.values()) {
+      if (answeredBy === undefined && liveAmong(addresses, table) < 0) unmet++
+    }
+    return unmet
+  }
+
+  /**
+   * Takes peers that were contacted, and have a live member at one of their addresses, as answered: its datagrams may come
+   * from elsewhere.
+   */
+  meet(table: MemberTable): void {
+    for (const peer of this.#addresses.values()) this.#meet(peer, liveAmong([peer.address], table), table)
+    for (const name of this.#names.values()) this.#meet(name, liveAmong(name.addresses, table), table)
+  }
+
+  #meet(peer: Attempts, slot: number, table: MemberTable): void {
+    if (slot < 0 || peer.answeredBy !== undefined || peer.backoff === BackoffFirst) return
+    peer.answeredBy = { hi: table.idHi(slot), lo: table.idLo(slot) }
+    this.#waiting--
   }
 
   /** How many peers there are, by address and by name. */
@@ -286,7 +322,7 @@ export class BootstrapPeers {
   }
 
   #isAbsent({ answeredBy }: Attempts, addresses: ReadonlyArray<Uint8Array>, table: MemberTable): boolean {
-    if (answeredBy === undefined || addresses.some((address) => table.liveAt(address, 0) >= 0)) return false
+    if (answeredBy === undefined || liveAmong(addresses, table) >= 0) return false
     // A node may advertise another address than the one it was reached at.
     const slot = table.index.get(answeredBy.hi, answeredBy.lo)
     return slot < 0 || !table.isLive(slot)

@@ -86,8 +86,11 @@ export class Join extends Context.Service<
     readonly counters: JoinCounters
     /** Members that died without leaving, and that healing tries to reach. */
     readonly healList: { readonly size: number; readonly has: (id: NodeId) => boolean }
-    /** How many peers there are to join through, and how many of them have not answered yet. */
-    readonly peers: { readonly size: number; readonly waiting: number }
+    /**
+     * How many peers there are to join through, and how many of them have neither answered nor have a live member at one of
+     * their addresses. `onlySelf`: there is no peer but the node itself, so that it has joined without an answer.
+     */
+    readonly peers: { readonly size: number; readonly waiting: number; readonly onlySelf: boolean }
     /**
      * Contacts peers, and goes on until they answer. Takes the same forms as the option `peers`: addresses, and names or
      * services, as text or as values. The first peer that answers is asked for its member table. A peer that is known
@@ -153,6 +156,7 @@ export const layer: Layer.Layer<
       alarm("contacts", {
         next: () => Math.min(peers.nextContact(), introduction.next),
         fire: (now) => {
+          peers.meet(table)
           peers.contactDue(now, contactAddress)
           lookUp(peers.lookupsDue(now))
           introduce(now)
@@ -174,11 +178,18 @@ export const layer: Layer.Layer<
       if (peers.onlySelf) markJoined()
     }
 
+    /** Whether it is the first answer of a peer whose datagrams come from another address than its own. */
+    const answeredFromElsewhere = ({ inbound: { header, source }, sender }: Received): boolean =>
+      sender > SelfSlot &&
+      table.isLive(sender) &&
+      !table.sameAddress(sender, source, 0) &&
+      peers.answered(table.packedAddress(sender), header.idHi, header.idLo)
+
     const notePeer = (received: Received): void => {
       const { inbound, now, sender } = received
       const { idHi, idLo } = inbound.header
       if (sender === -1 && view.isSelf(idHi, idLo)) noteSelf(received)
-      else if (peers.answered(inbound.source, idHi, idLo)) {
+      else if (peers.answered(inbound.source, idHi, idLo) || answeredFromElsewhere(received)) {
         markJoined()
         if (!introduction.isOpen) return
         introduction.peerAnswered(received.replyPath, now)
@@ -242,7 +253,17 @@ export const layer: Layer.Layer<
     return Join.of({
       counters,
       healList,
-      peers,
+      peers: {
+        get size() {
+          return peers.size
+        },
+        get waiting() {
+          return peers.unmet(table)
+        },
+        get onlySelf() {
+          return peers.onlySelf
+        }
+      },
       contact: (given) =>
         Effect.map(
           Effect.suspend(() => Effect.fromResult(PeerOptions.check(given, config, peers))),

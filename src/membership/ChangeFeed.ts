@@ -14,6 +14,7 @@ import { Transport } from "../transport/Transport.ts"
 import { compareBytes, noLabels } from "./HeldTags.ts"
 import { LocalView } from "./LocalView.ts"
 import { MemberReader } from "./MemberReader.ts"
+import { SelfSlot } from "./MemberTable.ts"
 import { makeQueue, Subscribers } from "./Subscribers.ts"
 import type { TagsChange, Transition } from "./ViewObserver.ts"
 
@@ -38,6 +39,9 @@ export interface Subscription {
   readonly after: number
 }
 
+/** The cause of what a node changes about itself. */
+const ownWord = { _tag: "Heard" } as const
+
 /**
  * The numbered changes of one node.
  *
@@ -56,6 +60,8 @@ export class ChangeFeed extends Context.Service<
      * is dropped, which the subscriber notices by the numbers.
      */
     readonly subscribe: (capacity?: number) => Effect.Effect<Subscription, never, Scope.Scope>
+    /** Calls `listener` at every change from now on, at once, in the middle of the message. It must not throw. */
+    readonly onChange: (listener: (change: PublishedChange) => void) => void
     /** How many changes wait for the subscriber that lags most. */
     readonly backlog: () => number
   }
@@ -89,7 +95,8 @@ export const layer: Layer.Layer<ChangeFeed, never, CurrentConfig | LocalView | N
         previousIncarnation === table.incarnation(slot) && Equal.equals(previousAddress, table.inetAddress(slot))
       const hasSameTags = ({ previous, slot }: TagsChange): boolean => {
         const held = table.tags[slot]
-        return held !== undefined && previous !== undefined && compareBytes(held.bytes, previous.bytes) === 0
+        if (held === undefined || previous === undefined) return held === previous
+        return compareBytes(held.bytes, previous.bytes) === 0
       }
 
       const changeOf = (transition: Transition, sequence: number): MemberChange => {
@@ -131,6 +138,24 @@ export const layer: Layer.Layer<ChangeFeed, never, CurrentConfig | LocalView | N
         }
       }
 
+      let ownAddress = table.inetAddress(SelfSlot)
+      let ownIncarnation = table.incarnation(SelfSlot)
+      /** What is new about the node itself, which no message of others changes. */
+      const ownChange = (now: number): void => {
+        const transition: Transition = {
+          slot: SelfSlot,
+          kind: "Updated",
+          cause: ownWord,
+          now,
+          previousStatus: table.status(SelfSlot),
+          previousIncarnation: ownIncarnation,
+          previousAddress: ownAddress
+        }
+        ownAddress = table.inetAddress(SelfSlot)
+        ownIncarnation = table.incarnation(SelfSlot)
+        subscribers.publishMember((sequence) => changeOf(transition, sequence))
+      }
+
       const removed = { _tag: "RetentionExpired", after: probes.deadRetention } as const
 
       view.observe({
@@ -139,6 +164,15 @@ export const layer: Layer.Layer<ChangeFeed, never, CurrentConfig | LocalView | N
           if (transition.kind === "Updated" && isUnchanged(transition)) return
           subscribers.publishMember((sequence) => changeOf(transition, sequence))
         },
+        selfChanged: (_, now) => ownChange(now),
+        selfLeft: (now) =>
+          subscribers.publishMember((sequence) => ({
+            _tag: "Left",
+            sequence,
+            at: reader.toDateTime(now),
+            member: reader.self(),
+            cause: ownWord
+          })),
         tagsChanged: (change) => {
           // A member that refutes a suspicion says its tags again.
           if (hasSameTags(change)) return
@@ -196,6 +230,7 @@ export const layer: Layer.Layer<ChangeFeed, never, CurrentConfig | LocalView | N
             () => Effect.sync(() => subscribers.remove(queue))
           )
         }),
+        onChange: (listener) => subscribers.listen(listener),
         backlog: () => subscribers.backlog
       })
     })

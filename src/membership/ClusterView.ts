@@ -176,7 +176,10 @@ export class ClusterView {
     if (!replay) this.#rules.mergeHeader(claim, inbound, findings)
     this.#tags.finish(now)
     findings.sender = table.index.get(idHi, idLo)
-    if (!replay && findings.sender > SelfSlot) recordOwnEntry(table, findings.sender, inbound)
+    if (!replay && findings.sender > SelfSlot) {
+      this.#tags.dropReplaced(findings.sender, now)
+      recordOwnEntry(table, findings.sender, inbound)
+    }
     findings.tellSender = findings.sender >= 0 && this.#shouldTell(findings.sender, replay, inbound)
   }
 

@@ -54,17 +54,9 @@ export class MemberReader {
     }
   }
 
-  /** What the tags of a member say. A node of level 0 that follows on one with tags has none. */
+  /** What the tags of a member say. */
   labelsAt(slot: number): Labels {
-    const table = this.#table
-    const held = table.tags[slot]
-    if (held === undefined) return noLabels
-    const replaced =
-      held.incarnation !== table.incarnation(slot) &&
-      table.level(slot) === 0 &&
-      table.has(slot, Mark.Heard) &&
-      slot !== SelfSlot
-    return replaced ? noLabels : held.labels
+    return this.#table.tags[slot]?.labels ?? noLabels
   }
 
   #statusOf(slot: number): MemberStatus {

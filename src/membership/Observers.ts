@@ -24,6 +24,10 @@ export class Observers {
     for (const observer of this.#observers) observer.selfChanged?.(refuted, now)
   }
 
+  selfLeft(now: number): void {
+    for (const observer of this.#observers) observer.selfLeft?.(now)
+  }
+
   deathClaimed(claim: DeathClaim, now: number): void {
     for (const observer of this.#observers) observer.deathClaimed?.(claim, now)
   }

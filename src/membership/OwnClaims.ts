@@ -55,6 +55,7 @@ export class OwnClaims {
     this.#table.setStatus(SelfSlot, Claim.Dead)
     this.#table.setSince(SelfSlot, now)
     this.#table.mark(SelfSlot, Mark.Left)
+    this.#options.observers.selfLeft(now)
   }
 
   /** Refutes a claim about ourselves that is not ours. */

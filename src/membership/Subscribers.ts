@@ -21,12 +21,18 @@ export class Subscribers {
   /** The number of the newest change of a member. */
   memberSequence = 0
   readonly #queues = new Set<ChangeQueue>()
+  readonly #listeners: Array<(change: PublishedChange) => void> = []
   #ended = false
 
   /** Adds a queue. From now on it gets every change, the first with the number `sequence + 1`. */
   add(queue: ChangeQueue): void {
     this.#queues.add(queue)
     if (this.#ended) Queue.endUnsafe(queue)
+  }
+
+  /** Calls `listener` at every change from now on, at once. */
+  listen(listener: (change: PublishedChange) => void): void {
+    this.#listeners.push(listener)
   }
 
   remove(queue: ChangeQueue): void {
@@ -42,8 +48,9 @@ export class Subscribers {
   /** Publishes a change. The change is built only if there is a subscriber. */
   publish(build: (sequence: number) => PublishedChange): void {
     this.sequence++
-    if (this.#queues.size === 0) return
+    if (this.#queues.size === 0 && this.#listeners.length === 0) return
     const change = build(this.sequence)
+    for (const listener of this.#listeners) listener(change)
     for (const queue of this.#queues) Queue.offerUnsafe(queue, change)
   }
 

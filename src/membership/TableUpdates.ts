@@ -52,10 +52,10 @@ export class TableUpdates {
       return
     }
     const before = this.#before(slot)
+    const wasLeft = table.has(slot, Mark.Left)
     table.removeFromPools(slot)
     table.setIncarnation(slot, incarnation)
     table.setHeartbeat(slot, heartbeat)
-    table.setStatus(slot, status)
     if (status === Claim.Alive) {
       table.mark(slot, Mark.AliveKnown)
       table.setAliveHeartbeat(slot, heartbeat)
@@ -64,10 +64,26 @@ export class TableUpdates {
     if (left) table.mark(slot, Mark.Left)
     if (moves) this.#move(slot, claim)
     if (before.previousStatus !== status) table.setSince(slot, now)
-    table.addToPools(slot, now)
     this.changed++
-    const kind = before.previousStatus === status && !leaves ? "Updated" : kindOf(status, left)
-    this.#emit(kind, slot, before, claim)
+    if (before.previousStatus === Claim.Dead && status === Claim.Suspect)
+      return this.#returnSuspected(slot, before, claim)
+    table.setStatus(slot, status)
+    table.addToPools(slot, now)
+    const sameStatus = before.previousStatus === status && wasLeft === table.has(slot, Mark.Left)
+    this.#emit(sameStatus ? "Updated" : kindOf(status, left), slot, before, claim)
+  }
+
+  /** A dead member is back, and suspected already: observers are told that it is back first. The slot is in no pool. */
+  #returnSuspected(slot: number, before: Before, claim: ClaimRecord): void {
+    const table = this.#table
+    table.setStatus(slot, Claim.Alive)
+    table.addToPools(slot, claim.now)
+    this.#emit("Recovered", slot, before, claim)
+    const back = this.#before(slot)
+    table.removeFromPools(slot)
+    table.setStatus(slot, Claim.Suspect)
+    table.addToPools(slot, claim.now)
+    this.#emit("Suspected", slot, back, claim)
   }
 
   /** Lists the node of a claim. Returns its slot, or -1 when the table is full. */

@@ -9,7 +9,7 @@ import type { Inbound } from "../wire/Inbound.ts"
 import { MemberTagsCursor, packPairs } from "../wire/sections/MemberTags.ts"
 import { SectionType } from "../wire/sections/Section.ts"
 import { compare, compareBytes, HeldTags } from "./HeldTags.ts"
-import { type MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
+import { Mark, type MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 import type { Observers } from "./Observers.ts"
 
 export class TagRules {
@@ -112,6 +112,22 @@ export class TagRules {
     }
   }
 
+  /** A node of level 0 that follows on one with tags has none. `slot` just sent a message. */
+  dropReplaced(slot: number, now: number): void {
+    const table = this.#table
+    const previous = table.tags[slot]
+    // The digest has no tags of another incarnation.
+    if (previous === undefined || !table.isLive(slot) || !this.#isReplaced(slot, previous.incarnation)) return
+    table.tags[slot] = undefined
+    this.#observers.tagsChanged({ slot, previous, cause: { _tag: "Heard" }, now })
+  }
+
+  /** Whether tags of this incarnation are those of a former run of a member that has none now. */
+  #isReplaced(slot: number, incarnation: number): boolean {
+    const table = this.#table
+    return incarnation !== table.incarnation(slot) && table.level(slot) === 0 && table.has(slot, Mark.Heard)
+  }
+
   /**
    * Whether the cursor's tags beat those of a member. Tags of an incarnation that its entry has not brought yet do not
    * count: the entry always comes before them, unless somebody made them up.
@@ -120,7 +136,8 @@ export class TagRules {
     const table = this.#table
     const { bytes, incarnation, pairsAt, pairsEnd, version } = this.#cursor
     if (table.phase(slot) !== Phase.Member || table.status(slot) === Claim.Dead) return false
-    if (SerialNumber.compare(incarnation, table.incarnation(slot)) > 0) return false
+    if (SerialNumber.compare(incarnation, table.incarnation(slot)) > 0 || this.#isReplaced(slot, incarnation))
+      return false
     const held = table.tags[slot]
     return held === undefined || compare(held, incarnation, version, bytes, pairsAt, pairsEnd) < 0
   }

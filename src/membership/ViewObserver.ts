@@ -83,6 +83,8 @@ export interface ViewObserver {
   readonly forgotten?: (slot: number) => void
   /** Our own incarnation rose. `refuted`: it answers a Suspect or Dead claim. */
   readonly selfChanged?: (refuted: boolean, now: number) => void
+  /** We announced that we leave: our own entry says Left from now on. */
+  readonly selfLeft?: (now: number) => void
   readonly deathClaimed?: (claim: DeathClaim, now: number) => void
   readonly conflict?: (conflict: Conflict, now: number) => void
   /** The member's address is proved: it answered a PING of ours for the first time. */

@@ -52,6 +52,21 @@ describe("bootstrap peers", () => {
     assert.deepStrictEqual([none.waiting, none.nextContact()], [0, Infinity])
   })
 
+  it("have been met once a live member is at their address, wherever its datagrams come from", () => {
+    const peers = new BootstrapPeers([addressOf(1), addressOf(2)], self, 0)
+    const table = tableOf(7, addressOf(1), Claim.Alive)
+    assert.strictEqual(peers.unmet(table), 1)
+    assert.strictEqual(peers.unmet(tableOf(7, addressOf(1), Claim.Dead)), 2)
+    // Each is contacted once, because its answer brings the table of members.
+    peers.meet(table)
+    assert.deepStrictEqual(contacted(peers, 0), ["10.0.0.1:7946", "10.0.0.2:7946"])
+    peers.meet(table)
+    assert.deepStrictEqual(contacted(peers, 500), ["10.0.0.2:7946"])
+    assert.strictEqual(peers.waiting, 1)
+    assert.deepStrictEqual(peers.absent(table), [])
+    assert.deepStrictEqual(peers.absent(tableOf(7, addressOf(1), Claim.Dead)).map(text), ["10.0.0.1:7946"])
+  })
+
   it("that turn out to be this node are dropped", () => {
     const peers = new BootstrapPeers([addressOf(1), addressOf(2)], self, 0)
     const waiting = () => [1, 2, 77].filter((n) => peers.isWaitingAt(PackedAddress.pack(addressOf(n))))

@@ -64,6 +64,32 @@ describe("merging", () => {
     expect(node.claim(a)).toBe(`Suspect 0 ${0xf_ffff}`)
   })
 
+  it("a member that left, came back and died unseen has died, and is not just updated", () => {
+    const node = open()
+    node.passOn(alive(a, 0, 1))
+    node.leave(a, { heartbeat: 2 })
+    node.passOn(dead(a, 1, 1))
+    expect(node.events).toEqual(["Joined 1", "Left 1", "Died 1"])
+    node.passOn(dead(a, 2, 1))
+    expect(node.events.at(-1)).toBe("Updated 1")
+    checkInvariants(node.view)
+  })
+
+  it("a dead member that is back and suspected is reported as back first", () => {
+    const node = open()
+    const statuses: Array<number> = []
+    node.view.observe({ transition: ({ slot }) => statuses.push(node.table.status(slot)) })
+    node.passOn(alive(a, 0, 1))
+    node.view.suspect(node.slotOf(a), probeFailed, Now)
+    node.view.declareDead(node.slotOf(a), expired, Now)
+    node.passOn(suspect(a, 1, 7))
+    expect(node.events).toEqual(["Joined 1", "Suspected 1", "Died 1", "Recovered 1", "Suspected 1"])
+    expect(statuses.slice(-2)).toEqual([Claim.Alive, Claim.Suspect])
+    expect(node.claim(a)).toBe("Suspect 1 7")
+    expect(node.transitions.at(-1)).toMatchObject({ previousStatus: Claim.Alive, previousIncarnation: 1 })
+    checkInvariants(node.view)
+  })
+
   const word = fc.integer({ min: 0, max: 0xffff_ffff })
   const places = [addressOf(1), addressOf(201), address("[2001:db8::1]:7000"), address("[::ffff:10.0.0.1]:7001")]
   const subjects = [a, b, c]

@@ -29,6 +29,7 @@ export const invariants = {
   refutation: "a node that receives a claim that it is suspect or dead has a higher incarnation at once",
   suspicion: "a suspicion expires only after the full time that the member has to refute it",
   "table-audit": "counts, pools, lists and indexes of the table agree with its slots, and every change was reported",
+  changes: "the changes that a node publishes, put on a snapshot, give its members",
   bounds: "no table grows beyond its bound",
   loops: "no loop of a node ends while the node runs",
   leftovers: "a node that has left has no fibers and no timers"

@@ -1,9 +1,10 @@
 /** Checks the invariants of one node. */
-import { Duration } from "effect"
+import { Context, Duration } from "effect"
 import { Dead, Suspect } from "../../domain/Claim.ts"
 import type * as NodeId from "../../domain/NodeId.ts"
 import { shortestSuspicion } from "../../failure-detector/SuspicionTiming.ts"
 import * as SerialNumber from "../../domain/SerialNumber.ts"
+import { ChangeFeed } from "../../membership/ChangeFeed.ts"
 import { SelfSlot } from "../../membership/MemberTable.ts"
 import type { Transition } from "../../membership/ViewObserver.ts"
 import { readU16, readU32 } from "../../wire/Bytes.ts"
@@ -16,6 +17,7 @@ import type { SimNode } from "../SimNode.ts"
 import { NanosPerMilli } from "../time/Timeline.ts"
 import { claimText, statusText } from "./ClaimText.ts"
 import type { InvariantName } from "./Invariants.ts"
+import { Replayed } from "./Replayed.ts"
 import { ReportedTable } from "./ReportedTable.ts"
 import { tableProblem } from "./TableAudit.ts"
 
@@ -32,6 +34,9 @@ const entriesAt = (bytes: Uint8Array): number => {
   }
   return at + SectionHeaderLength
 }
+
+/** The published changes of this many nodes are checked, because every change is built for it. */
+const MostReplayed = 16
 
 /** A dead member that is no longer listed. */
 interface Buried {
@@ -50,6 +55,7 @@ export class NodeCheck {
   /** The number of datagrams that the node has dropped, because of a rate limit for example. */
   readonly #dropped: () => number
   readonly #reported = new ReportedTable()
+  readonly #replayed: Replayed | undefined
   readonly #buried = new Map<NodeId.NodeId, Buried>()
   readonly #suspectTimeout: number
   readonly #deadRetention: number
@@ -70,6 +76,9 @@ export class NodeCheck {
     const { probes } = node.config
     this.#suspectTimeout = shortestSuspicion(probes, node.config.extensions)
     this.#deadRetention = Duration.toMillis(probes.deadRetention)
+    if (node.number <= MostReplayed) {
+      this.#replayed = new Replayed(Context.get(node.context, ChangeFeed), (detail) => report("changes", detail))
+    }
     const { table } = node.view
     this.#ownIncarnation = table.incarnation(SelfSlot)
     this.#ownHeartbeat = table.heartbeat(SelfSlot)
@@ -225,5 +234,6 @@ export class NodeCheck {
     for (const loop of this.#node.deadLoops) this.#report("loops", `its ${loop} ended`)
     const problem = tableProblem(this.#node.view, this.#reported)
     if (problem !== undefined) this.#report("table-audit", problem)
+    this.#replayed?.compare()
   }
 }
