@@ -15,6 +15,7 @@ import * as ClusterKey from "../crypto/ClusterKey.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { Join } from "../join/Join.ts"
 import { LocalView } from "../membership/LocalView.ts"
+import { MemberReader } from "../membership/MemberReader.ts"
 import { Membership } from "../membership/Membership.ts"
 import { Queries } from "../queries/Queries.ts"
 import * as MonotonicTime from "../time/MonotonicTime.ts"
@@ -82,6 +83,7 @@ export interface ServerOptions extends Options {
 }
 
 const encodeNode = Schema.encodeEffect(AdminApi.Node)
+const encodeConflicts = Schema.encodeEffect(Schema.Array(AdminApi.LastingConflict))
 const SliceSize = 256
 /** Lists of members that are made at the same time, because a large one takes megabytes. */
 const ListsAtOnce = 4
@@ -105,7 +107,8 @@ const observe = HttpApiBuilder.group(
     const membership = yield* Membership
     const view = yield* LocalView
     const { peers } = yield* Join
-    const { failedLoops } = yield* NodeClock
+    const { clock, failedLoops, now } = yield* NodeClock
+    const reader = new MemberReader(view, { clock, now })
     const { events, hasMet, history } = yield* Journal
     const clusterEvents = yield* Events
     const textOf = EventStream.makeWriter()
@@ -149,6 +152,16 @@ const observe = HttpApiBuilder.group(
       )
     })
 
+    const lastingConflicts = (): ReadonlyArray<AdminApi.LastingConflict> =>
+      view.lastingConflicts(now()).map(({ addresses, count, id, kind, seenAt, since }) => ({
+        kind,
+        id,
+        addresses,
+        since: reader.toDateTime(since),
+        seenAt: reader.toDateTime(seenAt),
+        claims: count
+      }))
+
     return handlers.handleAll({
       healthz: () => {
         if (failedLoops.size === 0) return Effect.succeed({ status: "ok" as const })
@@ -181,7 +194,10 @@ const observe = HttpApiBuilder.group(
           texts.push(JSON.stringify(yield* Effect.orDie(encodeNode(nodeOf(member)))))
           if (texts.length % SliceSize === 0) yield* Effect.yieldNow
         }
-        return HttpServerResponse.text(`{"nodes":[${texts.join()}]}`, { contentType: "application/json" })
+        const conflicts = JSON.stringify(yield* Effect.orDie(encodeConflicts(lastingConflicts())))
+        return HttpServerResponse.text(`{"nodes":[${texts.join()}],"conflicts":${conflicts}}`, {
+          contentType: "application/json"
+        })
       }, lists.withPermit),
 
       member: Effect.fnUntraced(function* ({ params: { id } }) {

@@ -71,12 +71,40 @@ export const Node = Schema.Struct(nodeFields).pipe(Schema.encodeKeys(nodeKeys))
 export type Node = typeof Node.Type
 
 /**
- * The answer of `GET /membership`: the members of a node, itself first.
+ * A conflict that goes on: nodes at several addresses with one id, or another node at the address of this one.
  *
  * @category schemas
  * @since 0.2.0
  */
-export const Nodes = Schema.Struct({ nodes: Schema.Array(Node) })
+export const LastingConflict = Schema.Struct({
+  kind: Schema.Literals(["SameId", "SameAddress"]),
+  id: NodeIdFromString,
+  addresses: Schema.Array(Schema.InetAddressFromString),
+  /** When the first and the newest claim came that showed it, and how many came. */
+  since: Schema.DateTimeUtcFromString,
+  seenAt: Schema.DateTimeUtcFromString,
+  claims: Schema.Int
+}).pipe(Schema.encodeKeys({ addresses: "addrs", seenAt: "seen_at" }))
+/**
+ * The type of `LastingConflict`.
+ *
+ * @see {@link LastingConflict} for the schema
+ * @category models
+ * @since 0.2.0
+ */
+export type LastingConflict = typeof LastingConflict.Type
+
+/**
+ * The answer of `GET /membership`: the members of a node, itself first, and the conflicts that go on.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Nodes = Schema.Struct({
+  nodes: Schema.Array(Node),
+  /** Nodes of before 0.2 do not tell them. */
+  conflicts: Schema.optionalKey(Schema.Array(LastingConflict))
+})
 
 /**
  * What `GET /membership` can be asked for: a status, and tags as `tag.KEY=VALUE`. A member must have all of it.

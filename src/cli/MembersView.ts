@@ -99,8 +99,7 @@ export const entryOf = (change: ChangeJson.Change, addressOf: AddressOf): Entry 
 
 const changeText = (change: ChangeJson.Change, addressOf: AddressOf): string => {
   if (change._tag === "Conflict") {
-    const what =
-      change.kind === "SameId" ? "another node has the id of this node" : "another node claims the address of this node"
+    const what = change.kind === "SameId" ? "two nodes have this id" : "another node claims the address of this node"
     return `conflict ${nodeText(change.id, change.address)}: ${what}`
   }
   if (change._tag === "Unreadable") {

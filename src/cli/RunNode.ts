@@ -23,6 +23,7 @@ import { LineBudget, SummaryAfter } from "./LineBudget.ts"
 import type { Gap, LineWriter } from "./LineWriter.ts"
 import * as LogSettings from "./LogSettings.ts"
 import * as NodeFlags from "./NodeFlags.ts"
+import { QuietConflicts } from "./QuietConflicts.ts"
 import type { Flags } from "./run.ts"
 
 /** Handles `gossip run`. */
@@ -195,6 +196,7 @@ const makeChangeLog = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const now = () => MonotonicTime.millis(clock)
   const budget = new LineBudget(now())
+  const quiet = new QuietConflicts()
   const leftOut = yield* Queue.sliding<void>(1)
   const logSummary = Effect.suspend(() => {
     const text = budget.summary()
@@ -208,6 +210,7 @@ const makeChangeLog = Effect.gen(function* () {
     Effect.forkScoped
   )
   return Effect.fnUntraced(function* (change: Change) {
+    if (quiet.leavesOut(change, now())) return
     const addresses = new Map<NodeId, NetAddress.InetAddress>()
     for (const id of mentioned(change)) {
       const member = yield* membership.get(id)

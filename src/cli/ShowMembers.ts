@@ -1,6 +1,7 @@
 /** Shows the members that a node sees: as a table, as JSON, or on a screen with their changes. */
 import { Console, Effect, Schema } from "effect"
 import { TerminalCapabilities } from "effect/cli"
+import { NetAddress } from "effect/net"
 import * as AdminApi from "../admin/AdminApi.ts"
 import { paint } from "./Canvas.ts"
 import * as Endpoint from "./Endpoint.ts"
@@ -26,6 +27,13 @@ const print = Effect.fnUntraced(function* (nodes: ReadonlyArray<AdminApi.Node>, 
   yield* Console.log(lines.map((line) => paint(line, canColor && canAnimate)).join("\n"))
 })
 
+const conflictText = ({ addresses, id, kind }: AdminApi.LastingConflict): string => {
+  const places = addresses.map(NetAddress.formatInet).join(" and ")
+  return kind === "SameId"
+    ? `conflict: nodes at ${places} have the id ${id}`
+    : `conflict: node ${id} claims the address of this node, ${places}`
+}
+
 /** Handles `gossip members`. */
 export const handle = Effect.fnUntraced(
   function* ({ json, tag, watch, ...flags }: Flags) {
@@ -42,8 +50,11 @@ export const handle = Effect.fnUntraced(
       return yield* Console.log(JSON.stringify(yield* Effect.orDie(encodeNodes(answer)), null, 2))
     }
     // All of them: reasons name members that are not shown, and a member that gets the tag is shown from then on.
-    const { nodes } = yield* endpoint.ask((node) => node.members({ query: {} }))
-    if (!watch) return yield* print(nodes, tags)
+    const { conflicts = [], nodes } = yield* endpoint.ask((node) => node.members({ query: {} }))
+    if (!watch) {
+      yield* print(nodes, tags)
+      return yield* Effect.forEach(conflicts, (conflict) => Console.log(conflictText(conflict)), { discard: true })
+    }
     // The screen needs a terminal for output and for input.
     const { canColor, canPrompt } = yield* TerminalCapabilities.TerminalCapabilities
     if (canPrompt) return yield* Watch.show(endpoint, nodes, { colour: canColor, tags })

@@ -1,7 +1,11 @@
-/** Warnings of what a node cannot mend itself: nodes with its id or address, and datagrams that it cannot read. */
+/**
+ * Warnings of what a node cannot mend itself: two nodes with one id, nodes with its address, and datagrams that it cannot
+ * read.
+ */
 import { Effect, FiberSet } from "effect"
 import { NetAddress } from "effect/net"
-import { LocalView } from "../membership/LocalView.ts"
+import type { NodeId } from "../domain/NodeId.ts"
+import { type Conflict, LocalView } from "../membership/LocalView.ts"
 import { type RejectionReason, Transport } from "../transport/Transport.ts"
 
 /** What is said about datagrams of a source that cannot be read. */
@@ -12,20 +16,22 @@ const warnings: Record<RejectionReason, (from: string) => string> = {
   Checksum: (from) => `dropping datagrams of ${from}: they have another cluster name, or are damaged`
 }
 
+const conflictText = ({ address, addresses, id, kind }: Conflict, selfId: NodeId): string => {
+  const at = NetAddress.formatInet(address)
+  if (kind === "SameAddress") return `another node, ${id}, claims our address ${at}`
+  if (id === selfId) return `another node, at ${at}, has our id ${id}: give each node its own`
+  const places = addresses.map(NetAddress.formatInet).join(" and ")
+  return `${addresses.length} nodes, at ${places}, have the id ${id}: give each node its own`
+}
+
 /** Logs them until the scope closes. */
 export const logWarnings = Effect.gen(function* () {
   const transport = yield* Transport
   const view = yield* LocalView
   const log = yield* FiberSet.makeRuntime<never>()
   view.observe({
-    conflict: ({ address, id, kind }) => {
-      log(
-        Effect.logWarning(
-          kind === "SameId"
-            ? `another node, at ${NetAddress.formatInet(address)}, has our id ${id}: give each node its own`
-            : `another node, ${id}, claims our address ${NetAddress.formatInet(address)}`
-        )
-      )
+    conflict: (conflict) => {
+      log(Effect.logWarning(conflictText(conflict, view.selfId)))
     }
   })
   transport.onRejected(({ address, id, reason }) => {

@@ -151,8 +151,9 @@ export type MemberChange = typeof MemberChange.Type
  * Every change has a `sequence`, which counts the changes of one node from 1, the time `at`, and a `cause`, so both
  * `change._tag` and `change.cause` can be matched exhaustively. Besides the changes of members there are:
  *
- * - `Conflict`: another node claims our id (`SameId`, from `address`) or our address (`SameAddress`, the node `id`).
- *   The cause is `Heard` when that node sent the message itself, and `Claimed` when another member passed it on.
+ * - `Conflict`: two nodes have one `id` (`SameId`; one of them, not we, is at `address`), or another node, `id`, claims our
+ *   address (`SameAddress`). Two nodes with one id are reported at every member, once a minute while it lasts: that of a
+ *   member other than this one shows in its address, which goes back and forth. The cause is `Heard` when that node sent the message itself, and `Claimed` when another member passed it on.
  * - `Unreadable`: datagrams from `address` cannot be read. `id` is the sender's own statement, and nothing proves it.
  *   Reported once per source at first, and then less and less often.
  * - `Missed`: this subscriber was too slow and does not get `count` changes, the last of which had this `sequence`.

@@ -20,7 +20,7 @@ import { SectionType } from "../wire/sections/Section.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { maySpeakFor, prove } from "./AddressProof.ts"
 import { ClaimRecord } from "./ClaimRecord.ts"
-import { Conflicts } from "./Conflicts.ts"
+import { Conflicts, type LastingConflict } from "./Conflicts.ts"
 import type { Findings } from "./Findings.ts"
 import { MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 import { MergeRules } from "./MergeRules.ts"
@@ -130,7 +130,10 @@ export class ClusterView {
     table.setIncarnation(slot, incarnation)
     table.setHeartbeat(slot, 0)
     table.setAddress(slot, PackedAddress.pack(address), 0)
-    this.observe({ selfChanged: (_, now) => tags.renew(now) })
+    this.observe({
+      selfChanged: (_, now) => tags.renew(now),
+      forgotten: (slot) => this.#conflicts.forget(slot)
+    })
   }
 
   /** Notifies `observer` of everything from now on. */
@@ -377,6 +380,11 @@ export class ClusterView {
   /** Claims that were conflicts, by kind. */
   get conflictsByKind(): Readonly<Record<Conflict["kind"], number>> {
     return this.#conflicts.countByKind
+  }
+
+  /** The conflicts that go on: those that were seen within the last two minutes. */
+  lastingConflicts(now: number): ReadonlyArray<LastingConflict> {
+    return this.#conflicts.lasting(now)
   }
 
   /** Claims that were conflicts, of both kinds. */

@@ -1,7 +1,9 @@
-/** Other nodes that claim our id or our address. */
+/** Nodes that claim one id, or our address. */
 import type { NetAddress } from "effect/net"
 import * as Claim from "../domain/Claim.ts"
 import * as NodeId from "../domain/NodeId.ts"
+import { deleteOldest } from "../domain/OldestKey.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
 import type { ClaimRecord } from "./ClaimRecord.ts"
 import type { MemberTable } from "./MemberTable.ts"
 import type { Observers } from "./Observers.ts"
@@ -11,13 +13,60 @@ import type { Conflict } from "./ViewObserver.ts"
 const FormerSelfSettles = 10_000
 /** Conflicts that are remembered as reported. Beyond it, none is reported any more. */
 const MaxReported = 1024
+/** A conflict of two nodes with one id is reported again after this time, in ms, if it goes on. */
+export const ReportInterval = 60_000
+/** A conflict that was not seen for this long, in ms, is over. */
+export const Lasting = 120_000
+/** A member that comes back this often to an address that it left within `MovesWindow` is two nodes. */
+const Returns = 2
+/** How long an address that a member left is remembered, in ms. */
+const MovesWindow = 60_000
+/** Addresses that are remembered of one member. */
+const MaxLeft = 4
+/** Members whose former addresses are remembered; beyond, the one that moved longest ago is forgotten. */
+const MaxMovers = 1024
+
+/**
+ * A conflict that goes on.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface LastingConflict {
+  readonly kind: Conflict["kind"]
+  readonly id: NodeId.NodeId
+  /** Where a node with that id is, or was a moment ago. */
+  readonly addresses: ReadonlyArray<NetAddress.InetAddress>
+  /** When it was first and last seen, in ms of the monotonic clock. */
+  readonly since: number
+  readonly seenAt: number
+  /** How many claims showed it. */
+  readonly count: number
+}
+
+interface Known {
+  readonly kind: Conflict["kind"]
+  readonly id: NodeId.NodeId
+  readonly addresses: ReadonlyArray<NetAddress.InetAddress>
+  readonly since: number
+  seenAt: number
+  reportedAt: number
+  count: number
+}
+
+/** The addresses that a member left, and how often it came back to one. */
+interface Moves {
+  readonly left: Array<{ readonly address: Uint8Array; at: number }>
+  returns: number
+}
 
 export class Conflicts {
   /** Claims that were conflicts. */
   readonly countByKind: Record<Conflict["kind"], number> = { SameId: 0, SameAddress: 0 }
   readonly #table: MemberTable
   readonly #observers: Observers
-  readonly #reported = new Set<string>()
+  readonly #known = new Map<string, Known>()
+  readonly #moves = new Map<number, Moves>()
 
   constructor(table: MemberTable, observers: Observers) {
     this.#table = table
@@ -34,16 +83,68 @@ export class Conflicts {
     const settled = claim.now - table.atOurAddressSince(slot) > FormerSelfSettles
     if (claim.firstHand || (won && settled && table.status(slot) === Claim.Alive)) {
       const id = NodeId.fromWords(table.idHi(slot), table.idLo(slot))
-      this.report("SameAddress", id, table.inetAddress(slot), claim)
+      const address = table.inetAddress(slot)
+      this.report({ kind: "SameAddress", id, address, addresses: [address] }, claim)
     }
   }
 
-  /** Counts a conflict, and notifies the observers the first time. */
-  report(kind: Conflict["kind"], id: NodeId.NodeId, address: NetAddress.InetAddress, claim: ClaimRecord): void {
+  /**
+   * A member is about to get the address of a claim. One that goes back and forth between addresses is two nodes with one
+   * id, and each refutes the other.
+   */
+  moves(slot: number, claim: ClaimRecord): void {
+    const table = this.#table
+    const { address, addressAt, now } = claim
+    const moves = this.#moves.get(slot) ?? { left: [], returns: 0 }
+    this.#moves.delete(slot)
+    if (this.#moves.size >= MaxMovers) deleteOldest(this.#moves)
+    this.#moves.set(slot, moves)
+    const { left } = moves
+    while (left.length > 0 && now - left[0]!.at > MovesWindow) left.shift()
+    if (left.length === 0) moves.returns = 0
+    const returned = left.findIndex((former) => PackedAddress.compare(former.address, 0, address, addressAt) === 0)
+    if (returned >= 0) {
+      moves.returns++
+      left.splice(returned, 1)
+    }
+    left.push({ address: table.packedAddress(slot), at: now })
+    if (left.length > MaxLeft) left.shift()
+    if (returned < 0 || moves.returns < Returns) return
+    const id = NodeId.fromWords(table.idHi(slot), table.idLo(slot))
+    const addresses = [...left.map((former) => former.address), address.slice(addressAt)]
+      .map((packed) => PackedAddress.read(packed, 0))
+      .toSorted((a, b) => (String(a) < String(b) ? -1 : 1))
+    this.report({ kind: "SameId", id, address: table.inetAddress(slot), addresses }, claim)
+  }
+
+  /** Forgets where the member of a slot was, which another node may get. */
+  forget(slot: number): void {
+    this.#moves.delete(slot)
+  }
+
+  /**
+   * Counts a conflict, and notifies the observers: of one id and its addresses at most once a minute, and of an address
+   * that is ours once.
+   */
+  report(conflict: Omit<Conflict, "by">, { by, now }: ClaimRecord): void {
+    const { address, addresses, id, kind } = conflict
     this.countByKind[kind]++
-    const key = `${kind} ${id} ${address}`
-    if (this.#reported.has(key) || this.#reported.size >= MaxReported) return
-    this.#reported.add(key)
-    this.#observers.conflict({ kind, id, address, by: claim.by }, claim.now)
+    const key = `${kind} ${id} ${addresses.join()}`
+    const known = this.#known.get(key)
+    if (known === undefined) {
+      if (this.#known.size >= MaxReported) return
+      this.#known.set(key, { kind, id, addresses, since: now, seenAt: now, reportedAt: now, count: 1 })
+    } else {
+      known.count++
+      known.seenAt = now
+      if (kind === "SameAddress" || now - known.reportedAt < ReportInterval) return
+      known.reportedAt = now
+    }
+    this.#observers.conflict({ kind, id, address, addresses, by }, now)
+  }
+
+  /** The conflicts that go on. */
+  lasting(now: number): ReadonlyArray<LastingConflict> {
+    return [...this.#known.values()].filter(({ seenAt }) => now - seenAt < Lasting)
   }
 }

@@ -188,6 +188,7 @@ export class MergeRules {
     // An unusable address does not replace one that is known.
     const moves =
       !table.sameAddress(slot, claim.address, claim.addressAt) && this.#usable.has(claim.address, claim.addressAt)
+    if (moves) this.#conflicts.moves(slot, claim)
     this.#apply(slot, claim, moves)
     return true
   }

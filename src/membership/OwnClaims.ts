@@ -68,7 +68,9 @@ export class OwnClaims {
     if (!same && SerialNumber.compare(incarnation, this.incarnation) < 0) return
     if (this.#isElsewhere(claim)) {
       const id = NodeId.fromWords(table.idHi(SelfSlot), table.idLo(SelfSlot))
-      this.#options.conflicts.report("SameId", id, PackedAddress.read(claim.address, claim.addressAt), claim)
+      const address = PackedAddress.read(claim.address, claim.addressAt)
+      const addresses = [table.inetAddress(SelfSlot), address]
+      this.#options.conflicts.report({ kind: "SameId", id, address, addresses }, claim)
       if (now - this.#conflictRefutedAt < this.#options.conflictInterval) return
       this.#conflictRefutedAt = now
     } else if (status === Claim.Alive && same) {

@@ -56,7 +56,7 @@ export interface DeathClaim {
 }
 
 /**
- * Another node claims our id or our address.
+ * Two nodes claim one id, which can be ours, or another node claims our address.
  *
  * @category models
  * @since 0.2.0
@@ -64,7 +64,10 @@ export interface DeathClaim {
 export interface Conflict {
   readonly kind: "SameId" | "SameAddress"
   readonly id: NodeId
+  /** Where one of the two nodes is: the other one, if the id is ours. */
   readonly address: NetAddress.InetAddress
+  /** Every address that is known of nodes with that id. */
+  readonly addresses: ReadonlyArray<NetAddress.InetAddress>
   readonly by: NodeId
 }
 

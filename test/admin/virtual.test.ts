@@ -3,7 +3,7 @@ import { createServer } from "node:http"
 import { connect } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, expect } from "@effect/vitest"
-import { Context, DateTime, Effect, Layer, Logger } from "effect"
+import { Context, DateTime, Effect, Layer, Logger, Stream } from "effect"
 import { HttpServer } from "effect/http"
 import { HttpApiTest } from "effect/http-api"
 import { NetAddress } from "effect/net"
@@ -12,6 +12,7 @@ import { AdminApi } from "../../src/admin/AdminApi.ts"
 import * as Journal from "../../src/admin/Journal.ts"
 import * as Problems from "../../src/admin/Problems.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
+import { Membership } from "../../src/membership/Membership.ts"
 import { Simulation } from "../../src/simulation/Simulation.ts"
 import { Lab, type LabNode, pass, scenario } from "../cluster/Lab.ts"
 
@@ -166,6 +167,39 @@ describe("over a real connection", () => {
       expect(state.closed).toBe(true)
       expect(heard).toBeLessThan(sequence * 100)
       expect(lines).toEqual([])
+    })
+  )
+})
+
+describe("two nodes with one id", () => {
+  scenario("are a conflict at every member, told once a minute and listed for as long as it lasts", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1)
+      const b = yield* lab.start(2, { peers: ["10.0.0.1:7946"] })
+      yield* pass("2 seconds")
+      const told: Array<string> = []
+      for (const node of [a, b]) {
+        yield* Context.get(node.context, Membership).changes.pipe(
+          Stream.runForEach((change) =>
+            Effect.sync(() => {
+              if (change._tag === "Conflict") told.push(`${change.kind} ${change.id}`)
+            })
+          ),
+          Effect.forkChild({ startImmediately: true })
+        )
+      }
+      const first = yield* lab.start(3, { nodeId: "42", peers: ["10.0.0.1:7946"] })
+      yield* pass("1500 millis")
+      yield* lab.start(4, { nodeId: "42", peers: ["10.0.0.1:7946"] })
+      yield* pass("90 seconds")
+      expect(told).toEqual(["SameId 42", "SameId 42", "SameId 42", "SameId 42"])
+      for (const node of [a, first]) {
+        const { client } = yield* clientOf(node)
+        const { conflicts = [] } = yield* client.members({ query: {} })
+        expect(conflicts).toMatchObject([{ kind: "SameId", id: 42n }])
+        expect(conflicts[0]?.addresses.map(String)).toEqual(["10.0.0.3:7946", "10.0.0.4:7946"])
+      }
     })
   )
 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Claim from "../../src/domain/Claim.ts"
 import { Mark } from "../../src/membership/MemberTable.ts"
-import { a, reporter, aboutUs, address, alive, dead, id, Now, open, Self, selfAddress, suspect } from "./View.ts"
+import { a, b, reporter, aboutUs, address, alive, dead, id, Now, open, Self, selfAddress, suspect } from "./View.ts"
 
 describe("conflicts", () => {
   it("our id at another address is a conflict, counted each time and reported once per address", () => {
@@ -14,6 +14,45 @@ describe("conflicts", () => {
       ["SameId", Self, "10.9.9.9:1", id(reporter)],
       ["SameId", Self, "10.9.9.9:2", id(reporter)]
     ])
+  })
+
+  it("our id at another address is reported again after a minute, and goes on for two", () => {
+    const node = open()
+    const elsewhere = address("10.9.9.9:1")
+    for (const after of [0, 30_000, 59_999, 60_000, 119_000]) {
+      node.passOnAt(Now + after, aboutUs("Alive", node.view.incarnation, 0, elsewhere))
+    }
+    expect(node.conflicts.length).toBe(2)
+    const [lasting] = node.view.lastingConflicts(Now + 238_999)
+    expect(lasting).toMatchObject({ kind: "SameId", id: Self, since: Now, seenAt: Now + 119_000, count: 5 })
+    expect(lasting?.addresses.map(String)).toEqual([String(selfAddress), "10.9.9.9:1"])
+    expect(node.view.lastingConflicts(Now + 239_000)).toEqual([])
+  })
+
+  it("a member that goes back and forth between addresses is two nodes, and is reported once a minute", () => {
+    const node = open()
+    const places = [address("10.0.0.1:7000"), address("10.9.9.9:1")] as const
+    const move = (i: number) => node.passOnAt(Now + 1000 * i, alive(a, i, 0, places[i % 2]))
+    for (let i = 0; i < 3; i++) move(i)
+    // An address that changes, and changes back, can be one node.
+    expect(node.conflicts).toEqual([])
+    for (let i = 3; i < 120; i++) move(i)
+    expect(node.conflicts.map(({ by, id, kind }) => [kind, id, by])).toEqual([
+      ["SameId", id(a), id(reporter)],
+      ["SameId", id(a), id(reporter)]
+    ])
+    expect(node.conflicts[0]?.addresses.map(String)).toEqual(places.map(String))
+    expect(node.view.conflictsByKind.SameId).toBe(117)
+    expect(node.view.lastingConflicts(Now + 120_000)).toHaveLength(1)
+  })
+
+  it("a member that moves seldom, or always to another address, is one node", () => {
+    const node = open()
+    for (let i = 0; i < 20; i++) {
+      node.passOnAt(Now + 61_000 * i, alive(a, i, 0, address(`10.0.0.${i % 2}:7000`)))
+      node.passOnAt(Now + 61_000 * i, alive(b, i, 0, address(`10.0.1.${i}:7000`)))
+    }
+    expect(node.conflicts).toEqual([])
   })
 
   it("a conflict about our id is refuted at most once per interval, and a claim below our incarnation is not a conflict", () => {

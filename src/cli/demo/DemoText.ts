@@ -66,7 +66,7 @@ const changed = (change: Change): string => {
       return `removes ${nameOf(change.member.id)} from its list: ${reason(change.cause)}`
     case "Conflict":
       return change.kind === "SameId"
-        ? `finds its own id ${nameOf(change.id)} used at ${NetAddress.formatInet(change.address)}`
+        ? `finds the id of ${nameOf(change.id)} used at ${NetAddress.formatInet(change.address)}`
         : `finds its own address ${NetAddress.formatInet(change.address)} claimed for ${nameOf(change.id)}`
     case "Unreadable":
       return `cannot read what ${NetAddress.formatInet(change.address)} sends`
