@@ -248,7 +248,8 @@ const operate = HttpApiBuilder.group(
   "operate",
   Effect.fnUntraced(function* (handlers) {
     const { keyRing, leave } = yield* Cluster
-    const { self, setTags } = yield* Membership
+    const { forget, self, setTags } = yield* Membership
+    const { contact } = yield* Join
     const { publishBytes } = yield* Events
     const { askBytes } = yield* Queries
 
@@ -296,6 +297,18 @@ const operate = HttpApiBuilder.group(
         yield* Effect.mapError(setTags(changed), badRequest)
         yield* Effect.logInfo("changed tags as requested over HTTP")
         return { tags: changed }
+      }),
+
+      join: Effect.fnUntraced(function* ({ payload: { peers } }) {
+        yield* Effect.mapError(contact(peers), badRequest)
+        yield* Effect.logInfo(`contacting ${peers.join(", ")} as requested over HTTP`)
+        return { status: "contacting" as const }
+      }),
+
+      forget: Effect.fnUntraced(function* ({ params: { id } }) {
+        yield* Effect.mapError(forget(id), (error) => (error.reason === "Unknown" ? notFound(error) : conflict(error)))
+        yield* Effect.logInfo(`forgot member ${id} as requested over HTTP`)
+        return { status: "forgotten" as const }
       }),
 
       keys: () => list,

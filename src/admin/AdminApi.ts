@@ -485,6 +485,26 @@ const operate = HttpApiGroup.make("operate", { topLevel: true })
     }).annotate(OpenApi.Description, "Sets and removes tags of the node, until it restarts. All or none are changed.")
   )
   .add(
+    HttpApiEndpoint.post("join", "/join", {
+      payload: Schema.Struct({ peers: Schema.NonEmptyArray(Schema.String) }),
+      success: Schema.Struct({ status: Schema.Literal("contacting") }),
+      error: BadRequest
+    }).annotate(
+      OpenApi.Description,
+      "Contacts these peers, addresses or names with ports, until they answer, and joins their cluster. Does not wait."
+    )
+  )
+  .add(
+    HttpApiEndpoint.post("forget", "/membership/:id/forget", {
+      params: { id: NodeIdFromString },
+      success: Schema.Struct({ status: Schema.Literal("forgotten") }),
+      error: [NotFound, Conflict]
+    }).annotate(
+      OpenApi.Description,
+      "Takes a member that is dead or has left off the list, at every member, before its retention ends."
+    )
+  )
+  .add(
     HttpApiEndpoint.get("keys", "/keys", { success: Keys, error: Conflict }).annotate(
       OpenApi.Description,
       "The keys, by fingerprint."

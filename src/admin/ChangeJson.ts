@@ -67,6 +67,8 @@ export const Cause = Schema.Union([
     Schema.encodeKeys({ _tag: "kind" })
   ),
   Schema.TaggedStruct("LeaveReceived", {}).pipe(Schema.encodeKeys({ _tag: "kind" })),
+  Schema.TaggedStruct("Replaced", { by: NodeIdFromString }).pipe(Schema.encodeKeys({ _tag: "kind" })),
+  Schema.TaggedStruct("Forgotten", { by: NodeIdFromString }).pipe(Schema.encodeKeys({ _tag: "kind" })),
   Schema.TaggedStruct("RetentionExpired", { after: Schema.DurationFromMillis }).pipe(
     Schema.encodeKeys({ _tag: "kind", after: "after_ms" })
   )

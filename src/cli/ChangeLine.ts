@@ -63,6 +63,8 @@ export const mentioned = (change: Change): ReadonlyArray<NodeId> => {
   switch (change.cause._tag) {
     case "Claimed":
     case "DeathConfirmed":
+    case "Replaced":
+    case "Forgotten":
       return [change.cause.by]
     case "ProbeFailed":
       return change.cause.relays
@@ -158,6 +160,10 @@ export const why = (cause: MemberCause, addressOf: AddressOf): string => {
       return `reported by ${named(cause.by)}, and no answer to ${cause.pings === 1 ? "our ping" : `our ${cause.pings} pings`}`
     case "LeaveReceived":
       return "it announced that it leaves"
+    case "Replaced":
+      return `${named(cause.by)} answers at its address`
+    case "Forgotten":
+      return `${named(cause.by)} was asked to forget it`
     case "RetentionExpired":
       return `gone for ${durationText(cause.after)}`
   }

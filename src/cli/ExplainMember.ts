@@ -1,19 +1,15 @@
 /** Explains why a member has its status, in sentences. */
 import { Console, Effect } from "effect"
-import { show } from "../config/ConfigProblem.ts"
-import * as NodeId from "../domain/NodeId.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type { Input } from "./explain.ts"
+import * as IdArgument from "./IdArgument.ts"
 import * as MemberHistory from "./MemberHistory.ts"
 import { addressIn, byId } from "./MembersView.ts"
 
 /** Handles `gossip explain`. */
 export const handle = Effect.fnUntraced(
   function* ({ id: text, ...flags }: Input) {
-    const id = yield* Effect.mapError(
-      Effect.fromResult(NodeId.fromString(text)),
-      ({ message }) => new Endpoint.EndpointError({ message: `ID is ${show(text)}; ${message}` })
-    )
+    const id = yield* IdArgument.parse(text)
     const { ask } = yield* Endpoint.connect(flags)
     const record = yield* ask((node) => node.member({ params: { id } }))
     // The list is needed only for the addresses of the nodes that the history mentions.

@@ -25,7 +25,7 @@ const headline = ({ address, cause, id, self, since, status }: AdminApi.NodeDeta
 }
 
 const whatHappened = ({ address, cause, from, incarnation, to }: AdminApi.Transition): string => {
-  if (cause._tag === "RetentionExpired") return "Removed from the list"
+  if (cause._tag === "RetentionExpired" || cause._tag === "Forgotten") return "Removed from the list"
   if (from === to) return `Changed its incarnation or address (${incarnation}, ${NetAddress.formatInet(address)})`
   switch (to) {
     case "alive":

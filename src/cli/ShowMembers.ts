@@ -16,10 +16,20 @@ const encodeNodes = Schema.encodeEffect(AdminApi.Nodes)
 /** Wider than any terminal: a line in a pipe is not cut. */
 const NoLimit = 10_000
 
-const print = Effect.fnUntraced(function* (nodes: ReadonlyArray<AdminApi.Node>, tags: MembersView.WantedTags) {
+const isGone = ({ status }: AdminApi.Node): boolean => status === "dead" || status === "left"
+
+/** Which members are printed: those with all tags, and of them only the dead ones where that is asked. */
+interface Wanted {
+  readonly tags: MembersView.WantedTags
+  readonly dead: boolean
+}
+
+const print = Effect.fnUntraced(function* (nodes: ReadonlyArray<AdminApi.Node>, { dead, tags }: Wanted) {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
+  // Reasons name members that are not shown.
   const members = MembersView.byId(nodes)
-  const lines = MembersView.table(MembersView.sorted(MembersView.shownIn({ members, tags })), {
+  const shown = MembersView.shownIn({ members: dead ? MembersView.byId(nodes.filter(isGone)) : members, tags })
+  const lines = MembersView.table(MembersView.sorted(shown), {
     addressOf: MembersView.addressIn({ members }),
     columns: NoLimit,
     symbols: false
@@ -36,29 +46,33 @@ const conflictText = ({ addresses, id, kind }: AdminApi.LastingConflict): string
 
 /** Handles `gossip members`. */
 export const handle = Effect.fnUntraced(
-  function* ({ json, tag, watch, ...flags }: Flags) {
+  function* ({ dead, json, tag, watch, ...flags }: Flags) {
     if (json && watch) {
       return yield* new Endpoint.EndpointError({
         message: "--json and --watch exclude each other; gossip events --json follows the changes"
       })
+    }
+    if (dead && watch) {
+      return yield* new Endpoint.EndpointError({ message: "--dead and --watch exclude each other" })
     }
     const tags = yield* Effect.fromResult(TagArguments.parse(tag))
     const endpoint = yield* Endpoint.connect(flags)
     if (json) {
       const query = Object.fromEntries(tags.map(([key, value]) => [`tag.${key}` as const, value]))
       const answer = yield* endpoint.ask((node) => node.members({ query }))
-      return yield* Console.log(JSON.stringify(yield* Effect.orDie(encodeNodes(answer)), null, 2))
+      const wanted = dead ? { ...answer, nodes: answer.nodes.filter(isGone) } : answer
+      return yield* Console.log(JSON.stringify(yield* Effect.orDie(encodeNodes(wanted)), null, 2))
     }
     // All of them: reasons name members that are not shown, and a member that gets the tag is shown from then on.
     const { conflicts = [], nodes } = yield* endpoint.ask((node) => node.members({ query: {} }))
     if (!watch) {
-      yield* print(nodes, tags)
+      yield* print(nodes, { tags, dead })
       return yield* Effect.forEach(conflicts, (conflict) => Console.log(conflictText(conflict)), { discard: true })
     }
     // The screen needs a terminal for output and for input.
     const { canColor, canPrompt } = yield* TerminalCapabilities.TerminalCapabilities
     if (canPrompt) return yield* Watch.show(endpoint, nodes, { colour: canColor, tags })
-    yield* print(nodes, tags)
+    yield* print(nodes, { tags, dead })
     return yield* EventLines.print(endpoint, nodes, tags)
   },
   Effect.scoped,

@@ -8,8 +8,10 @@ import { demo } from "./demo.ts"
 import { event } from "./event.ts"
 import { events } from "./events.ts"
 import { explain } from "./explain.ts"
+import { forget } from "./forget.ts"
 import * as HumanLog from "./HumanLog.ts"
 import * as Invocation from "./Invocation.ts"
+import { join } from "./join.ts"
 import { keygen } from "./keygen.ts"
 import { keys } from "./keys.ts"
 import { leave } from "./leave.ts"
@@ -28,7 +30,10 @@ export const gossip = Command.make("gossip").pipe(
   Command.withDescription("Cluster membership by SWIM gossip over UDP: which nodes are up, which failed, which left."),
   Command.withSubcommands([
     { group: "A NODE", commands: [run, config, keygen, demo, sim] },
-    { group: "A RUNNING NODE", commands: [members, status, events, event, query, explain, tags, leave, keys] }
+    {
+      group: "A RUNNING NODE",
+      commands: [members, status, events, event, query, explain, tags, join, forget, leave, keys]
+    }
   ]),
   Command.withExamples([
     { command: "gossip demo", description: "See what it does" },

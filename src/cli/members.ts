@@ -10,6 +10,10 @@ const flags = {
     Flag.withDescription("Only members with this tag; repeatable."),
     Flag.atLeast(0)
   ),
+  dead: Flag.Boolean("dead").pipe(
+    Flag.withDescription("Only members that are dead or have left."),
+    Flag.withDefault(false)
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print JSON, as GET /membership answers."),
     Flag.withDefault(false)
@@ -42,6 +46,7 @@ export const members = Command.make(
     { command: "gossip members --config gossip.toml", description: "As the node of this file sees them" },
     { command: "gossip members --watch --endpoint http://127.0.0.1:9100", description: "With their changes" },
     { command: "gossip members --tag zone=a", description: "Those with a tag" },
+    { command: "gossip members --dead", description: "Those that are dead or have left" },
     { command: "gossip members --json | jq '.nodes[].addr'", description: "For programs" }
   ])
 )

@@ -23,6 +23,8 @@ const Claimed = Schema.TaggedStruct("Claimed", { by: NodeId })
  * - `SuspicionExpired`: the member was suspect for the time `after` and did not refute it.
  * - `DeathConfirmed`: the member `by` reported it dead, and it answered none of our `pings`.
  * - `LeaveReceived`: the member announced that it leaves.
+ * - `Replaced`: the node `by` answers at the address of the member, so it runs there in its place.
+ * - `Forgotten`: an operator asked the member `by` to forget it (`Membership.forget`).
  * - `RetentionExpired`: the member was dead, or had left, for the time `after` (`probes.deadRetention`).
  *
  * @category schemas
@@ -35,6 +37,8 @@ export const MemberCause = Schema.Union([
   Schema.TaggedStruct("SuspicionExpired", { after: Schema.Duration }),
   Schema.TaggedStruct("DeathConfirmed", { by: NodeId, pings: Schema.Int }),
   Schema.TaggedStruct("LeaveReceived", {}),
+  Schema.TaggedStruct("Replaced", { by: NodeId }),
+  Schema.TaggedStruct("Forgotten", { by: NodeId }),
   Schema.TaggedStruct("RetentionExpired", { after: Schema.Duration })
 ])
 
@@ -192,6 +196,8 @@ export const Change = Schema.Union([
  *     SuspicionExpired: ({ after }) => `it was suspect for ${Duration.format(after)}`,
  *     DeathConfirmed: ({ by, pings }) => `node ${by} reported it, and it answered none of ${pings} pings`,
  *     LeaveReceived: () => "it announced that it leaves",
+ *     Replaced: ({ by }) => `node ${by} answers at its address`,
+ *     Forgotten: ({ by }) => `node ${by} was asked to forget it`,
  *     RetentionExpired: ({ after }) => `it was gone for ${Duration.format(after)}`,
  *     OtherKey: () => "its datagrams are sealed with an unknown key",
  *     Plaintext: () => "its datagrams are not encrypted",

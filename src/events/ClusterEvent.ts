@@ -13,6 +13,7 @@ import { payloadCodec } from "./PayloadCodec.ts"
  * **Details**
  *
  * - `EmptyName`, `NameTooLong`: a name has 1 to 255 bytes in UTF-8.
+ * - `ReservedName`: members tell each other something by events of this name.
  * - `PayloadTooLong`: a payload has at most 512 bytes; `bytes` is how many this one has.
  * - `NotEncodable`: the schema does not encode the payload.
  *
@@ -22,7 +23,7 @@ import { payloadCodec } from "./PayloadCodec.ts"
 export class PublishError extends Schema.TaggedError<PublishError>()("PublishError", {
   /** The name of the event or query. */
   name: Schema.String,
-  reason: Schema.Literals(["EmptyName", "NameTooLong", "PayloadTooLong", "NotEncodable"]),
+  reason: Schema.Literals(["EmptyName", "NameTooLong", "ReservedName", "PayloadTooLong", "NotEncodable"]),
   bytes: Schema.optionalKey(Schema.Int),
   detail: Schema.optionalKey(Schema.String)
 }) {
@@ -33,6 +34,8 @@ export class PublishError extends Schema.TaggedError<PublishError>()("PublishErr
         return "an event or query needs a name"
       case "NameTooLong":
         return `the name ${name} has more than ${MaxName} bytes`
+      case "ReservedName":
+        return `the name ${name} belongs to the library`
       case "PayloadTooLong":
         return `the payload of ${name} has ${this.bytes} bytes, more than ${MaxPayload}`
       case "NotEncodable":

@@ -14,9 +14,10 @@ import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { type MemberEvent, MemberEventCursor } from "../wire/sections/MemberEvent.ts"
+import * as ForgetWish from "./ForgetWish.ts"
 import * as NamedPayload from "../wire/sections/NamedPayload.ts"
 import { SectionType } from "../wire/sections/Section.ts"
-import type { ClusterEvent, PublishError } from "./ClusterEvent.ts"
+import { type ClusterEvent, PublishError } from "./ClusterEvent.ts"
 import { EventInbox } from "./EventInbox.ts"
 import { checkNamed } from "./NamedBytes.ts"
 
@@ -147,6 +148,13 @@ export const layer: Layer.Layer<Events, never, CurrentConfig | LocalView | NodeC
       })
     )
 
+    /** Carries out what another member asks of all, which no subscriber sees. Returns whether it was that. */
+    const carryOut = (event: MemberEvent): boolean => {
+      const wish = ForgetWish.read(event)
+      if (wish === undefined) return false
+      view.forget(wish.id, wish.incarnation, NodeId.fromWords(event.originHi, event.originLo), readClock())
+      return true
+    }
     const deliver = (event: MemberEvent): void => {
       if (subscribers.size === 0) return
       const origin = NodeId.fromWords(event.originHi, event.originLo)
@@ -164,6 +172,7 @@ export const layer: Layer.Layer<Events, never, CurrentConfig | LocalView | NodeC
       }
     }
     const deliverOther = (event: MemberEvent): void => {
+      if (carryOut(event)) return
       counters.delivered++
       deliver(event)
     }
@@ -172,22 +181,34 @@ export const layer: Layer.Layer<Events, never, CurrentConfig | LocalView | NodeC
       fire: (now) => inbox.release(now, deliverOther)
     })
 
+    const spread = (content: NamedPayload.NamedPayload): MemberEvent => {
+      const event: MemberEvent = {
+        originHi: table.idHi(SelfSlot),
+        originLo: table.idLo(SelfSlot),
+        incarnation: table.incarnation(SelfSlot),
+        number: ++published,
+        ...content
+      }
+      broadcasts.addEvent(event)
+      return event
+    }
     const publishBytes = (name: string, payload: Uint8Array) =>
       Effect.map(
-        Effect.suspend(() => Effect.fromResult(checkNamed(name, payload))),
+        Effect.suspend(() =>
+          name === ForgetWish.Name
+            ? Effect.fail(new PublishError({ name, reason: "ReservedName" }))
+            : Effect.fromResult(checkNamed(name, payload))
+        ),
         (bytes) => {
-          const event: MemberEvent = {
-            originHi: table.idHi(SelfSlot),
-            originLo: table.idLo(SelfSlot),
-            incarnation: table.incarnation(SelfSlot),
-            number: ++published,
-            ...NamedPayload.make(name, bytes)
-          }
           counters.published++
-          broadcasts.addEvent(event)
-          deliver(event)
+          deliver(spread(NamedPayload.make(name, bytes)))
         }
       )
+    view.observe({
+      forgetAsked: (id, incarnation, by) => {
+        if (by === view.selfId) spread(ForgetWish.make({ id, incarnation }))
+      }
+    })
 
     const subscribe: Effect.Effect<Subscriber, never, Scope.Scope> = Effect.acquireRelease(
       Effect.map(Queue.sliding<Published<Uint8Array>, Cause.Done>(limits.eventBuffer), (queue) => {

@@ -18,7 +18,7 @@ import { Hash64 } from "../domain/Hash64.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { SelfSlot } from "../membership/MemberTable.ts"
-import { claimOf } from "../outbox/MemberClaim.ts"
+import { claimOf, type MemberClaim } from "../outbox/MemberClaim.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
 import { Activity } from "../time/Activity.ts"
@@ -226,7 +226,7 @@ const make = (role: Role) =>
     const checkSteps: CheckSteps = {
       // At the address that we hold: whoever forged the claim may have forged its address too.
       ping: ({ heartbeat, incarnation, slot }, now) =>
-        outbox.pingWithClaim({ ...claimOf(table, slot), incarnation, heartbeat }, now),
+        challenge(slot, { ...claimOf(table, slot), incarnation, heartbeat }, now),
       believe: (claim, pings, now) => {
         const { by } = claim
         const cause: MemberCause = pings === 0 ? { _tag: "Claimed", by } : { _tag: "DeathConfirmed", by, pings }
@@ -239,6 +239,22 @@ const make = (role: Role) =>
       pings: extensions.telling && !suspicions.isProved(slot) ? 1 : 0,
       interval: prober.roundTrips.wait(slot, timeout)
     })
+
+    /** Sends a member the claim that it is dead. A node with another id that claims its address is asked besides. */
+    const challenge = (slot: number, claim: MemberClaim, now: number): void => {
+      outbox.pingWithClaim(claim, now)
+      const other = table.sharingAddress(slot)
+      if (other >= 0 && role.probes) prober.witness(other, now, readClock())
+    }
+
+    /** A node that answers at its address is what runs there now: another member with that address is its former self. */
+    const replaceFormer = (slot: number, now: number): void => {
+      if (!role.probes) return
+      const by = view.idOf(slot)
+      for (let former = table.sharingAddress(slot); former >= 0; former = table.sharingAddress(slot)) {
+        view.declareDead(former, { _tag: "Replaced", by }, now)
+      }
+    }
 
     // --- deadlines -------------------------------------------------------
 
@@ -531,7 +547,7 @@ const make = (role: Role) =>
         // An ACK with a sequence proves an address only if the sequence is that of a PING of ours.
         if (sequence !== undefined && took === undefined && !relayed) return
         outbox.probeFailed(sender, false)
-        view.prove(sender, now)
+        if (view.prove(sender, now)) replaceFormer(sender, now)
       },
       pingReq: (received) => {
         const { budget, inbound, now, replyPath, sender } = received

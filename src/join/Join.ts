@@ -228,6 +228,14 @@ export const layer: Layer.Layer<
         if (table.live > 1) return markJoined()
         peers.alone(now)
         contacts.reset()
+      },
+      // An operator knows that it does not come back.
+      forgetAsked: (id) => {
+        const slot = view.slotOf(id)
+        if (slot < 0 || !table.isLive(slot)) healList.remove(id)
+      },
+      forgotten: (slot, by) => {
+        if (by !== undefined) healList.remove(view.idOf(slot))
       }
     })
 

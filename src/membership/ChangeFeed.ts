@@ -178,13 +178,13 @@ export const layer: Layer.Layer<ChangeFeed, never, CurrentConfig | LocalView | N
           if (hasSameTags(change)) return
           subscribers.publishMember((sequence) => tagsChangeOf(change, sequence))
         },
-        forgotten: (slot) =>
+        forgotten: (slot, by) =>
           subscribers.publishMember((sequence) => ({
             _tag: "Removed",
             sequence,
             at: reader.toDateTime(now()),
             member: reader.memberAt(slot),
-            cause: removed
+            cause: by === undefined ? removed : { _tag: "Forgotten", by }
           })),
         conflict: ({ address, by, id, kind }, when) =>
           subscribers.publish((sequence) => ({

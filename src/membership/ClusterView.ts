@@ -22,6 +22,8 @@ import { maySpeakFor, prove } from "./AddressProof.ts"
 import { ClaimRecord } from "./ClaimRecord.ts"
 import { Conflicts, type LastingConflict } from "./Conflicts.ts"
 import type { Findings } from "./Findings.ts"
+import { Forgetting } from "./Forgetting.ts"
+import type { HeldTags } from "./HeldTags.ts"
 import { MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 import { MergeRules } from "./MergeRules.ts"
 import { Observers } from "./Observers.ts"
@@ -93,6 +95,7 @@ export class ClusterView {
   readonly #conflicts: Conflicts
   readonly #replays: Replays
   readonly #tombstones: Tombstones
+  readonly #forgetting: Forgetting
   readonly #tags: TagRules
   readonly #updates: TableUpdates
   readonly #rules: MergeRules
@@ -111,6 +114,7 @@ export class ClusterView {
     this.#own = new OwnClaims({ table, observers, conflicts: this.#conflicts, conflictInterval, usable })
     this.#replays = new Replays(table, staleAfter)
     this.#tombstones = new Tombstones({ table, observers, deadRetention, limits })
+    this.#forgetting = new Forgetting({ table, observers, tombstones: this.#tombstones })
     const tags = new TagRules(table, observers)
     this.#tags = tags
     this.#updates = new TableUpdates(table, observers, tags, limits.members)
@@ -132,6 +136,7 @@ export class ClusterView {
     table.setAddress(slot, PackedAddress.pack(address), 0)
     this.observe({
       selfChanged: (_, now) => tags.renew(now),
+      transition: ({ now, slot }) => this.#forgetting.changed(slot, now),
       forgotten: (slot) => this.#conflicts.forget(slot)
     })
   }
@@ -229,9 +234,14 @@ export class ClusterView {
     return this.#replays.isReplay(slot, incarnation, heartbeat)
   }
 
-  /** The member just sent an ACK. If that answers a PING of ours from the member's own address, the address is proved. */
-  prove(slot: number, now: number): void {
-    if (prove(this.table, slot, now)) this.#observers.proved(slot, now)
+  /**
+   * The member just sent an ACK. If that answers a PING of ours from the member's own address, the address is proved.
+   * Returns whether it is proved only now.
+   */
+  prove(slot: number, now: number): boolean {
+    const isNew = prove(this.table, slot, now)
+    if (isNew) this.#observers.proved(slot, now)
+    return isNew
   }
 
   // --- our own decisions -----------------------------------------------------------------------
@@ -266,6 +276,14 @@ export class ClusterView {
     this.#rules.mergeDecision(slot, this.#claim)
   }
 
+  /**
+   * Takes a member off the list that is dead in this incarnation or a lower one, by the wish of the member `by`. If it is not
+   * dead here yet, it is taken off when it is.
+   */
+  forget(id: NodeId.NodeId, incarnation: number, by: NodeId.NodeId, now: number): void {
+    this.#forgetting.forget(id, incarnation, by, now)
+  }
+
   // --- ourselves -------------------------------------------------------------------------------
 
   /** Our own incarnation. */
@@ -295,6 +313,11 @@ export class ClusterView {
   /** Gives us tags at the start. Without it we have none, until `setTags`. */
   startTags(tags: Tags, labels: OwnLabels): Result.Result<void, TagsError> {
     return this.#tags.start(tags, labels)
+  }
+
+  /** Gives a live member its tags, which came from it without a message, as in a simulation. */
+  giveTags(slot: number, tags: HeldTags, now: number): void {
+    this.#tags.give(slot, tags, { _tag: "Heard" }, now)
   }
 
   /** Replaces the tags that our user gave us. */

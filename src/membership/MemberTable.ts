@@ -518,6 +518,22 @@ export class MemberTable {
     if (this.#shadowed > 0) this.#passOnAddress(slot)
   }
 
+  /** A live member other than that of a live slot that claims the same address, or -1. */
+  sharingAddress(slot: number): number {
+    if (this.#shadowed === 0) return -1
+    const owner = this.liveAt(this.addressBytes(slot), this.addressAt(slot))
+    if (owner !== slot) return owner
+    for (let other = 1; other < this.top; other++) {
+      if (
+        other !== slot &&
+        this.has(other, Mark.Shadowed) &&
+        this.sameAddress(other, this.addressBytes(slot), this.addressAt(slot))
+      )
+        return other
+    }
+    return -1
+  }
+
   /** Gives the address that a slot just lost to another live member that claims it. */
   #passOnAddress(slot: number): void {
     for (let other = 1; other < this.top; other++) {

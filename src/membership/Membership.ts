@@ -3,11 +3,11 @@
  *
  * @since 0.2.0
  */
-import { Context, type Duration, Effect, Layer, Option, Queue, Stream } from "effect"
+import { Context, type Duration, Effect, Layer, Option, Queue, Schema, Stream } from "effect"
 import type { NetAddress } from "effect/net"
 import type { Change } from "../domain/Change.ts"
 import { isLive, type Member } from "../domain/Member.ts"
-import type { NodeId } from "../domain/NodeId.ts"
+import { NodeId } from "../domain/NodeId.ts"
 import { oldestOf } from "../domain/Seniority.ts"
 import type { Tags, TagsError } from "../domain/Tags.ts"
 import type { Snapshot } from "../domain/Snapshot.ts"
@@ -17,6 +17,7 @@ import { reportGaps, resumeFromSnapshots } from "./Follower.ts"
 import { JoinState } from "./JoinState.ts"
 import { LocalView } from "./LocalView.ts"
 import { MemberReader } from "./MemberReader.ts"
+import { SelfSlot } from "./MemberTable.ts"
 
 /**
  * How many members have each status, the node itself included.
@@ -59,6 +60,23 @@ export interface ViewsOptions {
  * @since 0.2.0
  */
 export type Filter = (member: Member) => boolean
+
+/**
+ * A member cannot be forgotten: no member with this id is known, or it is alive or suspect.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class ForgetError extends Schema.TaggedError<ForgetError>()("ForgetError", {
+  id: NodeId,
+  reason: Schema.Literals(["Unknown", "Live"])
+}) {
+  override get message(): string {
+    return this.reason === "Unknown"
+      ? `there is no member ${this.id}`
+      : `member ${this.id} is not dead: make it leave, or wait until its failure is noticed`
+  }
+}
 
 /**
  * The members of the cluster, as this node sees them, and the stream of changes.
@@ -125,6 +143,12 @@ export class Membership extends Context.Service<
      * Replaces the tags of this node, of which all members then learn within about a second. The name of the node stays.
      */
     readonly setTags: (tags: Tags) => Effect.Effect<void, TagsError>
+    /**
+     * Takes a dead member, or one that left, off the list before its retention ends, here and at all other members. Healing
+     * stops looking for it. Old messages do not bring it back, but the node itself does, if it lives after all. Members of
+     * level 0, and those that no message reaches now, list it until its retention ends.
+     */
+    readonly forget: (id: NodeId) => Effect.Effect<void, ForgetError>
     /**
      * Succeeds with the first listed member for which the filter holds, now or after a change. It does not succeed if the
      * node ends before.
@@ -224,6 +248,13 @@ export const layer: Layer.Layer<Membership, never, ChangeFeed | JoinState | Loca
           })
         )
 
+      const forget = Effect.fnUntraced(function* (id: NodeId) {
+        const slot = view.slotOf(id)
+        if (slot < 0) return yield* new ForgetError({ id, reason: "Unknown" })
+        if (slot === SelfSlot || view.table.isLive(slot)) return yield* new ForgetError({ id, reason: "Live" })
+        view.forget(id, view.table.incarnation(slot), view.selfId, now())
+      })
+
       return Membership.of({
         self: Effect.sync(() => reader.self()),
         members: Effect.sync(() => reader.members()),
@@ -240,6 +271,7 @@ export const layer: Layer.Layer<Membership, never, ChangeFeed | JoinState | Loca
             return Option.fromUndefinedOr(members[Math.floor(random() * members.length)])
           }),
         setTags: (tags) => Effect.suspend(() => Effect.fromResult(view.setTags(tags, now()))),
+        forget,
         awaitMember: (filter) => Effect.catch(awaitMember(filter), () => Effect.never),
         awaitJoined: joinState.awaitJoined,
         awaitSize: (size) => Effect.catch(awaitSize(size), () => Effect.never),

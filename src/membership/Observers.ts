@@ -1,4 +1,5 @@
 /** The observers of a view, notified at once and in the order in which they were added. */
+import type { NodeId } from "../domain/NodeId.ts"
 import type { Conflict, DeathClaim, TagsChange, Transition, ViewObserver } from "./ViewObserver.ts"
 
 export class Observers {
@@ -16,8 +17,12 @@ export class Observers {
     for (const observer of this.#observers) observer.tagsChanged?.(change)
   }
 
-  forgotten(slot: number): void {
-    for (const observer of this.#observers) observer.forgotten?.(slot)
+  forgotten(slot: number, by: NodeId | undefined): void {
+    for (const observer of this.#observers) observer.forgotten?.(slot, by)
+  }
+
+  forgetAsked(id: NodeId, incarnation: number, by: NodeId): void {
+    for (const observer of this.#observers) observer.forgetAsked?.(id, incarnation, by)
   }
 
   selfChanged(refuted: boolean, now: number): void {

@@ -1,5 +1,6 @@
 /** How tags merge (docs/PROTOCOL.md, Tags): what messages say about the tags of members, and our own tags. */
 import { Result } from "effect"
+import type { MemberCause } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
@@ -11,6 +12,8 @@ import { SectionType } from "../wire/sections/Section.ts"
 import { compare, compareBytes, HeldTags } from "./HeldTags.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 import type { Observers } from "./Observers.ts"
+
+const heard: MemberCause = { _tag: "Heard" }
 
 export class TagRules {
   /** Tags of members that were new to us. */
@@ -59,7 +62,7 @@ export class TagRules {
     const table = this.#table
     const previous = table.tags[SelfSlot]
     table.tags[SelfSlot] = new HeldTags(table.incarnation(SelfSlot), version, bytes)
-    this.#observers.tagsChanged({ slot: SelfSlot, previous, cause: { _tag: "Heard" }, now })
+    this.#observers.tagsChanged({ slot: SelfSlot, previous, cause: heard, now })
   }
 
   // --- messages ----------------------------------------------------------------------------------
@@ -99,17 +102,18 @@ export class TagRules {
       const slot = table.index.get(cursor.idHi, cursor.idLo)
       if (slot === SelfSlot) this.#refute(now)
       else if (slot > SelfSlot && this.#isNews(slot)) {
-        const previous = table.tags[slot]
-        table.setTags(slot, this.#take())
         const own = cursor.idHi === header.idHi && cursor.idLo === header.idLo
-        this.#observers.tagsChanged({
-          slot,
-          previous,
-          cause: own ? { _tag: "Heard" } : { _tag: "Claimed", by: NodeId.fromWords(header.idHi, header.idLo) },
-          now
-        })
+        const by = own ? heard : ({ _tag: "Claimed", by: NodeId.fromWords(header.idHi, header.idLo) } as const)
+        this.give(slot, this.#take(), by, now)
       }
     }
+  }
+
+  /** Gives a live member tags that are new. */
+  give(slot: number, tags: HeldTags, cause: MemberCause, now: number): void {
+    const previous = this.#table.tags[slot]
+    this.#table.setTags(slot, tags)
+    this.#observers.tagsChanged({ slot, previous, cause, now })
   }
 
   /** A node of level 0 that follows on one with tags has none. `slot` just sent a message. */
@@ -119,7 +123,7 @@ export class TagRules {
     // The digest has no tags of another incarnation.
     if (previous === undefined || !table.isLive(slot) || !this.#isReplaced(slot, previous.incarnation)) return
     table.tags[slot] = undefined
-    this.#observers.tagsChanged({ slot, previous, cause: { _tag: "Heard" }, now })
+    this.#observers.tagsChanged({ slot, previous, cause: heard, now })
   }
 
   /** Whether tags of this incarnation are those of a former run of a member that has none now. */

@@ -4,6 +4,7 @@
  * (docs/PROTOCOL.md, 2.2).
  */
 import * as Claim from "../domain/Claim.ts"
+import type { NodeId } from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import type { AgeList } from "./AgeList.ts"
 import type { ClaimRecord } from "./ClaimRecord.ts"
@@ -41,6 +42,8 @@ export class Tombstones {
   readonly #options: TombstonesOptions
   readonly #table: MemberTable
   #onSooner: () => void = () => {}
+  /** Dead members that the next `expire` buries, by whose wish. */
+  readonly #next = new Map<number, NodeId>()
 
   constructor(options: TombstonesOptions) {
     this.#options = options
@@ -59,6 +62,7 @@ export class Tombstones {
 
   /** When `expire` next has something to do, in ms, or Infinity. */
   nextExpiry(): number {
+    if (this.#next.size > 0) return -Infinity
     const { dead, tombstones, unlisted } = this.#table
     const { deadRetention } = this.#options
     const oldest = Math.min(tombstones.oldestBegan, unlisted.oldestBegan)
@@ -69,10 +73,24 @@ export class Tombstones {
   expire(now: number): void {
     const { dead, tombstones, unlisted } = this.#table
     const { deadRetention } = this.#options
-    while (dead.oldestBegan + deadRetention <= now) this.#bury(dead.oldest, now)
+    for (const [slot, by] of this.#next) this.buryNow(slot, by, now)
+    this.#next.clear()
+    while (dead.oldestBegan + deadRetention <= now) this.#bury(dead.oldest, undefined, now)
     for (const list of [tombstones, unlisted]) {
       while (list.oldestBegan + TombstoneFactor * deadRetention <= now) this.#forget(list.oldest)
     }
+  }
+
+  /** Makes a tombstone of a dead member although its retention goes on, by the wish of `by`. */
+  buryNow(slot: number, by: NodeId, now: number): void {
+    if (this.#table.phase(slot) === Phase.Member && this.#table.status(slot) === Claim.Dead) this.#bury(slot, by, now)
+    this.#onSooner()
+  }
+
+  /** The same, by the next `expire`. */
+  buryNext(slot: number, by: NodeId): void {
+    this.#next.set(slot, by)
+    this.#onSooner()
   }
 
   /** Merges a claim about a node that is a tombstone. A claim that is `Newer` has not changed anything yet. */
@@ -122,12 +140,12 @@ export class Tombstones {
     this.#onSooner()
   }
 
-  #bury(slot: number, now: number): void {
+  #bury(slot: number, by: NodeId | undefined, now: number): void {
     const table = this.#table
     table.removeFromPools(slot)
     table.setPhase(slot, Phase.Tombstone)
     table.tombstones.add(slot, now)
-    this.#options.observers.forgotten(slot)
+    this.#options.observers.forgotten(slot, by)
     table.tags[slot] = undefined
     if (table.tombstones.length > this.#options.limits.tombstones) this.#forget(table.tombstones.oldest)
   }

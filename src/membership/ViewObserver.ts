@@ -82,8 +82,13 @@ export interface ViewObserver {
   readonly transition?: (transition: Transition) => void
   /** A listed member has new tags. Tags that came with the member itself are part of its `Joined`. */
   readonly tagsChanged?: (change: TagsChange) => void
-  /** The member in the slot is no longer listed: it became a tombstone. */
-  readonly forgotten?: (slot: number) => void
+  /**
+   * The member in the slot is no longer listed: it became a tombstone. `by`: the member where an operator asked for it;
+   * `undefined` at the end of its retention.
+   */
+  readonly forgotten?: (slot: number, by: NodeId | undefined) => void
+  /** Somebody, perhaps we, wants a member forgotten that is dead in this incarnation or a lower one. */
+  readonly forgetAsked?: (id: NodeId, incarnation: number, by: NodeId) => void
   /** Our own incarnation rose. `refuted`: it answers a Suspect or Dead claim. */
   readonly selfChanged?: (refuted: boolean, now: number) => void
   /** We announced that we leave: our own entry says Left from now on. */

@@ -45,11 +45,11 @@ const introductions = (nodes: ReadonlyArray<SimNode>): ReadonlyArray<Uint8Array>
 }
 
 /** Gives a node the tags of the others. */
-const tellTags = ({ view }: SimNode, nodes: ReadonlyArray<SimNode>): void => {
+const tellTags = ({ view }: SimNode, nodes: ReadonlyArray<SimNode>, now: number): void => {
   for (const other of nodes) {
     const tags = other.view.table.tags[SelfSlot]
     const slot = view.slotOf(other.id)
-    if (slot > SelfSlot && tags !== undefined) view.table.setTags(slot, tags)
+    if (slot > SelfSlot && tags !== undefined) view.giveTags(slot, tags, now)
   }
 }
 
@@ -69,7 +69,7 @@ export const introduce = (nodes: ReadonlyArray<SimNode>): Effect.Effect<void> =>
       for (const message of messages) {
         if (inbound.decode(message) === undefined) node.view.receive(inbound, now, findings)
       }
-      tellTags(node, nodes)
+      tellTags(node, nodes, now)
       for (let slot = SelfSlot; slot < node.view.table.top; slot++) {
         if (slot !== SelfSlot) queue.remove(slot)
         tags.remove(slot)

@@ -57,6 +57,8 @@ const operations = [
   ["POST", "/events/deploy", {}],
   ["POST", "/queries/ping", {}],
   ["POST", "/tags", { set: { zone: "a" } }],
+  ["POST", "/join", { peers: ["127.0.0.1:1"] }],
+  ["POST", "/membership/1/forget", undefined],
   ["GET", "/keys", undefined],
   ["POST", "/keys", { key: second }],
   ["POST", "/keys/use", { fingerprint: "00000000" }],

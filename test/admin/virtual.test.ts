@@ -203,3 +203,36 @@ describe("two nodes with one id", () => {
     })
   )
 })
+
+describe("an operator", () => {
+  scenario("makes a node join another cluster, and all members forget a dead one", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1, { extensions: {} })
+      const b = yield* lab.start(2, { extensions: {} })
+      yield* pass("2 seconds")
+      const { client } = yield* clientOf(a)
+      const { client: other } = yield* clientOf(b)
+      expect(yield* Effect.flip(client.join({ payload: { peers: ["10.0.0.2"] } }))).toMatchObject({
+        _tag: "BadRequest"
+      })
+      yield* client.join({ payload: { peers: ["10.0.0.2:7946"] } })
+      yield* pass("1 second")
+      expect((yield* other.members({ query: {} })).nodes.map(({ id }) => id)).toEqual([2n, 1n])
+
+      const c = yield* lab.start(3, { extensions: {}, peers: ["10.0.0.1:7946"] })
+      yield* pass("2 seconds")
+      const params = { id: id(3) }
+      expect(yield* Effect.flip(client.forget({ params }))).toMatchObject({ _tag: "Conflict" })
+      expect(yield* Effect.flip(client.forget({ params: { id: id(4) } }))).toMatchObject({ _tag: "NotFound" })
+      yield* lab.kill(c)
+      yield* pass("12 seconds")
+      expect((yield* other.members({ query: { status: "dead" } })).nodes.map(({ id }) => id)).toEqual([3n])
+      yield* client.forget({ params })
+      yield* pass("1 second")
+      expect((yield* other.members({ query: {} })).nodes.map(({ id }) => id)).toEqual([2n, 1n])
+      const { history, listed } = yield* other.member({ params })
+      expect([listed, history.at(-1)?.to]).toEqual([false, "dead"])
+    })
+  )
+})

@@ -414,10 +414,10 @@ const tellChange = (change: Change): string => {
   }
 }
 
-/** The changes that a node saw: ms since `from`, and for example `Died 3: SuspicionExpired`. */
+/** The changes that a node saw of others: ms since `from`, and for example `Died 3: SuspicionExpired`. */
 export const story = (node: LabNode, from = 0): ReadonlyArray<readonly [number, string]> =>
   node.changes
-    .filter(({ ms }) => ms >= from)
+    .filter((change) => change.ms >= from && !("member" in change && change.member.self))
     // To a microsecond, since the fractions are rounded.
     .map((change) => [Math.round((change.ms - from) * 1000) / 1000, tellChange(change)])
 

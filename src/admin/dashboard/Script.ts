@@ -71,6 +71,10 @@ const reasonOf = (cause) => {
       return nameOfId(cause.by) + " reported it, and it did not answer " + cause.pings + " probes"
     case "LeaveReceived":
       return "it left"
+    case "Replaced":
+      return nameOfId(cause.by) + " answers at its address"
+    case "Forgotten":
+      return nameOfId(cause.by) + " was asked to forget it"
     case "RetentionExpired":
       return "it had been gone for " + Number((cause.after_ms / 1000).toFixed(1)) + " s"
     case "OtherKey":

@@ -37,6 +37,10 @@ export const reason = (cause: MemberCause): string => {
       return `${nameOf(cause.by)} reported it, and it answered none of ${cause.pings} PINGs`
     case "LeaveReceived":
       return "it announced that it leaves"
+    case "Replaced":
+      return `${nameOf(cause.by)} answers at its address`
+    case "Forgotten":
+      return `${nameOf(cause.by)} was asked to forget it`
     case "RetentionExpired":
       return `gone for ${duration(Duration.toMillis(cause.after))}`
   }
