@@ -106,7 +106,7 @@ const observe = HttpApiBuilder.group(
     const metrics = yield* Metrics
     const membership = yield* Membership
     const view = yield* LocalView
-    const { peers } = yield* Join
+    const { peers, reachability } = yield* Join
     const { clock, failedLoops, now } = yield* NodeClock
     const reader = new MemberReader(view, { clock, now })
     const { events, hasMet, history } = yield* Journal
@@ -164,7 +164,12 @@ const observe = HttpApiBuilder.group(
 
     return handlers.handleAll({
       healthz: () => {
-        if (failedLoops.size === 0) return Effect.succeed({ status: "ok" as const })
+        if (failedLoops.size === 0) {
+          return Effect.succeed({
+            status: "ok" as const,
+            ...(reachability.lost ? { warnings: [reachability.text()] } : {})
+          })
+        }
         const loops = [...failedLoops]
         return Effect.fail(
           new AdminApi.Unhealthy({ detail: `these loops failed by a defect: ${loops.join(", ")}`, dead: loops })
@@ -177,6 +182,7 @@ const observe = HttpApiBuilder.group(
         if (peers.waiting > 0 && !peers.onlySelf && !hasMet()) {
           return yield* new AdminApi.NotReady({ detail: "the node has not joined yet: no peer has answered" })
         }
+        if (reachability.lost) return yield* new AdminApi.NotReady({ detail: reachability.text() })
         return { status: "ready" as const, ...(yield* membership.counts) }
       }),
 
@@ -194,10 +200,12 @@ const observe = HttpApiBuilder.group(
           texts.push(JSON.stringify(yield* Effect.orDie(encodeNode(nodeOf(member)))))
           if (texts.length % SliceSize === 0) yield* Effect.yieldNow
         }
-        const conflicts = JSON.stringify(yield* Effect.orDie(encodeConflicts(lastingConflicts())))
-        return HttpServerResponse.text(`{"nodes":[${texts.join()}],"conflicts":${conflicts}}`, {
-          contentType: "application/json"
-        })
+        const conflicts = lastingConflicts()
+        const told =
+          conflicts.length === 0
+            ? ""
+            : `,"conflicts":${JSON.stringify(yield* Effect.orDie(encodeConflicts(conflicts)))}`
+        return HttpServerResponse.text(`{"nodes":[${texts.join()}]${told}}`, { contentType: "application/json" })
       }, lists.withPermit),
 
       member: Effect.fnUntraced(function* ({ params: { id } }) {

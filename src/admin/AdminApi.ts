@@ -24,12 +24,15 @@ import { MetricsAnswer } from "./MetricsAnswer.ts"
 // --- answers -------------------------------------------------------------------------------------
 
 /**
- * The answer of `GET /healthz`: all loops of the node run.
+ * The answer of `GET /healthz`: all loops of the node run. `warnings` says what a restart does not correct.
  *
  * @category schemas
  * @since 0.2.0
  */
-export const Health = Schema.Struct({ status: Schema.Literal("ok") })
+export const Health = Schema.Struct({
+  status: Schema.Literal("ok"),
+  warnings: Schema.optionalKey(Schema.Array(Schema.String))
+})
 
 /**
  * The answer of `GET /readyz`: the node has joined, with its count of members by status, itself included.
@@ -102,7 +105,7 @@ export type LastingConflict = typeof LastingConflict.Type
  */
 export const Nodes = Schema.Struct({
   nodes: Schema.Array(Node),
-  /** Nodes of before 0.2 do not tell them. */
+  /** Left out if there is none. */
   conflicts: Schema.optionalKey(Schema.Array(LastingConflict))
 })
 
@@ -344,7 +347,7 @@ export class Unhealthy extends HttpApiError.Problem<Unhealthy>()(
 ) {}
 
 /**
- * The node has not joined yet, or has left.
+ * The node has not joined yet, or has left, or the others do not reach it.
  *
  * @category errors
  * @since 0.2.0
@@ -401,7 +404,7 @@ const observe = HttpApiGroup.make("observe", { topLevel: true })
   .add(
     HttpApiEndpoint.get("readyz", "/readyz", { success: Readiness, error: NotReady }).annotate(
       OpenApi.Description,
-      "Whether the node has joined its cluster: if it has peers, once one has answered. It stays ready until it leaves."
+      "Whether the node has joined its cluster: if it has peers, once one has answered. It stays ready until it leaves, except while the others do not reach it at its address."
     )
   )
   .add(

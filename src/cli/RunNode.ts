@@ -24,6 +24,7 @@ import type { Gap, LineWriter } from "./LineWriter.ts"
 import * as LogSettings from "./LogSettings.ts"
 import * as NodeFlags from "./NodeFlags.ts"
 import { QuietConflicts } from "./QuietConflicts.ts"
+import { QuietFlaps } from "./QuietFlaps.ts"
 import type { Flags } from "./run.ts"
 
 /** Handles `gossip run`. */
@@ -197,6 +198,7 @@ const makeChangeLog = Effect.gen(function* () {
   const now = () => MonotonicTime.millis(clock)
   const budget = new LineBudget(now())
   const quiet = new QuietConflicts()
+  const flaps = new QuietFlaps()
   const leftOut = yield* Queue.sliding<void>(1)
   const logSummary = Effect.suspend(() => {
     const text = budget.summary()
@@ -211,6 +213,9 @@ const makeChangeLog = Effect.gen(function* () {
   )
   return Effect.fnUntraced(function* (change: Change) {
     if (quiet.leavesOut(change, now())) return
+    const verdict = flaps.judge(change, now())
+    if (verdict === "LeaveOut") return
+    if (verdict !== "Log") return yield* Effect.logWarning(new ChangeMessage(verdict.instead, change))
     const addresses = new Map<NodeId, NetAddress.InetAddress>()
     for (const id of mentioned(change)) {
       const member = yield* membership.get(id)

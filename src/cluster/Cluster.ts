@@ -21,6 +21,7 @@ import * as FailureDetector from "../failure-detector/FailureDetector.ts"
 import * as Gossip from "../gossip/Gossip.ts"
 import * as Join from "../join/Join.ts"
 import * as ChangeFeed from "../membership/ChangeFeed.ts"
+import { SelfSlot } from "../membership/MemberTable.ts"
 import * as JoinState from "../membership/JoinState.ts"
 import * as LocalView from "../membership/LocalView.ts"
 import * as Membership from "../membership/Membership.ts"
@@ -66,7 +67,7 @@ export class Cluster extends Context.Service<
     readonly id: NodeId
     /** The address that is bound. */
     readonly bound: NetAddress.InetAddress
-    /** The address that other members are told, and how it was chosen. */
+    /** The address that other members are told now, and how it was chosen. */
     readonly advertised: NetAddress.InetAddress
     readonly advertisedFrom: AdvertiseSource
     /**
@@ -108,7 +109,9 @@ const make = Effect.gen(function* () {
   return Cluster.of({
     id: view.selfId,
     bound: transport.bound,
-    advertised: transport.advertised,
+    get advertised() {
+      return view.table.inetAddress(SelfSlot)
+    },
     advertisedFrom: transport.advertisedFrom,
     leave,
     awaitLeft,

@@ -74,6 +74,12 @@ export class BootstrapPeers {
     this.add(peers, now)
   }
 
+  /** This node advertises another address from now on. */
+  moved(self: NetAddress.InetAddress): void {
+    this.#own.unshift(PackedAddress.pack(self))
+    if (this.#own.length > MaxOwn) this.#own.pop()
+  }
+
   /**
    * Adds peers that are due at once. A peer that is there already is contacted again, also when it has answered before.
    * The address that this node advertises is left out.

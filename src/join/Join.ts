@@ -4,8 +4,8 @@
  *
  * @since 0.2.0
  */
-import { Context, Duration, Effect, Layer, Result, Scope } from "effect"
-import type { Dns } from "effect/net"
+import { Context, Duration, Effect, FiberSet, Layer, Result, Scope } from "effect"
+import { type Dns, NetAddress } from "effect/net"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
 import type { NodeId } from "../domain/NodeId.ts"
@@ -18,6 +18,7 @@ import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
 import { Activity } from "../time/Activity.ts"
 import { NodeClock } from "../time/NodeClock.ts"
+import { Transport } from "../transport/Transport.ts"
 import { Kind } from "../wire/Header.ts"
 import { SectionType } from "../wire/sections/Section.ts"
 import { BootstrapPeers } from "./BootstrapPeers.ts"
@@ -26,9 +27,13 @@ import * as Healing from "./Healing.ts"
 import { Introduction } from "./Introduction.ts"
 import * as Lookups from "./Lookups.ts"
 import * as PeerOptions from "./PeerOptions.ts"
+import { Reachability } from "./Reachability.ts"
 import { SelfChecks } from "./SelfChecks.ts"
 
 export { ContactError } from "./PeerOptions.ts"
+
+/** Time between two looks at the interfaces, where the address was chosen among them. */
+const LookAtInterfaces = Duration.seconds(2)
 
 /** A node that knows more members than this has joined, and asks no peer for the table any more. */
 const EnoughMembers = 8
@@ -84,6 +89,8 @@ export class Join extends Context.Service<
   Join,
   {
     readonly counters: JoinCounters
+    /** Whether the others do not reach this node at the address that it advertises, and what to say about that. */
+    readonly reachability: { readonly lost: boolean; readonly text: () => string }
     /** Members that died without leaving, and that healing tries to reach. */
     readonly healList: { readonly size: number; readonly has: (id: NodeId) => boolean }
     /**
@@ -113,7 +120,7 @@ export class Join extends Context.Service<
 export const layer: Layer.Layer<
   Join,
   never,
-  Activity | CurrentConfig | Dns.Dns | JoinState | LocalView | NodeClock | Outbox
+  Activity | CurrentConfig | Dns.Dns | JoinState | LocalView | NodeClock | Outbox | Transport
 > = Layer.effect(
   Join,
   Effect.gen(function* () {
@@ -122,7 +129,8 @@ export const layer: Layer.Layer<
     const { markJoined } = yield* JoinState
     const view = yield* LocalView
     const { packer, ...outbox } = yield* Outbox
-    const { alarm, every, now: readClock, random } = yield* NodeClock
+    const transport = yield* Transport
+    const { alarm, every, fork, now: readClock, random } = yield* NodeClock
     const { table } = view
     const counters: JoinCounters = { healsTried: 0, lookups: 0, lookupsFailed: 0 }
     const healList = new HealList(Duration.toMillis(config.gossip.healTimeout))
@@ -239,6 +247,59 @@ export const layer: Layer.Layer<
       }
     })
 
+    // --- our own address -------------------------------------------------
+
+    const reachability = new Reachability()
+    const log = yield* FiberSet.makeRuntime<never>()
+    const pings = (): number => transport.counters.received.datagrams[Kind.Ping] ?? 0
+    const whereText = (): string =>
+      `the other members do not reach this node at ${NetAddress.formatInet(table.inetAddress(SelfSlot))}, which it ` +
+      "advertises: they suspect it again and again, and none of their PINGs arrives; correct `advertise`, or let UDP " +
+      "through to that address"
+    const warn = Effect.gen(function* () {
+      const has = yield* transport.hasInterface(table.inetAddress(SelfSlot))
+      yield* Effect.logWarning(has ? whereText() : `${whereText()}; no interface of this machine has it`)
+    })
+    const looks = yield* whileActive(
+      alarm("own address", {
+        next: () => reachability.next,
+        fire: (now) => {
+          switch (reachability.look(now, pings())) {
+            case "Lost":
+            case "StillLost":
+              return void log(warn)
+            case "Found":
+              log(Effect.logInfo("the other members reach this node"))
+          }
+        }
+      })
+    )
+    view.observe({
+      selfChanged: (refuted, now) => {
+        if (!refuted) return
+        reachability.refuted(now, pings())
+        looks.reset()
+      }
+    })
+
+    /** Takes the address that this machine has now, if that of the node is gone. */
+    const follow = Effect.gen(function* () {
+      const present = table.inetAddress(SelfSlot)
+      const next = yield* transport.successor(present)
+      if (next === undefined) return
+      const now = readClock()
+      peers.moved(next)
+      view.moveTo(next, now)
+      reachability.moved()
+      yield* Effect.logWarning(
+        `this machine no longer has the address ${NetAddress.formatInet(present)}; ` +
+          `advertising ${NetAddress.formatInet(next)} from now on`
+      )
+    })
+    if (transport.advertisedFrom === "interface") {
+      yield* whileActive(fork("interfaces", Effect.forever(Effect.andThen(Effect.sleep(LookAtInterfaces), follow))))
+    }
+
     const healInterval = Duration.toMillis(config.gossip.healInterval)
     // Jittered by a quarter, so that the two sides of a healed partition do not all try at once.
     const jittered = () => healInterval * (0.75 + 0.5 * random())
@@ -260,6 +321,12 @@ export const layer: Layer.Layer<
 
     return Join.of({
       counters,
+      reachability: {
+        get lost() {
+          return reachability.lost
+        },
+        text: whereText
+      },
       healList,
       peers: {
         get size() {

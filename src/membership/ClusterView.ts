@@ -325,6 +325,11 @@ export class ClusterView {
     return this.#tags.set(tags, now)
   }
 
+  /** Advertises another address from now on, with a higher incarnation. */
+  moveTo(address: NetAddress.InetAddress, now: number): void {
+    this.#own.moveTo(address, now)
+  }
+
   /** From now on our own entry says Dead, and nothing about ourselves is refuted. */
   startLeaving(now: number): void {
     this.#own.startLeaving(now)

@@ -1,4 +1,5 @@
 /** Claims about ourselves. We are the authority on them: what is wrong is refuted with a higher incarnation. */
+import type { NetAddress } from "effect/net"
 import * as Claim from "../domain/Claim.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
@@ -47,6 +48,20 @@ export class OwnClaims {
     this.#table.setIncarnation(SelfSlot, SerialNumber.add(above, 1))
     if (refuted) this.refutations++
     this.#options.observers.selfChanged(refuted, now)
+  }
+
+  /** Gives us another address, with a higher incarnation, as every member changes its address. */
+  moveTo(address: NetAddress.InetAddress, now: number): void {
+    const table = this.#table
+    const packed = PackedAddress.pack(address)
+    if (table.sameAddress(SelfSlot, packed, 0)) return
+    table.setAddress(SelfSlot, packed, 0)
+    if (table.routes.length > SelfSlot) table.routes[SelfSlot] = undefined
+    for (let slot = SelfSlot + 1; slot < table.top; slot++) {
+      table.unmark(slot, Mark.AtOurAddress)
+      if (table.isLive(slot) && table.sameAddress(slot, packed, 0)) table.markAtOurAddress(slot, now)
+    }
+    this.raiseIncarnation(this.incarnation, false, now)
   }
 
   /** From now on our own entry says Dead. */

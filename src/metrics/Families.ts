@@ -100,6 +100,10 @@ export const families = {
   updateQueueDepth: gauge("swim_update_queue_depth", "Changes that wait to be passed on."),
   told: counter("swim_told_total", "Nodes that were told what is held of them, outside of an acknowledgement."),
   healsTried: counter("swim_heals_tried_total", "Attempts to reach somebody who was lost."),
+  unreachable: gauge(
+    "swim_unreachable",
+    "1 while the other members do not reach this node at the address that it advertises, else 0."
+  ),
   peersWaiting: gauge("swim_peers_waiting", "Configured peers that have not answered yet."),
 
   // Tags, events and queries.

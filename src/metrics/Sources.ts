@@ -154,6 +154,7 @@ export const sourcesOf = (
     updateQueueDepth: () => outbox.queue.size,
     told: () => gossip.counters.told,
     healsTried: () => join.counters.healsTried,
+    unreachable: () => (join.reachability.lost ? 1 : 0),
     peersWaiting: () => join.peers.waiting,
 
     tagsMerged: () => view.mergedTags,

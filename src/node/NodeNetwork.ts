@@ -5,7 +5,7 @@
  */
 import * as NodeDatagramSocket from "@effect/platform-node/NodeDatagramSocket"
 import * as NodeDns from "@effect/platform-node/NodeDns"
-import { Effect, Layer, Result } from "effect"
+import { Array as Arr, Effect, Layer, Result } from "effect"
 import { type Dns, NetAddress } from "effect/net"
 import * as Os from "node:os"
 import { Network } from "../transport/Network.ts"
@@ -13,6 +13,18 @@ import * as PortProbe from "../transport/PortProbe.ts"
 
 /** Datagrams that may wait while the node is busy. Beyond, new ones are dropped and counted. */
 const ReceiveBuffer = 4096
+
+/**
+ * Addresses of other networks, one of each family: those reserved for documentation, which no network routes specially.
+ * Nothing is sent there. A connected socket has the local address by which it would be.
+ */
+const elsewhere = ["198.51.100.1:9", "[2001:db8::1]:9"].map(NetAddress.inetAddressFromStringUnsafe)
+
+const sourceTowards = Effect.fnUntraced(function* (target: NetAddress.InetAddress) {
+  const socket = yield* NodeDatagramSocket.make({ connect: { address: target.address, port: target.port } })
+  const { address } = yield* socket.reader
+  return NetAddress.toCanonical(address.address)
+})
 
 const network: Layer.Layer<Network> = Layer.succeed(Network, {
   socket: (address) =>
@@ -28,6 +40,10 @@ const network: Layer.Layer<Network> = Layer.succeed(Network, {
         return Result.isSuccess(parsed) ? [parsed.success] : []
       })
     )
+  ),
+  outbound: Effect.map(
+    Effect.forEach(elsewhere, (target) => Effect.option(Effect.scoped(sourceTowards(target)))),
+    Arr.getSomes
   ),
   probePort: PortProbe.make(({ onError, source, target }) =>
     NodeDatagramSocket.make({

@@ -31,14 +31,21 @@ export const withoutInterfaces = (
   return { address: NetAddress.toCanonical(bound), from: "bound" }
 }
 
+/** More than the greatest rank. */
+const OutboundFirst = 4
+
 // An IPv4 address reaches nodes with sockets of both families. Loopback is the last resort.
 const rank = (address: NetAddress.IpAddress): number =>
   (NetAddress.isLoopback(address) ? 2 : 0) + (NetAddress.isIpv4Address(address) ? 0 : 1)
 
-/** The best of the interfaces for a bound wildcard address, or `undefined` if none can be used. */
+/**
+ * The best of the interfaces for a bound wildcard address, or `undefined` if none can be used: the one by which this machine
+ * reaches other networks, if that is known, and else the first that others may reach.
+ */
 export const ofInterfaces = (
   bound: NetAddress.InetAddress,
-  interfaces: ReadonlyArray<NetAddress.IpAddress>
+  interfaces: ReadonlyArray<NetAddress.IpAddress>,
+  outbound: ReadonlyArray<NetAddress.IpAddress> = []
 ): Advertised | undefined => {
   const dual = NetAddress.isIpv6Address(bound.address)
   const usable = interfaces.filter(
@@ -47,7 +54,14 @@ export const ofInterfaces = (
       !NetAddress.isLinkLocal(address) &&
       !NetAddress.isMulticast(address)
   )
-  const [best] = Arr.sortWith(usable, rank, Order.Number)
+  const isOutbound = (address: NetAddress.IpAddress): boolean =>
+    !NetAddress.isLoopback(address) &&
+    outbound.some((other) => NetAddress.formatIp(other) === NetAddress.formatIp(address))
+  const [best] = Arr.sortWith(
+    usable,
+    (address) => rank(address) - (isOutbound(address) ? OutboundFirst : 0),
+    Order.Number
+  )
   if (best === undefined) return undefined
   return { address: NetAddress.inetAddressUnsafe(best, bound.port), from: "interface" }
 }

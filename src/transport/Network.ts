@@ -31,6 +31,11 @@ export class Network extends Context.Service<
     /** The addresses of this machine's interfaces, loopback included, in the platform's order. */
     readonly interfaces: Effect.Effect<ReadonlyArray<NetAddress.IpAddress>>
     /**
+     * The addresses from which this machine sends to other networks: those of the default routes, at most one of each
+     * family. Left out where the platform does not tell.
+     */
+    readonly outbound?: Effect.Effect<ReadonlyArray<NetAddress.IpAddress>> | undefined
+    /**
      * Sends one datagram from a connected socket that lives for this only, and tells whether the target's host refused
      * it. An unconnected socket never learns of a refusal. Left out where the platform has no connected sockets.
      */

@@ -121,9 +121,16 @@ export class Transport extends Context.Service<
   {
     /** The address that is bound. */
     readonly bound: NetAddress.InetAddress
-    /** The address that others use, in canonical form. */
+    /** The address that others use at the start, in canonical form. */
     readonly advertised: NetAddress.InetAddress
     readonly advertisedFrom: AdvertisedAddress.AdvertiseSource
+    /**
+     * The address to advertise instead of the present one, where that was chosen among the interfaces and no interface has
+     * it any more; `undefined` while nothing is to be changed.
+     */
+    readonly successor: (present: NetAddress.InetAddress) => Effect.Effect<NetAddress.InetAddress | undefined>
+    /** Whether an interface of this machine has an address. */
+    readonly hasInterface: (address: NetAddress.InetAddress) => Effect.Effect<boolean>
     readonly counters: Counters.TransportCounters
     /** Datagrams that did not fit into the receive buffers of all sockets so far. */
     readonly receiveDropped: () => number
@@ -194,11 +201,31 @@ const advertise = Effect.fnUntraced(function* (
   bound: NetAddress.InetAddress,
   configured: NetAddress.InetAddress | undefined
 ): Effect.fn.Return<AdvertisedAddress.Advertised, AdvertiseError, Network> {
-  const { interfaces } = yield* Network
   const known = AdvertisedAddress.withoutInterfaces(bound, configured)
   if (known !== undefined) return known
-  const best = AdvertisedAddress.ofInterfaces(bound, yield* interfaces)
+  const best = yield* ofInterfaces(yield* Network, bound)
   return best ?? (yield* new AdvertiseError({ bound }))
+})
+
+const ofInterfaces = (
+  { interfaces, outbound = Effect.succeed([]) }: Network["Service"],
+  bound: NetAddress.InetAddress
+): Effect.Effect<AdvertisedAddress.Advertised | undefined> =>
+  Effect.map(Effect.all([interfaces, outbound]), ([all, preferred]) =>
+    AdvertisedAddress.ofInterfaces(bound, all, preferred)
+  )
+
+/** The address to advertise instead of `present`, or `undefined` while this machine has that, or no other that is of use. */
+const successor = Effect.fnUntraced(function* (
+  network: Network["Service"],
+  bound: NetAddress.InetAddress,
+  present: NetAddress.InetAddress
+): Effect.fn.Return<NetAddress.InetAddress | undefined> {
+  const text = NetAddress.formatIp(present.address)
+  if ((yield* network.interfaces).some((address) => NetAddress.formatIp(address) === text)) return undefined
+  const best = yield* ofInterfaces(network, bound)
+  if (best === undefined) return undefined
+  return NetAddress.isLoopback(best.address.address) ? undefined : best.address
 })
 
 const make = Effect.gen(function* () {
@@ -363,6 +390,12 @@ const make = Effect.gen(function* () {
     bound,
     advertised: advertised.address,
     advertisedFrom: advertised.from,
+    successor: (present) => (advertised.from === "interface" ? successor(network, bound, present) : Effect.undefined),
+    hasInterface: ({ address }) =>
+      Effect.map(network.interfaces, (all) => {
+        const text = NetAddress.formatIp(address)
+        return all.some((other) => NetAddress.formatIp(other) === text)
+      }),
     counters,
     receiveDropped: () => dropped + current.reader.dropped(),
     queued: () => queue.size,

@@ -215,6 +215,8 @@ describe("routes that read", () => {
         "/events/{name}",
         "/queries/{name}",
         "/tags",
+        "/join",
+        "/membership/{id}/forget",
         "/keys",
         "/keys/use",
         "/keys/remove"

@@ -59,7 +59,7 @@ describe("the history of a member", () => {
       expect(told.slice(0, 1)).toEqual([[null, "alive", "Heard", false]])
       expect(told.slice(-2)).toEqual([
         ["alive", "suspect", expect.stringMatching(/ProbeFailed|Claimed/), true],
-        ["suspect", "dead", expect.stringMatching(/SuspicionExpired|Claimed/), true]
+        ["suspect", "dead", expect.stringMatching(/SuspicionExpired|Claimed|DeathConfirmed/), true]
       ])
       assert(dead.cause._tag === "Some")
       expect(dead.cause.value).toEqual(dead.history.at(-1)?.cause)
@@ -218,7 +218,8 @@ describe("an operator", () => {
       })
       yield* client.join({ payload: { peers: ["10.0.0.2:7946"] } })
       yield* pass("1 second")
-      expect((yield* other.members({ query: {} })).nodes.map(({ id }) => id)).toEqual([2n, 1n])
+      const joined = yield* other.members({ query: {} })
+      expect([joined.nodes.map(({ id }) => id), joined.conflicts]).toEqual([[2n, 1n], undefined])
 
       const c = yield* lab.start(3, { extensions: {}, peers: ["10.0.0.1:7946"] })
       yield* pass("2 seconds")

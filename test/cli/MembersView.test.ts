@@ -206,7 +206,7 @@ describe("a change", () => {
     const text = (change: ChangeJson.Change) => MembersView.entryOf(change, () => undefined).text
     expect(
       text({ _tag: "Conflict", sequence: 1, at, cause: { _tag: "Heard" }, kind: "SameId", id: id(1), address })
-    ).toBe("conflict 1 (10.9.9.9:1): another node has the id of this node")
+    ).toBe("conflict 1 (10.9.9.9:1): two nodes have this id")
     expect(
       text({ _tag: "Conflict", sequence: 1, at, cause: { _tag: "Heard" }, kind: "SameAddress", id: id(7), address })
     ).toBe("conflict 7 (10.9.9.9:1): another node claims the address of this node")

@@ -388,7 +388,8 @@ describe("a probe of ours that fails", () => {
             Effect.gen(function* () {
               yield* Effect.sleep(1)
               for (const { message } of other.received.splice(0)) {
-                if (message._tag !== "Ping1" || message.probe === undefined) continue
+                // It answers what is meant for X only: with the answer to a PING of its own it would replace X at once.
+                if (message._tag !== "Ping1" || message.probe?.targetId !== idOf(X)) continue
                 const { sequence } = message.probe
                 yield* impostor.send({ _tag: "Ack1", ...sender(70, 0, 1), level: 1, probe: { sequence } }, node)
               }

@@ -40,4 +40,18 @@ describe("the advertised address of a bound wildcard", () => {
     const best = AdvertisedAddress.ofInterfaces(inet(bound), interfaces.map(ip))
     expect(shown(best)).toEqual(expected === undefined ? undefined : [expected, "interface"])
   })
+
+  it.each([
+    ["0.0.0.0:1", ["10.0.0.5"], "10.0.0.5:1"],
+    ["[::]:1", ["10.0.0.5", "2001:db8::1"], "10.0.0.5:1"],
+    ["[::]:1", ["2001:db8::1"], "[2001:db8::1]:1"],
+    ["0.0.0.0:1", ["2001:db8::1"], "172.17.0.1:1"],
+    // Neither what no interface has, nor loopback.
+    ["0.0.0.0:1", ["10.0.0.77"], "172.17.0.1:1"],
+    ["0.0.0.0:1", ["127.0.0.1"], "172.17.0.1:1"]
+  ])("%s, where %j are the addresses of the default routes, is %s", (bound, outbound, expected) => {
+    const interfaces = ["127.0.0.1", "172.17.0.1", "10.0.0.5", "2001:db8::1"]
+    const best = AdvertisedAddress.ofInterfaces(inet(bound), interfaces.map(ip), outbound.map(ip))
+    expect(shown(best)).toEqual([expected, "interface"])
+  })
 })
