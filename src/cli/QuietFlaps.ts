@@ -18,6 +18,8 @@ const MaxMembers = 1024
 interface Watched {
   readonly suspectedAt: Array<number>
   flaps: boolean
+  /** Its death was logged, so its return is too. */
+  dead: boolean
 }
 
 /** What becomes of the line for a change: it is logged, left out, or another stands in its place. */
@@ -31,7 +33,7 @@ export class QuietFlaps {
     switch (change._tag) {
       case "Suspected": {
         const { id } = change.member
-        const watched = this.#watched.get(id) ?? { suspectedAt: [], flaps: false }
+        const watched = this.#watched.get(id) ?? { suspectedAt: [], flaps: false, dead: false }
         this.#watched.delete(id)
         if (this.#watched.size >= MaxMembers) deleteOldest(this.#watched)
         this.#watched.set(id, watched)
@@ -50,9 +52,19 @@ export class QuietFlaps {
             "about this until it rests for a minute"
         }
       }
-      case "Recovered":
-        return this.#watched.get(change.member.id)?.flaps === true ? "LeaveOut" : "Log"
-      case "Died":
+      case "Recovered": {
+        const watched = this.#watched.get(change.member.id)
+        if (watched === undefined || !watched.flaps || watched.dead) {
+          if (watched !== undefined) watched.dead = false
+          return "Log"
+        }
+        return "LeaveOut"
+      }
+      case "Died": {
+        const watched = this.#watched.get(change.member.id)
+        if (watched !== undefined) watched.dead = true
+        return "Log"
+      }
       case "Left":
       case "Removed":
         this.#watched.delete(change.member.id)

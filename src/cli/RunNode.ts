@@ -212,6 +212,9 @@ const makeChangeLog = Effect.gen(function* () {
     Effect.forkScoped
   )
   return Effect.fnUntraced(function* (change: Change) {
+    // The others log that this node refutes, and the metrics count it.
+    if (change._tag === "Updated" && change.member.self && change.changed.every((what) => what === "incarnation"))
+      return
     if (quiet.leavesOut(change, now())) return
     const verdict = flaps.judge(change, now())
     if (verdict === "LeaveOut") return

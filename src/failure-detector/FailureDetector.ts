@@ -215,9 +215,8 @@ const make = (role: Role) =>
     }).pipe(Scope.provide(activity))
     // A requester waits until its round ends, which is later if its own health is poor.
     const relays = new Relays(2 * interval, limits.relays)
-    const suspicions = new Suspicions(
-      extensions.proof ? Duration.toMillis(probes.proofTimeout) * role.suspicionFactor : Infinity
-    )
+    const proofTimeout = extensions.proof ? Duration.toMillis(probes.proofTimeout) * role.suspicionFactor : Infinity
+    const suspicions = new Suspicions(proofTimeout)
     /** When a suspect is told again that we alone accuse it. */
     const reminders = new DeadlineQueue()
     const damping = new Damping()
@@ -316,6 +315,8 @@ const make = (role: Role) =>
           incarnation: table.incarnation(slot),
           n: live,
           furtherNeeded,
+          // A host that refuses may be the wrong one: a member at another address than it says refutes again and again.
+          ...(factor > 1 ? { proofTimeout: Math.max(proofTimeout, Math.min(factor * proofTimeout, most)) } : {}),
           ...(canConfirm(furtherNeeded) ? { alone: most * AloneFactor * role.suspicionFactor } : {}),
           least: least * role.suspicionFactor,
           most: most * role.suspicionFactor,

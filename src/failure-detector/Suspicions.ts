@@ -19,6 +19,8 @@ export interface SuspicionOptions extends SuspicionRange {
   readonly n: number
   /** The timeout while only one member accuses the suspect; that of `accusedTimeout` if it is not given. */
   readonly alone?: number
+  /** How long the suspect has once its death is proved; that of the constructor if it is not given. */
+  readonly proofTimeout?: number
 }
 
 /** Who accuses a suspect, and of what. */
@@ -44,6 +46,7 @@ interface Suspicion {
   readonly range: SuspicionRange
   readonly alone: number
   readonly jitter: number
+  readonly proofTimeout: number
   readonly accusers: Accusers
   /** When it began, in ms of the monotonic clock, and later by the pauses of this process since. */
   startedAt: number
@@ -78,6 +81,7 @@ export class Suspicions {
       range,
       alone: options.alone ?? accusedTimeout(range, 0),
       jitter,
+      proofTimeout: options.proofTimeout ?? this.#proofTimeout,
       accusers: new Accusers(n, furtherNeeded),
       startedAt: now
     }
@@ -132,10 +136,10 @@ export class Suspicions {
     }
   }
 
-  #deadline({ accusers, alone, jitter, range, startedAt }: Suspicion): number {
+  #deadline({ accusers, alone, jitter, proofTimeout, range, startedAt }: Suspicion): number {
     const { further } = accusers
     const timeout = (further === 0 ? alone : accusedTimeout(range, further)) + jitter
-    return Math.min(startedAt + timeout, accusers.provedAt + this.#proofTimeout)
+    return Math.min(startedAt + timeout, accusers.provedAt + proofTimeout)
   }
 
   #schedule(slot: number, suspicion: Suspicion): void {

@@ -37,7 +37,8 @@ describe("the log of a member that flaps", () => {
     expect(line).toMatchObject({ instead: expect.stringMatching(/^flaps +42 \(10.0.0.1:7946\): suspected 4 times/) })
     expect(new Set(rest)).toEqual(new Set(["LeaveOut"]))
     expect(flaps.judge(change("Died"), 61_000)).toBe("Log")
-    expect(flap(flaps, 62_000)).toEqual(["Log", "Log"])
+    expect(flaps.judge(change("Recovered"), 62_000)).toBe("Log")
+    expect(flap(flaps, 63_000)).toEqual(["LeaveOut", "LeaveOut"])
   })
 
   it("has every line of one that is suspected seldom, or again after a rest", () => {

@@ -206,6 +206,16 @@ describe("accusations", () => {
     expect(run(suspicions, Infinity)).toEqual([[3, 700, 700]])
   })
 
+  it("prove the death of a member that refuted before, which then has longer", () => {
+    const suspicions = new Suspicions(300)
+    suspicions.start({ ...ranged, proofTimeout: 1200 }, 0)
+    for (const id of [20, 21]) accuse(suspicions, id, 100, 1)
+    expect(suspicions.next).toBe(1300)
+    suspicions.start({ ...ranged, incarnation: 5 }, 2000)
+    for (const id of [20, 21]) accuse(suspicions, id, 2100, 1, 5)
+    expect(suspicions.next).toBe(2400)
+  })
+
   it("prove nothing where proof is off", () => {
     const suspicions = new Suspicions()
     suspicions.start(ranged, 0)
