@@ -3,21 +3,24 @@
  *
  * @since 0.2.0
  */
-import { Context, type Duration, Effect, Layer, Option, Queue, Schema, Stream } from "effect"
+import { Context, type Duration, Effect, Layer, Option, Queue, Stream } from "effect"
 import type { NetAddress } from "effect/net"
 import type { Change } from "../domain/Change.ts"
 import { isLive, type Member } from "../domain/Member.ts"
-import { NodeId } from "../domain/NodeId.ts"
+import type { NodeId } from "../domain/NodeId.ts"
 import { oldestOf } from "../domain/Seniority.ts"
 import type { Tags, TagsError } from "../domain/Tags.ts"
 import type { Snapshot } from "../domain/Snapshot.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { ChangeFeed } from "./ChangeFeed.ts"
 import { reportGaps, resumeFromSnapshots } from "./Follower.ts"
+import { ForgetError } from "./ForgetError.ts"
 import { JoinState } from "./JoinState.ts"
 import { LocalView } from "./LocalView.ts"
 import { MemberReader } from "./MemberReader.ts"
 import { SelfSlot } from "./MemberTable.ts"
+
+export { ForgetError } from "./ForgetError.ts"
 
 /**
  * How many members have each status, the node itself included.
@@ -60,23 +63,6 @@ export interface ViewsOptions {
  * @since 0.2.0
  */
 export type Filter = (member: Member) => boolean
-
-/**
- * A member cannot be forgotten: no member with this id is known, or it is alive or suspect.
- *
- * @category errors
- * @since 0.2.0
- */
-export class ForgetError extends Schema.TaggedError<ForgetError>()("ForgetError", {
-  id: NodeId,
-  reason: Schema.Literals(["Unknown", "Live"])
-}) {
-  override get message(): string {
-    return this.reason === "Unknown"
-      ? `there is no member ${this.id}`
-      : `member ${this.id} is not dead: make it leave, or wait until its failure is noticed`
-  }
-}
 
 /**
  * The members of the cluster, as this node sees them, and the stream of changes.
