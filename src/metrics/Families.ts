@@ -102,7 +102,7 @@ export const families = {
   healsTried: counter("swim_heals_tried_total", "Attempts to reach somebody who was lost."),
   unreachable: gauge(
     "swim_unreachable",
-    "1 while the other members do not reach this node at the address that it advertises, else 0."
+    "Whether the other members do not reach this node at the address that it advertises."
   ),
   peersWaiting: gauge("swim_peers_waiting", "Configured peers that have not answered yet."),
 

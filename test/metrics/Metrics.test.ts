@@ -465,7 +465,7 @@ describe("a metric moves when", () => {
     })
   )
 
-  scenario("a suspect is claimed to be dead", () =>
+  scenario("a suspect is claimed to be dead, and is asked first", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
       const [a, b] = yield* started(lab, 3, quiet)
@@ -478,13 +478,9 @@ describe("a metric moves when", () => {
           .pipe(Effect.andThen(pass(2)))
       yield* say("Suspect")
       yield* pass(1000)
-      const died = yield* changes(a!, say("Dead"))
-      expect(died).toMatchObject({
-        [`swim_deaths_total{cause="claimed"}`]: 1,
-        [`swim_suspicion_duration_seconds_count{outcome="died"}`]: 1
-      })
-      // This node did not declare the death.
-      expect(died["swim_detection_seconds_count"]).toBeUndefined()
+      const asked = yield* changes(a!, say("Dead"))
+      expect(asked).toMatchObject({ swim_pings_sent_total: 1 })
+      expect(asked["swim_members_dead"]).toBeUndefined()
     })
   )
 
