@@ -3,7 +3,6 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { isLong } from "../Campaign.ts"
 import { directory, freePort, outcome, running, timeout } from "../cli/InProcess.ts"
 import { reserve } from "../integration/RealNodes.ts"
 import { commandsIn } from "./Blocks.ts"
@@ -36,7 +35,7 @@ const runAll = (document: string) =>
       const [npx, gossip, ...words] = command.split(" ")
       assert.deepStrictEqual([npx, gossip], ["npx", "gossip"], command)
       // A hundred nodes take many seconds of a processor.
-      const args = words.map(argument).map((word) => (!isLong && words[0] === "sim" && word === "100" ? "6" : word))
+      const args = words.map(argument).map((word) => (words[0] === "sim" && word === "100" ? "6" : word))
       if (args[0] === "run") yield* running(args.slice(1))
       else {
         const { end, stderr } = yield* outcome(args)
