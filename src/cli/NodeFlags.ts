@@ -27,7 +27,7 @@ export const config = Flag.Path("config").pipe(
 const listed: Readonly<Record<string, readonly [metavar: string, description: string]>> = {
   profile: ["PROFILE", "The network that the times are made for; lan if not given."],
   "network.bind": ["ADDR", "Address and port to listen on; port 0 lets the system choose."],
-  "network.advertise": ["ADDR", "Address at which other nodes reach this one, where it is not the bound one."],
+  "network.advertise": ["ADDR", "Address or name at which other nodes reach this one, where it is not the bound one."],
   "network.peers": ["ADDR,ADDR", "Nodes to contact at the start; one that answers is enough to join."],
   "network.node_id": ["ID", "Identity of this node; drawn at random at each start if not given."],
   "node.name": ["NAME", "Name of this node for people; that of the host if not given."],

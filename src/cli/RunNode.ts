@@ -154,12 +154,9 @@ const encryptionText = Effect.fnUntraced(function* ({ network }: ClusterConfig) 
   return `${what}; ${keysText(yield* keyRing.value.list)}`
 })
 
-const describeNode = Effect.fnUntraced(function* (config: ClusterConfig) {
-  const { network } = config
-  const { advertised, advertisedFrom, bound, id } = yield* Cluster
-  yield* Effect.logInfo(`node ${id} is bound to ${NetAddress.formatInet(bound)}`)
-
-  const advertises = `advertises ${NetAddress.formatInet(advertised)}`
+/** Says what is advertised and why. */
+const describeAddress = Effect.fnUntraced(function* (advertises: string, bound: NetAddress.InetAddress) {
+  const { advertised, advertisedFrom } = yield* Cluster
   switch (advertisedFrom) {
     case "configured":
       yield* Effect.logInfo(`${advertises}, as configured`)
@@ -180,6 +177,17 @@ const describeNode = Effect.fnUntraced(function* (config: ClusterConfig) {
           )
     }
   }
+})
+
+const describeNode = Effect.fnUntraced(function* (config: ClusterConfig) {
+  const { network } = config
+  const { advertised, bound, id } = yield* Cluster
+  yield* Effect.logInfo(`node ${id} is bound to ${NetAddress.formatInet(bound)}`)
+
+  const advertises = `advertises ${NetAddress.formatInet(advertised)}`
+  if (network.advertise !== undefined && !NetAddress.isInetAddress(network.advertise)) {
+    yield* Effect.logInfo(`${advertises}, for ${network.advertise.host}`)
+  } else yield* describeAddress(advertises, bound)
 
   const name = network.cluster === "" ? "" : `cluster ${JSON.stringify(network.cluster)}: `
   yield* Effect.logInfo(`${name}${yield* encryptionText(config)}`)

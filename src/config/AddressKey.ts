@@ -70,11 +70,33 @@ export const bindAddress = (spec: { readonly default: string }) =>
     default: NetAddress.inetAddressFromStringUnsafe(spec.default)
   })
 
-/** An address at which others reach this node, if it is given. Without a port its port is 0, for the bound one. */
+/** What a node advertises: an address, or a name that stands for one. Port 0 is the bound port. */
+export type Advertise = NetAddress.InetAddress | Peer.Name
+
+const isAdvertise = (u: unknown): u is Advertise => NetAddress.isInetAddress(u) || u instanceof Peer.Name
+
+const parseAdvertise = (text: string): Result.Result<Advertise, string> => {
+  if (!Peer.looksNamed(text) || text.includes("://")) return parseAddress("advertise", text)
+  // Any port shows whether the name is one.
+  const named = Peer.namedFromString(text.includes(":") ? text : `${text}:1`)
+  return Result.flatMap(
+    Result.mapError(named, (reason) => ` ${reason}`),
+    (name) => {
+      if (name._tag === "Service") return Result.fail(" is a service, give the name of a host")
+      return Result.succeed(text.includes(":") ? name : new Peer.Name({ host: name.host, port: 0 }))
+    }
+  )
+}
+
+const formatAdvertise = (advertise: Advertise): string =>
+  NetAddress.isInetAddress(advertise) || advertise.port !== 0 ? Peer.format(advertise) : advertise.host
+
+/** Where others reach this node, if it is given. Without a port its port is 0, for the bound one. */
 export const advertisedAddress = () =>
   key(
-    address("advertise"),
-    `an IP address, with a port unless it is the bound one, such as "10.0.0.5:7946" or "[fd00::5]:7946"`,
+    fromString(Schema.declare(isAdvertise), parseAdvertise, formatAdvertise),
+    `an IP address or a host name, with a port unless it is the bound one, such as "10.0.0.5:7946", "[fd00::5]:7946" or ` +
+      `"node1.example:7946"`,
     { default: undefined }
   )
 

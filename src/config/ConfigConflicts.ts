@@ -78,7 +78,8 @@ const allows = ({ allow }: ClusterConfig["network"], { address }: NetAddress.Ine
 function* advertiseConflicts({ network }: ClusterConfig, { is }: Naming): Generator<Conflict> {
   const { advertise, allow, bind } = keys.network
   const { advertise: to, bind: at } = network
-  if (to === undefined) return
+  // The addresses of a name are not known before it is looked up.
+  if (to === undefined || !NetAddress.isInetAddress(to)) return
   const refuse = (message: string): Conflict => [[advertise, bind], `${is(advertise)} and ${is(bind)}; ${message}`]
   if (!canExchange(at, to)) {
     const remedy = `advertise an ${familyOf(at)} address, or bind ${wildcard(to)}`

@@ -43,7 +43,8 @@ export const keys = {
     bind: bindAddress({ default: "127.0.0.1:0" }),
     /**
      * Address at which other nodes reach this one, where it differs: behind NAT, in a container, or with several
-     * interfaces. Without a port the bound port is advertised. Defaults to the bound address.
+     * interfaces. Without a port the bound port is advertised. A host name is looked up at the start and every 30 s, and
+     * the node moves when its address changes. Defaults to the bound address.
      */
     advertise: advertisedAddress(),
     /**
@@ -339,8 +340,8 @@ export interface ConfigValues extends Values<typeof topLevel>, Sections {}
  *
  * **Details**
  *
- * All times are `Duration`. `network.advertise` is `undefined` when the bound address is to be advertised, and its port
- * is 0 when it is to be the bound port. `network.nodeId` is `undefined` when it is to be drawn at random.
+ * All times are `Duration`. `network.advertise` is `undefined` when the bound address is to be advertised, a `Peer.Name`
+ * when a host name stands for the address, and its port is 0 when it is to be the bound port. `network.nodeId` is `undefined` when it is to be drawn at random.
  *
  * @category models
  * @since 0.2.0

@@ -21,6 +21,7 @@ import { NodeClock } from "../time/NodeClock.ts"
 import { Transport } from "../transport/Transport.ts"
 import { Kind } from "../wire/Header.ts"
 import { SectionType } from "../wire/sections/Section.ts"
+import * as AdvertisedName from "./AdvertisedName.ts"
 import { BootstrapPeers } from "./BootstrapPeers.ts"
 import { HealList } from "./HealList.ts"
 import * as Healing from "./Healing.ts"
@@ -34,6 +35,9 @@ export { ContactError } from "./PeerOptions.ts"
 
 /** Time between two looks at the interfaces, where the address was chosen among them. */
 const LookAtInterfaces = Duration.seconds(2)
+
+/** Time between two lookups of the name that the node advertises. */
+const LookUpOwnName = Duration.seconds(30)
 
 /** A node that knows more members than this has joined, and asks no peer for the table any more. */
 const EnoughMembers = 8
@@ -282,21 +286,31 @@ export const layer: Layer.Layer<
       }
     })
 
+    const moveTo = (address: NetAddress.InetAddress): void => {
+      peers.moved(address)
+      view.moveTo(address, readClock())
+      reachability.moved()
+    }
+
     /** Takes the address that this machine has now, if that of the node is gone. */
     const follow = Effect.gen(function* () {
       const present = table.inetAddress(SelfSlot)
       const next = yield* transport.successor(present)
       if (next === undefined) return
-      const now = readClock()
-      peers.moved(next)
-      view.moveTo(next, now)
-      reachability.moved()
+      moveTo(next)
       yield* Effect.logWarning(
         `this machine no longer has the address ${NetAddress.formatInet(present)}; ` +
           `advertising ${NetAddress.formatInet(next)} from now on`
       )
     })
-    if (transport.advertisedFrom === "interface") {
+    const { advertise } = config.network
+    if (advertise !== undefined && !NetAddress.isInetAddress(advertise)) {
+      const followName = yield* AdvertisedName.make(advertise, (address) => moveTo(address))
+      yield* followName
+      yield* whileActive(
+        fork("advertised name", Effect.forever(Effect.andThen(Effect.sleep(LookUpOwnName), followName)))
+      )
+    } else if (transport.advertisedFrom === "interface") {
       yield* whileActive(fork("interfaces", Effect.forever(Effect.andThen(Effect.sleep(LookAtInterfaces), follow))))
     }
 

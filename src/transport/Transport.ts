@@ -249,7 +249,9 @@ const make = Effect.gen(function* () {
   const bound = current.reader.address
   // A broken socket is opened again at the port that others know.
   const rebind = NetAddress.inetAddressUnsafe(options.bind.address, bound.port)
-  const advertised = yield* advertise(bound, options.advertise)
+  // A name is looked up by `Join`.
+  const configured = NetAddress.isInetAddress(options.advertise) ? options.advertise : undefined
+  const advertised = yield* advertise(bound, configured)
   const dual = NetAddress.isIpv6Address(bound.address)
 
   const counters = Counters.make()

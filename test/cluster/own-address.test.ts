@@ -116,3 +116,57 @@ describe("a node that is bound to the wildcard address", () => {
     )
   )
 })
+
+describe("a node that advertises a name", () => {
+  scenario("advertises what the name stands for, and moves when that changes", () =>
+    warnings((lines) =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const name = (...addresses: ReadonlyArray<string>) => lab.network.names.set("n2.example", { addresses })
+        const a = yield* lab.start(1, level1)
+        const host = lab.network.host("n2", ["10.0.0.2", "10.0.0.12", "10.0.0.22"])
+        name("10.0.0.12", "10.0.0.22")
+        const b = yield* lab.startAt("n2", host, {
+          ...level1,
+          bind: "0.0.0.0:7946",
+          advertise: "n2.example",
+          nodeId: "2",
+          peers: [a.address]
+        })
+        const seen = Effect.map(membersOf(a), (members) => {
+          const member = members.find(({ id }) => id === b.id)
+          return `${member?.status} ${member?.address}`
+        })
+        yield* pass(2000)
+        assert.strictEqual(yield* seen, "alive 10.0.0.12:7946")
+        const { incarnation } = parts(b).view
+        // The order of the answers says nothing.
+        name("10.0.0.22", "10.0.0.12")
+        yield* pass(31_000)
+        assert.strictEqual(parts(b).view.incarnation, incarnation)
+        name("10.0.0.22")
+        yield* pass(31_000)
+        assert.strictEqual(yield* seen, "alive 10.0.0.22:7946")
+        assert.isAbove(parts(b).view.incarnation, incarnation)
+        lab.network.names.delete("n2.example")
+        yield* pass(95_000)
+        assert.strictEqual(yield* seen, "alive 10.0.0.22:7946")
+        assert.strictEqual(lines.filter((line) => line.startsWith("cannot look up n2.example")).length, 1)
+      })
+    )
+  )
+
+  scenario("starts with the address that it would have without, while the name has none", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const a = yield* lab.start(1, level1)
+      const b = yield* lab.start(2, { ...level1, advertise: "n2.example:7946", peers: [a.address] })
+      yield* pass(2000)
+      assert.strictEqual(b.address, "10.0.0.2:7946")
+      lab.network.names.set("n2.example", { addresses: ["10.0.0.2"] })
+      yield* pass(31_000)
+      assert.strictEqual(parts(b).view.incarnation, 0)
+      assert.strictEqual(yield* lab.status(a, b), "alive")
+    })
+  )
+})

@@ -232,12 +232,20 @@ describe("make", () => {
   })
 
   it.each([
+    ["host", "host", 0],
+    ["node1.example:7946", "node1.example", 7946]
+  ])("advertises the name %s", (advertise, host, port) => {
+    expect(made({ bind: "0.0.0.0:0", advertise }).network.advertise).toMatchObject({ _tag: "Name", host, port })
+  })
+
+  it.each([
     "0.0.0.0",
     "0.0.0.0:1",
     "::",
     "[::]:1",
-    "host",
-    "host:1",
+    "host:0",
+    "host:x",
+    "dns+srv://_gossip._udp.example",
     "224.0.0.1",
     "fe80::1",
     "10.0.0.1:",

@@ -431,7 +431,7 @@ const chosen: Readonly<Record<string, ReadonlyArray<Raw>>> = {
   profile: ["lan", "local", "wan"],
   "extensions.rules": ["own", "memberlist"],
   "network.bind": ["[::]:1", "[::]:65535"],
-  "network.advertise": ["10.0.0.1:0", "[fd00::2]:4", "[::ffff:10.0.0.9]:5"],
+  "network.advertise": ["10.0.0.1:0", "[fd00::2]:4", "[::ffff:10.0.0.9]:5", "node1.example:6", "node1"],
   "network.peers": [[], ["10.0.0.2:3", "[fd00::2]:4"], ["seed.example:1", "dns+srv://_gossip._udp.example"]],
   "network.node_id": ["5", "0xffffffffffffffff", 42],
   "network.cluster": ["", "prod", "Zu\u0308rich", '#1 "'],
