@@ -30,7 +30,7 @@ const runUntil = (args: ReadonlyArray<string>, expected: RegExp): Promise<string
     }
     child.stdout.on("data", more)
     child.stderr.on("data", more)
-    const limit = setTimeout(() => child.kill("SIGKILL"), 120_000)
+    const limit = setTimeout(() => child.kill("SIGKILL"), 400_000)
     child.on("close", () => {
       clearTimeout(limit)
       resolve(text)

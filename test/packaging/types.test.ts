@@ -1,11 +1,14 @@
 /** What the layers of the public API give, how they fail, and what they need. The compiler checks it. */
 import { type Config, type Context, Effect, type Layer, type Result, Schema, type Scope, type Stream } from "effect"
 import type { RunnerHealth as EffectRunnerHealth, ShardingConfig } from "effect/cluster"
+import type { HttpRouter } from "effect/http"
 import type { Dns } from "effect/net"
 import { describe, expectTypeOf, it } from "vitest"
 import { RunnerHealth } from "../../src/effect-cluster/index.ts"
+import { type Admin, Journal } from "../../src/admin/index.ts"
 import {
-  type AntiEntropy,
+  type Activity,
+  AntiEntropy,
   type Change,
   Cluster,
   ClusterConfig,
@@ -13,23 +16,28 @@ import {
   type CurrentConfig,
   type Events,
   FailureDetector,
+  type Gossip,
+  type Join,
+  type JoinState,
   type JoinWait,
   type Keys,
   Leader,
   type LocalView,
   type Member,
   type Membership,
+  Metrics,
   type Network,
   type NodeClock,
   type Outbox,
   Queries,
   Query,
   Quorum,
+  type ReliableDelivery,
   Ring,
   Tags,
-  type Transport
+  Transport
 } from "../../src/index.ts"
-import { NodeCluster } from "../../src/node/index.ts"
+import { NodeCluster, NodeNetwork } from "../../src/node/index.ts"
 import { Simulation, type SimulationError } from "../../src/testing.ts"
 import type { ClusterKeyFileError } from "../../src/node/ClusterKeyFile.ts"
 
@@ -69,6 +77,57 @@ describe("the layer of", () => {
         Membership.Membership | ShardingConfig.ShardingConfig
       >
     >()
+  })
+
+  it("each component needs only what is below it", () => {
+    type Base = CurrentConfig.CurrentConfig | LocalView.LocalView | NodeClock.NodeClock | Outbox.Outbox
+    expectTypeOf(Transport.layer).toEqualTypeOf<
+      Layer.Layer<
+        Transport.Transport,
+        Transport.BindError | Transport.AdvertiseError,
+        CurrentConfig.CurrentConfig | Keys.Keys | Network.Network | NodeClock.NodeClock
+      >
+    >()
+    expectTypeOf<Layer.Services<typeof LocalView.layer>>().toEqualTypeOf<
+      CurrentConfig.CurrentConfig | NodeClock.NodeClock | Transport.Transport
+    >()
+    expectTypeOf<Layer.Services<typeof Outbox.layer>>().toEqualTypeOf<
+      CurrentConfig.CurrentConfig | LocalView.LocalView | NodeClock.NodeClock | Transport.Transport
+    >()
+    expectTypeOf<Layer.Services<typeof Gossip.layer>>().toEqualTypeOf<Activity.Activity | Base>()
+    expectTypeOf<Layer.Services<typeof AntiEntropy.layer>>().toEqualTypeOf<Activity.Activity | Base>()
+    expectTypeOf(AntiEntropy.layerNone).toEqualTypeOf(AntiEntropy.layer)
+    expectTypeOf<Layer.Services<typeof FailureDetector.layer>>().toEqualTypeOf<Activity.Activity | Base>()
+    expectTypeOf<Layer.Services<typeof Join.layer>>().toEqualTypeOf<
+      Activity.Activity | Base | Dns.Dns | JoinState.JoinState | Transport.Transport
+    >()
+    expectTypeOf<Layer.Services<typeof ReliableDelivery.layer>>().toExtend<Base>()
+    expectTypeOf<Layer.Services<typeof Events.layer>>().toEqualTypeOf<Base>()
+    expectTypeOf<Layer.Services<typeof Queries.layer>>().toEqualTypeOf<Base>()
+    expectTypeOf(Metrics.layerNone).toEqualTypeOf<Layer.Layer<Metrics.Metrics>>()
+    expectTypeOf(NodeNetwork.layer).toEqualTypeOf<Layer.Layer<Network.Network | Dns.Dns>>()
+    // None of the others fails: what can go wrong does so when the socket is opened, and before.
+    type Others = Layer.Error<
+      | typeof LocalView.layer
+      | typeof Outbox.layer
+      | typeof Gossip.layer
+      | typeof AntiEntropy.layer
+      | typeof FailureDetector.layer
+      | typeof Join.layer
+      | typeof ReliableDelivery.layer
+      | typeof Events.layer
+      | typeof Queries.layer
+      | typeof Metrics.layer
+    >
+    expectTypeOf<Others>().toEqualTypeOf<never>()
+  })
+
+  it("the HTTP of a node needs a router, and a node", () => {
+    type Routes = ReturnType<typeof Admin.layerRoutes>
+    expectTypeOf<Layer.Error<Routes>>().toEqualTypeOf<never>()
+    expectTypeOf<Layer.Services<Routes>>().toExtend<HttpRouter.HttpRouter | Cluster.Services>()
+    expectTypeOf<Membership.Membership | HttpRouter.HttpRouter>().toExtend<Layer.Services<Routes>>()
+    expectTypeOf(Journal.layer).toEqualTypeOf<Layer.Layer<Journal.Journal, never, Membership.Membership>>()
   })
 
   it("a failure detector is one for both kinds, so that one takes the place of the other", () => {
