@@ -3,6 +3,8 @@
  *
  * Each module is a namespace with a service tag, its layers and its types. `Cluster.layer` composes a whole node;
  * `Membership.Membership` is the service that programs use. On Node.js take the layer from `effect-gossip/node`.
+ *
+ * @module effect-gossip
  */
 export * as AntiEntropy from "./anti-entropy/AntiEntropy.ts"
 export * as Cluster from "./cluster/Cluster.ts"

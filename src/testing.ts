@@ -3,6 +3,8 @@
  *
  * `Simulation.run` runs a scenario. Inside it, the service `Simulation.Simulation` has the verbs and waiters, which
  * `Verbs` documents. `PlanRunner.run` carries out a plan. One seed gives one history, in every process.
+ *
+ * @module effect-gossip/testing
  */
 export * as Agenda from "./simulation/network/Agenda.ts"
 export * as Agreement from "./simulation/Agreement.ts"

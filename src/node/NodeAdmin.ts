@@ -6,6 +6,7 @@
  * an HTTP server: import it from `effect-gossip/node/NodeAdmin`.
  *
  * @since 0.2.0
+ * @module effect-gossip/node/NodeAdmin
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import {

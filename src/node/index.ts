@@ -2,6 +2,7 @@
  * effect-gossip on Node.js.
  *
  * @since 0.2.0
+ * @module effect-gossip/node
  */
 export { type ReadError as AdminTokenReadError, TokenFileError } from "./AdminTokenFile.ts"
 export { ClusterKeyFileError, type ReadError as ClusterKeyReadError } from "./ClusterKeyFile.ts"

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { documentsIn, faultsOf } from "../documents/Links.ts"
 
 const root = join(import.meta.dirname, "../..")
 const node = process.execPath
@@ -68,6 +69,14 @@ describe("the packed package", () => {
 
   it("is no larger than the table in docs/PERFORMANCE.md says", () => {
     expect(statSync(tarball).size).toBeLessThan(2_200_000)
+  })
+
+  it("has the documents, whose links lead somewhere but for the pictures", () => {
+    const installed = join(folder, "node_modules/effect-gossip")
+    const documents = documentsIn(installed)
+    expect(documents.length).toBeGreaterThan(14)
+    const faults = documents.flatMap((file) => faultsOf(installed, file))
+    expect(faults.filter((fault) => !fault.startsWith("docs/pictures/"))).toEqual([])
   })
 
   it("starts its program, which accepts the example file", async () => {
