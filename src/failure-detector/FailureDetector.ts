@@ -17,7 +17,7 @@ import * as Claim from "../domain/Claim.ts"
 import { Hash64 } from "../domain/Hash64.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { LocalView } from "../membership/LocalView.ts"
-import { SelfSlot } from "../membership/MemberTable.ts"
+import { Mark, SelfSlot } from "../membership/MemberTable.ts"
 import { claimOf, type MemberClaim } from "../outbox/MemberClaim.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
@@ -248,7 +248,7 @@ const make = (role: Role) =>
 
     /** A node that answers at its address is what runs there now: another member with that address is its former self. */
     const replaceFormer = (slot: number, now: number): void => {
-      if (!role.probes) return
+      if (!role.probes || !table.spokeFromAddress(slot)) return
       const by = view.idOf(slot)
       for (let former = table.sharingAddress(slot); former >= 0; former = table.sharingAddress(slot)) {
         view.declareDead(former, { _tag: "Replaced", by }, now)
@@ -548,7 +548,11 @@ const make = (role: Role) =>
         // An ACK with a sequence proves an address only if the sequence is that of a PING of ours.
         if (sequence !== undefined && took === undefined && !relayed) return
         outbox.probeFailed(sender, false)
-        if (view.prove(sender, now)) replaceFormer(sender, now)
+        const proved = view.prove(sender, now)
+        if (!table.has(sender, Mark.Shadowed)) return
+        if (took !== undefined && (sequence !== undefined || inbound.sealed)) replaceFormer(sender, now)
+        // Anybody can write such an ACK in the clear, so the answer to an unpredictable sequence decides.
+        else if (proved && role.probes) prober.witness(sender, now, readClock())
       },
       pingReq: (received) => {
         const { budget, inbound, now, replyPath, sender } = received

@@ -1,6 +1,6 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
-import { claim, entriesOf, Lab, type LabNode, parts, type Seen, sender, story, pass, scenario } from "./Lab.ts"
+import { bytesOf, claim, entriesOf, Lab, type LabNode, parts, type Seen, sender, story, pass, scenario } from "./Lab.ts"
 
 /** Probes so rare that none disturbs what is tested. */
 const rareProbes = { probes: { interval: 60_000, timeout: 30_000 }, gossip: { antiEntropyInterval: 0 } } as const
@@ -236,4 +236,33 @@ describe("a Dead claim", () => {
       assert.deepStrictEqual(story(b, from), [[201 + 1500, `Died 3: DeathConfirmed by ${a.id} after 3`]])
     })
   )
+})
+
+describe("an invented node at the address of a member", () => {
+  for (const forged of ["forges ACKs from there", "answers from elsewhere"] as const) {
+    scenario(`that ${forged} does not replace the member`, () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const a = yield* lab.start(1, { extensions: {} })
+        const b = yield* lab.start(2, { extensions: {}, peers: [a.address] })
+        yield* lab.start(3, { extensions: {}, peers: [a.address] })
+        const liar = yield* lab.puppet(70)
+        yield* pass(3000)
+        const from = lab.now
+        for (let heartbeat = 1; heartbeat <= 80; heartbeat++) {
+          const entries = [claim("Alive", 70, b.address, 0, heartbeat)]
+          yield* liar.send({ _tag: "Gossip", ...sender(70, 0, heartbeat), entries }, a)
+          const ack = { _tag: "Ack", ...sender(70, 0, heartbeat), entries } as const
+          if (forged === "forges ACKs from there") yield* lab.forge(bytesOf(ack), b.address, a)
+          else yield* liar.send(ack, a)
+          yield* pass(50)
+        }
+        assert.isTrue(story(a, from).some(([, what]) => what.startsWith("Joined 70")))
+        assert.deepStrictEqual(
+          story(a, from).filter(([, what]) => what.startsWith("Died 2") || what.startsWith("Suspected 2")),
+          []
+        )
+      })
+    )
+  }
 })
