@@ -42,6 +42,8 @@ export interface Running {
   readonly end: () => number | NodeJS.Signals | undefined
   /** What it says about each member: `alive` and so on, by id. */
   readonly statuses: () => Promise<ReadonlyMap<string, string>>
+  /** Where it thinks that a live member is. */
+  readonly addressOf: (id: number) => Promise<string | undefined>
   /** The value of one of its metrics. */
   readonly metric: (name: string) => Promise<number>
 }
@@ -174,16 +176,17 @@ export class Hosts {
       const answer = await Effect.runPromise(Effect.option(ask("http://node", path, { socketPath: socket })))
       return answer._tag === "Some" ? answer.value.json : undefined
     }
+    const members = async (): Promise<
+      ReadonlyArray<{ readonly id: string; readonly status: string; readonly addr: string }>
+    > => Object(await read("/membership")).nodes ?? []
     const running: Running = {
       id: host,
       process: child,
       log: () => log,
       end: () => end,
-      statuses: async () => {
-        const nodes: ReadonlyArray<{ readonly id: string; readonly status: string }> =
-          Object(await read("/membership")).nodes ?? []
-        return new Map(nodes.map(({ id, status }) => [id, status]))
-      },
+      statuses: async () => new Map((await members()).map(({ id, status }) => [id, status])),
+      addressOf: async (id) =>
+        (await members()).find((member) => member.id === `${id}` && member.status === "alive")?.addr,
       metric: async (name) => {
         const series: ReadonlyArray<{ readonly value: number }> =
           Object(await read("/metrics/json"))[name]?.series ?? []

@@ -116,6 +116,24 @@ describe.concurrent("nodes on hosts of one network", () => {
     })
   )
 
+  it("follow one whose machine gets another address", { timeout }, () =>
+    within(async (hosts) => {
+      for (const number of [1, 2, 3]) hosts.add(number)
+      const nodes = [
+        ...startAll(hosts, [1, 2], v4),
+        hosts.start(3, ["--bind", `0.0.0.0:${port}`, "--peers", `${v4(1)}:${port}`], env)
+      ]
+      await hosts.see(nodes, nodes)
+      hosts.inside(3, "ip", "address", "delete", `${v4(3)}/24`, "dev", "eth0")
+      hosts.inside(3, "ip", "address", "add", `${v4(33)}/24`, "dev", "eth0")
+      await hosts.until("the others have its new address", async () => {
+        for (const { addressOf } of nodes) if ((await addressOf(3)) !== `${v4(33)}:${port}`) return false
+        return true
+      })
+      await hosts.see(nodes, nodes)
+    })
+  )
+
   it("meet one behind a router that translates addresses, by the address that it advertises", { timeout }, () =>
     within(async (hosts) => {
       for (const number of [1, 2]) hosts.add(number)
