@@ -128,12 +128,19 @@ const make = (rounds: boolean) =>
       send(slot, chunks)
     }
 
+    const sample: Array<number> = []
+    /** Strangers whose turn it was. Their table is compared with ours when they have answered a PING. */
+    const chosen = new Set<number>()
     const period = rounds ? Duration.toMillis(gossip.antiEntropyInterval) : 0
     const usesDigests = extensions.digest && extensions.level1
     const times = new RoundTimes(period, usesDigests, readClock())
-    /** A random live member. Of members that we never heard, we do not know whether they read a digest, so others are preferred. */
+    /**
+     * A random live member, and a stranger only if there are no others. Of members that we never heard, we do not know whether
+     * they read a digest, so others are preferred.
+     */
     const choose = (): number => {
-      const slot = table.randomLive(random)
+      table.drawLive(1, random, sample, table.live - 1 > table.strangers ? 0 : 1)
+      const [slot = -1] = sample
       const known = table.aliveExtended
       if (!extensions.digest || slot < 0 || table.has(slot, Mark.Heard) || known.length === 0) return slot
       return known.at(Math.floor(random() * known.length))
@@ -144,6 +151,12 @@ const make = (rounds: boolean) =>
       times.began(now)
       const slot = choose()
       if (slot < 0) return
+      if (table.isStranger(slot)) {
+        chosen.add(slot)
+        outbox.prove(slot, now)
+      } else compare(slot, now)
+    }
+    const compare = (slot: number, now: number): void => {
       counters.rounds++
       if (!usesDigests || !outbox.speaksLevel1(slot)) return sendTable(slot)
       const { count, hi, lo } = tableDigest.digest
@@ -153,7 +166,6 @@ const make = (rounds: boolean) =>
     const timer = yield* whileActive(alarm("anti-entropy", { next: () => times.next, fire: round }))
     timer.reset()
 
-    const sample: Array<number> = []
     /** A newcomer gets the whole table, or a message of random members while too many tables are being sent. */
     const sendWelcome = (slot: number): void => {
       if (!paced.isFull) return sendTable(slot)
@@ -166,7 +178,7 @@ const make = (rounds: boolean) =>
     const awaitProof = (waiting: Set<number>, received: Received): void => {
       if (waiting.size >= MaxUnproved) return
       waiting.add(received.sender)
-      outbox.prove(received.sender, received)
+      outbox.prove(received.sender, received.now, received)
     }
 
     /** A newcomer gets what we know, if that is more than the two of us. */
@@ -184,10 +196,12 @@ const make = (rounds: boolean) =>
         timer.reset()
       },
       proved: (slot, now) => {
+        if (chosen.delete(slot) && table.isLive(slot)) compare(slot, now)
         if (newcomers.delete(slot) && table.isLive(slot)) sendWelcome(slot)
         if (different.delete(slot) && table.isLive(slot)) sendBuckets(slot, now)
       },
       forgotten: (slot) => {
+        chosen.delete(slot)
         newcomers.delete(slot)
         different.delete(slot)
         answers.forget(slot)
@@ -198,6 +212,7 @@ const make = (rounds: boolean) =>
     yield* Scope.addFinalizer(
       activity,
       Effect.sync(() => {
+        chosen.clear()
         newcomers.clear()
         different.clear()
       })
@@ -258,7 +273,7 @@ const make = (rounds: boolean) =>
         if (!answers.allows(sender, now)) return
         if (comparison.isIntroduction(sender)) return welcome(received)
         // An unproved address gets one PING. Once it has answered that, the next snapshot gets its answer.
-        if (outbox.isUnproved(sender)) return outbox.prove(sender, received)
+        if (outbox.isUnproved(sender)) return outbox.prove(sender, now, received)
         const slots = comparison.answerTo(sender)
         if (slots.length === 0) return
         const messages = packer.entries(slots, outbox.speaksLevel1(sender))

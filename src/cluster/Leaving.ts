@@ -18,6 +18,8 @@ import { Transport } from "../transport/Transport.ts"
  * negligible.
  */
 const MaxLeaveTargets = 64
+/** Of them, members whose address never answered: they may be invented. The others tell them. */
+const MaxStrangers = 4
 
 /**
  * Limits the time that a closing node waits until its last messages are written,
@@ -83,7 +85,7 @@ export const make = Effect.gen(function* () {
   })
   const leaveTargets = Effect.sync(() => {
     const targets: Array<number> = []
-    view.table.drawLive(MaxLeaveTargets, random, targets)
+    view.table.drawLive(MaxLeaveTargets, random, targets, MaxStrangers)
     return targets
   })
 

@@ -7,6 +7,7 @@ import { type Cause, Context, DateTime, Effect, Layer, type Option, Queue, Resul
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import type { Member } from "../domain/Member.ts"
 import * as NodeId from "../domain/NodeId.ts"
+import * as SerialNumber from "../domain/SerialNumber.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { MemberReader } from "../membership/MemberReader.ts"
 import { SelfSlot } from "../membership/MemberTable.ts"
@@ -118,6 +119,9 @@ export class Events extends Context.Service<
   }
 >()("effect-gossip/events/Events") {}
 
+/** Our incarnation rises for events that others publish in our name at most once in this time, in ms. */
+const RefuteInterval = 1000
+
 type Subscriber = Queue.Queue<Published<Uint8Array>, Cause.Done>
 
 /**
@@ -210,6 +214,16 @@ export const layer: Layer.Layer<Events, never, CurrentConfig | LocalView | NodeC
       }
     })
 
+    let refutedAt = -Infinity
+    /** An event in our name that we did not publish. Others take ours for older ones, unless they are of a new incarnation. */
+    const refute = ({ incarnation, number }: MemberEventCursor, now: number): void => {
+      const order = SerialNumber.compare(incarnation, view.incarnation)
+      if (order < 0 || (order === 0 && number <= published)) return
+      if (now - refutedAt < RefuteInterval || view.leaving) return
+      refutedAt = now
+      view.raiseIncarnation(incarnation, false, now)
+    }
+
     const subscribe: Effect.Effect<Subscriber, never, Scope.Scope> = Effect.acquireRelease(
       Effect.map(Queue.sliding<Published<Uint8Array>, Cause.Done>(limits.eventBuffer), (queue) => {
         subscribers.add(queue)
@@ -247,7 +261,10 @@ export const layer: Layer.Layer<Events, never, CurrentConfig | LocalView | NodeC
         for (let at = sections.startOf(SectionType.Events); at < end; at = cursor.next) {
           cursor.read(bytes, at)
           // What we published in a former run is not news to us.
-          if (view.isSelf(cursor.originHi, cursor.originLo)) continue
+          if (view.isSelf(cursor.originHi, cursor.originLo)) {
+            refute(cursor, now)
+            continue
+          }
           const { incarnation, number, originHi, originLo } = cursor
           const isNew = inbox.receive(NodeId.fromWords(originHi, originLo), incarnation, number, now, () => {
             const body = bytes.slice(cursor.bodyAt, cursor.bodyEnd)

@@ -188,6 +188,8 @@ const make = (role: Role) =>
         earlyFailure: extensions.earlyFailure,
         localHealth: extensions.localHealth,
         memberlist: extensions.rules === "memberlist",
+        isStranger: (slot) => table.isStranger(slot),
+        strangersPrevail: () => 2 * table.strangers > table.live - 1,
         first: role.probes ? readClock() + interval * (firstRound ?? random()) : Infinity
       },
       {
@@ -347,6 +349,10 @@ const make = (role: Role) =>
       deadlines.reset()
     }
 
+    /** How many can be witnesses: invented members are none, and most strangers may be invented. */
+    const possibleWitnesses = (suspect: number): number =>
+      table.live - table.strangers + (table.isStranger(suspect) ? 1 : 0)
+
     const isWitnessOf = (slot: number, suspectIncarnation: number): boolean =>
       isWitness(
         {
@@ -357,7 +363,7 @@ const make = (role: Role) =>
           suspectIncarnation
         },
         probes.witnesses,
-        table.live,
+        possibleWitnesses(slot),
         hash
       )
 
@@ -548,7 +554,7 @@ const make = (role: Role) =>
         // An ACK with a sequence proves an address only if the sequence is that of a PING of ours.
         if (sequence !== undefined && took === undefined && !relayed) return
         outbox.probeFailed(sender, false)
-        const proved = view.prove(sender, now)
+        const proved = view.prove(sender, now, sequence !== undefined)
         if (!table.has(sender, Mark.Shadowed)) return
         if (took !== undefined && (sequence !== undefined || inbound.sealed)) replaceFormer(sender, now)
         // Anybody can write such an ACK in the clear, so the answer to an unpredictable sequence decides.

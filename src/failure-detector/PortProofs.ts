@@ -85,7 +85,8 @@ export const make = Effect.fnUntraced(function* ({
   return {
     duration,
     look: (target, sequence, found) => {
-      if (!enabled || running >= MaxLooks) return found(nothing)
+      // A stranger gets no second PING: the address may be that of somebody else.
+      if (!enabled || running >= MaxLooks || table.isStranger(target)) return found(nothing)
       running++
       run(look(target, sequence).pipe(Effect.map(found), Effect.ensuring(Effect.sync(() => running--))))
     }

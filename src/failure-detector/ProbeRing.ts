@@ -9,6 +9,8 @@ import { extended, grownLength } from "../membership/ArrayGrowth.ts"
 
 const none = -1
 
+const avoidNone = (): boolean => false
+
 /** A copy with room for an element at `at`. */
 const longer = (array: Int32Array<ArrayBuffer>, at: number): Int32Array<ArrayBuffer> =>
   extended(new Int32Array(grownLength(at)).fill(none), array)
@@ -57,12 +59,21 @@ export class ProbeRing {
     this.#index[slot] = none
   }
 
-  /** The next member to probe, or -1 for none: a random one of those that remain in this wrap. */
-  next(): number {
+  /**
+   * The next member to probe, or -1 for none: a random one of those that remain in this wrap. If that is one to `avoid`,
+   * another one that remains is taken, or the next wrap begins, unless all are to be avoided.
+   */
+  next(avoid: (slot: number) => boolean = avoidNone): number {
     const length = this.#length
     if (length === 0) return -1
     if (this.#cursor >= length) this.#cursor = 0
-    const drawn = this.#cursor + Math.floor(this.#random() * (length - this.#cursor))
+    let drawn = this.#cursor + Math.floor(this.#random() * (length - this.#cursor))
+    if (avoid(this.#slots[drawn]!)) {
+      const other = this.#slots.subarray(0, length).findIndex((slot, at) => at >= this.#cursor && !avoid(slot))
+      const before = other >= 0 ? -1 : this.#slots.subarray(0, this.#cursor).findIndex((slot) => !avoid(slot))
+      if (before >= 0) this.#cursor = 0
+      if (other >= 0 || before >= 0) drawn = Math.max(other, before)
+    }
     this.#swap(this.#cursor, drawn)
     return this.#slots[this.#cursor++]!
   }

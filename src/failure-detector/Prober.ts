@@ -25,6 +25,13 @@ export interface ProberOptions extends RoundOptions {
   readonly earlyFailure: boolean
   /** Whether local health lengthens rounds and waits. */
   readonly localHealth: boolean
+  /**
+   * Whether a member may be invented. At most every second probe is of such a member, and its failure says nothing about
+   * this node.
+   */
+  readonly isStranger?: (slot: number) => boolean
+  /** Whether more than half of the members may be invented. With fewer, the ring has few enough. */
+  readonly strangersPrevail?: () => boolean
   /** Whether local health is memberlist's: it lengthens rounds only, and every relay without an answer worsens it. */
   readonly memberlist: boolean
 }
@@ -90,6 +97,8 @@ export class Prober {
   #sequence: number
   /** Probes that succeeded in this round. They count for local health when it ends, as failures do. */
   #succeeded = 0
+  /** Whether the probe of this round is of a member that may be invented. */
+  #afterStranger = false
 
   constructor(options: ProberOptions, parts: ProberParts) {
     this.#ring = new ProbeRing(parts.random)
@@ -149,8 +158,11 @@ export class Prober {
   #begin(now: number, read: number): void {
     for (; this.#succeeded > 0; this.#succeeded--) this.health.improve()
     const { failsAt, mayFailAt, scale } = this.#rounds.begin(now, this.#score)
-    const target = this.#ring.next()
+    const { isStranger, strangersPrevail } = this.#options
+    const avoids = this.#afterStranger && strangersPrevail?.() === true
+    const target = this.#ring.next(avoids ? isStranger : undefined)
     if (target < 0) return
+    this.#afterStranger = isStranger?.(target) === true
     this.#start(target, { now, read, mayFailAt, failsAt, scale, witness: false })
   }
 
@@ -287,7 +299,7 @@ export class Prober {
     counters.failures++
     // A relay that answered, if only with a nack, shows that this node is well: the failure is the target's.
     if (this.#options.memberlist) this.health.worsen(relays.length === 0 ? 1 : relays.length - nacks.length)
-    else if (!witness && nacks.length === 0) this.health.worsen()
+    else if (!witness && nacks.length === 0 && this.#options.isStranger?.(target) !== true) this.health.worsen()
     actions.suspect(probe, now)
   }
 

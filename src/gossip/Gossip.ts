@@ -73,7 +73,8 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
     Effect.gen(function* () {
       const { gossip } = yield* CurrentConfig
       const activity = yield* Activity
-      const { table } = yield* LocalView
+      const view = yield* LocalView
+      const { table } = view
       const outbox = yield* Outbox
       const { alarm, now: readClock, random } = yield* NodeClock
       const counters: GossipCounters = { rounds: 0, sent: 0, told: 0 }
@@ -81,16 +82,32 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
       const answers = new SlotLimiter(TellInterval)
 
       const targets: Array<number> = []
-      const round = (): void => {
+      /** Strangers that were chosen. They get the changes when they have answered a PING. */
+      const chosen = new Set<number>()
+      const send = (slot: number): void => {
+        outbox.gossip(slot)
+        counters.sent++
+      }
+      const round = (now: number): void => {
         counters.rounds++
         const { adaptiveTargets, maxSends } = gossip
-        table.drawLive(adaptiveTargets ? maxSends * logarithmicGrowth(table.live) : maxSends, random, targets)
+        const count = adaptiveTargets ? maxSends * logarithmicGrowth(table.live) : maxSends
+        table.drawLive(count, random, targets, Math.ceil(count / 2))
         for (const slot of targets) {
           if (!outbox.hasNewsFor(slot)) continue
-          outbox.gossip(slot)
-          counters.sent++
+          if (!table.isStranger(slot)) send(slot)
+          else {
+            chosen.add(slot)
+            outbox.prove(slot, now)
+          }
         }
       }
+      view.observe({
+        proved: (slot) => {
+          if (chosen.delete(slot) && table.isLive(slot) && outbox.hasNewsFor(slot)) send(slot)
+        },
+        forgotten: (slot) => chosen.delete(slot)
+      })
 
       const interval = Duration.toMillis(gossip.interval)
       /** When the next round is due if there is news, in ms. Rounds keep their rhythm, and a node without news sleeps. */
@@ -100,7 +117,7 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
           next: () => (outbox.hasNews() ? due : Infinity),
           fire: (now) => {
             due = nextDeadline(due, now, interval)
-            round()
+            round(now)
           }
         }),
         activity

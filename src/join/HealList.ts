@@ -50,6 +50,12 @@ export class HealList {
     return this.#index.has(id)
   }
 
+  /** Whether a candidate once answered us at its address. */
+  hasAnswered(id: NodeId): boolean {
+    const at = this.#index.get(id)
+    return at !== undefined && this.#candidates[at]!.proved
+  }
+
   /** Adds a member that died. `proved`: whether it ever answered us at its address. */
   add(id: NodeId, claim: MemberClaim, now: number, proved: boolean): void {
     this.remove(id)

@@ -8,12 +8,12 @@ import { Context, Duration, Effect, FiberSet, Layer, Result, Scope } from "effec
 import { type Dns, NetAddress } from "effect/net"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
-import type { NodeId } from "../domain/NodeId.ts"
+import * as NodeId from "../domain/NodeId.ts"
 import type * as Peer from "../domain/Peer.ts"
 import { JoinState } from "../membership/JoinState.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { SelfSlot } from "../membership/MemberTable.ts"
-import { claimOf } from "../outbox/MemberClaim.ts"
+import { claimOf, type MemberClaim } from "../outbox/MemberClaim.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
 import { Activity } from "../time/Activity.ts"
@@ -32,6 +32,8 @@ import { Reachability } from "./Reachability.ts"
 import { SelfChecks } from "./SelfChecks.ts"
 
 export { ContactError } from "./PeerOptions.ts"
+
+const idOf = ({ idHi, idLo }: MemberClaim): NodeId.NodeId => NodeId.fromWords(idHi, idLo)
 
 /** Time between two looks at the interfaces, where the address was chosen among them. */
 const LookAtInterfaces = Duration.seconds(2)
@@ -96,7 +98,7 @@ export class Join extends Context.Service<
     /** Whether the others do not reach this node at the address that it advertises, and what to say about that. */
     readonly reachability: { readonly lost: boolean; readonly text: () => string }
     /** Members that died without leaving, and that healing tries to reach. */
-    readonly healList: { readonly size: number; readonly has: (id: NodeId) => boolean }
+    readonly healList: { readonly size: number; readonly has: (id: NodeId.NodeId) => boolean }
     /**
      * How many peers there are to join through, and how many of them have neither answered nor have a live member at one of
      * their addresses. `onlySelf`: there is no peer but the node itself, so that it has joined without an answer.
@@ -202,6 +204,8 @@ export const layer: Layer.Layer<
       const { idHi, idLo } = inbound.header
       if (sender === -1 && view.isSelf(idHi, idLo)) noteSelf(received)
       else if (peers.answered(inbound.source, idHi, idLo) || answeredFromElsewhere(received)) {
+        // We asked at this address ourselves, before we knew who is there. Its ACK proves the address.
+        if (inbound.header.kind === Kind.Ack && sender > SelfSlot) table.setPinged(sender, now)
         markJoined()
         if (!introduction.isOpen) return
         introduction.peerAnswered(received.replyPath, now)
@@ -217,7 +221,7 @@ export const layer: Layer.Layer<
       if (greeted || !config.extensions.level1) return
       greeted = true
       table.drawLive(Greetings, random, members)
-      for (const slot of members) outbox.prove(slot, received)
+      for (const slot of members) outbox.prove(slot, received.now, received)
     }
 
     let raisedAt = -Infinity
@@ -323,7 +327,7 @@ export const layer: Layer.Layer<
       counters.healsTried++
       switch (attempt._tag) {
         case "DeadMember":
-          return outbox.pingWithClaim(attempt.claim, now)
+          return outbox.pingWithClaim(attempt.claim, now, healList.hasAnswered(idOf(attempt.claim)))
         case "PeerAddress":
           return contactAddress(attempt.address)
         case "PeerName":

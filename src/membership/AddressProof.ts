@@ -15,12 +15,13 @@ export const maySpeakFor = (table: MemberTable, slot: number, source: Uint8Array
 }
 
 /**
- * Marks the address of a member that just sent an ACK as proved, if the ACK came from that address and answers a PING of
- * ours. Returns whether it is proved only now.
+ * Marks the address of a member that just sent an ACK as proved, if it answers a PING of ours: by a `sequence` that only
+ * who received the PING can know, from wherever that comes, or from the address itself. Returns whether it is proved only
+ * now.
  */
-export const prove = (table: MemberTable, slot: number, now: number): boolean => {
-  if (table.has(slot, Mark.AddressProved) || now - table.pinged(slot) > ProofWindow) return false
-  if (!table.spokeFromAddress(slot)) return false
+export const prove = (table: MemberTable, slot: number, now: number, sequence: boolean): boolean => {
+  if (table.has(slot, Mark.AddressProved)) return false
+  if (!sequence && (now - table.pinged(slot) > ProofWindow || !table.spokeFromAddress(slot))) return false
   table.markProved(slot)
   return true
 }

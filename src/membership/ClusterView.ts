@@ -54,6 +54,8 @@ export interface ViewOptions {
   readonly staleAfter: number
   /** Random 32 bits for the hash tables, so that nobody can choose ids or addresses that collide. */
   readonly seed: number
+  /** Whether anybody can send datagrams, so that a member may be invented until its address has answered us. */
+  readonly wary?: boolean
   /** Whether the packed address may be a member's. */
   readonly isAllowed: (address: Uint8Array, at: number) => boolean
   readonly limits: {
@@ -90,6 +92,8 @@ const isMarkedLeft = ({ bytes, sections }: Inbound, claim: ClaimRecord, cursor: 
 export class ClusterView {
   readonly table: MemberTable
   readonly selfId: NodeId.NodeId
+  /** Whether anybody can send datagrams, so that a member may be invented until its address has answered us. */
+  readonly wary: boolean
   readonly #observers = new Observers()
   readonly #own: OwnClaims
   readonly #conflicts: Conflicts
@@ -105,7 +109,8 @@ export class ClusterView {
 
   constructor(options: ViewOptions) {
     const { address, conflictInterval, deadRetention, id, incarnation, isAllowed, limits, seed, staleAfter } = options
-    const table = new MemberTable(seed)
+    this.wary = options.wary === true
+    const table = new MemberTable(seed, this.wary)
     const observers = this.#observers
     const usable = new UsableAddresses(isAllowed)
     this.selfId = id
@@ -235,11 +240,11 @@ export class ClusterView {
   }
 
   /**
-   * The member just sent an ACK. If that answers a PING of ours from the member's own address, the address is proved.
-   * Returns whether it is proved only now.
+   * The member just sent an ACK. Its address is proved if that answers a PING of ours from the address, or by the `sequence`
+   * of the PING, which cannot be guessed. Returns whether it is proved only now.
    */
-  prove(slot: number, now: number): boolean {
-    const isNew = prove(this.table, slot, now)
+  prove(slot: number, now: number, sequence = false): boolean {
+    const isNew = prove(this.table, slot, now, sequence)
     if (isNew) this.#observers.proved(slot, now)
     return isNew
   }

@@ -84,6 +84,7 @@ export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Tr
       staleAfter: Math.max(LongestHeartbeatPause, 4 * Duration.toMillis(gossip.heartbeatInterval)),
       conflictInterval: Duration.toMillis(probes.interval),
       seed,
+      wary: network.encryption !== "required",
       isAllowed: (address, at) => isReachable(address[at]!) && (allowed.all || allowed.has(address, at)),
       limits
     })

@@ -118,7 +118,7 @@ export class MemberReader {
     const leaving = this.#view.leaving ? 1 : 0
     return {
       alive: table.alive - leaving,
-      suspect: table.suspects.length,
+      suspect: table.suspect,
       dead: table.dead.length - table.leftCount,
       left: table.leftCount + leaving
     }

@@ -109,16 +109,29 @@ export class MemberTable {
   /** Tombstones of nodes that we never listed. */
   readonly unlisted = new AgeList()
 
-  /** Alive members of extension level 0. We are in no pool ourselves. */
+  // We are in no pool ourselves. Where anybody can send datagrams, members whose address never answered us are apart.
+  /** Alive members of extension level 0. */
   readonly aliveBase = new SlotPool(this)
   /** Alive members of extension level 1 and above. */
   readonly aliveExtended = new SlotPool(this)
   /** Suspect members. */
   readonly suspects = new SlotPool(this)
+  /** Alive members whose address is unproved. */
+  readonly aliveStrangers = new SlotPool(this)
+  /** Suspect members whose address is unproved. */
+  readonly suspectStrangers = new SlotPool(this)
 
-  readonly #livePools = [this.aliveBase, this.aliveExtended, this.suspects] as const
+  /** Strangers last. */
+  readonly #livePools = [
+    this.aliveBase,
+    this.aliveExtended,
+    this.suspects,
+    this.aliveStrangers,
+    this.suspectStrangers
+  ] as const
   /** How many were drawn from each of them by one call. */
-  readonly #drawn = [0, 0, 0]
+  readonly #drawn = [0, 0, 0, 0, 0]
+  readonly #wary: boolean
 
   /** One past the highest slot that was ever used. */
   top = 0
@@ -129,7 +142,9 @@ export class MemberTable {
   readonly #digestMember = { idHi: 0, idLo: 0, incarnation: 0, status: 0, tagVersion: 0 }
   #shadowed = 0
 
-  constructor(seed: number) {
+  /** `wary`: anybody can send datagrams, so a member may be invented until its address has answered us. */
+  constructor(seed: number, wary = false) {
+    this.#wary = wary
     this.index = new IdIndex(this, seed)
     this.#liveByAddress = new AddressIndex(this, seed)
   }
@@ -139,7 +154,17 @@ export class MemberTable {
 
   /** Alive and Suspect members, ourselves included: the n of the protocol's formulas. */
   get live(): number {
-    return 1 + this.aliveBase.length + this.aliveExtended.length + this.suspects.length
+    return this.alive + this.suspect
+  }
+
+  /** Suspect members. */
+  get suspect(): number {
+    return this.suspects.length + this.suspectStrangers.length
+  }
+
+  /** Live members that may be invented: anybody can send datagrams, and their address never answered us. */
+  get strangers(): number {
+    return this.aliveStrangers.length + this.suspectStrangers.length
   }
 
   /** Listed members, ourselves not included: alive, suspect, dead and left. */
@@ -149,7 +174,7 @@ export class MemberTable {
 
   /** Alive members, ourselves included. */
   get alive(): number {
-    return 1 + this.aliveBase.length + this.aliveExtended.length
+    return 1 + this.aliveBase.length + this.aliveExtended.length + this.aliveStrangers.length
   }
 
   #reserve(): void {
@@ -314,8 +339,16 @@ export class MemberTable {
 
   /** The member answered a PING of ours at its address. */
   markProved(slot: number): void {
+    const moves = this.#wary && this.isLive(slot)
+    if (moves) this.#pool(slot).remove(slot)
     this.mark(slot, Mark.AddressProved)
     this.#pinged.delete(slot)
+    if (moves) this.#pool(slot).add(slot)
+  }
+
+  /** Whether a member may be invented: anybody can send datagrams, and its address never answered us. */
+  isStranger(slot: number): boolean {
+    return this.#wary && !this.has(slot, Mark.AddressProved)
   }
 
   /** The round trip of the newest probe that the member answered directly, in ms; NaN before the first. */
@@ -480,6 +513,7 @@ export class MemberTable {
   }
 
   #pool(slot: number): SlotPool {
+    if (this.isStranger(slot)) return this.status(slot) === Suspect ? this.suspectStrangers : this.aliveStrangers
     if (this.status(slot) === Suspect) return this.suspects
     return this.level(slot) === 0 ? this.aliveBase : this.aliveExtended
   }
@@ -569,7 +603,7 @@ export class MemberTable {
 
   /**
    * Draws up to `count` distinct Alive members other than `except` into `into`,
-   * those of extension level 1 and above first. Returns how many.
+   * those of extension level 1 and above first, and no strangers. Returns how many.
    */
   drawAlive(count: number, except: number, random: () => number, into: Array<number>): number {
     into.length = 0
@@ -582,14 +616,20 @@ export class MemberTable {
     return into.length
   }
 
-  /** Draws up to `count` distinct live members into `into`, all equally likely. Returns how many. */
-  drawLive(count: number, random: () => number, into: Array<number>): number {
+  /**
+   * Draws up to `count` distinct live members into `into`, all equally likely, but no more than `mostStrangers` strangers.
+   * Returns how many.
+   */
+  drawLive(count: number, random: () => number, into: Array<number>, mostStrangers = Infinity): number {
     into.length = 0
     const pools = this.#livePools
     const drawn = this.#drawn.fill(0)
-    let remaining = this.live - 1
-    while (into.length < count && remaining > 0) {
-      let index = Math.floor(random() * remaining--)
+    while (into.length < count) {
+      // Strangers are behind the others, so without them the count is shorter at its end.
+      const strangers = drawn[3]! + drawn[4]! < mostStrangers ? this.strangers : drawn[3]! + drawn[4]!
+      const remaining = this.live - 1 - this.strangers + strangers - into.length
+      if (remaining <= 0) break
+      let index = Math.floor(random() * remaining)
       for (let i = 0; i < pools.length; i++) {
         const left = pools[i]!.length - drawn[i]!
         if (index < left) {

@@ -117,7 +117,7 @@ export const sourcesOf = (
     buildInfo: { [version]: () => 1 },
 
     membersAlive: () => table.alive - (view.leaving ? 1 : 0),
-    membersSuspect: () => table.suspects.length,
+    membersSuspect: () => table.suspect,
     membersDead: () => table.dead.length - table.leftCount,
     membersLeft: () => table.leftCount + (view.leaving ? 1 : 0),
     mergesNew: () => view.mergedNew,

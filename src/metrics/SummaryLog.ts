@@ -37,7 +37,7 @@ export const layer: Layer.Layer<never, never, CurrentConfig | FailureDetector | 
       const totals = (): Totals => ({
         at: now(),
         alive: table.alive - (view.leaving ? 1 : 0),
-        suspect: table.suspects.length,
+        suspect: table.suspect,
         dead: table.dead.length - table.leftCount,
         datagramsIn: counters.datagramsIn,
         bytesIn: counters.bytesIn,

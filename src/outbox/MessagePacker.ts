@@ -9,7 +9,7 @@ import { recordOwnEntrySent } from "../membership/OwnEntryKnown.ts"
 import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
 import { ChunkPrefixLength } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
-import type { Accusation } from "../wire/sections/Accusation.ts"
+import { type Accusation, Length as AccusationLength } from "../wire/sections/Accusation.ts"
 import { MaxBits } from "../wire/sections/Bucket.ts"
 import type { Response } from "../wire/sections/Response.ts"
 import { SectionHeaderLength, SectionType } from "../wire/sections/Section.ts"
@@ -30,6 +30,9 @@ const LeastBroadcasts = 3
 
 /** Bytes that the headers of the chunk section and of the sections of entries and tags add to a chunk. */
 const SectionedChunkOverhead = 3 * SectionHeaderLength
+
+/** Accusations for which a message has room whatever else waits. */
+const KeptAccusations = 4
 
 const OwnSlot: ReadonlyArray<number> = [SelfSlot]
 
@@ -479,16 +482,15 @@ export class MessagePacker {
    */
   #finishSections(to: number, changes: boolean, sequence?: number): Uint8Array {
     const own = this.#options.needsOwnEntry(to)
-    if (changes && this.#broadcasts.size > 0) {
-      // While events wait they have a quarter of the message, so that many changes do not keep them back.
-      const quarter = Math.floor(this.#options.maxMessage / 4)
-      this.#form.keepRoom(Math.min(this.#form.room, Math.max(quarter, this.#broadcasts.firstLength)))
-    }
+    const { room } = this.#form
+    const forBroadcasts = changes ? Math.min(room, this.#roomForBroadcasts) : 0
+    if (changes) this.#form.keepRoom(Math.min(room, this.#roomForAccusations + forBroadcasts))
     if (changes) this.#entries.changes(own, this.#entryLimit, this.retransmitLimit, to)
     if (own && this.#entries.slot(SelfSlot) && sequence !== undefined) recordOwnEntrySent(this.#table, to, sequence)
     // Our tags go with our entry: whoever lists us from it has them too.
     if (!changes) return this.#finishEntries(own ? OwnSlot : [])
     this.#writeLeft()
+    this.#form.keepRoom(forBroadcasts)
     if (this.#accusations.size > 0 && this.#form.beginSection(SectionType.Accusations)) {
       this.#accusations.take(this.retransmitLimit, (accusation) => this.#form.accusation(accusation))
     }
@@ -498,6 +500,18 @@ export class MessagePacker {
       this.#broadcasts.write(this.#form, this.#broadcastLimit, this.#now())
     }
     return this.#form.finish()
+  }
+
+  /** While accusations wait some have room, so that many changes, such as of invented members, do not keep them back. */
+  get #roomForAccusations(): number {
+    const { size } = this.#accusations
+    return size === 0 ? 0 : SectionHeaderLength + Math.min(size, KeptAccusations) * AccusationLength
+  }
+
+  /** While events wait they have a quarter of the message, so that many changes do not keep them back. */
+  get #roomForBroadcasts(): number {
+    if (this.#broadcasts.size === 0) return 0
+    return Math.max(Math.floor(this.#options.maxMessage / 4), this.#broadcasts.firstLength)
   }
 
   /** Ends a message after its entries, in either form; one of sections with the tags of `slots`. */

@@ -16,7 +16,7 @@ import { NodeClock } from "../time/NodeClock.ts"
 import { type PortReply, Transport } from "../transport/Transport.ts"
 import { clusterSalt } from "../wire/ClusterSalt.ts"
 import { EntryCursor } from "../wire/Entry.ts"
-import { HeaderLength, MaxMessage } from "../wire/Header.ts"
+import { HeaderLength, Kind, MaxMessage } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { MemberTagsCursor } from "../wire/sections/MemberTags.ts"
 import { SectionType } from "../wire/sections/Section.ts"
@@ -27,6 +27,7 @@ import { knowsItself } from "./EntryPacker.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
 import { MessagePacker } from "./MessagePacker.ts"
 import type { Received, ReplyPath } from "./Received.ts"
+import { StrangerPings } from "./StrangerPings.ts"
 
 export type { Findings } from "../membership/Findings.ts"
 export type { Inbound } from "../wire/Inbound.ts"
@@ -52,6 +53,9 @@ const OwnEntryNews = 60_000
 
 /** Changes that a message holds, about. */
 const Crowd = 50
+
+/** A member is asked to prove its address at most once in this time, in ms. */
+const ProofPause = 1000
 
 /** While more changes wait, one that was heard this often is not passed on any more. */
 const HearingsEnough = 4
@@ -131,12 +135,20 @@ export class Outbox extends Context.Service<
     readonly probePort: (slot: number, message: Uint8Array, timeout: Duration.Duration) => Effect.Effect<PortReply>
     /** Tells a node the claim that a slot holds. */
     readonly tell: (slot: number, received: Received) => void
-    /** Sends a PING with nothing but our own entry, so that the ACK proves the member's address. The budget as for `ping`. */
-    readonly prove: (slot: number, received: Received) => void
-    /** Sends a PING with a claim to the address in the claim. */
-    readonly pingWithClaim: (claim: MemberClaim, now: number) => void
+    /**
+     * Sends a PING with nothing but our own entry, so that the ACK proves the member's address, unless it was just sent one.
+     * To a suspect it carries the suspect's entry too. The budget as for `ping`.
+     */
+    readonly prove: (slot: number, now: number, received?: Received) => void
+    /**
+     * Sends a PING with a claim to the address in the claim. `answered`: whether the address has answered us before the
+     * member was forgotten.
+     */
+    readonly pingWithClaim: (claim: MemberClaim, now: number, answered?: boolean) => void
     /** Whether a member's address never answered us. It may be forged, so little is sent there. */
     readonly isUnproved: (slot: number) => boolean
+    /** PINGs to unproved addresses that were not sent, because a host that may not belong to the cluster had got enough. */
+    readonly withheld: () => number
   }
 >()("effect-gossip/outbox/Outbox") {}
 
@@ -220,6 +232,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
     }
 
     view.observe({
+      proved: (slot) => strangerPings.answered(table.addressBytes(slot), table.addressAt(slot)),
       transition: ({ kind, previousIncarnation, slot }) => {
         // An accusation is of one incarnation and of a member that lives.
         if (table.status(slot) === Claim.Dead || previousIncarnation !== table.incarnation(slot))
@@ -271,14 +284,20 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       extensions.level1 && extensions.smallProbes && (!table.has(slot, Mark.Heard) || table.level(slot) > 0)
     const isUnproved = (slot: number): boolean => slot < 0 || !table.has(slot, Mark.AddressProved)
 
-    /** Whether a PING may follow from a message. To the unproved source of the message, it is part of the reply. */
+    /** Whether a PING may follow from a message to the source of the message. If that is unproved, it is part of the reply. */
     const mayPing = (slot: number, length: number, { budget, inbound }: Received): boolean => {
-      if (!isUnproved(slot) || !table.sameAddress(slot, inbound.source, 0)) return true
+      if (!isUnproved(slot)) return true
       if (getsBothForms(slot)) return budget.take(2 * length + Overhead)
       return budget.take(length + (inbound.sealed || table.has(slot, Mark.Sealed) ? Overhead : 0))
     }
+    const strangerPings = new StrangerPings()
     const sendPing = (slot: number, ping: Uint8Array, at: number, received?: Received): void => {
-      if (received !== undefined && !mayPing(slot, ping.length, received)) return
+      const replies = received !== undefined && table.sameAddress(slot, received.inbound.source, 0)
+      if (replies) {
+        if (!mayPing(slot, ping.length, received)) return
+      } else if (table.isStranger(slot)) {
+        if (!strangerPings.take(table.addressBytes(slot), table.addressAt(slot), at)) return
+      }
       table.setPinged(slot, at)
       send(slot, ping)
     }
@@ -297,6 +316,23 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       const extended = accusations.size > 0 || broadcasts.size > 0 || tags.size > (tags.has(slot) ? 1 : 0)
       if (extended && speaksLevel1(slot)) return true
       return queue.size > (queue.has(slot) && knowsItself(table, slot) ? 1 : 0)
+    }
+
+    const acknowledge = (received: Received, tell: boolean): void => {
+      const { inbound, sender } = received
+      if (!readsSections(received)) return reply(received, (limit) => packer.ack(sender, tell, limit))
+      const sequence = inbound.sections.sequenceIfAny
+      // Tags can wait until there is no news, for which an ACK that asks has no room. A leaver says that it leaves.
+      const asks =
+        lacksEntry(table, sender, inbound, cursor) || (!view.leaving && lacksTags(table, sender) && !hasNewsFor(sender))
+      reply(received, (limit) => packer.ackProbe(sender, tell, limit, sequence, asks))
+    }
+    /** Who speaks to us needs our news, which its address gets once it has answered us. */
+    const proveSender = (received: Received): void => {
+      const { inbound, now: at, sender } = received
+      if (inbound.header.kind !== Kind.Ping || sender <= SelfSlot || view.leaving || !table.isLive(sender)) return
+      if (!table.isStranger(sender) || !table.sameAddress(sender, inbound.source, 0)) return
+      if (at - table.pinged(sender) > ProofPause) sendPing(sender, packer.contact(), at, received)
     }
 
     return Outbox.of({
@@ -330,7 +366,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       hasNews: () =>
         queue.size > 0 ||
         accusations.size > 0 ||
-        ((tags.size > 0 || broadcasts.size > 0) && table.aliveExtended.length > 0),
+        ((tags.size > 0 || broadcasts.size > 0) && table.aliveExtended.length + table.strangers > 0),
       speaksLevel1,
       probeFailed: (slot, failed) => {
         if (failed) table.mark(slot, Mark.ProbeFailed)
@@ -354,27 +390,27 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       hasNewsFor,
       gossip: (slot) => send(slot, speaksLevel1(slot) ? packer.gossipSections(slot) : packer.gossip(slot)),
       acknowledge: (received, tell) => {
-        const { inbound, sender } = received
-        if (!readsSections(received)) return reply(received, (limit) => packer.ack(sender, tell, limit))
-        const sequence = inbound.sections.sequenceIfAny
-        // Tags can wait until there is no news, for which an ACK that asks has no room. A leaver says that it leaves.
-        const asks =
-          lacksEntry(table, sender, inbound, cursor) ||
-          (!view.leaving && lacksTags(table, sender) && !hasNewsFor(sender))
-        reply(received, (limit) => packer.ackProbe(sender, tell, limit, sequence, asks))
+        acknowledge(received, tell)
+        proveSender(received)
       },
       tell: (slot, received) => {
         const sectioned = readsSections(received)
         reply(received, (limit) => (sectioned ? packer.tellSections(slot, limit) : packer.tell(slot, limit)))
       },
-      prove: (slot, received) => sendPing(slot, packer.contact(), received.now, received),
-      pingWithClaim: (claim, now) => {
+      prove: (slot, at, received) => {
+        if (at - table.pinged(slot) <= ProofPause) return
+        sendPing(slot, packer.ping(slot, table.status(slot) !== Claim.Alive, false, false), at, received)
+      },
+      pingWithClaim: (claim, now, answered = false) => {
         const slot = table.index.get(claim.idHi, claim.idLo)
+        const stranger = slot > SelfSlot ? table.isStranger(slot) : view.wary && !answered
+        if (stranger && !strangerPings.take(claim.address, 0, now)) return
         if (slot > SelfSlot) table.setPinged(slot, now)
         // Whether a forgotten member proved its address is not known any more, so it gets no changes either.
         sendTo(claim.address, packer.pingWithClaim(claim, !isUnproved(slot)))
       },
-      isUnproved
+      isUnproved,
+      withheld: () => strangerPings.withheld
     })
   })
 )

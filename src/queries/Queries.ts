@@ -269,7 +269,7 @@ export const layer: Layer.Layer<Queries, never, CurrentConfig | LocalView | Node
       const payload = NamedPayload.payloadOf(body)
       const slot = view.slotOf(origin)
       // Anybody can write the address of a victim into a query, so the answer waits until the member answered a PING.
-      if (slot > SelfSlot && outbox.isUnproved(slot)) outbox.prove(slot, received)
+      if (slot > SelfSlot && outbox.isUnproved(slot)) outbox.prove(slot, now, received)
       if (!Queue.offerUnsafe(incoming, { name, payload, origin, numberHi, numberLo, deadline })) counters.unanswered++
     }
 

@@ -53,7 +53,10 @@ const tellTags = ({ view }: SimNode, nodes: ReadonlyArray<SimNode>, now: number)
   }
 }
 
-/** Merges the entries of all nodes at each node, and leaves no change to disseminate. */
+/**
+ * Merges the entries of all nodes at each node, and leaves no change to disseminate. The nodes know each other for long, so
+ * they have answered each other's PINGs.
+ */
 export const introduce = (nodes: ReadonlyArray<SimNode>): Effect.Effect<void> =>
   Effect.sync(() => {
     const [first] = nodes
@@ -71,7 +74,10 @@ export const introduce = (nodes: ReadonlyArray<SimNode>): Effect.Effect<void> =>
       }
       tellTags(node, nodes, now)
       for (let slot = SelfSlot; slot < node.view.table.top; slot++) {
-        if (slot !== SelfSlot) queue.remove(slot)
+        if (slot !== SelfSlot) {
+          queue.remove(slot)
+          node.view.table.markProved(slot)
+        }
         tags.remove(slot)
       }
     }

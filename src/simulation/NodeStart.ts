@@ -141,7 +141,7 @@ export const start = Effect.fnUntraced(function* <R, E>(
             cause: cause._tag
           })
       }),
-    liveCounts: () => ({ alive: view.table.alive, suspect: view.table.suspects.length }),
+    liveCounts: () => ({ alive: view.table.alive, suspect: view.table.suspect }),
     membership: Context.get(core, Membership),
     view,
     restart,

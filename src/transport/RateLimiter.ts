@@ -118,20 +118,11 @@ export class RateLimiter {
     all[1] = Math.max(all[1]!, now)
     if (level < (member ? Token : Token + this.#reserve)) return Verdict.GlobalLimit
     const sources = member ? this.#members : this.#strangers
-    if (!sources.take(source, at, member || isLoopback(source, at), now)) return Verdict.SourceLimit
+    if (!sources.take(source, at, member || PackedAddress.isLoopback(source, at), now)) return Verdict.SourceLimit
     all[0] = level - Token
     return Verdict.Admitted
   }
 }
-
-/** Whether a packed address is in 127.0.0.0/8, or is ::1. */
-const isLoopback = (source: Uint8Array, at: number): boolean =>
-  source[at] === 4
-    ? source[at + 1] === 127
-    : readU32(source, at + 1) === 0 &&
-      readU32(source, at + 5) === 0 &&
-      readU32(source, at + 9) === 0 &&
-      readU32(source, at + 13) === 1
 
 const none = -1
 /** Words of a key: 4 of the address, one of family and port. */

@@ -6,7 +6,7 @@
  * @since 0.2.0
  */
 import { NetAddress } from "effect/net"
-import { readU16, writeU16 } from "./Bytes.ts"
+import { readU16, readU32, writeU16 } from "./Bytes.ts"
 
 /**
  * Bytes of a packed IPv4 address.
@@ -115,6 +115,20 @@ export const isReachable = (bytes: Uint8Array, at: number): boolean => {
   for (let i = at + 1; i < at + length - 2; i++) if (bytes[i] !== 0) return true
   return false
 }
+
+/**
+ * Whether a packed address is in 127.0.0.0/8, or is ::1.
+ *
+ * @category predicates
+ * @since 0.2.0
+ */
+export const isLoopback = (bytes: Uint8Array, at: number): boolean =>
+  bytes[at] === 4
+    ? bytes[at + 1] === 127
+    : readU32(bytes, at + 1) === 0 &&
+      readU32(bytes, at + 5) === 0 &&
+      readU32(bytes, at + 9) === 0 &&
+      readU32(bytes, at + 13) === 1
 
 /**
  * Writes an `InetAddress` in canonical form and returns its length. A scope id is

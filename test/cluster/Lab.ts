@@ -181,6 +181,11 @@ export class Lab {
   readonly unread: Array<Sighting> = []
   /** Opens sealed datagrams for the record. Without any, every datagram must be a message in the clear. */
   readonly rings: Array<Ring> = []
+  /**
+   * Whether every node takes the address of each member for proved, so that invented members, which answer nothing, are
+   * told everything.
+   */
+  believing = false
   /** Whether `seen` and `unread` are filled. Without, a flood costs less. */
   watching = true
   readonly #verbs: Verbs
@@ -263,6 +268,10 @@ export class Lab {
       return new Lab(verbs, Beginning + verbs.now() - clock.currentTimeMillisUnsafe())
     })
 
+  /** The same, with nodes that believe in invented members. */
+  static readonly believing = (conditions: Partial<Conditions> = {}) =>
+    Effect.map(Lab.make(conditions), (lab) => Object.assign(lab, { believing: true }))
+
   /** Lets time pass, as `pass` does. */
   pass(time: Duration.Input) {
     return passOn(this.#verbs.timeline, time)
@@ -312,6 +321,8 @@ export class Lab {
         }
       )
       yield* Effect.addFinalizer(() => Effect.sync(node.control.crash))
+      const { table } = node.view
+      if (this.believing) node.view.observe({ transition: ({ slot }) => table.markProved(slot) })
       const changes: Array<Timed> = []
       yield* node
         .run(

@@ -34,7 +34,7 @@ describe("leaving", () => {
     "every member gets one LEAVE, acknowledges it with the Dead entry of the leaving node, and shows it as left at once",
     () =>
       Effect.gen(function* () {
-        const lab = yield* Lab.make()
+        const lab = yield* Lab.believing()
         const nodes = yield* cluster(lab, 6)
         const [leaver, ...others] = nodes
         const from = lab.now
@@ -63,7 +63,7 @@ describe("leaving", () => {
 
   scenario("nobody tries to heal a member that left, and a member that leaves and returns is never shown as dead", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const nodes = yield* cluster(lab, 4)
       const leaver = nodes.pop()
       const others = nodes
@@ -93,7 +93,7 @@ describe("leaving", () => {
     "a LEAVE without an acknowledgement is sent again three times, 500 ms apart, and leaving ends after 2000 ms",
     () =>
       Effect.gen(function* () {
-        const lab = yield* Lab.make()
+        const lab = yield* Lab.believing()
         const [leaver, deaf] = yield* cluster(lab, 3)
         lab.network.link("n1", "n2").cut = true
         const from = lab.now
@@ -117,7 +117,7 @@ describe("leaving", () => {
 
   scenario("after a lost acknowledgement LEAVE is sent once more, and acknowledged again", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const [leaver, other] = yield* cluster(lab, 2, quiet)
       lab.network.link("n2", "n1").cut = true
       const from = lab.now
@@ -136,7 +136,7 @@ describe("leaving", () => {
 
   scenario("a leaving node sends LEAVE to all members of a cluster of 64", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const [leaver] = yield* cluster(lab, 2, quiet)
       yield* tellOf(lab, leaver!, 62)
       const from = lab.now
@@ -151,7 +151,7 @@ describe("leaving", () => {
 
   scenario("a leaving node sends LEAVE to 64 members of a larger cluster", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const [leaver] = yield* cluster(lab, 2, quiet)
       yield* tellOf(lab, leaver!, 200)
       const from = lab.now
@@ -164,7 +164,7 @@ describe("leaving", () => {
 
   scenario("a leaving node does not probe, gossip or refute, and still answers PINGs", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const [leaver] = yield* cluster(lab, 3)
       lab.network.link("n1", "n2").cut = true
       const teller = yield* lab.puppet(99)
@@ -193,7 +193,7 @@ describe("leaving", () => {
 
   scenario("two nodes that leave at the same time do not wait for each other", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const [a, b] = yield* cluster(lab, 3, quiet)
       // The first hears the second's LEAVE, and what it says itself is lost on the way.
       lab.network.link("n1", "n2").cut = true
@@ -212,7 +212,7 @@ describe("leaving", () => {
 
   scenario("a replayed LEAVE has no effect after the member has returned", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const [leaver, ...others] = yield* cluster(lab, 3)
       yield* lab.stop(leaver!)
       yield* pass(2000)

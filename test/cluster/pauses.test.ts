@@ -70,7 +70,7 @@ describe("a pause of a node", () => {
 
   /** n1, whose clock can be paused, and n2 and n3, which probe nobody; n2 answers nobody from `T` on, which begins a probe of it. */
   const probing = Effect.gen(function* () {
-    const lab = yield* Lab.make()
+    const lab = yield* Lab.believing()
     const a = yield* lab.start(1)
     const b = yield* lab.start(2, { peers: [a.address], ...idle })
     const c = yield* lab.start(3, { peers: [a.address], ...idle })
@@ -159,7 +159,7 @@ describe("a pause of a node", () => {
         ] as const) {
           yield* virtual(
             Effect.gen(function* () {
-              const lab = yield* Lab.make()
+              const lab = yield* Lab.believing()
               const origin = lab.now
               const a = yield* lab.start(1)
               const liar = yield* lab.puppet(2)
@@ -191,7 +191,7 @@ describe("a pause of a node", () => {
 
   scenario("that happens again moves the end again", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const a = yield* lab.start(1)
       const liar = yield* lab.puppet(2)
       yield* pass(1010)
@@ -219,7 +219,7 @@ describe("a pause of a node", () => {
 
   scenario("moves the checks of a Dead claim too", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const a = yield* lab.start(1)
       const liar = yield* lab.puppet(2)
       yield* pass(1010)
@@ -249,7 +249,7 @@ describe("a pause of a node", () => {
 describe("a node that is stopped and continues", () => {
   /** Stops n1 of five for a while, with all that is sent to it waiting. */
   const stop = Effect.fnUntraced(function* (ms: number) {
-    const lab = yield* Lab.make()
+    const lab = yield* Lab.believing()
     const nodes = yield* started(lab, 5)
     const [stopped, ...others] = nodes
     yield* pass(3250)

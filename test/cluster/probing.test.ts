@@ -54,7 +54,7 @@ const ownSuspicions = (node: LabNode) =>
 describe("the first round", () => {
   scenario("begins at a random time within an interval, so that nodes of one start do not probe in lockstep", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const more = { parts: Layer.provide(Cluster.layerParts, Layer.succeed(FirstRound, undefined)) }
       const first = yield* lab.start(1, {}, more)
       for (let i = 2; i <= 8; i++) yield* lab.start(i, { peers: [first.address] }, more)
@@ -72,7 +72,7 @@ describe("probing, to the millisecond", () => {
   scenario("a node sends one PING per interval, the ACK comes back at once, and no relay is asked", () =>
     Effect.gen(function* () {
       const Slow = 7
-      const lab = yield* Lab.make({ latency: Slow })
+      const lab = yield* Lab.believing({ latency: Slow })
       const [a, b] = yield* started(lab, 2)
       yield* pass(20_000)
       for (const [from, to] of [
@@ -116,7 +116,7 @@ describe("probing, to the millisecond", () => {
         ] as const) {
           yield* virtual(
             Effect.gen(function* () {
-              const lab = yield* Lab.make()
+              const lab = yield* Lab.believing()
               const options = { probes: { ...patient.probes, indirectK: 1 }, gossip: { interval: "1 hour" } } as const
               const [a] = yield* started(lab, 3, options)
               for (const to of ["n2", "n3"]) lab.network.link("n1", to).latency = roundTrip - Latency
@@ -139,7 +139,7 @@ describe("probing, to the millisecond", () => {
     "without an ACK two members get a PING_REQ at the timeout, and the target is suspect at the end of the interval",
     () =>
       Effect.gen(function* () {
-        const lab = yield* Lab.make()
+        const lab = yield* Lab.believing()
         const nodes = yield* started(lab, 7, patient)
         const lost = nodes[6]!
         const others = nodes.slice(0, 6)
@@ -188,7 +188,7 @@ describe("probing, to the millisecond", () => {
 
   scenario("suspect and dead members are not asked to relay, and no more members than there are", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const nodes = yield* started(lab, 5, { probes: { ...patient.probes, indirectK: 3 } })
       lab.network.separate(["n5"], ["n1", "n2", "n3", "n4"], true)
       yield* pass(12 * Interval)
@@ -219,7 +219,7 @@ describe("probing, to the millisecond", () => {
 
   scenario("with indirect_k 0 no relay is asked", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const nodes = yield* started(lab, 3, { probes: { ...patient.probes, indirectK: 0 } })
       lab.network.separate(["n3"], ["n1", "n2"], true)
       yield* pass(10 * Interval)
@@ -234,7 +234,7 @@ describe("probing, to the millisecond", () => {
     "a PING to a suspect begins with the entry of the suspect, also for a PING_REQ; other PINGs begin with our own",
     () =>
       Effect.gen(function* () {
-        const lab = yield* Lab.make()
+        const lab = yield* Lab.believing()
         const nodes = yield* started(lab, 5, patient)
         const lost = nodes[4]!
         const others = nodes.slice(0, 4)
@@ -262,7 +262,7 @@ describe("probing, to the millisecond", () => {
 
   scenario("each node of eight probes every other member once in seven probes, in changing orders", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const nodes = yield* started(lab, 8)
       const Wraps = 6
       yield* pass(7 * Wraps * Interval)
@@ -307,7 +307,7 @@ describe("probing, to the millisecond", () => {
     "each failed probe adds an interval to the next cycle and a timeout to its wait, up to nine; each success takes one off",
     () =>
       Effect.gen(function* () {
-        const lab = yield* Lab.make()
+        const lab = yield* Lab.believing()
         const Count = 14
         const nodes = yield* started(lab, Count, patient)
         const [a, ...others] = nodes

@@ -47,7 +47,7 @@ describe("relays", () => {
     "keep a member from suspicion when one link of ten is cut: each probe over that link succeeds through a relay",
     () =>
       Effect.gen(function* () {
-        const lab = yield* Lab.make()
+        const lab = yield* Lab.believing()
         const nodes = yield* started(lab, 5)
         const [a, b] = nodes
         lab.network.separate([a!.name], [b!.name], true)
@@ -81,7 +81,7 @@ describe("relays", () => {
     () =>
       Effect.gen(function* () {
         const Latency = 3
-        const lab = yield* Lab.make({ latency: Latency })
+        const lab = yield* Lab.believing({ latency: Latency })
         const nodes = yield* started(lab, 4)
         const [a, b] = nodes
         yield* pass(6000)
@@ -117,7 +117,7 @@ describe("relays", () => {
 
   scenario("answer a node that they do not know, and answer each request once", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const [, b] = yield* started(lab, 2)
       const stranger = yield* lab.puppet(9)
       const request: Message.PingReq = {
@@ -141,7 +141,7 @@ describe("relays", () => {
 
   scenario("ignore a request for an unknown member, for a tombstone, and for themselves", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const nodes = yield* started(lab, 3, { probes: { deadRetention: 5000 } })
       const [a, b, c] = nodes
       yield* lab.kill(c!)
@@ -177,7 +177,7 @@ describe("relays", () => {
 
   scenario("tell a suspect that it is suspected when they send it a PING for another node", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const [a, b] = yield* started(lab, 2)
       // Off the times at which n1 probes of itself.
       yield* pass(300)
@@ -212,7 +212,7 @@ describe("relays", () => {
     const fares = ({ after, entries, flags }: Said) =>
       virtual(
         Effect.gen(function* () {
-          const lab = yield* Lab.make()
+          const lab = yield* Lab.believing()
           // Only n1 probes, so that nobody else suspects anybody; incarnations are above 0.
           const idle = { probes: { interval: "1 hour" } } as const
           const target = yield* lab.start(2, idle)

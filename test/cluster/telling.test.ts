@@ -10,7 +10,7 @@ const Told = 99
 /** A node, a member that can be quoted, and a puppet that the node holds `status`, at an incarnation of 7. */
 const held = (status: "Suspect" | "Dead" | "tombstone") =>
   Effect.gen(function* () {
-    const lab = yield* Lab.make()
+    const lab = yield* Lab.believing()
     const options = {
       probes: { interval: 600_000, timeout: 500, suspectTimeout: 600_000, deadRetention: 10_000 },
       gossip: { antiEntropyInterval: 0, healTimeout: 0 }
@@ -150,7 +150,7 @@ describe("telling a node its status in our view", () => {
     "a node that was declared dead while it received nothing refutes within a round trip of its first message",
     () =>
       Effect.gen(function* () {
-        const lab = yield* Lab.make()
+        const lab = yield* Lab.believing()
         const a = yield* lab.start(1)
         // Its suspicions last so long that it does not declare the others dead, whose answers are lost.
         const b = yield* lab.start(2, { peers: [a.address], probes: { suspectTimeout: 600_000 } })

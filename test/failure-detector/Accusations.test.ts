@@ -44,9 +44,9 @@ const accusation = (
 ): Accusation => ({ targetId: idOf(target), incarnation, accuserId: idOf(by), evidence })
 
 /** A node, and the puppet that has told it of the others. Without `extensions` the node speaks level 1 with all of it. */
-const introduced = (options: ClusterOptions = {}) =>
+const introduced = (options: ClusterOptions = {}, make = Lab.believing) =>
   Effect.gen(function* () {
-    const lab = yield* Lab.make()
+    const lab = yield* make()
     const node = yield* lab.start(1, {
       extensions: {},
       ...options,
@@ -371,7 +371,7 @@ describe("a probe of ours that fails", () => {
     extensions: ClusterOptions["extensions"] = {}
   ) =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const node = yield* lab.start(1, {
         extensions,
         gossip: { interval: 100, antiEntropyInterval: 0, healInterval: "1 hour" },
@@ -464,7 +464,7 @@ describe("a probe of ours that fails", () => {
 describe("an ACK with a sequence that is not that of a PING of ours", () => {
   scenario("proves no address", () =>
     Effect.gen(function* () {
-      const { header, node, puppet } = yield* introduced({ probes: { interval: 3500, indirectK: 0 } })
+      const { header, node, puppet } = yield* introduced({ probes: { interval: 3500, indirectK: 0 } }, Lab.make)
       const { table } = parts(node).view
       const slot = parts(node).view.slotOf(idOf(Speaker))
       // As if it had just been sent a PING.

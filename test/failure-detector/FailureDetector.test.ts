@@ -62,7 +62,7 @@ const observing = Layer.merge(Cluster.layerNode, JoinWait.layerReminder).pipe(
 
 /** `n1` to `n<members>`, and an observer with the next number. */
 const withObserver = Effect.fnUntraced(function* (members: number, options: ClusterOptions = {}) {
-  const lab = yield* Lab.make()
+  const lab = yield* Lab.believing()
   const peers = ["10.0.0.1:7946"]
   const nodes: Array<LabNode> = [yield* lab.start(1, options)]
   for (let i = 2; i <= members; i++) nodes.push(yield* lab.start(i, { ...options, peers }))
@@ -92,7 +92,7 @@ const gossip = (entries: ReadonlyArray<MessageEntry>, from = 1): Message => ({
 describe("a member", () => {
   scenario("probes also if its first round is due while it starts", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const atOnce = Layer.provide(Cluster.layerParts, Layer.succeed(FailureDetector.FirstRound, 0))
       const first = yield* lab.start(1, {}, { parts: atOnce })
       const second = yield* lab.start(2, { peers: ["10.0.0.1:7946"] })
@@ -176,7 +176,7 @@ describe("an observer", () => {
 
   scenario("lets a suspicion expire after twice the time, if nobody else does", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const observer = yield* lab.start(1, {}, { parts: observing })
       const accuser = yield* lab.puppet(2)
       yield* accuser.send(gossip([claim("Suspect", 3, "10.0.0.3:7946", 0, 5)], 2), observer)
@@ -256,7 +256,7 @@ describe("an observer", () => {
 describe("the failure detector of a node that leaves", () => {
   scenario("ends its probes and judges nobody, and the node still serves as a relay", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const config = { reliableAckTimeout: "10 seconds", reliableMaxRetries: 0 } as const
       const leaver = yield* lab.start(1, config)
       const target = yield* lab.start(2, { peers: [leaver.address] })

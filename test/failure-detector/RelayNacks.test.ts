@@ -19,7 +19,7 @@ describe("a relay", () => {
   ]) {
     scenario(`says after ${expected} ms that it has no answer to a requester that waits for ${waitMs} ms`, () =>
       Effect.gen(function* () {
-        const lab = yield* Lab.make()
+        const lab = yield* Lab.believing()
         const node = yield* lab.start(1, { extensions: {}, probes: { interval: 10_000, timeout: 500 } })
         const requester = yield* lab.puppet(50)
         lab.network.host("target", ["10.0.0.60"]).detach()
@@ -45,7 +45,7 @@ describe("a relay", () => {
       for (const level of [0, 1]) {
         yield* virtual(
           Effect.gen(function* () {
-            const lab = yield* Lab.make()
+            const lab = yield* Lab.believing()
             const node = yield* lab.start(1, { extensions: {}, probes: { interval: 10_000, timeout: 500 } })
             const [requester, target] = [yield* lab.puppet(50), yield* lab.puppet(60)]
             yield* requester.send({ _tag: "Gossip", ...speaker(50, 1), entries: [own(50)] }, node)

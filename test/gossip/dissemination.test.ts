@@ -45,7 +45,7 @@ describe("dissemination", () => {
         for (const size of [2, 5, 12]) {
           yield* virtual(
             Effect.gen(function* () {
-              const lab = yield* Lab.make()
+              const lab = yield* Lab.believing()
               yield* cluster(lab, size, { gossip: { antiEntropyInterval: 0 } })
               const from = lab.now
               yield* pass(20_000)
@@ -68,7 +68,7 @@ describe("dissemination", () => {
       ] as const) {
         yield* virtual(
           Effect.gen(function* () {
-            const lab = yield* Lab.make()
+            const lab = yield* Lab.believing()
             const nodes = yield* cluster(lab, size, {
               ...changesOnly,
               gossip: { ...changesOnly.gossip, retransmitMultiplier }
@@ -108,7 +108,7 @@ describe("dissemination", () => {
         ] as const) {
           yield* virtual(
             Effect.gen(function* () {
-              const lab = yield* Lab.make()
+              const lab = yield* Lab.believing()
               const gossip = { ...changesOnly.gossip, maxSends, adaptiveTargets, retransmitMultiplier: 40 }
               const [first] = yield* cluster(lab, 8, { ...changesOnly, gossip })
               const teller = yield* lab.puppet(99)
@@ -144,7 +144,7 @@ describe("dissemination", () => {
       ] as const) {
         yield* virtual(
           Effect.gen(function* () {
-            const lab = yield* Lab.make()
+            const lab = yield* Lab.believing()
             const gossip = { ...changesOnly.gossip, maxSends: 1, adaptiveTargets: false }
             const [first] = yield* cluster(lab, 2, { ...changesOnly, gossip })
             const teller = yield* lab.puppet(99)
@@ -165,7 +165,7 @@ describe("dissemination", () => {
 
   scenario("a message carries the claim that is held when it is sent", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const [first] = yield* cluster(lab, 2, changesOnly)
       const teller = yield* lab.puppet(99)
       const from = lab.now
@@ -193,7 +193,7 @@ describe("dissemination", () => {
 
   scenario("our own new incarnation comes first in a message, after what the receiver is told about itself", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
+      const lab = yield* Lab.believing()
       const [first] = yield* cluster(lab, 3, { gossip: { antiEntropyInterval: 0 } })
       const teller = yield* lab.puppet(99)
       const from = lab.now

@@ -139,7 +139,7 @@ describe("a node that accepts both", () => {
       yield* sealed.send(ping(9, 11), a)
       yield* pass(5)
       assert.deepStrictEqual(
-        lab.sent((seen) => seen.from === "n1" && seen.to === "n9", from).map((seen) => seen.sealed),
+        [...new Set(lab.sent((seen) => seen.from === "n1" && seen.to === "n9", from).map((seen) => seen.sealed))],
         [false]
       )
     })

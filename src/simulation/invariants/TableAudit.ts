@@ -53,7 +53,7 @@ const countProblem = (
 ): string | undefined => {
   const kept = {
     alive: table.alive,
-    suspect: table.suspects.length,
+    suspect: table.suspect,
     dead: table.dead.length,
     left: table.leftCount,
     tombstones: table.tombstones.length,
