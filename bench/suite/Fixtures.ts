@@ -111,6 +111,7 @@ export const packerOf = (view: ClusterView, queue: ChangeQueue): MessagePacker =
       level: 1,
       salt: 0,
       maxMessage: MaxMessage,
+      shortMessage: 548,
       needsOwnEntry: () => false
     },
     { now: () => 0, random: generator() }

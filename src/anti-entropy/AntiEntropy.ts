@@ -8,14 +8,16 @@ import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Mark } from "../membership/MemberTable.ts"
-import { Outbox } from "../outbox/Outbox.ts"
+import { type ChunkForm, Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
 import { SlotLimiter } from "../outbox/SlotLimiter.ts"
 import { Activity } from "../time/Activity.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { Assemblies } from "./Assembly.ts"
 import { SectionType } from "../wire/sections/Section.ts"
+import { IndirectAck } from "../wire/Header.ts"
 import { PacedSends } from "./PacedSends.ts"
+import { PathSizes } from "./PathSizes.ts"
 import { RoundTimes } from "./RoundTimes.ts"
 import { TableDigest } from "./TableDigest.ts"
 
@@ -77,6 +79,10 @@ export class AntiEntropy extends Context.Service<
     readonly assemblies: { readonly size: number; readonly inconsistent: number }
     /** How many tables and answers are being sent in bursts, and how many were not sent because there were too many. */
     readonly paced: { readonly size: number; readonly refused: number }
+    /** Takes an ACK that was merged: it may be that of a chunk, which says what the path to its sender carries. */
+    readonly acknowledged: (received: Received) => void
+    /** Adds a listener that gets the slots of members whose path carries no long datagrams. They get short ones. */
+    readonly onSmallPath: (listener: (slot: number) => void) => void
     /** Takes an ANTI_ENTROPY message that was merged: a digest, buckets, or a chunk, whose snapshot is answered when complete. */
     readonly received: (received: Received) => void
   }
@@ -122,11 +128,33 @@ const make = (rounds: boolean) =>
       bursts.reset()
     }
 
-    const sendTable = (slot: number): void => {
-      const chunks = packer.snapshot(outbox.speaksLevel1(slot))
-      counters.chunksSent += chunks.length
-      send(slot, chunks)
+    const smallPathListeners: Array<(slot: number) => void> = []
+    const paths = new PathSizes({
+      setSmall: (slot, small) => {
+        if (small) table.mark(slot, Mark.SmallPath)
+        else table.unmark(slot, Mark.SmallPath)
+        if (small) for (const listener of smallPathListeners) listener(slot)
+      }
+    })
+    const pathTimer = yield* whileActive(alarm("path sizes", { next: () => paths.next, fire: (now) => paths.due(now) }))
+
+    /** Sends chunks to a member. Whether its path carries them is found out if that is not known. */
+    const sendChunks = (slot: number, make: (form: ChunkForm) => ReadonlyArray<Uint8Array>): void => {
+      const sendAs = (asks: boolean, short: boolean): ReadonlyArray<Uint8Array> => {
+        const chunks = make({ to: slot, asks, short })
+        counters.chunksSent += chunks.length
+        send(slot, chunks)
+        return chunks
+      }
+      const asks = outbox.speaksLevel1(slot) && paths.isOpen(slot)
+      const [first] = sendAs(asks, false)
+      if (!asks || first === undefined || !packer.isLong(first)) return
+      paths.sent(slot, (short) => sendAs(true, short), readClock())
+      pathTimer.reset()
     }
+
+    const sendTable = (slot: number): void =>
+      sendChunks(slot, (form) => packer.snapshot(outbox.speaksLevel1(slot), form))
 
     const sample: Array<number> = []
     /** Strangers whose turn it was. Their table is compared with ours when they have answered a PING. */
@@ -170,7 +198,7 @@ const make = (rounds: boolean) =>
     const sendWelcome = (slot: number): void => {
       if (!paced.isFull) return sendTable(slot)
       table.drawLive(WelcomeSample, random, sample)
-      const [message] = packer.entries(sample, outbox.speaksLevel1(slot))
+      const [message] = packer.entries(sample, outbox.speaksLevel1(slot), slot)
       if (message !== undefined) outbox.send(slot, message)
     }
 
@@ -190,7 +218,9 @@ const make = (rounds: boolean) =>
     }
 
     view.observe({
-      transition: ({ now }) => {
+      transition: ({ kind, now, slot }) => {
+        // It may be back elsewhere.
+        if (kind === "Joined" || kind === "Recovered") paths.forget(slot)
         if (!usesDigests || !outbox.isCrowded()) return
         times.restart(now)
         timer.reset()
@@ -207,12 +237,14 @@ const make = (rounds: boolean) =>
         answers.forget(slot)
         bucketAnswers.forget(slot)
         paced.cancel(slot)
+        paths.forget(slot)
       }
     })
     yield* Scope.addFinalizer(
       activity,
       Effect.sync(() => {
         chosen.clear()
+        paths.clear()
         newcomers.clear()
         different.clear()
       })
@@ -243,15 +275,24 @@ const make = (rounds: boolean) =>
       asked = { slot: -1, at: -Infinity }
       const difference = tableDigest.difference(sections)
       if (difference === undefined) return
-      const chunks = packer.chunks(difference.slots, true, difference)
-      counters.chunksSent += chunks.length
-      send(sender, chunks)
+      sendChunks(sender, (form) => {
+        // A slot may have become free since.
+        const slots = difference.slots.filter((slot) => table.isPassedOn(slot))
+        return packer.chunks(slots, true, difference, form)
+      })
     }
 
     return AntiEntropy.of({
       counters,
       assemblies,
       paced,
+      acknowledged: ({ findings, inbound, now, sender }) => {
+        if (sender < 0 || findings.replay || inbound.has(IndirectAck)) return
+        if (inbound.sections.sequenceIfAny === undefined) paths.acknowledged(sender, now)
+      },
+      onSmallPath: (listener) => {
+        smallPathListeners.push(listener)
+      },
       received: (received) => {
         const { inbound, now, sender } = received
         const { sections } = inbound
@@ -276,7 +317,7 @@ const make = (rounds: boolean) =>
         if (outbox.isUnproved(sender)) return outbox.prove(sender, now, received)
         const slots = comparison.answerTo(sender)
         if (slots.length === 0) return
-        const messages = packer.entries(slots, outbox.speaksLevel1(sender))
+        const messages = packer.entries(slots, outbox.speaksLevel1(sender), sender)
         counters.answersSent += messages.length
         send(sender, messages)
       }

@@ -97,6 +97,8 @@ export class Dispatch {
         detector.pingReq(received)
         break
       case Kind.Ack:
+        // Before it may prove an address, and a table be sent there that it does not acknowledge.
+        antiEntropy.acknowledged(received)
         detector.ack(received)
         delivery.ack(received)
         break

@@ -4,9 +4,14 @@
  */
 import { Effect, FiberSet } from "effect"
 import { NetAddress } from "effect/net"
+import { AntiEntropy } from "../anti-entropy/AntiEntropy.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { type Conflict, LocalView } from "../membership/LocalView.ts"
+import { NodeClock } from "../time/NodeClock.ts"
 import { type RejectionReason, Transport } from "../transport/Transport.ts"
+
+/** Small paths are warned of at most once in this time, in ms. */
+const PathsPause = 60_000
 
 /** What is said about datagrams of a source that cannot be read. */
 const warnings: Record<RejectionReason, (from: string) => string> = {
@@ -28,7 +33,21 @@ const conflictText = ({ address, addresses, id, kind }: Conflict, selfId: NodeId
 export const logWarnings = Effect.gen(function* () {
   const transport = yield* Transport
   const view = yield* LocalView
+  const antiEntropy = yield* AntiEntropy
+  const { now } = yield* NodeClock
   const log = yield* FiberSet.makeRuntime<never>()
+  let pathsFrom = -Infinity
+  antiEntropy.onSmallPath((slot) => {
+    if (now() - pathsFrom < PathsPause) return
+    pathsFrom = now()
+    const address = NetAddress.formatInet(view.table.inetAddress(slot))
+    log(
+      Effect.logWarning(
+        `the path to ${address} may carry no long datagrams, so it gets short ones; ` +
+          "lower `network.max_datagram` at all nodes if this goes on"
+      )
+    )
+  })
   view.observe({
     conflict: (conflict) => {
       log(Effect.logWarning(conflictText(conflict, view.selfId)))

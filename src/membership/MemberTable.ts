@@ -45,7 +45,9 @@ export const Mark = {
   /** It said that it does not have our own entry. */
   WantsOwnEntry: 2048,
   /** The last probe of it failed, so it is spoken to in version 1 until it answers. */
-  ProbeFailed: 4096
+  ProbeFailed: 4096,
+  /** The path to it carries no long datagrams. */
+  SmallPath: 8192
 } as const
 
 /** Our own slot. */

@@ -141,9 +141,12 @@ export class TableUpdates {
 
   #move(slot: number, { address, addressAt, now }: ClaimRecord): void {
     const table = this.#table
+    // A member that is known only by where its messages come from may have answered there.
+    const settles = table.has(slot, Mark.Provisional) && table.sameAddress(slot, address, addressAt)
     table.setAddress(slot, address, addressAt)
     if (slot < table.routes.length) table.routes[slot] = undefined
-    table.unmark(slot, Mark.AddressProved | Mark.Provisional | Mark.AtOurAddress)
+    table.unmark(slot, Mark.Provisional | Mark.AtOurAddress)
+    if (!settles) table.unmark(slot, Mark.AddressProved | Mark.SmallPath)
     if (table.sameAddress(SelfSlot, address, addressAt)) table.markAtOurAddress(slot, now)
   }
 

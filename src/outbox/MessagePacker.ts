@@ -6,7 +6,7 @@
 import * as Claim from "../domain/Claim.ts"
 import { Mark, type MemberTable, SelfSlot } from "../membership/MemberTable.ts"
 import { recordOwnEntrySent } from "../membership/OwnEntryKnown.ts"
-import { HeaderLength, IndirectAck, Kind, MaxMessage } from "../wire/Header.ts"
+import { HeaderLength, IndirectAck, Kind, MaxMessage, RequestAck } from "../wire/Header.ts"
 import { ChunkPrefixLength } from "../wire/Inbound.ts"
 import { MaxChunk, MessageWriter } from "../wire/MessageWriter.ts"
 import { type Accusation, Length as AccusationLength } from "../wire/sections/Accusation.ts"
@@ -57,8 +57,25 @@ export interface PackerOptions {
   readonly salt: number
   /** The most bytes of a message, so that its datagram, seal included, keeps to `network.max_datagram`. */
   readonly maxMessage: number
+  /** The same for a member behind a path that carries no long datagrams. */
+  readonly shortMessage: number
   /** Whether a message of sections to the member of a slot must carry our own entry. */
   readonly needsOwnEntry: (slot: number) => boolean
+}
+
+/**
+ * How the chunks of a snapshot are sent.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ChunkForm {
+  /** Slot of the member that they go to. */
+  readonly to?: number
+  /** Whether the first one asks for an ACK. */
+  readonly asks?: boolean
+  /** Whether they are for a path that carries no long datagrams. */
+  readonly short?: boolean
 }
 
 /**
@@ -134,7 +151,7 @@ export class MessagePacker {
    * which has no use for them.
    */
   ping(to: number, tell: boolean, changes = true, heartbeats = true): Uint8Array {
-    this.#begin(Kind.Ping)
+    this.#begin(Kind.Ping, 0, this.#limitTo(to))
     if (to >= 0 && tell) this.#entries.receiver(to)
     return changes
       ? this.#finishWithChanges(to, heartbeats ? this.#options.piggybackMax : 0)
@@ -144,7 +161,7 @@ export class MessagePacker {
   /** A PING of sections, which its ACK answers by the same `sequence`. `tell` and `changes` as for `ping`. */
   probe(to: number, tell: boolean, sequence: number, changes = true): Uint8Array {
     const table = this.#table
-    this.#beginSectioned(Kind.Ping)
+    this.#beginSectioned(Kind.Ping, 0, this.#limitTo(to))
     this.#form.pingProbe(sequence, table.idHi(to), table.idLo(to))
     this.#form.beginSection(SectionType.Entries)
     if (tell) this.#entries.receiver(to)
@@ -171,7 +188,7 @@ export class MessagePacker {
    * message means that the address of the receiver may be forged: then only our own entry follows, if it fits.
    */
   ack(to: number, tell: boolean, limit: number): Uint8Array {
-    this.#begin(Kind.Ack, 0, limit)
+    this.#begin(Kind.Ack, 0, Math.min(limit, this.#limitTo(to)))
     if (to >= 0 && tell) this.#entries.receiver(to)
     return this.#finishAck(to, limit)
   }
@@ -182,7 +199,7 @@ export class MessagePacker {
    * `ack`.
    */
   ackProbe(to: number, tell: boolean, limit: number, sequence: number | undefined, asks = false): Uint8Array {
-    this.#beginSectioned(Kind.Ack, 0, limit)
+    this.#beginSectioned(Kind.Ack, 0, Math.min(limit, this.#limitTo(to)))
     if (sequence !== undefined) this.#form.ackProbe(sequence)
     this.#form.beginSection(SectionType.Entries)
     if (to >= 0 && tell) this.#entries.receiver(to)
@@ -283,13 +300,13 @@ export class MessagePacker {
 
   /** A GOSSIP of the changes that wait. */
   gossip(to = NoReceiver): Uint8Array {
-    this.#begin(Kind.Gossip)
+    this.#begin(Kind.Gossip, 0, this.#limitTo(to))
     return this.#finishWithChanges(to, 0)
   }
 
   /** The same as sections, with the accusations that wait. */
   gossipSections(to: number): Uint8Array {
-    this.#beginSectioned(Kind.Gossip)
+    this.#beginSectioned(Kind.Gossip, 0, this.#limitTo(to))
     this.#form.beginSection(SectionType.Entries)
     return this.#finishSections(to, true)
   }
@@ -310,16 +327,20 @@ export class MessagePacker {
     return this.#finishEntries(slot === SelfSlot ? OwnSlot : [])
   }
 
-  /** GOSSIP messages with the entries of the given slots, and as sections with their tags; as many messages as that takes. */
-  entries(slots: ReadonlyArray<number>, sectioned = false): Array<Uint8Array> {
+  /**
+   * GOSSIP messages to a member with the entries of the given slots, and as sections with their tags; as many messages as
+   * that takes.
+   */
+  entries(slots: ReadonlyArray<number>, sectioned = false, to = NoReceiver): Array<Uint8Array> {
     const messages: Array<Uint8Array> = []
     const limit = this.#entryLimit
+    const length = this.#limitTo(to)
     let at = 0
     while (at < slots.length) {
       if (sectioned) {
-        this.#beginSectioned(Kind.Gossip)
+        this.#beginSectioned(Kind.Gossip, 0, length)
         this.#form.beginSection(SectionType.Entries)
-      } else this.#begin(Kind.Gossip)
+      } else this.#begin(Kind.Gossip, 0, length)
       this.#entries.slot(SelfSlot)
       const first = at
       let tags = sectioned ? SectionHeaderLength : 0
@@ -337,11 +358,11 @@ export class MessagePacker {
   }
 
   /** The whole table as the chunks of one ANTI_ENTROPY snapshot: every listed member, also the dead. */
-  snapshot(sectioned = false): Array<Uint8Array> {
+  snapshot(sectioned = false, form: ChunkForm = {}): Array<Uint8Array> {
     const table = this.#table
     const slots: Array<number> = []
     for (let slot = SelfSlot; slot < table.top; slot++) if (table.isPassedOn(slot)) slots.push(slot)
-    return this.chunks(slots, sectioned)
+    return this.chunks(slots, sectioned, undefined, form)
   }
 
   /** The snapshot of a newcomer, which contains only itself. */
@@ -353,17 +374,19 @@ export class MessagePacker {
   chunks(
     slots: ReadonlyArray<number>,
     sectioned: boolean,
-    buckets?: { readonly bits: number; readonly bitmap: Uint8Array }
+    buckets?: { readonly bits: number; readonly bitmap: Uint8Array },
+    { asks = false, short = false, to = NoReceiver }: ChunkForm = {}
   ): Array<Uint8Array> {
     // Each chunk says how many there are, so the layout comes first.
     const version = this.#nextVersion()
-    const limit = Math.min(MaxChunk, this.#options.maxMessage)
+    const limit = Math.min(MaxChunk, short ? this.#options.shortMessage : this.#limitTo(to))
     const bitmapLength = buckets === undefined ? 0 : SectionHeaderLength + 1 + buckets.bitmap.length
     const overhead = sectioned ? SectionedChunkOverhead + bitmapLength : 0
     const starts = this.#layOut(slots, limit - HeaderLength - ChunkPrefixLength - overhead, sectioned)
     return starts.map((start, index) => {
-      if (sectioned) this.#beginSectioned(Kind.AntiEntropy, 0, limit)
-      else this.#begin(Kind.AntiEntropy, 0, limit)
+      const flags = asks && index === 0 ? RequestAck : 0
+      if (sectioned) this.#beginSectioned(Kind.AntiEntropy, flags, limit)
+      else this.#begin(Kind.AntiEntropy, flags, limit)
       this.#form.chunk(Math.floor(version / 0x1_0000_0000), version, index, starts.length)
       if (buckets !== undefined) this.#form.differing(buckets.bits, buckets.bitmap)
       if (sectioned) this.#form.beginSection(SectionType.Entries)
@@ -419,6 +442,17 @@ export class MessagePacker {
     // A receiver answers a snapshot when it is complete, also one of buckets that are empty here.
     if (starts.length === 0) starts.push(0)
     return starts
+  }
+
+  /** The most bytes of a message to the member of a slot. */
+  #limitTo(slot: number): number {
+    const { maxMessage, shortMessage } = this.#options
+    return slot >= 0 && this.#table.has(slot, Mark.SmallPath) ? shortMessage : maxMessage
+  }
+
+  /** Whether a message is too long for a path that carries no long datagrams. */
+  isLong(message: Uint8Array): boolean {
+    return message.length > this.#options.shortMessage
   }
 
   /** How often a change is sent. */

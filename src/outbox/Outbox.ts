@@ -41,7 +41,7 @@ export type { Response } from "../wire/sections/Response.ts"
 export type { BroadcastQueue, BroadcastWriter } from "./BroadcastQueue.ts"
 export type { ChangeQueue } from "./ChangeQueue.ts"
 export type { MemberClaim } from "./MemberClaim.ts"
-export type { MessagePacker, PackerClock, PackerOptions, PackerQueues } from "./MessagePacker.ts"
+export type { ChunkForm, MessagePacker, PackerClock, PackerOptions, PackerQueues } from "./MessagePacker.ts"
 export type { Received, ReplyPath } from "./Received.ts"
 export type { ReplyBudget } from "./ReplyBudget.ts"
 
@@ -56,6 +56,9 @@ const Crowd = 50
 
 /** A member is asked to prove its address at most once in this time, in ms. */
 const ProofPause = 1000
+
+/** Bytes of a datagram that every path carries: 576 are what every IPv4 host takes (RFC 791), less the headers of IP and UDP. */
+const ShortDatagram = 548
 
 /** While more changes wait, one that was heard this often is not passed on any more. */
 const HearingsEnough = 4
@@ -185,6 +188,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       if (view.leaving) return true
       return !table.has(slot, Mark.HasOwnEntry) && isOwnEntryNews()
     }
+    const seal = network.encryption === "off" ? 0 : Overhead
     const packer = new MessagePacker(
       table,
       { changes: queue, accusations, tags, broadcasts },
@@ -193,7 +197,8 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
         level: extensions.level1 ? 1 : 0,
         // A sealed message has none, since the name is in its key.
         salt: network.encryption === "off" ? clusterSalt(network.cluster) : 0,
-        maxMessage: Math.min(MaxMessage, network.maxDatagram - (network.encryption === "off" ? 0 : Overhead)),
+        maxMessage: Math.min(MaxMessage, network.maxDatagram - seal),
+        shortMessage: ShortDatagram - seal,
         needsOwnEntry
       },
       { now, random }

@@ -32,6 +32,7 @@ const defaults: PackerOptions = {
   level: 1,
   salt: 0,
   maxMessage: MaxMessage,
+  shortMessage: 548,
   needsOwnEntry: () => true
 }
 

@@ -35,6 +35,7 @@ const packing = (n: number, tagLength = (_: number) => 20) => {
     level: 1,
     salt: 0,
     maxMessage: MaxDatagram,
+    shortMessage: 548,
     needsOwnEntry: () => false
   }
   const packer = new MessagePacker(
