@@ -92,8 +92,6 @@ const isMarkedLeft = ({ bytes, sections }: Inbound, claim: ClaimRecord, cursor: 
 export class ClusterView {
   readonly table: MemberTable
   readonly selfId: NodeId.NodeId
-  /** Whether anybody can send datagrams, so that a member may be invented until its address has answered us. */
-  readonly wary: boolean
   readonly #observers = new Observers()
   readonly #own: OwnClaims
   readonly #conflicts: Conflicts
@@ -109,8 +107,7 @@ export class ClusterView {
 
   constructor(options: ViewOptions) {
     const { address, conflictInterval, deadRetention, id, incarnation, isAllowed, limits, seed, staleAfter } = options
-    this.wary = options.wary === true
-    const table = new MemberTable(seed, this.wary)
+    const table = new MemberTable(seed, options.wary)
     const observers = this.#observers
     const usable = new UsableAddresses(isAllowed)
     this.selfId = id

@@ -133,7 +133,8 @@ export class MemberTable {
   ] as const
   /** How many were drawn from each of them by one call. */
   readonly #drawn = [0, 0, 0, 0, 0]
-  readonly #wary: boolean
+  /** Whether anybody can send datagrams, so that a member may be invented until its address has answered us. */
+  readonly wary: boolean
 
   /** One past the highest slot that was ever used. */
   top = 0
@@ -144,9 +145,8 @@ export class MemberTable {
   readonly #digestMember = { idHi: 0, idLo: 0, incarnation: 0, status: 0, tagVersion: 0 }
   #shadowed = 0
 
-  /** `wary`: anybody can send datagrams, so a member may be invented until its address has answered us. */
   constructor(seed: number, wary = false) {
-    this.#wary = wary
+    this.wary = wary
     this.index = new IdIndex(this, seed)
     this.#liveByAddress = new AddressIndex(this, seed)
   }
@@ -341,7 +341,7 @@ export class MemberTable {
 
   /** The member answered a PING of ours at its address. */
   markProved(slot: number): void {
-    const moves = this.#wary && this.isLive(slot)
+    const moves = this.wary && this.isLive(slot)
     if (moves) this.#pool(slot).remove(slot)
     this.mark(slot, Mark.AddressProved)
     this.#pinged.delete(slot)
@@ -350,7 +350,7 @@ export class MemberTable {
 
   /** Whether a member may be invented: anybody can send datagrams, and its address never answered us. */
   isStranger(slot: number): boolean {
-    return this.#wary && !this.has(slot, Mark.AddressProved)
+    return this.wary && !this.has(slot, Mark.AddressProved)
   }
 
   /** The round trip of the newest probe that the member answered directly, in ms; NaN before the first. */

@@ -408,7 +408,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       },
       pingWithClaim: (claim, now, answered = false) => {
         const slot = table.index.get(claim.idHi, claim.idLo)
-        const stranger = slot > SelfSlot ? table.isStranger(slot) : view.wary && !answered
+        const stranger = slot > SelfSlot ? table.isStranger(slot) : table.wary && !answered
         if (stranger && !strangerPings.take(claim.address, 0, now)) return
         if (slot > SelfSlot) table.setPinged(slot, now)
         // Whether a forgotten member proved its address is not known any more, so it gets no changes either.

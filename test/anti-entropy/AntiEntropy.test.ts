@@ -261,7 +261,7 @@ const asked = Effect.gen(function* () {
   const proved = received("AntiEntropy1").length
   puppet.received.length = 0
   const { counters } = parts(node).antiEntropy
-  /** The only other member dies, and the node sends the puppet its digest, the seventh time after a pause of 5.7 s. */
+  /** The only other member is doubted, and the node sends the puppet its digest, the seventh time after a pause of 5.7 s. */
   const round = Effect.gen(function* () {
     const of60 = (status: "Suspect" | "Dead") => claim(status, 60, "10.0.0.60:1", 0, 2 ** 20)
     yield* tell(of60("Suspect"), of60("Dead"))
@@ -307,7 +307,8 @@ describe("what a member of level 1 asks", () => {
       )
       assert.deepStrictEqual(
         chunks.map(({ differing, entries }) => [differing, entries?.map(({ nodeId }) => Number(nodeId))]),
-        [[[true], [1, 50]]]
+        // The death of the third is checked for as long as a PING may take here.
+        [[[true], [1, 50, 60]]]
       )
     })
   )

@@ -1,6 +1,7 @@
 /** What one socket outside a cluster in the clear can do to it and through it, by inventing members. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Context, Effect, Fiber, Stream } from "effect"
+import { Events } from "../../src/events/Events.ts"
 import { Burst, Interval } from "../../src/outbox/StrangerPings.ts"
 import type { MessageEntry } from "../../src/wire/Message.ts"
 import { bytesOf, claim, Lab, type LabNode, parts, pass, sender, virtual } from "../cluster/Lab.ts"
@@ -113,6 +114,59 @@ describe("a host that has nothing to do with the cluster", () => {
       const { bytes } = yield* minute(once({ count: 1 }))
       assert.isAtMost(bytes, 5 * 6 * 72)
     })
+  )
+})
+
+describe("a living member", () => {
+  it.effect("does not die by claims from outside that it is suspect and dead, in one datagram or two", () =>
+    virtual(
+      Effect.gen(function* () {
+        const { nodes, say } = yield* makeWorld
+        const victim = nodes[4]!
+        const about = (status: MessageEntry["status"]) => claim(status, victim.id, victim.address, 0, 1000)
+        for (const node of nodes) {
+          yield* say(node, [about("Suspect"), about("Dead")])
+          yield* say(node, [about("Suspect")])
+          yield* say(node, [about("Dead")])
+        }
+        yield* pass(20_000)
+        for (const node of nodes) {
+          assert.deepStrictEqual(
+            node.changes.filter((change) => change._tag === "Died" && change.member.id === victim.id),
+            []
+          )
+        }
+      })
+    )
+  )
+
+  it.effect("is heard when others published an event in its name with a number far ahead", () =>
+    virtual(
+      Effect.gen(function* () {
+        const { lab, nodes } = yield* makeWorld
+        const [author, reader] = nodes
+        const heard: Array<string> = []
+        const events = yield* Effect.forkScoped(
+          Stream.runForEach(Context.get(reader!.context, Events).all, ({ name }) => Effect.sync(() => heard.push(name)))
+        )
+        const outside = yield* lab.puppet(98)
+        const header = { ...sender(98, 0, 1), level: 1 }
+        const entries = [claim("Alive", 98, "10.0.0.98:7946")]
+        const forged = {
+          originId: author!.node.id,
+          incarnation: author!.node.view.incarnation,
+          number: 1_000_000,
+          name: "forged",
+          payload: new Uint8Array(0)
+        }
+        for (const node of nodes) yield* outside.send({ _tag: "Gossip1", ...header, entries, events: [forged] }, node)
+        yield* pass(3000)
+        yield* Context.get(author!.context, Events).publishBytes("real", new Uint8Array(0))
+        yield* pass(3000)
+        assert.deepStrictEqual(heard, ["forged", "real"])
+        yield* Fiber.interrupt(events)
+      })
+    )
   )
 })
 
