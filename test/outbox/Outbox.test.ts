@@ -394,6 +394,9 @@ describe("Outbox", () => {
         yield* tell(entry("Suspect", 1))
         add(1)
         yield* tell(entry("Dead", 1))
+        // The suspect is asked first, for as long as its ACK may take.
+        yield* pass(200_000)
+        assert.isFalse(view.table.isLive(slot))
         assert.strictEqual(accusations.size, 0)
       })
     )

@@ -220,8 +220,8 @@ describe("a member whose address never answered", () => {
       yield* pass(10_000)
       const got = lab.seen.filter(toVictim)
       assert.strictEqual(got.length, Burst)
-      // 216 bytes for 2448 bytes that came.
-      assert.strictEqual(sum(got), Burst * 72)
+      // At most 216 bytes for 2448 bytes that came.
+      assert.isAtMost(sum(got), Burst * 72)
     })
   )
 })
