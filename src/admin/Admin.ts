@@ -373,19 +373,19 @@ export const withToken = (token: Redacted.Redacted<string> | undefined): Layer.L
               detail: "no token is configured, so operations work only over the Unix socket"
             })
           }
+          const unauthorized = new AdminApi.Unauthorized({ detail: "this requires the bearer token of the node" })
+          // A client without a token does not guess.
+          if (Redacted.value(credential) === "") return yield* unauthorized
           const { remoteAddress } = yield* HttpServerRequest.HttpServerRequest
           const source = Option.match(remoteAddress, { onNone: () => "an unknown address", onSome: sourceOf })
           const now = MonotonicTime.millis(clock)
           const isBlocked = guesses.isBlocked(source, now)
           if (!isBlocked && BearerToken.matches(token, credential)) return yield* answer
-          // A client without a token does not guess.
-          if (Redacted.value(credential) !== "") {
-            const warning = isBlocked ? guesses.refused(source, now) : guesses.failed(source, now)
-            if (warning !== undefined) yield* Effect.logWarning(warning)
-          }
+          const warning = isBlocked ? guesses.refused(source, now) : guesses.failed(source, now)
+          if (warning !== undefined) yield* Effect.logWarning(warning)
           return yield* isBlocked
             ? new AdminApi.TooManyGuesses({ detail: "too many wrong tokens from this address: try again in a second" })
-            : new AdminApi.Unauthorized({ detail: "this requires the bearer token of the node" })
+            : unauthorized
         })
       }
     })

@@ -91,8 +91,9 @@ describe("over a network", () => {
 
   it.live("a client without the token is refused before anything else is checked", () =>
     Effect.gen(function* () {
-      const { url } = yield* startServed({ clusterKey: first }, { token: Redacted.make(token) })
       for (const [method, path, body] of operations) {
+        // One for each, because many wrong tokens have to wait.
+        const { url } = yield* startServed({ clusterKey: first }, { token: Redacted.make(token) })
         for (const authorization of [
           "",
           token,
@@ -116,6 +117,7 @@ describe("over a network", () => {
           })
         }
       }
+      const { url } = yield* startServed({ clusterKey: first }, { token: Redacted.make(token) })
       expect((yield* ask(url, "/keys", { method: "POST", raw: "{" })).status).toBe(401)
       expect((yield* ask(url, "/membership")).status).toBe(200)
     })
