@@ -19,7 +19,7 @@ const packing = (n: number, tagLength = (_: number) => 20) => {
   const node = open()
   const queue = new ChangeQueue()
   for (let i = 1; i <= n; i++) {
-    if (i !== reporter) node.receive(reporter, { entries: [alive(i, 1, 0)] })
+    node.receive(reporter, { entries: [alive(i, 1, 0)] })
     const slot = node.slotOf(i)
     queue.add(slot, true)
     node.table.setTags(slot, new HeldTags(1, 1, packPairs({ k: "x".repeat(tagLength(i)) })))
