@@ -138,7 +138,7 @@ export class Hosts {
     )
     this.inside(router, "ip", "address", "add", "192.168.7.1/24", "dev", "inner")
     this.inside(router, "ip", "link", "set", "inner", "up")
-    this.inside(router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    this.inside(router, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
     const rule = (...rule: ReadonlyArray<string>) => this.inside(router, "nft", ...rule)
     rule("add", "table", "ip", "nat")
     rule("add", "chain", "ip", "nat", "in", "{ type nat hook prerouting priority -100; }")

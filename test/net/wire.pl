@@ -8,7 +8,6 @@
 use strict;
 use warnings;
 use Fcntl;
-use Time::HiRes qw(time);
 
 my ($left, $right, $delay, $jitter, $loss, $duplicate, $damage) = @ARGV;
 my ($TUNSETIFF, $IFF_TAP, $IFF_NO_PI) = (0x400454ca, 0x0002, 0x1000);
@@ -18,6 +17,14 @@ sub tap {
   sysopen(my $tap, "/dev/net/tun", O_RDWR) or die "/dev/net/tun: $!\n";
   ioctl($tap, $TUNSETIFF, pack("a16 S x22", $name, $IFF_TAP | $IFF_NO_PI)) or die "TAP $name: $!\n";
   return $tap;
+}
+
+# Seconds, exact to 10 ms. Time::HiRes is missing from the smallest Perl.
+open(my $uptime, "<", "/proc/uptime") or die "/proc/uptime: $!\n";
+sub now {
+  sysseek($uptime, 0, 0);
+  sysread($uptime, my $text, 64);
+  return (split " ", $text)[0];
 }
 
 my @ends = (tap($left), tap($right));
@@ -52,7 +59,7 @@ sub receive {
     $packet = damaged($packet) if rand(100) < $damage;
   }
   for (1 .. $copies) {
-    push @waiting, [time + ($delay + $jitter * (2 * rand() - 1)) / 1000, 1 - $from, $packet];
+    push @waiting, [now() + ($delay + $jitter * (2 * rand() - 1)) / 1000, 1 - $from, $packet];
   }
 }
 
@@ -63,12 +70,12 @@ while (1) {
   vec($reads, fileno($_), 1) = 1 for @ends, *STDIN;
   my $next;
   for (@waiting) { $next = $_->[0] if !defined $next || $_->[0] < $next }
-  my $timeout = defined $next ? $next - time : undef;
+  my $timeout = defined $next ? $next - now() : undef;
   $timeout = 0 if defined $timeout && $timeout < 0;
   select(my $ready = $reads, undef, undef, $timeout);
   for my $end (0, 1) { receive($end) if vec($ready, fileno($ends[$end]), 1) }
   exit 0 if vec($ready, fileno(STDIN), 1) && !sysread(STDIN, my $ignored, 1024);
-  my $now = time;
+  my $now = now();
   for (sort { $a->[0] <=> $b->[0] } grep { $_->[0] <= $now } @waiting) { syswrite($ends[$_->[1]], $_->[2]) }
   @waiting = grep { $_->[0] > $now } @waiting;
 }
