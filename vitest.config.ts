@@ -22,7 +22,8 @@ const particular = [
   { tests: "test/net/**", wanted: "GOSSIP_TEST_NET", programs: ["ip", "nft", "perl"] }
 ]
 const left = particular.filter(
-  ({ programs, wanted }) => process.env["CI"] !== "true" && process.env[wanted] !== "1" && !programs.every(isInstalled)
+  ({ programs, wanted }) =>
+    process.env["CI"] !== "true" && process.env[wanted] === undefined && !programs.every(isInstalled)
 )
 
 /** Whether this user may make network namespaces and TAP interfaces, which containers mostly forbid. */
@@ -35,7 +36,7 @@ const mayMakeNetworks = (): boolean => {
     return false
   }
 }
-if (process.env["GOSSIP_TEST_NET"] !== "1" && !mayMakeNetworks()) {
+if (process.env["GOSSIP_TEST_NET"] === undefined && !mayMakeNetworks()) {
   left.push({ tests: "test/net/**", wanted: "GOSSIP_TEST_NET", programs: [] })
 }
 
@@ -55,8 +56,15 @@ const campaigns = globSync("test/**/*.test.ts", { cwd: import.meta.dirname }).fi
   /from ".*\/(Campaign|Seeds)\.ts"/.test(readFileSync(join(import.meta.dirname, file), "utf8"))
 )
 
-// The first packs and installs, which takes minutes and a network; the others wait for servers and browsers.
-const onlyLong = ["test/packaging/package.test.ts", "test/observability/**/*.test.ts", "test/browser/**/*.test.ts"]
+// They wait for a registry, servers, browsers, networks, or processes that are stopped.
+const onlyLong = [
+  "test/packaging/package.test.ts",
+  "test/observability/**/*.test.ts",
+  "test/browser/**/*.test.ts",
+  "test/net/**/*.test.ts",
+  "test/soak/**/*.test.ts",
+  "test/integration/starved.test.ts"
+]
 
 // Most files share a worker and its modules, which saves loading them again, and nothing in the library is global. A file
 // that replaces modules, or measures the heap, needs a worker of its own.

@@ -26,5 +26,5 @@ if (problems.length > 0) {
 }
 
 const vitest = ["node_modules/vitest/vitest.mjs", "run", "--mode", "long", "test/net"]
-const env = { ...process.env, GOSSIP_TEST_NET: "1" }
+const env = { ...process.env, GOSSIP_TEST_NET: "long" }
 process.exitCode = spawnSync(process.execPath, vitest, { stdio: "inherit", env }).status ?? 1

@@ -1,6 +1,5 @@
 /** A short form of `npm run soak`. */
 import { expect, it } from "vitest"
-import { isLong } from "../Campaign.ts"
 import { run } from "./Soak.ts"
 
 it(
@@ -10,7 +9,7 @@ it(
     const lines: Array<string> = []
     const { growth, happened, problems } = await run({
       minutes: 0,
-      steps: isLong ? 120 : 40,
+      steps: 40,
       pause: 300,
       seed: 2,
       processes: 3,
