@@ -379,7 +379,8 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       },
       ping: (slot, tell, sequence, at, received) => {
         const sectioned = speaksLevel1(slot)
-        const changes = !isUnproved(slot)
+        // One of two members at an address has not answered there in a way that nobody can forge.
+        const changes = !isUnproved(slot) && !table.has(slot, Mark.Shadowed)
         const ping = sectioned
           ? packer.probe(slot, tell, sequence, changes)
           : packer.ping(slot, tell, changes, !mayReadSections(slot))
