@@ -10,7 +10,7 @@ import * as Simulation from "../../../src/simulation/Simulation.ts"
 describe("published changes", () => {
   it.effect("give the members, also where a member leaves, comes back and dies while one node is cut off", () =>
     Effect.gen(function* () {
-      for (const seed of Array.from({ length: isLong ? 200 : 10 }, (_, i) => i + 1)) {
+      for (const seed of Array.from({ length: isLong ? 60 : 10 }, (_, i) => i + 1)) {
         const plan = yield* Effect.fromResult(
           PlanFile.decode({
             nodes: 5,
