@@ -1,5 +1,6 @@
 /** Wrong tokens over HTTP: each source may try a few at once, then one a second, and the log says so once a minute. */
 import { deleteOldest } from "../domain/OldestKey.ts"
+import { refilled } from "../domain/TokenBucket.ts"
 
 /** Wrong tokens that one source may try at once. */
 export const Burst = 20
@@ -46,6 +47,6 @@ export class TokenGuesses {
 
   #refilled(source: string, now: number): number {
     const known = this.#sources.get(source)
-    return known === undefined ? Burst : Math.min(Burst, known.tokens + ((now - known.at) / 1000) * PerSecond)
+    return known === undefined ? Burst : refilled(known.tokens, known.at, now, PerSecond / 1000, Burst)
   }
 }

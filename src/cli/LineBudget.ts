@@ -2,6 +2,7 @@
  * Bounds the log lines about changes of membership: whoever can make members up can also make them come and go, many
  * thousands of times a second. Lines beyond the bound are counted by what they would have said.
  */
+import { refilled } from "../domain/TokenBucket.ts"
 
 /** Lines that may be logged at once. */
 export const Burst = 500
@@ -21,7 +22,7 @@ export class LineBudget {
 
   /** Whether a line may be logged now; if not, it is counted under `what`, as `count` lines. */
   take(what: string, count: number, now: number): boolean {
-    this.#tokens = Math.min(Burst, this.#tokens + ((now - this.#at) / 1000) * PerSecond)
+    this.#tokens = refilled(this.#tokens, this.#at, now, PerSecond / 1000, Burst)
     this.#at = now
     if (this.#tokens >= 1) {
       this.#tokens--

@@ -3,6 +3,7 @@
  * each real member would PING that host again and again.
  */
 import { deleteOldest } from "../domain/OldestKey.ts"
+import { refilled } from "../domain/TokenBucket.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 
 /** PINGs that one host gets at once without an answer. */
@@ -39,7 +40,7 @@ export class StrangerPings {
       this.#hosts.set(key, host)
       if (this.#hosts.size > MaxHosts) deleteOldest(this.#hosts)
     }
-    host.left = Math.min(Burst, host.left + (now - host.at) / Interval)
+    host.left = refilled(host.left, host.at, now, 1 / Interval, Burst)
     host.at = now
     if (host.left < 1) {
       this.withheld++

@@ -2,6 +2,7 @@
  * Limits the rate of received datagrams with token buckets: one for all sources, and one for each source. Datagrams are
  * counted before they are opened and decoded, so that a flood costs no more than this.
  */
+import { refilled } from "../domain/TokenBucket.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { readU16, readU32 } from "../wire/Bytes.ts"
 
@@ -42,12 +43,9 @@ export type VerdictCode = (typeof Verdict)[keyof typeof Verdict]
 export const noLimitWarning =
   "`network.max_inbound_rate` is 0, so a flood of datagrams can use up the time of this node: set it to 1 or more"
 
-// Buckets count thousandths of tokens, so that they stay exact for whole milliseconds and whole tokens per second.
+// Buckets count thousandths of tokens, so that they stay exact for whole milliseconds and whole tokens per second. Tokens and
+// times are in typed arrays, since an object field may allocate at every change of a fraction.
 const Token = 1000
-
-// Tokens and times are in typed arrays, since an object field may allocate at every change of a fraction.
-const refilled = (level: number, since: number, now: number, refill: number, capacity: number): number =>
-  now <= since ? level : Math.min(capacity, level + (now - since) * refill)
 
 /**
  * Lets datagrams in by the buckets. `now` is in ms of a clock that never goes back.
