@@ -1,11 +1,12 @@
 /** `gossip forget`: takes a dead member off the list of all members. */
-import { Argument, Command } from "effect/cli"
+import { Command } from "effect/cli"
 import * as EndpointFlags from "./EndpointFlags.ts"
 import * as LazyHandler from "./LazyHandler.ts"
+import * as MemberArgument from "./MemberArgument.ts"
 
 const input = {
   ...EndpointFlags.flags,
-  id: Argument.String("ID").pipe(Argument.withDescription("The member: its id, decimal or 0x and hexadecimal digits."))
+  id: MemberArgument.id
 }
 
 /** What the flags and the argument give. */

@@ -1,5 +1,6 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
+import type * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { bytesOf, claim, entriesOf, Lab, type LabNode, parts, type Seen, sender, story, pass, scenario } from "./Lab.ts"
 
 /** Probes so rare that none disturbs what is tested. */
@@ -11,6 +12,27 @@ const carriesDeathOf =
     entriesOf(message).some((entry) => entry.nodeId === node.id && entry.status === "Dead")
 
 const deaths = (node: LabNode) => story(node).filter(([, what]) => what.startsWith("Died"))
+
+/** Three nodes that know each other, and what the second is made to say about the third to the first. */
+const three = (options: ClusterConfig.ClusterOptions) =>
+  Effect.gen(function* () {
+    const lab = yield* Lab.make()
+    const a = yield* lab.start(1, options)
+    const b = yield* lab.start(2, { ...options, peers: [a.address] })
+    const c = yield* lab.start(3, { ...options, peers: [a.address] })
+    const teller = yield* lab.puppet(99)
+    yield* pass(1000)
+    const tell = (...statuses: ReadonlyArray<"Suspect" | "Dead">) =>
+      teller.send(
+        {
+          _tag: "Gossip",
+          ...sender(2),
+          entries: statuses.map((status) => claim(status, c.id, c.address, 0, 2 ** 20))
+        },
+        a
+      )
+    return { lab, a, b, c, tell, from: lab.now }
+  })
 
 describe("a Dead claim", () => {
   scenario("about a live member is refuted after one PING, is never passed on, and causes no change", () =>
@@ -109,20 +131,12 @@ describe("a Dead claim", () => {
 
   scenario("about a suspect is believed if one PING finds no answer in the time that one takes", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
       const options = { ...rareProbes, probes: { ...rareProbes.probes, timeout: 500 } }
-      const a = yield* lab.start(1, options)
-      const b = yield* lab.start(2, { ...options, peers: [a.address] })
-      const c = yield* lab.start(3, { ...options, peers: [a.address] })
-      const teller = yield* lab.puppet(99)
-      yield* pass(1000)
+      const { a, b, c, from, lab, tell } = yield* three(options)
       yield* lab.kill(c)
-      const from = lab.now
-      const told = (status: "Suspect" | "Dead") =>
-        teller.send({ _tag: "Gossip", ...sender(2), entries: [claim(status, c.id, c.address, 0, 2 ** 20)] }, a)
-      yield* told("Suspect")
+      yield* tell("Suspect")
       yield* pass(10)
-      yield* told("Dead")
+      yield* tell("Dead")
       yield* pass(10)
       // The suspect is told that it is said to be dead.
       assert.deepStrictEqual(
@@ -140,21 +154,8 @@ describe("a Dead claim", () => {
 
   scenario("about a suspect that lives is refuted", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
-      const a = yield* lab.start(1, rareProbes)
-      const b = yield* lab.start(2, { ...rareProbes, peers: [a.address] })
-      const c = yield* lab.start(3, { ...rareProbes, peers: [a.address] })
-      const teller = yield* lab.puppet(99)
-      yield* pass(1000)
-      const from = lab.now
-      yield* teller.send(
-        {
-          _tag: "Gossip",
-          ...sender(2),
-          entries: (["Suspect", "Dead"] as const).map((status) => claim(status, c.id, c.address, 0, 2 ** 20))
-        },
-        a
-      )
+      const { a, b, from, tell } = yield* three(rareProbes)
+      yield* tell("Suspect", "Dead")
       yield* pass(2000)
       assert.deepStrictEqual(
         story(a, from).map(([, what]) => what),
@@ -166,22 +167,8 @@ describe("a Dead claim", () => {
 
   scenario("about a suspect is believed at once where suspects are not told", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
-      const options = { ...rareProbes, extensions: { telling: false } }
-      const a = yield* lab.start(1, options)
-      const b = yield* lab.start(2, { ...options, peers: [a.address] })
-      const c = yield* lab.start(3, { ...options, peers: [a.address] })
-      const teller = yield* lab.puppet(99)
-      yield* pass(1000)
-      const from = lab.now
-      yield* teller.send(
-        {
-          _tag: "Gossip",
-          ...sender(2),
-          entries: (["Suspect", "Dead"] as const).map((status) => claim(status, c.id, c.address, 0, 2 ** 20))
-        },
-        a
-      )
+      const { a, b, from, tell } = yield* three({ ...rareProbes, extensions: { telling: false } })
+      yield* tell("Suspect", "Dead")
       yield* pass(1)
       assert.deepStrictEqual(story(a, from).slice(0, 2), [
         [1, `Suspected 3: Claimed by ${b.id}`],
