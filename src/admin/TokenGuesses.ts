@@ -1,5 +1,5 @@
 /** Wrong tokens over HTTP: each source may try a few at once, then one a second, and the log says so once a minute. */
-import { deleteOldest } from "../domain/OldestKey.ts"
+import { setNewest } from "../domain/OldestKey.ts"
 import { refilled } from "../domain/TokenBucket.ts"
 
 /** Wrong tokens that one source may try at once. */
@@ -39,9 +39,7 @@ export class TokenGuesses {
   /** Counts a wrong token. Returns a text for the log, if there is to be a line. */
   failed(source: string, now: number): string | undefined {
     const tokens = this.#refilled(source, now) - 1
-    this.#sources.delete(source)
-    this.#sources.set(source, { tokens, at: now })
-    if (this.#sources.size > MaxSources) deleteOldest(this.#sources)
+    setNewest(this.#sources, source, { tokens, at: now }, MaxSources)
     return this.refused(source, now)
   }
 

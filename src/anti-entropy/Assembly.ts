@@ -3,7 +3,7 @@
  * What is kept here tells when a snapshot is complete and how to answer it.
  */
 import type { NodeId } from "../domain/NodeId.ts"
-import { deleteOldest } from "../domain/OldestKey.ts"
+import { setNewest } from "../domain/OldestKey.ts"
 import type { MemberTable } from "../membership/MemberTable.ts"
 import { SnapshotComparison } from "./SnapshotComparison.ts"
 
@@ -79,10 +79,7 @@ export class Assemblies {
     if (assembly === undefined || version > assembly.version) {
       assembly = new Assembly(this.#table, version, total, now)
     } else if (assembly.total !== total) return this.#reject()
-    // Deleted first, so that it moves to the end of the order.
-    this.#bySender.delete(sender)
-    this.#bySender.set(sender, assembly)
-    if (this.#bySender.size > this.#limit) deleteOldest(this.#bySender)
+    setNewest(this.#bySender, sender, assembly, this.#limit)
     return assembly.receive(index) ? assembly : undefined
   }
 

@@ -4,7 +4,7 @@
  */
 import type { Change } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
-import { deleteOldest } from "../domain/OldestKey.ts"
+import { setNewest } from "../domain/OldestKey.ts"
 
 /** How long after a conflict was reported the updates of its member are left out, in ms: longer than to the next report. */
 export const QuietFor = 75_000
@@ -17,9 +17,7 @@ export class QuietConflicts {
   /** Whether a change is left out of the log. Takes every change. Times are in ms. */
   leavesOut(change: Change, now: number): boolean {
     if (change._tag === "Conflict" && change.kind === "SameId") {
-      this.#until.delete(change.id)
-      if (this.#until.size >= MaxMembers) deleteOldest(this.#until)
-      this.#until.set(change.id, now + QuietFor)
+      setNewest(this.#until, change.id, now + QuietFor, MaxMembers)
     }
     return change._tag === "Updated" && now < (this.#until.get(change.member.id) ?? 0)
   }

@@ -5,7 +5,7 @@
 import { NetAddress } from "effect/net"
 import type { Change } from "../domain/Change.ts"
 import type { NodeId } from "../domain/NodeId.ts"
-import { deleteOldest } from "../domain/OldestKey.ts"
+import { setNewest } from "../domain/OldestKey.ts"
 import { memberText } from "./ChangeLine.ts"
 
 /** Suspicions within `Window` from which on a member flaps. */
@@ -34,9 +34,7 @@ export class QuietFlaps {
       case "Suspected": {
         const { id } = change.member
         const watched = this.#watched.get(id) ?? { suspectedAt: [], flaps: false, dead: false }
-        this.#watched.delete(id)
-        if (this.#watched.size >= MaxMembers) deleteOldest(this.#watched)
-        this.#watched.set(id, watched)
+        setNewest(this.#watched, id, watched, MaxMembers)
         const { suspectedAt } = watched
         if (now - (suspectedAt.at(-1) ?? -Infinity) > Window) watched.flaps = false
         suspectedAt.push(now)

@@ -7,3 +7,10 @@ export const deleteOldest = <K>(map: Map<K, unknown>): void => {
     return
   }
 }
+
+/** Sets a key as the newest one. If there are more than `most` then, the oldest is deleted. */
+export const setNewest = <K, V>(map: Map<K, V>, key: K, value: V, most: number): void => {
+  map.delete(key)
+  map.set(key, value)
+  if (map.size > most) deleteOldest(map)
+}

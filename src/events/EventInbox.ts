@@ -1,5 +1,5 @@
 /** Which events a node has seen, and in which order it delivers them. */
-import { deleteOldest } from "../domain/OldestKey.ts"
+import { setNewest } from "../domain/OldestKey.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { MonotonicBits } from "./MonotonicBits.ts"
 
@@ -68,9 +68,7 @@ export class EventInbox<E> {
 
   #runOf(origin: bigint, incarnation: number, number: number): Run<E> | undefined {
     const runs = this.#origins.get(origin) ?? []
-    this.#origins.delete(origin)
-    this.#origins.set(origin, runs)
-    if (this.#origins.size > this.#maxOrigins) deleteOldest(this.#origins)
+    setNewest(this.#origins, origin, runs, this.#maxOrigins)
     const known = runs.find((run) => run.incarnation === incarnation)
     if (known !== undefined) return known
     // The lowest incarnation is first. Below it, what was seen is not known any more.

@@ -3,7 +3,7 @@
  * bury and revive such a member in turn, so each refutation that this node saw
  * within the last minute doubles the least time that a suspicion of it lasts.
  */
-import { deleteOldest } from "../domain/OldestKey.ts"
+import { setNewest } from "../domain/OldestKey.ts"
 
 /** How long a refutation counts, in ms. */
 export const DampingWindow = 60_000
@@ -26,11 +26,9 @@ export class Damping {
   /** Notes that the member of a slot refuted a suspicion, or its death, which counts as several. */
   refuted(slot: number, now: number, wasDead = false): void {
     const times = this.#refutations.get(slot) ?? []
-    this.#refutations.delete(slot)
-    if (this.#refutations.size >= MaxMembers) deleteOldest(this.#refutations)
     for (let i = wasDead ? RevivalCounts : 1; i > 0; i--) times.push(now)
     while (times.length > MaxRefutations) times.shift()
-    this.#refutations.set(slot, times)
+    setNewest(this.#refutations, slot, times, MaxMembers)
   }
 
   /** By how much the least time of a suspicion is multiplied: 2 to the power of the refutations within the window. */

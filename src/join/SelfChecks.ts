@@ -3,7 +3,7 @@
  * both on a datagram. So such an address is sent a PING with an unpredictable number, and it is ours if that PING reaches
  * us from there.
  */
-import { deleteOldest } from "../domain/OldestKey.ts"
+import { setNewest } from "../domain/OldestKey.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 
 /** The most addresses that are being checked. Beyond, the one whose check began first is given up. */
@@ -21,10 +21,8 @@ export class SelfChecks {
   /** The number for a PING to an address that may be ours. */
   begin(address: Uint8Array): number {
     const key = PackedAddress.key(address, 0)
-    this.#numbers.delete(key)
-    if (this.#numbers.size >= MaxChecks) deleteOldest(this.#numbers)
     const number = Math.floor(this.#random() * 0x1_0000_0000)
-    this.#numbers.set(key, number)
+    setNewest(this.#numbers, key, number, MaxChecks)
     return number
   }
 

@@ -2,7 +2,7 @@
 import type { NetAddress } from "effect/net"
 import * as Claim from "../domain/Claim.ts"
 import * as NodeId from "../domain/NodeId.ts"
-import { deleteOldest } from "../domain/OldestKey.ts"
+import { setNewest } from "../domain/OldestKey.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import type { ClaimRecord } from "./ClaimRecord.ts"
 import type { MemberTable } from "./MemberTable.ts"
@@ -96,9 +96,7 @@ export class Conflicts {
     const table = this.#table
     const { address, addressAt, now } = claim
     const moves = this.#moves.get(slot) ?? { left: [], returns: 0 }
-    this.#moves.delete(slot)
-    if (this.#moves.size >= MaxMovers) deleteOldest(this.#moves)
-    this.#moves.set(slot, moves)
+    setNewest(this.#moves, slot, moves, MaxMovers)
     const { left } = moves
     while (left.length > 0 && now - left[0]!.at > MovesWindow) left.shift()
     if (left.length === 0) moves.returns = 0

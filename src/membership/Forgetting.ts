@@ -6,7 +6,7 @@
  */
 import * as Claim from "../domain/Claim.ts"
 import * as NodeId from "../domain/NodeId.ts"
-import { deleteOldest } from "../domain/OldestKey.ts"
+import { setNewest } from "../domain/OldestKey.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import { type MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 import type { Observers } from "./Observers.ts"
@@ -52,9 +52,7 @@ export class Forgetting {
     if (slot < 0 || table.phase(slot) !== Phase.Member) return
     if (SerialNumber.compare(table.incarnation(slot), incarnation) > 0) return
     if (table.status(slot) === Claim.Dead) return this.#tombstones.buryNow(slot, by, now)
-    this.#wishes.delete(id)
-    if (this.#wishes.size >= MaxRemembered) deleteOldest(this.#wishes)
-    this.#wishes.set(id, { incarnation, by, until: now + RememberedFor })
+    setNewest(this.#wishes, id, { incarnation, by, until: now + RememberedFor }, MaxRemembered)
   }
 
   /** Notes a change of a member. One that died, and is to be forgotten, is buried by the next `expire` of the tombstones. */

@@ -6,7 +6,7 @@
  */
 import type { NetAddress } from "effect/net"
 import type { NodeId } from "../domain/NodeId.ts"
-import { deleteOldest } from "../domain/OldestKey.ts"
+import { setNewest } from "../domain/OldestKey.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 
 /**
@@ -62,9 +62,7 @@ export class Rejections {
     this.#inMinute++
     const wait = known === undefined ? ReportFirst : Math.min(2 * known.wait, ReportLast)
     // The map is in the order of the last reports.
-    this.#reported.delete(key)
-    this.#reported.set(key, { nextAt: now + wait, wait })
-    if (this.#reported.size > MaxSources) deleteOldest(this.#reported)
+    setNewest(this.#reported, key, { nextAt: now + wait, wait }, MaxSources)
     return true
   }
 }
