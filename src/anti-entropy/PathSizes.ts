@@ -41,7 +41,7 @@ export class PathSizes {
     this.#actions = actions
   }
 
-  /** Whether it is to be found out what the path to a slot carries. */
+  /** Whether the path to a slot may be tested: nothing is known about it, and there is room for one more test. */
   isOpen(slot: number): boolean {
     return (
       !this.#long.has(slot) && !this.#small.has(slot) && !this.#waiting.has(slot) && this.#waiting.size < MaxWaiting

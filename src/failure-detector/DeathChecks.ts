@@ -4,8 +4,8 @@
  * it refutes if it lives, and the claim is believed only after them.
  *
  * Nobody suspected a member that we hold Alive, so there is time for three PINGs. A suspect
- * is most likely dead, and its death must spread quickly: it gets one PING, and as long as
- * an acknowledgement is expected to take.
+ * is most likely dead, and its death must spread quickly. So it gets one PING, and the claim
+ * is believed after the time in which an acknowledgement is expected.
  */
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import type { DeathClaim } from "../membership/ViewObserver.ts"

@@ -33,7 +33,10 @@ const pieces = [
   "cluster_key = 1"
 ]
 
-/** A text of some lines of the example, changed in a few places. */
+/** Lines in which the key stands where it does not belong. */
+const misplaced = [`${secret} = 1`, `"${secret}" = 1`, `cluster_key = ${secret}`, `bind = "${secret}"`, `[${secret}]`]
+
+/** A text of some lines of the example, changed in a few places, and often with the key at a wrong place. */
 const textOf = (dice: Dice): string => {
   const chosen = lines.flatMap((line) => {
     if (line === "[network]") return [line, `cluster_key = "${secret}"`]
@@ -45,6 +48,10 @@ const textOf = (dice: Dice): string => {
     const at = dice.below(text.length + 1)
     const end = dice.oneIn(2) ? at : Math.min(text.length, at + dice.below(12))
     text = text.slice(0, at) + (dice.oneIn(4) ? "" : dice.pick(pieces)) + text.slice(end)
+  }
+  if (dice.oneIn(2)) {
+    const changed = text.split("\n")
+    text = changed.toSpliced(dice.below(changed.length + 1), 0, dice.pick(misplaced)).join("\n")
   }
   return dice.oneIn(50) ? text.replace("=", `= ${"[".repeat(1 + dice.below(20_000))}`) : text
 }

@@ -19,7 +19,7 @@ describe("the decoders", () => {
 
 describe("the configuration file", () => {
   it("is read or refused whatever it holds, and no message repeats the key in it", () => {
-    const { faults, read, refused } = fuzzConfig(20_261, 300)
+    const { faults, read, refused } = fuzzConfig(20_261, 600)
     expect(faults).toEqual([])
     expect(Math.min(read, refused)).toBeGreaterThan(20)
   })
