@@ -1,5 +1,5 @@
 /**
- * What the hot paths cost: `npm run bench`. Each row is the mean time of an operation and the bytes that it allocates,
+ * What the hot paths cost: `npm run bench`. Each row is the time of an operation (the first quartile of its samples) and the bytes that it allocates,
  * beside the older, native implementation, whose times are scaled by a checksum that both compute. Options: `--json`;
  * `--rows TEXT` measures the rows whose name contains the text, and no sockets.
  */

@@ -1,4 +1,5 @@
 /** One row of the benchmark, and how it is measured. */
+import { openSync, readSync } from "node:fs"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { do_not_optimize, measure as sample } from "mitata"
@@ -15,10 +16,13 @@ export interface Row {
   readonly call: () => unknown
 }
 
-/** A measured row: means per operation. */
+/** A measured row, per operation. */
 export interface Result {
   readonly name: string
-  /** In ns. */
+  /**
+   * In ns, the first quartile of the samples. Slower ones are mostly those during which other work ran on the second thread of
+   * the same core.
+   */
   readonly time: number
   /** In bytes; `undefined` if no sample went by without a collection of garbage. */
   readonly bytes: number | undefined
@@ -31,43 +35,67 @@ export interface Effort {
   /** The least time that is measured, in ns. */
   readonly time: number
   readonly samples: number
-  /** Calls of one sample, where a call is short. */
-  readonly batch: number
+  /** How long a sample takes at least, in ns. */
+  readonly sample: number
 }
 
-export const full: Effort = { time: 400e6, samples: 12, batch: 4096 }
+export const full: Effort = { time: 400e6, samples: 12, sample: 2e6 }
 /** Enough to see that a row works. */
-export const short: Effort = { time: 0, samples: 2, batch: 8 }
+export const short: Effort = { time: 0, samples: 2, sample: 0 }
 
 setFlagsFromString("--expose-gc")
 /** Collects garbage. */
 export const collect: () => void = runInNewContext("gc")
 
-/** CPU time of this thread in ns, so that other processes on the machine change little. */
-const cpuTime = (): number => {
-  const { system, user } = process.threadCpuUsage()
-  return (system + user) * 1000
+/** Reads how long this thread has waited for a processor, in ns. 0 where the system does not tell. */
+const waitReader = (): (() => number) => {
+  if (process.platform !== "linux") return () => 0
+  // The main thread has the id of the process.
+  const file = openSync(`/proc/self/task/${process.pid}/schedstat`)
+  const text = Buffer.alloc(64)
+  return () => Number(text.latin1Slice(0, readSync(file, text, 0, text.length, 0)).split(" ")[1])
 }
+
+const waited = waitReader()
+
+/**
+ * The time in ns, without that in which this thread waited for a processor, so that other processes on the machine change
+ * little. The CPU time that Node.js gives of a thread advances in steps of up to 4 ms.
+ */
+const now = (): number => performance.now() * 1e6 - waited()
 
 /** How long a row runs before it is measured, in ms, so that the compiler has seen all of it. */
 const WarmUp = 200
 
+/** The calls of a sample that takes long enough, in ns. */
+const callsFor = (row: Row, nanos: number): number => {
+  for (let calls = 1; ; calls *= 2) {
+    const start = now()
+    for (let i = 0; i < calls; i++) do_not_optimize(row.call())
+    if (now() - start >= nanos) return calls
+  }
+}
+
 export const measure = async (row: Row, effort: Effort): Promise<Result> => {
-  const operations = row.operations ?? 1
   const warm = performance.now() + (effort === full ? WarmUp : 0)
   while (performance.now() < warm) row.call()
-  const { avg, heap } = await sample(() => do_not_optimize(row.call()), {
+  const calls = callsFor(row, effort.sample)
+  const operations = calls * (row.operations ?? 1)
+  const loop = (): void => {
+    for (let i = 0; i < calls; i++) do_not_optimize(row.call())
+  }
+  const { heap, p25 } = await sample(loop, {
     gc: effort === full ? collect : false,
-    now: cpuTime,
+    now,
     heap: () => process.memoryUsage().heapUsed,
     min_cpu_time: effort.time,
     min_samples: effort.samples,
-    batch_samples: effort.batch,
-    warmup_samples: 4
+    // A call of `loop` is a sample.
+    batch_threshold: 0
   })
   return {
     name: row.name,
-    time: avg / operations,
+    time: p25 / operations,
     bytes: heap === undefined ? undefined : Math.max(0, heap.avg) / operations,
     rust: row.rust,
     asked: row.asked
