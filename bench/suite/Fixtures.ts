@@ -56,10 +56,13 @@ export const gossip = (sender: number, subjects: ReadonlyArray<number>, heartbea
   return writer.finish()
 }
 
+const ownId = idOf(0)
+const ownAddress = addressOf(1)
+
 export const emptyView = (): ClusterView =>
   new ClusterView({
-    id: idOf(0),
-    address: addressOf(1),
+    id: ownId,
+    address: ownAddress,
     incarnation: 0,
     deadRetention: 15_000,
     staleAfter: Infinity,

@@ -1,5 +1,5 @@
 /** One row of the benchmark, and how it is measured. */
-import { openSync, readSync } from "node:fs"
+import { existsSync, openSync, readSync } from "node:fs"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { do_not_optimize, measure as sample } from "mitata"
@@ -49,11 +49,12 @@ export const collect: () => void = runInNewContext("gc")
 
 /** Reads how long this thread has waited for a processor, in ns. 0 where the system does not tell. */
 const waitReader = (): (() => number) => {
-  if (process.platform !== "linux") return () => 0
-  // The main thread has the id of the process.
-  const file = openSync(`/proc/self/task/${process.pid}/schedstat`)
+  // Of Linux. The main thread has the id of the process.
+  const path = `/proc/self/task/${process.pid}/schedstat`
+  if (!existsSync(path)) return () => 0
+  const file = openSync(path, "r")
   const text = Buffer.alloc(64)
-  return () => Number(text.latin1Slice(0, readSync(file, text, 0, text.length, 0)).split(" ")[1])
+  return () => Number(text.toString("latin1", 0, readSync(file, text, { position: 0 })).split(" ")[1])
 }
 
 const waited = waitReader()

@@ -57,11 +57,14 @@ export class AddressIndex extends SlotIndex {
     return this.slotIn(this.entries[this.#find(this.#hash(bytes, at), bytes, at)]!)
   }
 
-  /** Gives the address of a slot to that slot, whichever had it before. */
-  set(slot: number): void {
+  /** Gives the address of a slot to that slot if no other has it. Returns whether it did. */
+  claim(slot: number): boolean {
     this.reserve()
     const hash = this.hashOf(slot)
-    this.put(this.#find(hash, this.#table.addressBytes(slot), this.#table.addressAt(slot)), hash, slot)
+    const place = this.#find(hash, this.#table.addressBytes(slot), this.#table.addressAt(slot))
+    if (this.slotIn(this.entries[place]!) >= 0) return false
+    this.put(place, hash, slot)
+    return true
   }
 
   /** Removes the address of a slot, which must be that slot's here. */

@@ -92,7 +92,8 @@ export const layer: Layer.Layer<ChangeFeed, never, CurrentConfig | LocalView | N
       yield* Effect.addFinalizer(() => Effect.sync(() => subscribers.end()))
 
       const isUnchanged = ({ previousAddress, previousIncarnation, slot }: Transition): boolean =>
-        previousIncarnation === table.incarnation(slot) && Equal.equals(previousAddress, table.inetAddress(slot))
+        previousIncarnation === table.incarnation(slot) &&
+        (previousAddress === undefined || Equal.equals(previousAddress, table.inetAddress(slot)))
       const hasSameTags = ({ previous, slot }: TagsChange): boolean => {
         const held = table.tags[slot]
         if (held === undefined || previous === undefined) return held === previous

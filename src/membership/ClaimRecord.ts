@@ -16,6 +16,8 @@ export const AddressFrom = {
   Table: 2
 } as const
 
+const heard: MemberCause = { _tag: "Heard" }
+
 /**
  * One claim about one node. A view has a single record and fills it for every entry and header that it merges, so that
  * merging allocates nothing.
@@ -28,8 +30,8 @@ export class ClaimRecord extends EntryCursor {
   left = false
   /** Whether the message names the members that left, which one of version 1 cannot. */
   namesLeft = false
-  /** Why the claim is made. `undefined` means that a message made it: `Heard` if it is first-hand, else `Claimed`. */
-  cause: MemberCause | undefined = undefined
+  /** Why the claim is made, where not only a message of a member says so. */
+  statedCause: MemberCause | undefined = undefined
   /** When the claim is merged, in ms of the monotonic clock. */
   now = 0
   /** Packed source address of the message. */
@@ -39,11 +41,20 @@ export class ClaimRecord extends EntryCursor {
   byLo = 0
   /** Whether the message proves nothing about its sender: it is a replay. */
   replay = false
+  /** The cause of the claims that the sender of the message passes on, made once for all of them. */
+  #claimed: MemberCause | undefined = undefined
   readonly #canonical = new Uint8Array(PackedAddress.MaxLength)
 
   /** Who sent the message. */
   get by(): NodeId.NodeId {
     return NodeId.fromWords(this.byHi, this.byLo)
+  }
+
+  /** Why the claim is made: unless something else is stated, `Heard` if it is first-hand, else `Claimed`. */
+  get cause(): MemberCause {
+    if (this.statedCause !== undefined) return this.statedCause
+    if (this.firstHand) return heard
+    return (this.#claimed ??= { _tag: "Claimed", by: this.by })
   }
 
   /** Whether the node that the claim is about made it itself, in a message that is no replay. */
@@ -60,7 +71,8 @@ export class ClaimRecord extends EntryCursor {
     this.replay = replay
     this.now = now
     this.addressFrom = AddressFrom.Entry
-    this.cause = undefined
+    this.statedCause = undefined
+    this.#claimed = undefined
     this.left = false
   }
 
@@ -89,7 +101,7 @@ export class ClaimRecord extends EntryCursor {
     this.heartbeat = claim.heartbeat
     this.status = claim.status
     this.left = false
-    this.cause = cause
+    this.statedCause = cause
     this.now = now
   }
 

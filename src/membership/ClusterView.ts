@@ -226,7 +226,7 @@ export class ClusterView {
     claim.readHeader(header)
     claim.status = Claim.Dead
     claim.left = true
-    claim.cause = { _tag: "LeaveReceived" }
+    claim.statedCause = { _tag: "LeaveReceived" }
     this.#rules.mergeLeave(slot, claim)
     return true
   }

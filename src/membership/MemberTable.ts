@@ -71,7 +71,7 @@ export const SelfSlot = 0
  */
 const RowWords = 12
 
-/** Times of a slot in ms, as 64-bit floats in an array of their own: last heard, last advanced, since when its status. */
+/** Times of a slot in ms, as 64-bit floats behind all rows: last heard, last advanced, since when its status. */
 const TimesPerSlot = 3
 
 /**
@@ -84,7 +84,7 @@ export class MemberTable {
   readonly index: IdIndex
 
   #capacity = 0
-  // Three views of the same memory.
+  // Views of one buffer: the rows, by the size of what is read, and the times behind them.
   #words = new Uint32Array(0)
   #halves = new Uint16Array(0)
   #bytes = new Uint8Array(0)
@@ -181,19 +181,21 @@ export class MemberTable {
 
   #reserve(): void {
     const capacity = grownLength(this.#capacity)
-    const words = extended(new Uint32Array(capacity * RowWords), this.#words)
-    this.#words = words
-    this.#halves = new Uint16Array(words.buffer)
-    this.#bytes = new Uint8Array(words.buffer)
-    this.#times = extended(new Float64Array(capacity * TimesPerSlot), this.#times)
+    const rows = capacity * RowWords * Uint32Array.BYTES_PER_ELEMENT
+    const buffer = new ArrayBuffer(rows + capacity * TimesPerSlot * Float64Array.BYTES_PER_ELEMENT)
+    this.#words = extended(new Uint32Array(buffer, 0, capacity * RowWords), this.#words)
+    this.#halves = new Uint16Array(buffer, 0, rows / Uint16Array.BYTES_PER_ELEMENT)
+    this.#bytes = new Uint8Array(buffer, 0, rows)
+    this.#times = extended(new Float64Array(buffer, rows), this.#times)
     this.#capacity = capacity
   }
 
   /** Takes a slot for an id that has none. The caller sets the claim and the phase. */
   take(idHi: number, idLo: number): number {
-    const slot = this.#free.pop() ?? this.top++
+    const free = this.#free.pop()
+    const slot = free ?? this.top++
     if (slot >= this.#capacity) this.#reserve()
-    this.#words.fill(0, slot * RowWords, (slot + 1) * RowWords)
+    if (free !== undefined) this.#words.fill(0, slot * RowWords, (slot + 1) * RowWords)
     this.#words[slot * 12] = idHi
     this.#words[slot * 12 + 1] = idLo
     this.index.add(idHi, idLo, slot)
@@ -530,10 +532,10 @@ export class MemberTable {
     this.digest.add(this.digestMember(slot))
     this.#pool(slot).add(slot)
     // A restarted node and its former run claim one address. The first to claim it has it until it dies.
-    if (this.liveAt(this.addressBytes(slot), this.addressAt(slot)) >= 0) {
+    if (!this.#liveByAddress.claim(slot)) {
       this.mark(slot, Mark.Shadowed)
       this.#shadowed++
-    } else this.#liveByAddress.set(slot)
+    }
   }
 
   /** Removes a listed slot from pools, lists and the index by address, before its status, level or address changes. */
@@ -577,7 +579,7 @@ export class MemberTable {
         continue
       this.unmark(other, Mark.Shadowed)
       this.#shadowed--
-      this.#liveByAddress.set(other)
+      this.#liveByAddress.claim(other)
       return
     }
   }

@@ -171,10 +171,10 @@ export class MergeRules {
       // A member's own word that it is dead is as good as a LEAVE.
       if (claim.firstHand && maySpeakFor(table, slot, claim.source)) {
         claim.left = true
-        claim.cause = { _tag: "LeaveReceived" }
+        claim.statedCause = { _tag: "LeaveReceived" }
         this.#apply(slot, claim)
         claim.left = false
-        claim.cause = undefined
+        claim.statedCause = undefined
         return true
       }
       if (!claim.left && table.isLive(slot)) {

@@ -1,11 +1,11 @@
 /**
  * A hash table from keys to slots: open addressing with linear probing, in one typed array. The keys stay where the slots
- * keep them, so an entry takes four bytes: a slot, and bits of the hash above it, so that a lookup seldom reads the key of
- * another slot. Subclasses hash and compare keys.
+ * keep them, so an entry takes four bytes: a slot plus one, and bits of the hash above it, so that a lookup seldom reads the
+ * key of another slot. Subclasses hash and compare keys.
  */
 
-const Empty = -1
-/** Bits of an entry that hold the slot. A table has far fewer. */
+const Empty = 0
+/** Bits of an entry that hold the slot plus one. A table has far fewer. */
 const SlotMask = 0x3fffff
 
 export abstract class SlotIndex {
@@ -17,7 +17,7 @@ export abstract class SlotIndex {
 
   constructor(capacity: number) {
     this.mask = capacity - 1
-    this.entries = new Int32Array(capacity).fill(Empty)
+    this.entries = new Int32Array(capacity)
   }
 
   /** The hash of the key that a slot has. */
@@ -32,12 +32,13 @@ export abstract class SlotIndex {
   protected reserve(): void {
     if (3 * (this.#size + 1) <= 2 * (this.mask + 1)) return
     const before = this.entries
-    const capacity = 2 * (this.mask + 1)
-    const entries = new Int32Array(capacity).fill(Empty)
+    // A short array costs little more than none, so the first ones are left out.
+    const capacity = (this.mask < 64 ? 4 : 2) * (this.mask + 1)
+    const entries = new Int32Array(capacity)
     const mask = capacity - 1
     for (const entry of before) {
       if (entry === Empty) continue
-      let place = this.hashOf(entry & SlotMask) & mask
+      let place = this.hashOf(this.slotIn(entry)) & mask
       while (entries[place] !== Empty) place = (place + 1) & mask
       entries[place] = entry
     }
@@ -52,13 +53,13 @@ export abstract class SlotIndex {
 
   /** The slot of an entry, or -1 if it is empty. */
   protected slotIn(entry: number): number {
-    return entry === Empty ? -1 : entry & SlotMask
+    return (entry & SlotMask) - 1
   }
 
   /** Puts a slot into the entry where a lookup of its key ended. */
   protected put(at: number, hash: number, slot: number): void {
     if (this.entries[at] === Empty) this.#size++
-    this.entries[at] = (hash & ~SlotMask) | slot
+    this.entries[at] = (hash & ~SlotMask) | (slot + 1)
   }
 
   /** Empties the entry where a lookup ended, and closes the gap, so that no later lookup ends too early. */
@@ -69,7 +70,7 @@ export abstract class SlotIndex {
     let gap = at
     let next = (gap + 1) & mask
     while (entries[next] !== Empty) {
-      const home = this.hashOf(entries[next]! & SlotMask) & mask
+      const home = this.hashOf(this.slotIn(entries[next]!)) & mask
       // Move `next` into the gap, unless its home is cyclically after the gap.
       if (((next - home) & mask) >= ((next - gap) & mask)) {
         entries[gap] = entries[next]!

@@ -12,6 +12,8 @@ export interface Positions {
   readonly setPosition: (slot: number, position: number) => void
 }
 
+const empty = new Int32Array(0)
+
 /**
  * A set of slots from which random ones are drawn.
  *
@@ -20,7 +22,7 @@ export interface Positions {
  */
 export class SlotPool {
   readonly #positions: Positions
-  #items = new Int32Array(0)
+  #items = empty
   #length = 0
 
   constructor(positions: Positions) {

@@ -1,5 +1,4 @@
 /** Writes claims that won into the table, and tells observers what changed. */
-import type { MemberCause } from "../domain/Change.ts"
 import * as Claim from "../domain/Claim.ts"
 import { AddressFrom, type ClaimRecord } from "./ClaimRecord.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
@@ -51,7 +50,7 @@ export class TableUpdates {
       if (status === Claim.Alive) table.setAliveHeartbeat(slot, heartbeat)
       return
     }
-    const before = this.#before(slot)
+    const before = this.#before(slot, moves)
     const wasLeft = table.has(slot, Mark.Left)
     table.removeFromPools(slot)
     table.setIncarnation(slot, incarnation)
@@ -79,7 +78,7 @@ export class TableUpdates {
     table.setStatus(slot, Claim.Alive)
     table.addToPools(slot, claim.now)
     this.#emit("Recovered", slot, before, claim)
-    const back = this.#before(slot)
+    const back = this.#before(slot, false)
     table.removeFromPools(slot)
     table.setStatus(slot, Claim.Suspect)
     table.addToPools(slot, claim.now)
@@ -115,13 +114,13 @@ export class TableUpdates {
     this.#tags.listed(slot)
     table.addToPools(slot, now)
     this.added++
-    this.#emit("Joined", slot, { ...this.#before(slot), previousStatus }, claim)
+    this.#emit("Joined", slot, { previousStatus, previousIncarnation: incarnation, previousAddress: undefined }, claim)
   }
 
   /** Gives a member that was known only by where its messages come from the address of its own entry. */
   settleAddress(slot: number, claim: ClaimRecord): void {
     const table = this.#table
-    const before = this.#before(slot)
+    const before = this.#before(slot, true)
     table.removeFromPools(slot)
     this.#move(slot, claim)
     table.addToPools(slot, claim.now)
@@ -131,7 +130,7 @@ export class TableUpdates {
   /** Marks a dead member as one that left. */
   markLeft(slot: number, claim: ClaimRecord): void {
     const table = this.#table
-    const before = this.#before(slot)
+    const before = this.#before(slot, false)
     table.removeFromPools(slot)
     table.setIncarnation(slot, claim.incarnation)
     table.mark(slot, Mark.Left)
@@ -150,16 +149,19 @@ export class TableUpdates {
     if (table.sameAddress(SelfSlot, address, addressAt)) table.markAtOurAddress(slot, now)
   }
 
-  #before(slot: number): Before {
+  /** `moves`: its address changes. An `InetAddress` costs more than all else here. */
+  #before(slot: number, moves: boolean): Before {
     return {
       previousStatus: this.#table.status(slot),
       previousIncarnation: this.#table.incarnation(slot),
-      previousAddress: this.#table.inetAddress(slot)
+      previousAddress: moves ? this.#table.inetAddress(slot) : undefined
     }
   }
 
   #emit(kind: TransitionKind, slot: number, before: Before, claim: ClaimRecord): void {
-    this.#observers.transition({ kind, slot, cause: causeOf(claim), now: claim.now, ...before })
+    const { previousAddress, previousIncarnation, previousStatus } = before
+    const { cause, now } = claim
+    this.#observers.transition({ slot, kind, cause, now, previousStatus, previousIncarnation, previousAddress })
   }
 }
 
@@ -168,6 +170,3 @@ const kindOf = (status: number, left: boolean): TransitionKind => {
   if (status === Claim.Suspect) return "Suspected"
   return left ? "Left" : "Died"
 }
-
-const causeOf = (claim: ClaimRecord): MemberCause =>
-  claim.cause ?? (claim.firstHand ? { _tag: "Heard" } : { _tag: "Claimed", by: claim.by })

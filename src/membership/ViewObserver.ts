@@ -26,6 +26,7 @@ export interface Transition {
   /** What the slot held before. For `Joined` the same as now, but Dead where we had a tombstone. */
   readonly previousStatus: number
   readonly previousIncarnation: number
+  /** The address before, if the member has another now. */
   readonly previousAddress: NetAddress.InetAddress | undefined
 }
 

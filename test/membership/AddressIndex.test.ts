@@ -37,7 +37,7 @@ describe("AddressIndex", () => {
         const model = new Set<number>()
         for (const { remove, slot } of operations) {
           if (!remove) {
-            index.set(slot)
+            expect(index.claim(slot)).toBe(!model.has(slot))
             model.add(slot)
           } else if (model.delete(slot)) index.delete(slot)
           expect(index.get(addresses[slot]!, 0)).toBe(model.has(slot) ? slot : -1)
@@ -49,20 +49,19 @@ describe("AddressIndex", () => {
     )
   })
 
-  it("gives an address to the slot that had it last", () => {
+  it("leaves an address to the slot that had it first", () => {
     const kept = keep()
     kept.address.copyWithin(Stride, 0, Stride)
     const index = new AddressIndex(kept, 1)
-    index.set(0)
-    index.set(1)
-    expect([index.get(addresses[0]!, 0), index.size]).toEqual([1, 1])
-    index.delete(1)
+    expect([index.claim(0), index.claim(1)]).toEqual([true, false])
+    expect([index.get(addresses[0]!, 0), index.size]).toEqual([0, 1])
+    index.delete(0)
     expect([index.get(addresses[0]!, 0), index.size]).toEqual([-1, 0])
   })
 
   it("looks up an address at an offset in a message", () => {
     const index = new AddressIndex(keep(), 1)
-    addresses.forEach((_, slot) => index.set(slot))
+    addresses.forEach((_, slot) => index.claim(slot))
     for (const [slot, bytes] of addresses.entries()) {
       const message = new Uint8Array(64).fill(0xaa)
       message.set(bytes, 17)

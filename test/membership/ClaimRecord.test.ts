@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Result } from "effect"
 import * as Claim from "../../src/domain/Claim.ts"
+import * as NodeId from "../../src/domain/NodeId.ts"
 import { AddressFrom, ClaimRecord } from "../../src/membership/ClaimRecord.ts"
 import { Inbound } from "../../src/wire/Inbound.ts"
 import * as Message from "../../src/wire/Message.ts"
@@ -57,7 +58,8 @@ describe("ClaimRecord", () => {
     expect(claim).toMatchObject({ incarnation: 1, status: Claim.Dead, heartbeat: 2, cause })
     claim.left = true
     claim.startMessage(inbound.header, inbound.source, false, Now + 1)
-    expect([claim.cause, claim.left, claim.now]).toEqual([undefined, false, Now + 1])
+    expect([claim.statedCause, claim.left, claim.now]).toEqual([undefined, false, Now + 1])
+    expect(claim.cause).toEqual({ _tag: "Claimed", by: NodeId.fromWords(inbound.header.idHi, inbound.header.idLo) })
   })
 
   it("is first-hand if the sender makes it about itself in a message that is no replay", () => {
