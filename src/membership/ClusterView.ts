@@ -13,6 +13,7 @@ import * as NodeId from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import type { OwnLabels } from "../domain/OwnTags.ts"
 import type { Tags, TagsError } from "../domain/Tags.ts"
+import * as Entry from "../wire/Entry.ts"
 import { Kind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { LeftMemberCursor } from "../wire/sections/LeftMember.ts"
@@ -174,7 +175,8 @@ export class ClusterView {
 
     this.#tags.begin(inbound)
     claim.startMessage(header, source, replay, now)
-    for (let at = inbound.entriesStart; at < entriesEnd; at = claim.next) {
+    for (let at = inbound.entriesStart; at < entriesEnd; at = Entry.endOf(bytes, at)) {
+      if (this.#rules.mergeHeartbeat(bytes, at, now)) continue
       claim.read(bytes, at)
       if (claim.status > Claim.Dead) continue
       claim.left = claim.status === Claim.Dead && isMarkedLeft(inbound, claim, this.#leftCursor)
@@ -183,9 +185,10 @@ export class ClusterView {
 
     claim.left = false
     if (this.isSelf(idHi, idLo)) return
-    if (!replay) this.#rules.mergeHeader(claim, inbound, findings)
+    // The entries can list a sender that was unknown, and push it out if it is a tombstone.
+    const slot = known > SelfSlot && table.phase(known) === Phase.Member ? known : table.index.get(idHi, idLo)
+    findings.sender = replay ? slot : this.#rules.mergeHeader(slot, claim, inbound, findings)
     this.#tags.finish(now)
-    findings.sender = table.index.get(idHi, idLo)
     if (!replay && findings.sender > SelfSlot) {
       this.#tags.dropReplaced(findings.sender, now)
       recordOwnEntry(table, findings.sender, inbound)

@@ -478,13 +478,25 @@ export class MemberTable {
     return this.phase(slot) === Phase.Member && this.status(slot) !== Dead
   }
 
+  /**
+   * Whether a slot is a member that we hold Alive, and know by an entry and at an address that is not ours: then an Alive claim
+   * of its incarnation changes at most its heartbeat and its address.
+   */
+  isSettled(slot: number): boolean {
+    const marks = this.#halves[slot * 24 + 17]! & (Mark.AliveKnown | Mark.Provisional | Mark.AtOurAddress)
+    return marks === Mark.AliveKnown && this.phase(slot) === Phase.Member && this.status(slot) === Alive
+  }
+
   /** Whether others get the entry of a slot with our table: our own, and that of a listed member whose address is its own. */
   isPassedOn(slot: number): boolean {
     return slot === SelfSlot || (this.phase(slot) === Phase.Member && !this.has(slot, Mark.Provisional))
   }
 
   sameAddress(slot: number, bytes: Uint8Array, at: number): boolean {
-    return PackedAddress.compare(this.addressBytes(slot), this.addressAt(slot), bytes, at) === 0
+    const row = slot * 48 + 40
+    return this.#bytes[row] === 6
+      ? PackedAddress.equals(this.#ipv6.bytes, this.#ipv6Place(slot), bytes, at)
+      : PackedAddress.equals(this.#bytes, row, bytes, at)
   }
 
   /** The slot's address as a value. */

@@ -32,6 +32,15 @@ export const Ipv4EntryLength = PrefixLength + PackedAddress.Ipv4Length
 export const MaxEntryLength = PrefixLength + PackedAddress.MaxLength
 
 /**
+ * Where the entry at `at` ends, which must lie in a range that `check` accepted.
+ *
+ * @category reading
+ * @since 0.2.0
+ */
+export const endOf = (bytes: Uint8Array, at: number): number =>
+  at + PrefixLength + PackedAddress.lengthOf(bytes[at + PrefixLength]!)
+
+/**
  * A cursor over entries. One mutable cursor serves all packets of a reader.
  *
  * @category reading

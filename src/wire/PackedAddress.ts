@@ -100,6 +100,24 @@ export const compare = (a: Uint8Array, aAt: number, b: Uint8Array, bAt: number):
 }
 
 /**
+ * Whether two packed addresses in canonical form are equal.
+ *
+ * @category predicates
+ * @since 0.2.0
+ */
+export const equals = (a: Uint8Array, aAt: number, b: Uint8Array, bAt: number): boolean =>
+  a[aAt] === 4
+    ? // Written out, for the same reason as in `copy`. The port and the end of the address differ most often.
+      a[aAt + 6] === b[bAt + 6] &&
+      a[aAt + 5] === b[bAt + 5] &&
+      a[aAt + 4] === b[bAt + 4] &&
+      a[aAt + 3] === b[bAt + 3] &&
+      a[aAt + 2] === b[bAt + 2] &&
+      a[aAt + 1] === b[bAt + 1] &&
+      b[bAt] === 4
+    : compare(a, aAt, b, bAt) === 0
+
+/**
  * Whether the packed address at `at` can be a member's: it has a port, and is
  * neither the unspecified, a multicast, a reserved (240.0.0.0/4) nor the broadcast
  * address.

@@ -36,6 +36,42 @@ describe("merging", () => {
     expect(node.table.since(node.slotOf(a))).toBe(Now)
   })
 
+  it("a heartbeat that wins is heard, one that loses is counted, and at a distance of 2^31 neither is higher", () => {
+    const node = open()
+    node.passOn(alive(a, 0, 5))
+    const after = (now: number, ...claims: ReadonlyArray<Message.MessageEntry>) => {
+      node.passOnAt(Now + now, ...claims)
+      const slot = node.slotOf(a)
+      return [node.claim(a), node.table.heardAt(slot) - Now, node.table.aliveHeartbeat(slot), node.view.mergedStale]
+    }
+    expect(after(1, alive(a, 0, 6))).toEqual(["Alive 0 6", 1, 6, 0])
+    expect(after(2, alive(a, 0, 6))).toEqual(["Alive 0 6", 1, 6, 0])
+    expect(after(3, alive(a, 0, 4))).toEqual(["Alive 0 6", 1, 6, 1])
+    expect(after(4, alive(a, 0, 6 + 0x8000_0000))).toEqual(["Alive 0 6", 1, 6, 1])
+    expect(after(5, alive(a, 0, 5 + 0x8000_0000))).toEqual(["Alive 0 2147483653", 5, 2_147_483_653, 1])
+    expect(after(6, alive(a, 0, 5), alive(a, 0, 0xffff_ffff))).toEqual(["Alive 0 4294967295", 6, 4_294_967_295, 1])
+    expect(after(7, alive(a, 0, 0), suspect(a, 0, 9), alive(a, 0, 10))).toEqual(["Alive 0 10", 7, 10, 1])
+    expect(after(8, suspect(a, 0, 20), alive(a, 0, 15))).toEqual(["Suspect 0 20", 7, 15, 2])
+    checkInvariants(node.view)
+  })
+
+  it("at an equal heartbeat the greater address wins, and a new one comes with a higher heartbeat", () => {
+    const node = open()
+    node.passOn(alive(a, 0, 5, addressOf(30)))
+    const after = (heartbeat: number, at: NetAddress.InetAddress) => {
+      node.passOn(alive(a, 0, heartbeat, at))
+      return [node.addressOf(a), node.claim(a)]
+    }
+    expect(after(5, addressOf(20))).toEqual(["10.0.0.30:7000", "Alive 0 5"])
+    expect(after(5, addressOf(40))).toEqual(["10.0.0.40:7000", "Alive 0 5"])
+    expect(after(6, address("[::ffff:10.0.0.40]:7000"))).toEqual(["10.0.0.40:7000", "Alive 0 6"])
+    expect(after(7, address("10.0.1.40:7000"))).toEqual(["10.0.1.40:7000", "Alive 0 7"])
+    expect(after(8, address("[2001:db8::1]:7000"))).toEqual(["[2001:db8::1]:7000", "Alive 0 8"])
+    expect(after(9, address("[2001:db8::1]:7000"))).toEqual(["[2001:db8::1]:7000", "Alive 0 9"])
+    expect(after(10, address("[2001:db8::2]:7000"))).toEqual(["[2001:db8::2]:7000", "Alive 0 10"])
+    checkInvariants(node.view)
+  })
+
   it("a higher incarnation and a new address each make an update with the previous values", () => {
     const node = open()
     node.passOn(alive(a, 0, 1))
