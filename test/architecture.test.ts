@@ -17,7 +17,7 @@ layer(["domain"], [])
 layer(["wire", "time"], ["domain"])
 layer(["crypto"], ["domain", "wire", "time"])
 const belowTransport = [...layer(["config"], ["domain", "wire", "time", "crypto"])]
-const belowMembership = layer(["transport"], belowTransport)
+const belowMembership = layer(["transport", "state"], belowTransport)
 const belowOutbox = layer(["membership"], belowMembership)
 const belowComponents = layer(["outbox"], belowOutbox)
 const belowQueries = layer(

@@ -30,6 +30,7 @@ const listed: Readonly<Record<string, readonly [metavar: string, description: st
   "network.advertise": ["ADDR", "Address or name at which other nodes reach this one, where it is not the bound one."],
   "network.peers": ["ADDR,ADDR", "Nodes to contact at the start; one that answers is enough to join."],
   "network.node_id": ["ID", "Identity of this node; drawn at random at each start if not given."],
+  "network.state_dir": ["DIR", "Directory in which this node keeps its identity, so that it comes back as itself."],
   "node.name": ["NAME", "Name of this node for people; that of the host if not given."],
   "node.tags": ["KEY=VALUE", "Text that this node tells every member about itself, such as zone=a; repeatable."],
   "network.cluster": ["NAME", "Name of the cluster; nodes of different names do not join each other."],

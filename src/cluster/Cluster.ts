@@ -37,6 +37,7 @@ import * as Transport from "../transport/Transport.ts"
 import { Dispatch } from "./Dispatch.ts"
 import * as JoinWait from "./JoinWait.ts"
 import { type LeaveMode, LeaveOnClose, make as makeLeaving } from "./Leaving.ts"
+import { remember } from "./Remembering.ts"
 import { logWarnings } from "./Warnings.ts"
 
 export { type LeaveMode, LeaveOnClose } from "./Leaving.ts"
@@ -104,6 +105,7 @@ const make = Effect.gen(function* () {
   )
 
   yield* logWarnings
+  yield* remember
   const { awaitLeft, leave } = yield* makeLeaving
 
   return Cluster.of({

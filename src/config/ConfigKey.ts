@@ -215,11 +215,15 @@ export const tags = () => {
   })
 }
 
+const isPath = Schema.makeFilter((text: string) => text !== "" && !text.includes("\0") && !isKey(text))
+
 /** The path of a file, if it is given. */
-export const path = (more: { readonly shortVariable?: true } = {}) => {
-  const isPath = Schema.makeFilter((text: string) => text !== "" && !text.includes("\0") && !isKey(text))
-  return key(Schema.String.check(isPath), "the path of a file, and not a key", { default: undefined, ...more })
-}
+export const path = (more: { readonly shortVariable?: true } = {}) =>
+  key(Schema.String.check(isPath), "the path of a file, and not a key", { default: undefined, ...more })
+
+/** The path of a directory, if it is given. */
+export const directory = () =>
+  key(Schema.String.check(isPath), "the path of a directory, and not a key", { default: undefined })
 
 /** A node id, if it is given. In a file a text, or a whole number up to 2^53 - 1, as far as numbers are exact. */
 export const nodeId = () => {

@@ -10,7 +10,7 @@ import type { ClusterKey } from "../crypto/ClusterKey.ts"
 import { advertisedAddress, bindAddress, hostNames, ipAddress, networks, peerList } from "./AddressKey.ts"
 import type { ConfigKey } from "./ConfigKey.ts"
 import { choice, clusterKey, count, encryption, factor, maximumTimer, name, nodeId, nodeName } from "./ConfigKey.ts"
-import { path, tags, time, toggle, token } from "./ConfigKey.ts"
+import { directory, path, tags, time, toggle, token } from "./ConfigKey.ts"
 import { profileNames, profiles } from "./Profile.ts"
 
 // Local health stretches the probe interval up to nine times, and tombstones live ten times as long as dead members
@@ -55,9 +55,15 @@ export const keys = {
     peers: peerList(),
     /**
      * Identity of this node, below 2^64, decimal or 0x and hexadecimal digits. A fixed one keeps a node's history through
-     * a restart; no two nodes may have the same. Defaults to a random id at each start.
+     * a restart; no two nodes may have the same. Defaults to the one in `stateDir`, or a random id at each start.
      */
     nodeId: nodeId(),
+    /**
+     * Directory in which this node keeps its id, its incarnation and the addresses of members, so that it comes back as
+     * itself after a crash, also when every peer is gone. It is made if it is not there, and serves one node at a time.
+     * Defaults to none, which keeps nothing.
+     */
+    stateDir: directory(),
     /**
      * How long to wait for the acknowledgement of a reliable message, such as LEAVE, before it is sent again. Defaults to
      * 500 millis.

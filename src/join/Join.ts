@@ -4,7 +4,7 @@
  *
  * @since 0.2.0
  */
-import { Context, Duration, Effect, FiberSet, Layer, Result, Scope } from "effect"
+import { Context, Duration, Effect, FiberSet, Layer, Option, Result, Scope } from "effect"
 import { type Dns, NetAddress } from "effect/net"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Claim from "../domain/Claim.ts"
@@ -16,6 +16,7 @@ import { SelfSlot } from "../membership/MemberTable.ts"
 import { claimOf, type MemberClaim } from "../outbox/MemberClaim.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
+import { NodeState } from "../state/NodeState.ts"
 import { Activity } from "../time/Activity.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { Transport } from "../transport/Transport.ts"
@@ -29,6 +30,7 @@ import { Introduction } from "./Introduction.ts"
 import * as Lookups from "./Lookups.ts"
 import * as PeerOptions from "./PeerOptions.ts"
 import { Reachability } from "./Reachability.ts"
+import { RememberedPeers } from "./RememberedPeers.ts"
 import { SelfChecks } from "./SelfChecks.ts"
 
 export { ContactError } from "./PeerOptions.ts"
@@ -141,6 +143,9 @@ export const layer: Layer.Layer<
     const counters: JoinCounters = { healsTried: 0, lookups: 0, lookupsFailed: 0 }
     const healList = new HealList(Duration.toMillis(config.gossip.healTimeout))
     const peers = new BootstrapPeers(config.network.peers, table.inetAddress(SelfSlot), readClock())
+    const kept = Option.getOrUndefined(yield* NodeState)
+    const isUsable = Lookups.isUsable(config)
+    const remembered = new RememberedPeers((kept?.members ?? []).filter(isUsable), readClock())
     const introduction = new Introduction()
     const selfChecks = new SelfChecks(random)
 
@@ -168,10 +173,11 @@ export const layer: Layer.Layer<
 
     const contacts = yield* whileActive(
       alarm("contacts", {
-        next: () => Math.min(peers.nextContact(), introduction.next),
+        next: () => Math.min(peers.nextContact(), introduction.next, remembered.next),
         fire: (now) => {
           peers.meet(table)
           peers.contactDue(now, contactAddress)
+          remembered.contactDue(now, table, contactAddress)
           lookUp(peers.lookupsDue(now))
           introduce(now)
         }
@@ -203,7 +209,11 @@ export const layer: Layer.Layer<
       const { inbound, now, sender } = received
       const { idHi, idLo } = inbound.header
       if (sender === -1 && view.isSelf(idHi, idLo)) noteSelf(received)
-      else if (peers.answered(inbound.source, idHi, idLo) || answeredFromElsewhere(received)) {
+      else if (
+        peers.answered(inbound.source, idHi, idLo) ||
+        answeredFromElsewhere(received) ||
+        remembered.answered(inbound.source)
+      ) {
         // We asked at this address ourselves, before we knew who is there. Its ACK proves the address.
         if (inbound.header.kind === Kind.Ack && sender > SelfSlot) table.setPinged(sender, now)
         markJoined()
@@ -367,7 +377,7 @@ export const layer: Layer.Layer<
           }
         ),
       received: (received) => {
-        if (peers.waiting > 0) notePeer(received)
+        if (peers.waiting > 0 || remembered.next < Infinity) notePeer(received)
         const { inbound, now, sender } = received
         if (sender < 0) return
         // The comparison of tables brings the others.

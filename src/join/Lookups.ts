@@ -25,7 +25,7 @@ const failure = (peer: Peer.Named, reason: string, cause?: unknown): PeerLookup.
   new PeerLookup.PeerLookupError({ peer: peer.toString(), reason, ...(cause === undefined ? {} : { cause }) })
 
 /** Whether a node of this configuration can exchange datagrams with an address, and may. */
-const isUsable =
+export const isUsable =
   ({ network: { allow, bind } }: ClusterConfig) =>
   (address: NetAddress.InetAddress): boolean =>
     canExchange(bind, address) &&

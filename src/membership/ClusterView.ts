@@ -18,6 +18,7 @@ import { Kind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { LeftMemberCursor } from "../wire/sections/LeftMember.ts"
 import { SectionType } from "../wire/sections/Section.ts"
+import type { IncarnationReserve } from "../state/IncarnationReserve.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { maySpeakFor, prove } from "./AddressProof.ts"
 import { ClaimRecord } from "./ClaimRecord.ts"
@@ -47,6 +48,8 @@ export interface ViewOptions {
   readonly id: NodeId.NodeId
   readonly address: NetAddress.InetAddress
   readonly incarnation: number
+  /** The incarnations that may be used; all if it is left out. `incarnationsGranted` must be called when they are more. */
+  readonly incarnations?: IncarnationReserve | undefined
   /** How long Dead and Left members stay listed. */
   readonly deadRetention: number
   /** A claim about our id with another address is refuted at most once in this time: a probe interval. */
@@ -114,7 +117,8 @@ export class ClusterView {
     this.selfId = id
     this.table = table
     this.#conflicts = new Conflicts(table, observers)
-    this.#own = new OwnClaims({ table, observers, conflicts: this.#conflicts, conflictInterval, usable })
+    const { incarnations } = options
+    this.#own = new OwnClaims({ table, observers, conflicts: this.#conflicts, conflictInterval, incarnations, usable })
     this.#replays = new Replays(table, staleAfter)
     this.#tombstones = new Tombstones({ table, observers, deadRetention, limits })
     this.#forgetting = new Forgetting({ table, observers, tombstones: this.#tombstones })
@@ -310,14 +314,19 @@ export class ClusterView {
     this.#own.beat()
   }
 
-  /** Raises our incarnation so that it beats every claim of the incarnation `above`. */
+  /** Raises our incarnation so that it beats every claim of the incarnation `above`, as soon as that may be used. */
   raiseIncarnation(above: number, refuted: boolean, now: number): void {
     this.#own.raiseIncarnation(above, refuted, now)
   }
 
-  /** Gives us tags at the start. Without it we have none, until `setTags`. */
-  startTags(tags: Tags, labels: OwnLabels): Result.Result<void, TagsError> {
-    return this.#tags.start(tags, labels)
+  /** More of the incarnations may be used. */
+  incarnationsGranted(now: number): void {
+    this.#own.granted(now)
+  }
+
+  /** Gives us tags at the start, of this version. Without it we have none, until `setTags`. */
+  startTags(tags: Tags, labels: OwnLabels, version = 1): Result.Result<void, TagsError> {
+    return this.#tags.start(tags, labels, version)
   }
 
   /** Gives a live member its tags, which came from it without a message, as in a simulation. */

@@ -6,12 +6,13 @@
  *
  * @since 0.2.0
  */
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer, Option } from "effect"
 import { NetAddress } from "effect/net"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import * as Incarnation from "../domain/Incarnation.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import { roomFor } from "../domain/OwnTags.ts"
+import { NodeState } from "../state/NodeState.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { AllowList } from "../transport/AllowList.ts"
 import { Transport } from "../transport/Transport.ts"
@@ -57,7 +58,7 @@ export class LocalView extends Context.Service<LocalView, ClusterView>()("effect
  *
  * **Details**
  *
- * The node's id is `network.nodeId`, or a random one. Its heartbeat rises every `gossip.heartbeatInterval`. Members that
+ * The node's id is the one that `NodeState` keeps, or `network.nodeId`, or a random one. Its heartbeat rises every `gossip.heartbeatInterval`. Members that
  * are dead for `probes.deadRetention` are removed from the list, and are remembered ten times as long, so that old
  * messages do not bring them back. Both go on until the layer closes.
  *
@@ -70,6 +71,7 @@ export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Tr
     const { gossip, limits, network, node, probes } = yield* CurrentConfig
     const { alarm, clock, every, now, random, seed } = yield* NodeClock
     const transport = yield* Transport
+    const kept = Option.getOrUndefined(yield* NodeState)
     const allowed = new AllowList(network.allow)
     // A socket reaches addresses of its family. That of a wildcard of IPv6 reaches both.
     const { bound } = transport
@@ -77,9 +79,11 @@ export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Tr
     const ownFamily = NetAddress.isInetAddressV4(bound) ? 4 : 6
     const isReachable = (family: number): boolean => isDual || family === ownFamily
     const view = new ClusterView({
-      id: network.nodeId ?? NodeId.random(random),
+      id: kept?.id ?? network.nodeId ?? NodeId.random(random),
       address: transport.advertised,
-      incarnation: network.nodeId === undefined ? 0 : Incarnation.starting(clock.currentTimeMillisUnsafe()),
+      incarnation:
+        kept?.incarnation ?? (network.nodeId === undefined ? 0 : Incarnation.starting(clock.currentTimeMillisUnsafe())),
+      incarnations: kept?.incarnations,
       deadRetention: Duration.toMillis(probes.deadRetention),
       staleAfter: Math.max(LongestHeartbeatPause, 4 * Duration.toMillis(gossip.heartbeatInterval)),
       conflictInterval: Duration.toMillis(probes.interval),
@@ -88,11 +92,14 @@ export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Tr
       isAllowed: (address, at) => isReachable(address[at]!) && (allowed.all || allowed.has(address, at)),
       limits
     })
+    kept?.incarnations.onGranted(() => view.incarnationsGranted(now()))
     view.table.setSince(SelfSlot, now())
     // The configuration was checked without the start, whose length does not change.
     const room = roomFor(network.maxDatagram)
     const startedAt = Math.round(clock.currentTimeMillisUnsafe())
-    yield* Effect.orDie(Effect.fromResult(view.startTags(node.tags, { name: node.name, startedAt, room })))
+    yield* Effect.orDie(
+      Effect.fromResult(view.startTags(node.tags, { name: node.name, startedAt, room }, kept?.tagVersion))
+    )
     transport.setMembers((packed) => view.table.liveAt(packed, 0) >= 0)
 
     const expiry = yield* alarm("expiry of the dead", {

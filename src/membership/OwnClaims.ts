@@ -3,6 +3,7 @@ import type { NetAddress } from "effect/net"
 import * as Claim from "../domain/Claim.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as SerialNumber from "../domain/SerialNumber.ts"
+import type { IncarnationReserve } from "../state/IncarnationReserve.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import type { ClaimRecord } from "./ClaimRecord.ts"
 import type { Conflicts } from "./Conflicts.ts"
@@ -17,6 +18,8 @@ export interface OwnClaimsOptions {
   readonly conflicts: Conflicts
   /** A claim about our id with another address is refuted at most once in this time, in ms. */
   readonly conflictInterval: number
+  /** The incarnations that may be used; all if there is none. */
+  readonly incarnations: IncarnationReserve | undefined
   readonly usable: UsableAddresses
 }
 
@@ -28,6 +31,10 @@ export class OwnClaims {
   readonly #options: OwnClaimsOptions
   readonly #table: MemberTable
   #conflictRefutedAt = -Infinity
+  /** The incarnation to take once it may be used, and the one that we had when it was wanted. */
+  #wanted: { readonly incarnation: number; readonly from: number; readonly refuted: boolean } | undefined
+  /** The address to take with a higher incarnation once that may be used. */
+  #movesTo: NetAddress.InetAddress | undefined
 
   constructor(options: OwnClaimsOptions) {
     this.#options = options
@@ -43,25 +50,57 @@ export class OwnClaims {
     this.#table.setHeartbeat(SelfSlot, SerialNumber.add(this.#table.heartbeat(SelfSlot), 1))
   }
 
-  /** Raises our incarnation so that it beats every claim of the incarnation `above`. */
+  /** Raises our incarnation so that it beats every claim of the incarnation `above`, as soon as that may be used. */
   raiseIncarnation(above: number, refuted: boolean, now: number): void {
-    this.#table.setIncarnation(SelfSlot, SerialNumber.add(above, 1))
+    this.#raiseTo(SerialNumber.add(above, 1), refuted, now)
+  }
+
+  #raiseTo(incarnation: number, refuted: boolean, now: number): void {
+    const wanted = this.#wanted
+    if (this.#options.incarnations?.take(incarnation) === false) {
+      if (wanted !== undefined && SerialNumber.compare(incarnation, wanted.incarnation) <= 0) return
+      this.#wanted = { incarnation, from: this.incarnation, refuted }
+      return
+    }
+    this.#table.setIncarnation(SelfSlot, incarnation)
     if (refuted) this.refutations++
     this.#options.observers.selfChanged(refuted, now)
+  }
+
+  /** More incarnations may be used: does what waited for that. */
+  granted(now: number): void {
+    const wanted = this.#wanted
+    const movesTo = this.#movesTo
+    this.#wanted = undefined
+    this.#movesTo = undefined
+    if (this.leaving) return
+    // If nothing has happened since, it beats ours, also at a distance of 2^31, where neither is higher.
+    if (wanted !== undefined) {
+      const { from, incarnation, refuted } = wanted
+      const higher = from === this.incarnation || SerialNumber.compare(incarnation, this.incarnation) > 0
+      if (higher) this.#raiseTo(incarnation, refuted, now)
+    }
+    if (movesTo !== undefined) this.moveTo(movesTo, now)
   }
 
   /** Gives us another address, with a higher incarnation, as every member changes its address. */
   moveTo(address: NetAddress.InetAddress, now: number): void {
     const table = this.#table
     const packed = PackedAddress.pack(address)
+    const incarnation = SerialNumber.add(this.incarnation, 1)
+    this.#movesTo = undefined
     if (table.sameAddress(SelfSlot, packed, 0)) return
+    if (this.#options.incarnations?.take(incarnation) === false) {
+      this.#movesTo = address
+      return
+    }
     table.setAddress(SelfSlot, packed, 0)
     if (table.routes.length > SelfSlot) table.routes[SelfSlot] = undefined
     for (let slot = SelfSlot + 1; slot < table.top; slot++) {
       table.unmark(slot, Mark.AtOurAddress)
       if (table.isLive(slot) && table.sameAddress(slot, packed, 0)) table.markAtOurAddress(slot, now)
     }
-    this.raiseIncarnation(this.incarnation, false, now)
+    this.#raiseTo(incarnation, false, now)
   }
 
   /** From now on our own entry says Dead. */

@@ -33,11 +33,11 @@ export class TagRules {
   // --- our own -----------------------------------------------------------------------------------
 
   /** Sets our tags at the start. Without it we have none. */
-  start(tags: Tags, labels: OwnLabels): Result.Result<void, TagsError> {
+  start(tags: Tags, labels: OwnLabels, version: number): Result.Result<void, TagsError> {
     this.#labels = labels
     return Result.map(withLabels(tags, labels), (all) => {
       const incarnation = this.#table.incarnation(SelfSlot)
-      this.#table.tags[SelfSlot] = new HeldTags(incarnation, 1, packPairs(all))
+      this.#table.tags[SelfSlot] = new HeldTags(incarnation, version, packPairs(all))
     })
   }
 

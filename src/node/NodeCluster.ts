@@ -11,11 +11,13 @@ import * as OwnTags from "../domain/OwnTags.ts"
 import * as AdminTokenFile from "./AdminTokenFile.ts"
 import * as ClusterKeyFile from "./ClusterKeyFile.ts"
 import type { NodeAdminError } from "./NodeAdmin.ts"
+import type { NodeStateError } from "../state/NodeState.ts"
 import * as NodePlatform from "./NodePlatform.ts"
+import * as StateDirectory from "./StateDirectory.ts"
 
 /**
  * Why a node does not start on Node.js: as anywhere, or its options, its key file,
- * its token file, or its HTTP server.
+ * its token file, its state, or its HTTP server.
  *
  * @category errors
  * @since 0.2.0
@@ -26,6 +28,7 @@ export type StartError =
   | ClusterConfig.ClusterConfigError
   | ClusterKeyFile.ReadError
   | NodeAdminError
+  | NodeStateError
 
 /**
  * A node on this machine's network, from options.
@@ -42,7 +45,8 @@ export type StartError =
  * acknowledged that, at most 2 s by default. The layer is built once however often it
  * is provided; two calls give two nodes.
  *
- * Reads the files of `clusterKeyFile` and `admin.tokenFile`. Serves the node over
+ * Reads the files of `clusterKeyFile` and `admin.tokenFile`, and keeps the state of
+ * the node in `stateDir`. Serves the node over
  * HTTP at `metrics.serverPort` and at `admin.socket`, if one of them is set; the
  * server is loaded only then. Uses libsodium where the package `sodium-native` is
  * installed.
@@ -117,7 +121,9 @@ export const layerResolved = (
         ClusterKeyFile.load(config)
       ),
       (resolved): Layer.Layer<Cluster.Services, StartError, NodePlatform.NodePlatform> => {
-        const node = Cluster.layer(named(resolved), { ...options, leave: options.leave ?? "acknowledged" })
+        const node = Cluster.layer(named(resolved), { ...options, leave: options.leave ?? "acknowledged" }).pipe(
+          Layer.provide(StateDirectory.layer(resolved))
+        )
         return isServed(config) ? Layer.provideMerge(served(config), node) : node
       }
     )

@@ -9,4 +9,5 @@ export { ClusterKeyFileError, type ReadError as ClusterKeyReadError } from "./Cl
 export * as NodeAead from "./NodeAead.ts"
 export * as NodeCluster from "./NodeCluster.ts"
 export * as NodeNetwork from "./NodeNetwork.ts"
+export * as StateDirectory from "./StateDirectory.ts"
 export { UnreadableFile } from "./TextFile.ts"

@@ -32,6 +32,7 @@ describe("defaults", () => {
           advertise: undefined,
           peers: [],
           nodeId: undefined,
+          stateDir: undefined,
           reliableAckTimeout: Duration.millis(500),
           reliableMaxRetries: 3,
           cluster: "",

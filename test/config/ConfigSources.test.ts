@@ -434,6 +434,7 @@ const chosen: Readonly<Record<string, ReadonlyArray<Raw>>> = {
   "network.advertise": ["10.0.0.1:0", "[fd00::2]:4", "[::ffff:10.0.0.9]:5", "node1.example:6", "node1"],
   "network.peers": [[], ["10.0.0.2:3", "[fd00::2]:4"], ["seed.example:1", "dns+srv://_gossip._udp.example"]],
   "network.node_id": ["5", "0xffffffffffffffff", 42],
+  "network.state_dir": ["/var/lib/gossip", "C:\\a b"],
   "network.cluster": ["", "prod", "Zu\u0308rich", '#1 "'],
   "network.allow": [[], ["10.0.0.0/8", "fd00::/8"], ["::ffff:0:0/96", "fd00::/16", "10.0.0.0/8"]],
   "network.encryption": ["off", "accept", "required", true, false],

@@ -26,6 +26,7 @@ export const samples: Readonly<Record<string, string>> = {
   "network.advertise": `"10.0.0.5:7946"`,
   "network.peers": `["10.0.0.1:7946", "seed.example:7946"]`,
   "network.node_id": `"0x2a"`,
+  "network.state_dir": `"/var/lib/gossip"`,
   "network.allow": `["10.0.0.0/8", "fd00::/8"]`,
   "network.encryption": `"required"`,
   "node.name": `"web-1"`,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Claim from "../../src/domain/Claim.ts"
 import { Mark, SelfSlot } from "../../src/membership/MemberTable.ts"
+import { Block, IncarnationReserve } from "../../src/state/IncarnationReserve.ts"
 import { a, aboutUs, address, alive, checkInvariants, type Node, Now, open } from "./View.ts"
 
 describe("claims about ourselves", () => {
@@ -81,5 +82,83 @@ describe("claims about ourselves", () => {
     expect(node.claim(a)).toBe("Alive 0 0")
     expect(incarnations(node)).toEqual([0, 0])
     checkInvariants(node.view)
+  })
+})
+
+describe("incarnations that must be saved before they are used", () => {
+  /** A view with a reserve whose limits the test grants. */
+  const reserved = (incarnation: number) => {
+    const asked: Array<number> = []
+    const incarnations = new IncarnationReserve(incarnation, incarnation + Block, (limit) => {
+      asked.push(limit)
+      return false
+    })
+    const node = open({ incarnation, incarnations })
+    incarnations.onGranted(() => node.view.incarnationsGranted(Now))
+    return {
+      node,
+      asked,
+      grant: () => {
+        const limit = asked.shift()
+        if (limit !== undefined) incarnations.grant(limit)
+      }
+    }
+  }
+
+  it("a refutation within the limit is made at once, and a far one when its incarnation is saved", () => {
+    const { asked, grant, node } = reserved(5)
+    node.passOn(aboutUs("Suspect", 5, 0))
+    expect(node.view.incarnation).toBe(6)
+    expect(asked).toEqual([])
+    node.passOn(aboutUs("Suspect", 5000, 0))
+    node.passOn(aboutUs("Dead", 4000, 0))
+    expect(node.view.incarnation).toBe(6)
+    expect(node.view.refutations).toBe(1)
+    expect(asked).toEqual([5001 + Block])
+    grant()
+    expect(node.view.incarnation).toBe(5001)
+    expect(node.view.refutations).toBe(2)
+    expect(node.selfChanges).toEqual([true, true])
+    expect(asked).toEqual([])
+  })
+
+  it("of several far claims the highest is refuted", () => {
+    const { asked, grant, node } = reserved(5)
+    node.passOn(aboutUs("Suspect", 5000, 0))
+    node.passOn(aboutUs("Suspect", 9000, 0))
+    grant()
+    expect(node.view.incarnation).toBe(6 - 1)
+    expect(asked).toEqual([9001 + Block])
+    grant()
+    expect(node.view.incarnation).toBe(9001)
+    expect(node.selfChanges).toEqual([true])
+  })
+
+  it("a claim at a distance of 2^31 is refuted too", () => {
+    const { grant, node } = reserved(5)
+    node.passOn(aboutUs("Suspect", 0x8000_0005, 0))
+    grant()
+    expect(node.view.incarnation).toBe(0x8000_0006)
+  })
+
+  it("a node that leaves refutes nothing that it waited for", () => {
+    const { grant, node } = reserved(5)
+    node.passOn(aboutUs("Suspect", 5000, 0))
+    node.view.startLeaving(Now)
+    grant()
+    expect(node.view.incarnation).toBe(5)
+  })
+
+  it("the address changes together with the incarnation, once that is saved", () => {
+    const { grant, node } = reserved(5)
+    for (let n = 0; n < Block; n++) node.view.raiseIncarnation(node.view.incarnation, false, Now)
+    expect(node.view.incarnation).toBe(5 + Block)
+    const before = node.table.inetAddress(SelfSlot)
+    const next = address("10.9.9.9:7000")
+    node.view.moveTo(address("10.9.9.8:7000"), Now)
+    node.view.moveTo(next, Now)
+    expect([node.view.incarnation, node.table.inetAddress(SelfSlot)]).toEqual([5 + Block, before])
+    grant()
+    expect([node.view.incarnation, node.table.inetAddress(SelfSlot)]).toEqual([6 + Block, next])
   })
 })
