@@ -107,6 +107,7 @@ const observe = HttpApiBuilder.group(
     const membership = yield* Membership
     const view = yield* LocalView
     const { peers, reachability } = yield* Join
+    const { state } = yield* Cluster
     const { clock, failedLoops, now } = yield* NodeClock
     const reader = new MemberReader(view, { clock, now })
     const { events, hasMet, history } = yield* Journal
@@ -165,10 +166,12 @@ const observe = HttpApiBuilder.group(
     return handlers.handleAll({
       healthz: () => {
         if (failedLoops.size === 0) {
-          return Effect.succeed({
-            status: "ok" as const,
-            ...(reachability.lost ? { warnings: [reachability.text()] } : {})
-          })
+          const trouble = Option.getOrUndefined(state)?.trouble()
+          const warnings = [
+            ...(reachability.lost ? [reachability.text()] : []),
+            ...(trouble === undefined ? [] : [trouble])
+          ]
+          return Effect.succeed({ status: "ok" as const, ...(warnings.length > 0 ? { warnings } : {}) })
         }
         const loops = [...failedLoops]
         return Effect.fail(

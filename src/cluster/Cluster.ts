@@ -28,6 +28,7 @@ import * as Membership from "../membership/Membership.ts"
 import * as Metrics from "../metrics/Metrics.ts"
 import * as Outbox from "../outbox/Outbox.ts"
 import * as Queries from "../queries/Queries.ts"
+import { type Kept, NodeState } from "../state/NodeState.ts"
 import * as Activity from "../time/Activity.ts"
 import * as NodeClock from "../time/NodeClock.ts"
 import * as Keys from "../transport/Keys.ts"
@@ -82,6 +83,8 @@ export class Cluster extends Context.Service<
     readonly awaitLeft: Effect.Effect<void>
     /** The keys that seal and open datagrams; none if encryption is off. */
     readonly keyRing: Option.Option<KeyRing["Service"]>
+    /** What the node keeps from run to run, and whether that is saved; none if it keeps nothing. */
+    readonly state: Option.Option<Kept>
   }
 >()("effect-gossip/cluster/Cluster") {}
 
@@ -117,7 +120,8 @@ const make = Effect.gen(function* () {
     advertisedFrom: transport.advertisedFrom,
     leave,
     awaitLeft,
-    keyRing: transport.keyRing
+    keyRing: transport.keyRing,
+    state: yield* NodeState
   })
 })
 

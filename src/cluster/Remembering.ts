@@ -7,18 +7,21 @@ import { NodeState } from "../state/NodeState.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 
-/** Time to the first look at the members, and between two looks, in ms. */
-const FirstLook = 1000
-const LookEvery = 10_000
+/** Time from a change to a look at the members, in which more may change, and the shortest time between two looks, in ms. */
+const Settling = 1000
+const LookEvery = 5000
 
-/** Looks at the members now and then, and keeps what has changed, until the scope closes. Does nothing without a state. */
+/** Keeps what has changed, a moment after it has, until the scope closes. Does nothing without a state. */
 export const remember = Effect.gen(function* () {
   const kept = Option.getOrUndefined(yield* NodeState)
   if (kept === undefined) return
-  const { table } = yield* LocalView
-  const { every } = yield* NodeClock
+  const view = yield* LocalView
+  const { table } = view
+  const { alarm } = yield* NodeClock
   let version = kept.tagVersion
   let members: ReadonlyArray<Uint8Array> = kept.members.map((address) => PackedAddress.pack(address))
+  let lookedAt = -Infinity
+  let dueAt = Infinity
 
   const look = (): void => {
     const chosen = MembersToRemember.choose(members, table)
@@ -31,7 +34,25 @@ export const remember = Effect.gen(function* () {
       members.map((address) => PackedAddress.read(address, 0))
     )
   }
-
+  const looks = yield* alarm("remembering", {
+    next: () => dueAt,
+    fire: (now) => {
+      lookedAt = now
+      dueAt = Infinity
+      look()
+    }
+  })
+  const changed = (now: number): void => {
+    if (dueAt !== Infinity) return
+    dueAt = Math.max(now + Settling, lookedAt + LookEvery)
+    looks.reset()
+  }
+  view.observe({
+    transition: ({ now }) => changed(now),
+    proved: (_, now) => changed(now),
+    tagsChanged: ({ now, slot }) => {
+      if (slot === SelfSlot) changed(now)
+    }
+  })
   yield* Effect.addFinalizer(() => Effect.sync(look))
-  yield* every("remembering", { first: FirstLook, period: () => LookEvery, tick: look })
 })

@@ -104,6 +104,15 @@ export const families = {
     "swim_unreachable",
     "Whether the other members do not reach this node at the address that it advertises."
   ),
+  stateUnsaved: gauge(
+    "swim_state_unsaved",
+    "Whether what this node keeps from run to run cannot be saved (1), so that a crash may lose incarnations in use."
+  ),
+  stateSaves: counterBy(
+    "result",
+    "swim_state_saves_total",
+    "Attempts to save what this node keeps from run to run, by whether they succeeded (saved) or not (failed)."
+  ),
   peersWaiting: gauge("swim_peers_waiting", "Configured peers that have not answered yet."),
 
   // Tags, events and queries.

@@ -4,7 +4,7 @@
  *
  * @since 0.2.0
  */
-import { Context, Effect, Layer, type Metric } from "effect"
+import { Context, Effect, Layer, type Metric, Option } from "effect"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { AntiEntropy } from "../anti-entropy/AntiEntropy.ts"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
@@ -17,6 +17,7 @@ import { ChangeFeed } from "../membership/ChangeFeed.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import { Queries } from "../queries/Queries.ts"
+import { NodeState } from "../state/NodeState.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { Transport } from "../transport/Transport.ts"
 import { families, histograms } from "./Families.ts"
@@ -116,6 +117,7 @@ export const layer: Layer.Layer<
       join: yield* Join,
       outbox: yield* Outbox,
       queries: yield* Queries,
+      state: Option.getOrUndefined(yield* NodeState),
       transport: yield* Transport,
       view: yield* LocalView
     }

@@ -16,6 +16,7 @@ import type { Outbox } from "../outbox/Outbox.ts"
 import type { Queries } from "../queries/Queries.ts"
 import { MaxResponses } from "../queries/Responses.ts"
 import { MaxSeen } from "../queries/SeenQueries.ts"
+import type { Kept } from "../state/NodeState.ts"
 import type { NodeClock } from "../time/NodeClock.ts"
 import type { Transport } from "../transport/Transport.ts"
 import { MaxQueued } from "../transport/SendQueue.ts"
@@ -38,6 +39,7 @@ export interface Measured {
   readonly join: Join["Service"]
   readonly outbox: Outbox["Service"]
   readonly queries: Queries["Service"]
+  readonly state: Kept | undefined
   readonly transport: Transport["Service"]
   readonly view: ClusterView
 }
@@ -105,7 +107,7 @@ const sum = (values: Iterable<number>): number => {
 
 /** A reading of each metric that is not a histogram. */
 export const sourcesOf = (
-  { antiEntropy, clock, delivery, detector, events, gossip, join, outbox, queries, transport, view }: Measured,
+  { antiEntropy, clock, delivery, detector, events, gossip, join, outbox, queries, state, transport, view }: Measured,
   changes: StatusChanges,
   bounds: ReadonlyArray<Bound>
 ): Sources<typeof families> => {
@@ -155,6 +157,8 @@ export const sourcesOf = (
     told: () => gossip.counters.told,
     healsTried: () => join.counters.healsTried,
     unreachable: () => (join.reachability.lost ? 1 : 0),
+    stateUnsaved: () => (state?.trouble() === undefined ? 0 : 1),
+    stateSaves: { saved: () => state?.counters.saved ?? 0, failed: () => state?.counters.failed ?? 0 },
     peersWaiting: () => join.peers.waiting,
 
     tagsMerged: () => view.mergedTags,

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { fuzzConfig } from "./ConfigText.ts"
 import { corpus, reachedBy } from "./Corpus.ts"
 import { fuzzDecoder, outcomes } from "./Decoder.ts"
+import { fuzzState } from "./StateText.ts"
 
 describe("the decoders", () => {
   it("read any datagram or refuse it with a typed error, and agree about it", () => {
@@ -22,5 +23,13 @@ describe("the configuration file", () => {
     const { faults, read, refused } = fuzzConfig(20_261, 600)
     expect(faults).toEqual([])
     expect(Math.min(read, refused)).toBeGreaterThan(20)
+  })
+})
+
+describe("the state of a node", () => {
+  it("is read as it was written, or refused, whatever has happened to it", () => {
+    const { faults, read, refused } = fuzzState(20_261, 3000)
+    expect(faults).toEqual([])
+    expect(Math.min(read, refused)).toBeGreaterThan(100)
   })
 })

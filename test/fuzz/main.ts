@@ -1,7 +1,7 @@
 /**
  * Fuzzes the decoders alone, and then a live node without and with encryption: `npm run fuzz -- --minutes 10 --seed 7`.
- * Each of them gets 200 000 datagrams, and with `--minutes` again until the time is over. Texts of configuration files are
- * fuzzed beside them. `--decoders 10000000` gives the decoders alone that many datagrams. Exits with 1 when something is
+ * Each of them gets 200 000 datagrams, and with `--minutes` again until the time is over. Texts of configuration files and
+ * of states are fuzzed beside them. `--decoders 10000000` gives the decoders alone that many datagrams. Exits with 1 when something is
  * wrong. The seed that is printed repeats the run, as far as timers allow.
  */
 import { randomInt } from "node:crypto"
@@ -10,6 +10,7 @@ import { fuzzConfig } from "./ConfigText.ts"
 import { fuzzDecoder } from "./Decoder.ts"
 import { faultsOf, shortfallsOf, type Order, type Report } from "./Report.ts"
 import { run } from "./Run.ts"
+import { fuzzState } from "./StateText.ts"
 
 const { values } = parseArgs({
   options: { minutes: { type: "string" }, seed: { type: "string" }, decoders: { type: "string" } }
@@ -68,6 +69,9 @@ const everything = async (seed: number): Promise<boolean> => {
   const texts = fuzzConfig(seed, 20_000)
   console.log(`configuration files, seed ${seed}: ${texts.read} read, ${texts.refused} refused`)
   judge(texts.faults)
+  const states = fuzzState(seed, 50_000)
+  console.log(`states of nodes, seed ${seed}: ${states.read} read, ${states.refused} refused`)
+  judge(states.faults)
   for (const mode of ["off", "required"] as const) {
     const order: Order = { mode, seed, datagrams: Datagrams, coverage: true }
     const report = await run(order, (sent) => {

@@ -1,8 +1,10 @@
 /** Processes that keep their state: killed and back, two on one directory, and a disk that does not take it. */
-import { readFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
+import { ask } from "../admin/HttpRequests.ts"
 import { directory, ended, line, outcome, type Running, running, timeout } from "./Program.ts"
 
 /** Waits until a node has ended. */
@@ -12,10 +14,46 @@ const killed = (node: Running) =>
     ended(node)
   )
 
+const run = (program: string, ...args: ReadonlyArray<string>): boolean => {
+  try {
+    execFileSync(program, args, { stdio: "ignore" })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * A disk that can be filled. Only root can make a file system for it; anybody else gets a directory in which the file that
+ * is written next cannot be opened.
+ */
+const smallDisk = Effect.gen(function* () {
+  const path = yield* directory
+  const mounted = run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", path)
+  yield* Effect.addFinalizer(() => Effect.sync(() => mounted && run("umount", "--lazy", path)))
+  const filler = mounted ? join(path, "filler") : join(path, "state", "node.state.new")
+  return {
+    path,
+    fill: Effect.sync(() => {
+      if (mounted) run("dd", "if=/dev/zero", `of=${filler}`, "bs=1k", "count=100")
+      else mkdirSync(filler)
+    }),
+    empty: Effect.sync(() => rmSync(filler, { recursive: true }))
+  }
+})
+
 const saved = (path: string): { readonly id: string; readonly incarnation: number } => {
   const text = readFileSync(join(path, "node.state"), "utf8")
   return JSON.parse(text.slice(text.indexOf("\n")))
 }
+
+/** Waits until the address of another node is saved. */
+const remembered = (path: string, other: Running) =>
+  Effect.sync(() => readFileSync(join(path, "node.state"), "utf8").includes(`"${other.address}"`)).pipe(
+    Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("50 millis") }),
+    Effect.timeout("3 minutes"),
+    Effect.orDie
+  )
 
 describe("gossip run --state-dir", () => {
   it.live(
@@ -30,7 +68,7 @@ describe("gossip run --state-dir", () => {
         yield* line(node, new RegExp(`INFO {2}node ${node.id} keeps its state in ${path}$`))
         yield* line(node, new RegExp(`joined {2}${other.id} `))
         // Until it has saved where the others are.
-        while (!readFileSync(join(path, "node.state"), "utf8").includes(other.address)) yield* Effect.sleep(50)
+        yield* remembered(path, other)
         const { incarnation } = saved(path)
         yield* killed(node)
         yield* killed(seed)
@@ -65,6 +103,69 @@ describe("gossip run --state-dir", () => {
         yield* killed(node)
         const third = yield* running([], { env: { GOSSIP_NETWORK_STATE_DIR: path } })
         assert.strictEqual(third.id, node.id)
+      }),
+    timeout
+  )
+
+  it.live(
+    "goes on when its disk is full, says so, and says when it is saved again; it starts on a full disk too",
+    () =>
+      Effect.gen(function* () {
+        const disk = yield* smallDisk
+        const path = join(disk.path, "state")
+        const socketPath = join(yield* directory, "admin.sock")
+        const node = yield* running(["--state-dir", path, "--admin-socket", socketPath])
+        const answer = (path: string) =>
+          Effect.map(ask("http://node", path, { socketPath }), ({ json }) => Object(json))
+        const unsaved = Effect.map(answer("/metrics/json"), (json) => json["swim_state_unsaved"].series[0].value)
+        assert.strictEqual(yield* unsaved, 0)
+
+        yield* disk.fill
+        // A new member is remembered.
+        const other = yield* running(["--peers", node.address])
+        yield* line(
+          node,
+          new RegExp(`WARN {2}cannot save the state of this node in ${path}: .*; keeps trying; until then`)
+        )
+        assert.strictEqual(yield* unsaved, 1)
+        assert.match((yield* answer("/healthz")).warnings[0], /^cannot save the state of this node in /)
+        assert.strictEqual(saved(path).id, node.id)
+        yield* killed(node)
+        const back = yield* running(["--state-dir", path, "--peers", other.address, "--bind", node.address])
+        assert.strictEqual(back.id, node.id)
+        yield* line(back, new RegExp(`joined {2}${other.id} `))
+        yield* line(back, /WARN {2}cannot save the state of this node/)
+
+        yield* disk.empty
+        yield* line(back, new RegExp(`INFO {2}the state of this node is saved in ${path} again$`))
+        assert.isAbove(saved(path).incarnation, 0)
+        yield* remembered(path, other)
+      }),
+    timeout
+  )
+
+  it.live(
+    "refuses a directory that it cannot use, with what to do",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* directory
+        const path = join(home, "state")
+        const refused = (reason: string) =>
+          Effect.gen(function* () {
+            const { end, stderr, stdout } = yield* outcome(["run", "--state-dir", path])
+            assert.deepStrictEqual([end, stdout], [1, ""])
+            assert.strictEqual(stderr, `gossip: state of this node in ${path}: ${reason}\n`)
+          })
+        writeFileSync(path, "")
+        yield* refused("cannot make the directory: it is not a directory")
+        rmSync(path)
+        mkdirSync(path)
+        writeFileSync(join(path, "node.state"), "effect-gossip sta")
+        yield* refused(
+          "node.state is damaged: its first line is not whole, and node.state.copy is not there; restore one of them from a " +
+            "backup; to start as a new node with another id, remove node.state and node.state.copy"
+        )
+        assert.strictEqual(readFileSync(join(path, "node.state"), "utf8"), "effect-gossip sta")
       }),
     timeout
   )

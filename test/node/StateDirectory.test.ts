@@ -1,8 +1,8 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Logger, Option, type Scope } from "effect"
+import { Effect, Exit, FileSystem, Layer, Logger, Option, PlatformError, type Scope } from "effect"
 import { NetAddress } from "effect/net"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import * as StateDirectory from "../../src/node/StateDirectory.ts"
 import type { SavedState, Store } from "../../src/state/NodeState.ts"
 import { format } from "../../src/state/SavedState.ts"
@@ -202,6 +202,139 @@ describe("a state directory", () => {
           yield* refused(path),
           `state of this node in ${path}: cannot lock it: ${join(path, "lock")} is not the lock of a node: remove that file`
         )
+      })
+    )
+  )
+})
+
+/** What a crash leaves of the operation during which it happens. */
+type Remains = "nothing of it" | "a part of it" | "all of it"
+
+/**
+ * Files whose process ends at one operation: `operation` counts those that change something, from 0.
+ * Everything after it fails, as it does when there is no process any more.
+ */
+const crashing = (files: FileSystem.FileSystem, operation: number, remains: Remains) => {
+  const operations: Array<string> = []
+  const gone = PlatformError.systemError({ _tag: "Unknown", module: "FileSystem", method: "crash" })
+  const step = <A, R = never>(
+    name: string,
+    run: Effect.Effect<A, PlatformError.PlatformError, R>,
+    part: Effect.Effect<unknown, PlatformError.PlatformError> = Effect.void
+  ): Effect.Effect<A, PlatformError.PlatformError, R> =>
+    Effect.suspend(() => {
+      const at = operations.push(name) - 1
+      if (at < operation) return run
+      if (at > operation) return Effect.fail(gone)
+      const left = { "nothing of it": Effect.void, "a part of it": part, "all of it": run }[remains]
+      return Effect.andThen(left, Effect.fail(gone))
+    })
+  const crashed = FileSystem.FileSystem.of({
+    ...files,
+    rename: (from, to) => step(`rename ${basename(from)} ${basename(to)}`, files.rename(from, to)),
+    open: (path, options) => {
+      const name = basename(path)
+      return Effect.map(step(`open ${name}`, files.open(path, options)), (file) => ({
+        ...file,
+        sync: step(`sync ${name}`, file.sync),
+        writeAll: (bytes: Uint8Array) =>
+          step(`write ${name}`, file.writeAll(bytes), file.writeAll(bytes.subarray(0, bytes.length / 2)))
+      }))
+    }
+  })
+  return { crashed, operations }
+}
+
+describe("a crash during a save", () => {
+  it.live("finds on the disk what was renamed, since that is synced first, and the directory after it", () =>
+    inDirectory(({ path }) =>
+      Effect.gen(function* () {
+        const { crashed, operations } = crashing(yield* FileSystem.FileSystem, Infinity, "all of it")
+        yield* Effect.provideService(save(path, stateOf(1)), FileSystem.FileSystem, crashed)
+        assert.deepStrictEqual(
+          operations,
+          ["node.state", "node.state.copy"].flatMap((name) => [
+            "open node.state.new",
+            "write node.state.new",
+            "sync node.state.new",
+            `rename node.state.new ${name}`,
+            "open state",
+            "sync state"
+          ])
+        )
+      })
+    )
+  )
+
+  it.live.each(["nothing of it", "a part of it", "all of it"] as const)(
+    "at any operation, of which there remains %s: the state is the old one or the new one, whole",
+    (remains) =>
+      inDirectory(({ lines, path }) =>
+        Effect.gen(function* () {
+          const files = yield* FileSystem.FileSystem
+          let operation = 0
+          let saves = 1
+          yield* save(path, stateOf(1))
+          while (true) {
+            const { crashed, operations } = crashing(files, operation, remains)
+            const next = stateOf(saves + 1)
+            const exit = yield* Effect.exit(Effect.provideService(save(path, next), FileSystem.FileSystem, crashed))
+            const now = yield* loaded(path)
+            if (Exit.isSuccess(exit)) {
+              // No operation was left at which it could end.
+              assert.strictEqual(operations.length, operation)
+              assert.deepStrictEqual(now, next)
+              break
+            }
+            assert.include([saves, saves + 1], now?.saves)
+            assert.deepStrictEqual(now, stateOf(now?.saves ?? 0))
+            saves = now?.saves ?? 0
+            operation++
+          }
+          assert.isAtLeast(operation, 12)
+          // A file is replaced as a whole, so that none is ever found damaged.
+          assert.deepStrictEqual(lines, [])
+        })
+      )
+  )
+
+  it.live("at the very first save leaves no state, or the new one", () =>
+    inDirectory(({ path }) =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        for (let operation = 0; operation < 5; operation++) {
+          const { crashed } = crashing(files, operation, "a part of it")
+          yield* Effect.exit(Effect.provideService(save(path, stateOf(1)), FileSystem.FileSystem, crashed))
+          assert.isUndefined(operation < 4 ? yield* loaded(path) : undefined)
+        }
+        assert.deepStrictEqual(yield* loaded(path), stateOf(1))
+      })
+    )
+  )
+})
+
+describe("a state that cannot be saved", () => {
+  const failures = [
+    ["ENOSPC", "the disk is full", false],
+    ["EDQUOT", "the quota of the disk is used up", false],
+    ["EIO", "EIO: test", false],
+    ["EACCES", "permission denied", true],
+    ["EROFS", "the file system can only be read", true],
+    ["ENOENT", "the directory is not there", true]
+  ] as const
+
+  it.live.each(failures)("is told from others: %s", ([code, reason, lasting]) =>
+    inDirectory(({ path }) =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        const cause = Object.assign(new Error(`${code}: test`), { code })
+        const failing = FileSystem.FileSystem.of({
+          ...files,
+          open: () =>
+            Effect.fail(PlatformError.systemError({ _tag: "Unknown", module: "FileSystem", method: "open", cause }))
+        })
+        const error = yield* Effect.flip(Effect.provideService(save(path, stateOf(1)), FileSystem.FileSystem, failing))
+        assert.deepInclude(error, { _tag: "SaveError", reason, lasting })
       })
     )
   )
