@@ -1,6 +1,6 @@
 /**
- * The registry of one node, so that the nodes of one process share no series. Every series exists from the start, and is
- * read from a plain counter when it is asked for.
+ * The registry of one node, so that the nodes of one process share no series. Every series is made when the registry is
+ * first asked for, which many nodes never are, and is read from a plain counter.
  */
 import { Context, Metric } from "effect"
 import type { Family, HistogramFamily } from "./Families.ts"
@@ -14,12 +14,29 @@ const nothing = (): void => {}
 
 export class MetricRegistry {
   readonly #registry: Metric.MetricRegistry = new Map()
-  /** A context with this registry, for the metric functions of Effect. */
-  readonly context: Context.Context<never> = Context.make(Metric.MetricRegistry, this.#registry)
+  readonly #context: Context.Context<never> = Context.make(Metric.MetricRegistry, this.#registry)
+  readonly #histograms: Array<() => unknown> = []
+  #fill: (() => void) | undefined
+
+  /** `fill` adds the series that are not histograms. It is called once. */
+  constructor(fill: (registry: MetricRegistry) => void = nothing) {
+    this.#fill = () => fill(this)
+  }
 
   /** The registry, as the value of `Metric.MetricRegistry`. */
   get registry(): Metric.MetricRegistry {
+    const fill = this.#fill
+    this.#fill = undefined
+    if (fill !== undefined) {
+      for (const make of this.#histograms) make()
+      fill()
+    }
     return this.#registry
+  }
+
+  /** A context with this registry, for the metric functions of Effect. */
+  get context(): Context.Context<never> {
+    return Context.make(Metric.MetricRegistry, this.registry)
   }
 
   /** Adds all series of a table of metrics. */
@@ -61,16 +78,16 @@ export class MetricRegistry {
     const idle = { update: nothing, modify: nothing }
     if (type === "counter") {
       const counter = Metric.counter(name, { ...options, incremental: true })
-      Metric.registerUnsafe(counter, this.context, { ...idle, get: () => ({ count: read(), incremental: true }) })
+      Metric.registerUnsafe(counter, this.#context, { ...idle, get: () => ({ count: read(), incremental: true }) })
     } else {
-      Metric.registerUnsafe(Metric.gauge(name, options), this.context, { ...idle, get: () => ({ value: read() }) })
+      Metric.registerUnsafe(Metric.gauge(name, options), this.#context, { ...idle, get: () => ({ value: read() }) })
     }
   }
 
   #histogram({ bounds, help, name }: HistogramFamily, attributes: Metric.Metric.AttributeSet): Observe {
     const histogram = Metric.histogram(name, { description: help, attributes, boundaries: bounds })
     // Reading it makes the series, at 0.
-    histogram.valueUnsafe(this.context)
-    return (value) => histogram.updateUnsafe(value, this.context)
+    this.#histograms.push(() => histogram.valueUnsafe(this.#context))
+    return (value) => histogram.updateUnsafe(value, this.#context)
   }
 }

@@ -76,7 +76,9 @@ export class Metrics extends Context.Service<
 const serve = (registry: MetricRegistry, bounds: ReadonlyArray<Bound>): Metrics["Service"] => ({
   prometheus: Effect.sync(() => PrometheusMetrics.formatUnsafe(registry.context)),
   json: Effect.sync(() => registry.json),
-  registry: registry.registry,
+  get registry() {
+    return registry.registry
+  },
   bounds
 })
 
@@ -122,7 +124,10 @@ export const layer: Layer.Layer<
       view: yield* LocalView
     }
     const { detector, view } = measured
-    const registry = new MetricRegistry()
+    const bounds = boundsOf(measured)
+    const registry = new MetricRegistry((registry) =>
+      registry.registerAll(families, sourcesOf(measured, changes, bounds))
+    )
     const roundTrip = registry.histogram(histograms.probeRoundTrip)
     const changes = new StatusChanges(view, {
       detection: registry.histogram(histograms.detection),
@@ -131,8 +136,6 @@ export const layer: Layer.Layer<
     view.observe({ transition: (transition) => changes.note(transition) })
     detector.onRoundTrip((ms) => roundTrip(ms / 1000))
 
-    const bounds = boundsOf(measured)
-    registry.registerAll(families, sourcesOf(measured, changes, bounds))
     return serve(registry, bounds)
   })
 )

@@ -77,7 +77,9 @@ export class NodeCheck {
     this.#suspectTimeout = shortestSuspicion(probes, node.config.extensions)
     this.#deadRetention = Duration.toMillis(probes.deadRetention)
     if (node.number <= MostReplayed) {
-      this.#replayed = new Replayed(Context.get(node.context, ChangeFeed), (detail) => report("changes", detail))
+      this.#replayed = new Replayed(node.view, Context.get(node.context, ChangeFeed), (detail) =>
+        report("changes", detail)
+      )
     }
     const { table } = node.view
     this.#ownIncarnation = table.incarnation(SelfSlot)

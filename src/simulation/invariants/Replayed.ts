@@ -1,10 +1,15 @@
 /** The members of a node as its published changes tell them, from a snapshot on. */
 import { Equal } from "effect"
 import type { MemberChange } from "../../domain/Change.ts"
+import { Alive, Dead, Suspect } from "../../domain/Claim.ts"
 import { isMemberChange } from "../../domain/Change.ts"
 import type { Member, MemberStatus } from "../../domain/Member.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { ChangeFeed, PublishedChange } from "../../membership/ChangeFeed.ts"
+import type { ClusterView } from "../../membership/ClusterView.ts"
+import { noLabels } from "../../membership/HeldTags.ts"
+import { Mark, Phase } from "../../membership/MemberTable.ts"
+import * as PackedAddress from "../../wire/PackedAddress.ts"
 
 /** The status after a change, where its kind says it. */
 const statusAfter: Partial<Record<MemberChange["_tag"], MemberStatus>> = {
@@ -13,6 +18,8 @@ const statusAfter: Partial<Record<MemberChange["_tag"], MemberStatus>> = {
   Died: "dead",
   Left: "left"
 }
+
+const codes: Readonly<Record<MemberStatus, number>> = { alive: Alive, suspect: Suspect, dead: Dead, left: Dead }
 
 const text = ({ address, incarnation, name, startedAt, status, tags }: Member): string =>
   `${status} ${incarnation} at ${address}, ${name} since ${startedAt}, ${JSON.stringify(tags)}`
@@ -29,8 +36,11 @@ export class Replayed {
   readonly #feed: ChangeFeed["Service"]
   readonly #report: (detail: string) => void
   readonly #members: Map<NodeId, Member>
+  readonly #view: ClusterView
+  readonly #packed = new Uint8Array(PackedAddress.MaxLength)
 
-  constructor(feed: ChangeFeed["Service"], report: (detail: string) => void) {
+  constructor(view: ClusterView, feed: ChangeFeed["Service"], report: (detail: string) => void) {
+    this.#view = view
     this.#feed = feed
     this.#report = report
     this.#members = new Map(feed.snapshot().members.map((member) => [member.id, member]))
@@ -70,8 +80,9 @@ export class Replayed {
     return _tag === "Suspected" && before.status !== "alive" ? `it was ${before.status}` : undefined
   }
 
-  /** Compares with the members that the node has. */
+  /** Compares with the members that the node has. They are made into values only where the table shows a difference. */
   compare(): void {
+    if (this.#agrees()) return
     const { members } = this.#feed.snapshot()
     for (const member of members) {
       const told = this.#members.get(member.id)
@@ -83,5 +94,32 @@ export class Replayed {
     if (this.#members.size > members.length) {
       this.#report(`the changes tell ${this.#members.size} members, but there are ${members.length}`)
     }
+  }
+
+  #agrees(): boolean {
+    const { table } = this.#view
+    let listed = 0
+    for (let slot = 0; slot < table.top; slot++) {
+      if (table.phase(slot) !== Phase.Self && table.phase(slot) !== Phase.Member) continue
+      const told = this.#members.get(this.#view.idOf(slot))
+      if (told === undefined || !this.#isAsTold(slot, told)) return false
+      listed++
+    }
+    return listed === this.#members.size
+  }
+
+  #isAsTold(slot: number, { address, incarnation, name, startedAt, status, tags }: Member): boolean {
+    const { table } = this.#view
+    const labels = table.tags[slot]?.labels ?? noLabels
+    PackedAddress.write(address, this.#packed, 0)
+    return (
+      codes[status] === table.status(slot) &&
+      (status === "left") === table.has(slot, Mark.Left) &&
+      incarnation === table.incarnation(slot) &&
+      table.sameAddress(slot, this.#packed, 0) &&
+      name === labels.name &&
+      startedAt?.epochMilliseconds === labels.startedAt &&
+      tags === labels.tags
+    )
   }
 }
