@@ -16,20 +16,21 @@ export const tableProblem = (view: ClusterView, reported: ReportedTable): string
       if (isListed) return `slot ${slot} was freed without a report`
       continue
     }
-    const id = view.idOf(slot)
-    if (table.index.get(table.idHi(slot), table.idLo(slot)) !== slot) return `the index does not lead to ${id}`
+    if (table.index.get(table.idHi(slot), table.idLo(slot)) !== slot) {
+      return `the index does not lead to ${view.idOf(slot)}`
+    }
     if (slot === SelfSlot) continue
     if (phase === Phase.Tombstone) {
-      if (isListed) return `${id} became a tombstone without a report`
+      if (isListed) return `${view.idOf(slot)} became a tombstone without a report`
       if (table.has(slot, Mark.Unlisted)) counted.unlisted++
       else counted.tombstones++
       continue
     }
     const status = table.status(slot)
     const incarnation = table.incarnation(slot)
-    if (!isListed) return `${id} is listed without a report`
+    if (!isListed) return `${view.idOf(slot)} is listed without a report`
     if (reported.status[slot] !== status || reported.incarnation[slot] !== incarnation) {
-      return `${id} became ${claimText(incarnation, status)} without a report`
+      return `${view.idOf(slot)} became ${claimText(incarnation, status)} without a report`
     }
     if (status === Dead) {
       counted.dead++
@@ -41,15 +42,17 @@ export const tableProblem = (view: ClusterView, reported: ReportedTable): string
     const owner = table.liveAt(table.addressBytes(slot), table.addressAt(slot))
     const found = owner >= 0 && table.isLive(owner)
     if (!found || !table.sameAddress(slot, table.addressBytes(owner), table.addressAt(owner))) {
-      return `the index by address does not lead to ${id}`
+      return `the index by address does not lead to ${view.idOf(slot)}`
     }
   }
   return countProblem(view, counted)
 }
 
+const counts = ["alive", "suspect", "dead", "left", "tombstones", "unlisted"] as const
+
 const countProblem = (
   { table }: ClusterView,
-  counted: Readonly<Record<"alive" | "suspect" | "dead" | "left" | "tombstones" | "unlisted", number>>
+  counted: Readonly<Record<(typeof counts)[number], number>>
 ): string | undefined => {
   const kept = {
     alive: table.alive,
@@ -62,9 +65,8 @@ const countProblem = (
   if (table.live !== kept.alive + kept.suspect) {
     return `the table counts ${table.live} live, but ${kept.alive} alive and ${kept.suspect} suspect`
   }
-  for (const [name, value] of Object.entries(counted)) {
-    const count = Object.entries(kept).find(([other]) => other === name)?.[1]
-    if (count !== value) return `the table has ${value} ${name}, but counts ${count}`
+  for (const name of counts) {
+    if (kept[name] !== counted[name]) return `the table has ${counted[name]} ${name}, but counts ${kept[name]}`
   }
   return undefined
 }
