@@ -6,6 +6,7 @@ import type { NetAddress } from "effect/net"
 import { Alive, Dead, type StatusCode, Suspect } from "../domain/Claim.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import { readU32, writeU32 } from "../wire/Bytes.ts"
+import { Ipv4EntryLength, MaxEntryLength, PrefixLength } from "../wire/Entry.ts"
 import { AddressIndex } from "./AddressIndex.ts"
 import { AgeList } from "./AgeList.ts"
 import { extended, grownLength } from "./ArrayGrowth.ts"
@@ -497,6 +498,23 @@ export class MemberTable {
     return this.#bytes[row] === 6
       ? PackedAddress.equals(this.#ipv6.bytes, this.#ipv6Place(slot), bytes, at)
       : PackedAddress.equals(this.#bytes, row, bytes, at)
+  }
+
+  /** Bytes of a slot's entry in a message. */
+  entryLength(slot: number): number {
+    return this.#family(slot) === 6 ? MaxEntryLength : Ipv4EntryLength
+  }
+
+  /** Writes a slot's entry into a message at `at`. `view` and `bytes` are one memory. */
+  writeEntry(slot: number, view: DataView, bytes: Uint8Array, at: number): void {
+    const words = this.#words
+    const row = slot * 12
+    view.setUint32(at, words[row]!)
+    view.setUint32(at + 4, words[row + 1]!)
+    view.setUint32(at + 8, words[row + 3]!)
+    view.setUint32(at + 12, words[row + 2]!)
+    bytes[at + 16] = this.status(slot)
+    PackedAddress.copy(this.addressBytes(slot), this.addressAt(slot), bytes, at + PrefixLength)
   }
 
   /** The slot's address as a value. */

@@ -5,7 +5,6 @@
 import * as Claim from "../domain/Claim.ts"
 import { extended, grownLength } from "../membership/ArrayGrowth.ts"
 import { Mark, type MemberTable, SelfSlot } from "../membership/MemberTable.ts"
-import { Ipv4EntryLength, MaxEntryLength } from "../wire/Entry.ts"
 import { Length as LeftLength } from "../wire/sections/LeftMember.ts"
 import { SectionHeaderLength } from "../wire/sections/Section.ts"
 import type { ChangeQueue } from "./ChangeQueue.ts"
@@ -22,10 +21,6 @@ export const NoReceiver = -1
 export const knowsItself = (table: MemberTable, slot: number): boolean =>
   table.status(slot) === Claim.Alive &&
   (!table.has(slot, Mark.Heard) || table.heardIncarnation(slot) === table.incarnation(slot))
-
-/** Bytes of a slot's entry. */
-export const entryLength = (table: MemberTable, slot: number): number =>
-  table.addressBytes(slot)[table.addressAt(slot)] === 4 ? Ipv4EntryLength : MaxEntryLength
 
 /** Bytes of the section that names `count` members that left. */
 export const leftLength = (count: number): number => (count === 0 ? 0 : SectionHeaderLength + count * LeftLength)
@@ -74,7 +69,7 @@ export class EntryPacker {
   #write(slot: number, hasLeft: boolean): boolean {
     if (this.#stamps[slot] === this.#stamp) return true
     const table = this.#table
-    if (this.#writer.room < entryLength(table, slot) + leftLength(this.left.length + (hasLeft ? 1 : 0))) return false
+    if (this.#writer.room < table.entryLength(slot) + leftLength(this.left.length + (hasLeft ? 1 : 0))) return false
     const written = this.#writer.entry(
       table.idHi(slot),
       table.idLo(slot),
@@ -89,8 +84,16 @@ export class EntryPacker {
     return written
   }
 
+  /** Writes the entries of slots that a message without entries has room for. */
+  all(slots: ReadonlyArray<number>, from: number, to: number): void {
+    const table = this.#table
+    const namesLeft = this.#writer.header.sectioned && (table.leftCount > 0 || table.has(SelfSlot, Mark.Left))
+    if (!namesLeft) this.#writer.entriesOf(table, slots, from, to)
+    else for (let i = from; i < to; i++) this.slot(slots[i]!)
+  }
+
   /**
-   * The same, except that a member whose address is only where it spoke from is passed over: others cannot use it. A
+   * The same as `slot`, except that a member whose address is only where it spoke from is passed over: others cannot use it. A
    * tombstone is not, since it answers claims that it refuses.
    */
   shared(slot: number): boolean {

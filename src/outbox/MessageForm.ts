@@ -1,4 +1,5 @@
 /** What the packers need of `MessageWriter`, which writes both forms of a payload: entries alone, and sections. */
+import type { EntrySource } from "../wire/Entry.ts"
 import type { Header } from "../wire/Header.ts"
 import type { Accusation } from "../wire/sections/Accusation.ts"
 import type { LeftMember } from "../wire/sections/LeftMember.ts"
@@ -25,6 +26,8 @@ export interface EntryWriter {
     address: Uint8Array,
     addressAt: number
   ) => boolean
+  /** Adds the entries of `slots` from `from` up to `to`, as far as they fit. Returns the place of the first that was not. */
+  readonly entriesOf: (source: EntrySource, slots: ReadonlyArray<number>, from: number, to: number) => number
 }
 
 /** Writes one message at a time. The fields of the sender in `header` are set before it is begun. */

@@ -16,7 +16,7 @@ import { SectionHeaderLength, SectionType } from "../wire/sections/Section.ts"
 import type { AccusationQueue } from "./AccusationQueue.ts"
 import type { BroadcastQueue } from "./BroadcastQueue.ts"
 import type { ChangeQueue } from "./ChangeQueue.ts"
-import { EntryPacker, entryLength, leftLength, NoReceiver } from "./EntryPacker.ts"
+import { EntryPacker, leftLength, NoReceiver } from "./EntryPacker.ts"
 import { decimalGrowth, logarithmicGrowth } from "./Growth.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
 import type { MessageForm } from "./MessageForm.ts"
@@ -347,7 +347,7 @@ export class MessagePacker {
       while (at < slots.length && (at === first || this.#form.entries < limit)) {
         if (sectioned) tags += this.#tags.lengthOf(slots[at]!)
         // Entries must leave room for the tags of their members, if these have some.
-        const needed = entryLength(this.#table, slots[at]!) + leftLength(this.#entries.left.length + 1) + tags
+        const needed = this.#table.entryLength(slots[at]!) + leftLength(this.#entries.left.length + 1) + tags
         if (tags > SectionHeaderLength && at > first && this.#form.room < needed) break
         if (!this.#entries.shared(slots[at]!)) break
         at++
@@ -390,9 +390,9 @@ export class MessagePacker {
       this.#form.chunk(Math.floor(version / 0x1_0000_0000), version, index, starts.length)
       if (buckets !== undefined) this.#form.differing(buckets.bits, buckets.bitmap)
       if (sectioned) this.#form.beginSection(SectionType.Entries)
-      const inChunk = slots.slice(start, starts[index + 1] ?? slots.length)
-      for (const slot of inChunk) this.#entries.slot(slot)
-      return this.#finishEntries(sectioned ? inChunk : [])
+      const end = starts[index + 1] ?? slots.length
+      this.#entries.all(slots, start, end)
+      return this.#finishEntries(sectioned ? slots.slice(start, end) : [])
     })
   }
 
@@ -428,8 +428,9 @@ export class MessagePacker {
     const starts: Array<number> = []
     let used = Infinity
     let left = 0
-    slots.forEach((slot, i) => {
-      const length = entryLength(table, slot) + (sectioned ? this.#tags.lengthOf(slot) : 0)
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i]!
+      const length = table.entryLength(slot) + (sectioned ? this.#tags.lengthOf(slot) : 0)
       const leaves = sectioned && table.status(slot) === Claim.Dead && table.has(slot, Mark.Left) ? 1 : 0
       if (used + length + leftLength(left + leaves) > room) {
         starts.push(i)
@@ -438,7 +439,7 @@ export class MessagePacker {
       }
       used += length
       left += leaves
-    })
+    }
     // A receiver answers a snapshot when it is complete, also one of buckets that are empty here.
     if (starts.length === 0) starts.push(0)
     return starts

@@ -87,3 +87,16 @@ export const check = (bytes: Uint8Array, start: number, end: number): number => 
   }
   return -1
 }
+
+/**
+ * Holds claims about nodes by number, and writes each as an entry.
+ *
+ * @category writing
+ * @since 0.2.0
+ */
+export interface EntrySource {
+  /** Bytes of the entry of a slot. */
+  readonly entryLength: (slot: number) => number
+  /** Writes the entry of a slot at `at`. `view` and `bytes` are one memory. */
+  readonly writeEntry: (slot: number, view: DataView, bytes: Uint8Array, at: number) => void
+}

@@ -170,6 +170,29 @@ export class MessageWriter {
     return true
   }
 
+  /**
+   * Adds the entries of `slots` from `from` up to `to`, as far as they fit, at the least cost of each. Returns the place of
+   * the first that was not added.
+   */
+  entriesOf(source: Entry.EntrySource, slots: ReadonlyArray<number>, from: number, to: number): number {
+    if (this.#open !== SectionType.Entries) return from
+    const view = this.#view
+    const bytes = this.#bytes
+    const end = this.#end - this.#kept
+    let at = this.#at
+    let i = from
+    for (; i < to; i++) {
+      const slot = slots[i]!
+      const next = at + source.entryLength(slot)
+      if (next > end) break
+      source.writeEntry(slot, view, bytes, at)
+      at = next
+    }
+    this.#at = at
+    this.#entries += i - from
+    return i
+  }
+
   /** Completes the message and returns its bytes. */
   finish(): Uint8Array {
     this.endSection()

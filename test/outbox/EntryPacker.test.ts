@@ -7,7 +7,7 @@ import { ChangeQueue } from "../../src/outbox/ChangeQueue.ts"
 import { EntryPacker } from "../../src/outbox/EntryPacker.ts"
 import { claimOf } from "../../src/outbox/MemberClaim.ts"
 import type { EntryWriter } from "../../src/outbox/MessageForm.ts"
-import { Ipv4EntryLength } from "../../src/wire/Entry.ts"
+import { EntryCursor, type EntrySource, Ipv4EntryLength } from "../../src/wire/Entry.ts"
 import { Header } from "../../src/wire/Header.ts"
 import * as PackedAddress from "../../src/wire/PackedAddress.ts"
 
@@ -34,6 +34,18 @@ class Writer implements EntryWriter {
     if (this.written.length >= this.#room) return false
     this.written.push(`${id} ${status} ${incarnation} ${heartbeat}`)
     return true
+  }
+
+  entriesOf(source: EntrySource, slots: ReadonlyArray<number>, from: number, to: number): number {
+    const bytes = new Uint8Array(Ipv4EntryLength)
+    const cursor = new EntryCursor()
+    for (let i = from; i < to; i++) {
+      source.writeEntry(slots[i]!, new DataView(bytes.buffer), bytes, 0)
+      cursor.read(bytes, 0)
+      const { heartbeat, idHi, idLo, incarnation, status } = cursor
+      if (!this.entry(idHi, idLo, heartbeat, incarnation, status)) return i
+    }
+    return to
   }
 
   get ids(): ReadonlyArray<number> {
@@ -64,6 +76,31 @@ const make = (size: number, random = () => 0) => {
 }
 
 describe("EntryPacker", () => {
+  it("writes all of some slots, and names those that left where the message has a section for them", () => {
+    for (const sectioned of [false, true]) {
+      const { entries, start, table } = make(4)
+      table.removeFromPools(3)
+      table.setStatus(3, Claim.Dead)
+      table.mark(3, Mark.Left)
+      table.addToPools(3, 0)
+      const writer = start()
+      writer.header.sectioned = sectioned
+      entries.all([9, 0, 2, 3, 4, 9], 1, 5)
+      assert.deepStrictEqual(writer.written, ["0 0 0 0", "2 0 5 0", "3 2 5 0", "4 0 5 0"])
+      assert.deepStrictEqual(entries.left, sectioned ? [3] : [])
+    }
+  })
+
+  it("names the node itself when it leaves", () => {
+    const { entries, start, table } = make(1)
+    table.setStatus(SelfSlot, Claim.Dead)
+    table.mark(SelfSlot, Mark.Left)
+    const writer = start()
+    writer.header.sectioned = true
+    entries.all([0, 1], 0, 2)
+    assert.deepStrictEqual([writer.ids, entries.left], [[0, 1], [0]])
+  })
+
   it("writes no node twice in a message, in whatever order it is asked", () => {
     const step = fc.tuple(fc.constantFrom("slot", "shared", "own", "heartbeats", "claim", "told"), fc.nat(20))
     fc.assert(
