@@ -32,6 +32,7 @@ import { Observers } from "./Observers.ts"
 import { recordOwnEntry } from "./OwnEntryKnown.ts"
 import { OwnClaims } from "./OwnClaims.ts"
 import { Replays } from "./Replays.ts"
+import type { TagPool } from "./TagPool.ts"
 import { TableUpdates } from "./TableUpdates.ts"
 import { TagRules } from "./TagRules.ts"
 import { Tombstones } from "./Tombstones.ts"
@@ -60,6 +61,8 @@ export interface ViewOptions {
   readonly seed: number
   /** Whether anybody can send datagrams, so that a member may be invented until its address has answered us. */
   readonly wary?: boolean
+  /** The tags that other nodes of this process hold too. */
+  readonly tagPool?: TagPool | undefined
   /** Whether the packed address may be a member's. */
   readonly isAllowed: (address: Uint8Array, at: number) => boolean
   readonly limits: {
@@ -122,7 +125,7 @@ export class ClusterView {
     this.#replays = new Replays(table, staleAfter)
     this.#tombstones = new Tombstones({ table, observers, deadRetention, limits })
     this.#forgetting = new Forgetting({ table, observers, tombstones: this.#tombstones })
-    const tags = new TagRules(table, observers)
+    const tags = new TagRules(table, observers, options.tagPool)
     this.#tags = tags
     this.#updates = new TableUpdates(table, observers, tags, limits.members)
     this.#rules = new MergeRules({

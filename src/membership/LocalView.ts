@@ -18,6 +18,7 @@ import { AllowList } from "../transport/AllowList.ts"
 import { Transport } from "../transport/Transport.ts"
 import { ClusterView } from "./ClusterView.ts"
 import { SelfSlot } from "./MemberTable.ts"
+import { SharedTags } from "./TagPool.ts"
 
 export type { StatusCode } from "../domain/Claim.ts"
 export type { AgeList } from "./AgeList.ts"
@@ -89,6 +90,7 @@ export const layer: Layer.Layer<LocalView, never, CurrentConfig | NodeClock | Tr
       conflictInterval: Duration.toMillis(probes.interval),
       seed,
       wary: network.encryption !== "required",
+      tagPool: yield* SharedTags,
       isAllowed: (address, at) => isReachable(address[at]!) && (allowed.all || allowed.has(address, at)),
       limits
     })

@@ -12,6 +12,7 @@ import { SectionType } from "../wire/sections/Section.ts"
 import { compare, compareBytes, HeldTags } from "./HeldTags.ts"
 import { Mark, type MemberTable, Phase, SelfSlot } from "./MemberTable.ts"
 import type { Observers } from "./Observers.ts"
+import type { TagPool } from "./TagPool.ts"
 
 const heard: MemberCause = { _tag: "Heard" }
 
@@ -20,13 +21,16 @@ export class TagRules {
   merged = 0
   readonly #table: MemberTable
   readonly #observers: Observers
+  readonly #pool: TagPool | undefined
   readonly #cursor = new MemberTagsCursor()
   #labels: OwnLabels = {}
   /** The message that is being merged, if it has tags. */
   #message: Inbound | undefined
 
-  constructor(table: MemberTable, observers: Observers) {
+  /** `pool`: where tags come from that other nodes of this process may hold too. */
+  constructor(table: MemberTable, observers: Observers, pool?: TagPool) {
     this.#table = table
+    this.#pool = pool
     this.#observers = observers
   }
 
@@ -149,7 +153,10 @@ export class TagRules {
   #take(): HeldTags {
     const { bytes, incarnation, pairsAt, pairsEnd, version } = this.#cursor
     this.merged++
-    return new HeldTags(incarnation, version, bytes.slice(pairsAt, pairsEnd))
+    return (
+      this.#pool?.take(incarnation, version, bytes, pairsAt, pairsEnd) ??
+      new HeldTags(incarnation, version, bytes.slice(pairsAt, pairsEnd))
+    )
   }
 
   /** Answers tags of ours that are not ours, of a former run or made up, with a higher version. */

@@ -2,6 +2,7 @@
 import { Clock, Context, Effect, Logger, Metric, Random } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
 import { Dns } from "effect/net"
+import { SharedTags, type TagPool } from "../membership/TagPool.ts"
 import { Network } from "../transport/Network.ts"
 import type { Host } from "./network/Host.ts"
 import type { VirtualNetwork } from "./network/VirtualNetwork.ts"
@@ -16,6 +17,7 @@ export interface SharedEnvironment {
   readonly seed: string
   /** Whether log lines of nodes are shown. */
   readonly logs: boolean
+  readonly tagPool: TagPool
   /** See `makeInRealTime`. */
   readonly inRealTime: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
@@ -53,7 +55,7 @@ export const seeded = (seed: string): Effect.Effect<Random.Random> =>
   Random.withSeed(Effect.service(Random.Random), seed)
 
 export const make = Effect.fnUntraced(function* (
-  { inRealTime, logs, network, seed, timeline }: SharedEnvironment,
+  { inRealTime, logs, network, seed, tagPool, timeline }: SharedEnvironment,
   { clockBehind, host, life, number }: MachineOptions
 ): Effect.fn.Return<Machine> {
   const clock = new VirtualClock(timeline, clockBehind)
@@ -64,6 +66,7 @@ export const make = Effect.fnUntraced(function* (
   const services = Context.empty().pipe(
     Context.add(Clock.Clock, clock),
     Context.add(Random.Random, random),
+    Context.add(SharedTags, tagPool),
     Context.add(Network, host.network),
     Context.add(Dns.Dns, network.dns),
     Context.add(Kdf.Kdf, Kdf.Kdf.of({ derive: (...derivation) => inRealTime(kdf.derive(...derivation)) })),

@@ -5,6 +5,7 @@
  */
 import { Clock, Context, Effect, Exit, Fiber, Latch, Random, Scheduler } from "effect"
 import type * as ClusterConfig from "../config/ClusterConfig.ts"
+import { TagPool } from "../membership/TagPool.ts"
 import { type InvariantBroken, VirtualTimeStuck } from "./SimulationError.ts"
 import * as Faults from "./Faults.ts"
 import { introduce } from "./Introduction.ts"
@@ -183,7 +184,7 @@ const make = (
   )
   const registry = new NodeRegistry()
   const inRealTime = makeInRealTime(timeline)
-  const environment = { timeline, network, seed, logs: options.logs ?? false, inRealTime }
+  const environment = { timeline, network, seed, logs: options.logs ?? false, tagPool: new TagPool(), inRealTime }
 
   const verbs: Verbs = {
     seed,

@@ -31,6 +31,7 @@ import { Outbox } from "../../src/outbox/Outbox.ts"
 import { JoinState } from "../../src/membership/JoinState.ts"
 import { LocalView } from "../../src/membership/LocalView.ts"
 import { Membership } from "../../src/membership/Membership.ts"
+import { TagPool } from "../../src/membership/TagPool.ts"
 import type { Conditions } from "../../src/simulation/network/Conditions.ts"
 import type { PacketDropReason, Packet } from "../../src/simulation/network/Packet.ts"
 import type { Host } from "../../src/simulation/network/Host.ts"
@@ -307,7 +308,7 @@ export class Lab {
     return Effect.gen({ self: this }, function* () {
       const { inRealTime, network, seed, timeline } = this.#verbs
       const node: SimNode = yield* NodeStart.start(
-        { timeline, network, seed: `${seed} ${name}`, logs: true, inRealTime },
+        { timeline, network, seed: `${seed} ${name}`, logs: true, tagPool: new TagPool(), inRealTime },
         {
           number: Number(name.replace(/\D/g, "")),
           life: ++this.#lives,

@@ -182,10 +182,13 @@ export const lengthOf = ({ pairsAt, pairsEnd }: MemberTags): number => PrefixLen
  * @since 0.2.0
  */
 export const write = (tags: MemberTags, bytes: Uint8Array, at: number): void => {
+  const { bytes: from, pairsAt, pairsEnd } = tags
   writeU32(bytes, at, tags.idHi)
   writeU32(bytes, at + 4, tags.idLo)
   writeU32(bytes, at + 8, tags.incarnation)
   writeU32(bytes, at + 12, tags.version)
-  writeU16(bytes, at + 16, tags.pairsEnd - tags.pairsAt)
-  bytes.set(tags.bytes.subarray(tags.pairsAt, tags.pairsEnd), at + PrefixLength)
+  writeU16(bytes, at + 16, pairsEnd - pairsAt)
+  // Most are so short that a view to copy from costs more than this.
+  const to = at + PrefixLength - pairsAt
+  for (let i = pairsAt; i < pairsEnd; i++) bytes[to + i] = from[i]!
 }
