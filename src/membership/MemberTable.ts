@@ -54,6 +54,9 @@ export const Mark = {
 /** Our own slot. */
 export const SelfSlot = 0
 
+/** The place of the first pool of strangers among those of live members. */
+const FirstStrangers = 3
+
 /**
  * 32-bit words of a row, which is three quarters of a line of memory, so a merge of an entry reads one or two lines:
  *
@@ -655,25 +658,31 @@ export class MemberTable {
    * Returns how many.
    */
   drawLive(count: number, random: () => number, into: Array<number>, mostStrangers = Infinity): number {
-    into.length = 0
     const pools = this.#livePools
-    const drawn = this.#drawn.fill(0)
-    while (into.length < count) {
+    const drawn = this.#drawn
+    for (let i = 0; i < drawn.length; i++) drawn[i] = 0
+    const { strangers } = this
+    const known = this.live - 1 - strangers
+    let size = 0
+    let drawnStrangers = 0
+    while (size < count) {
       // Strangers are behind the others, so without them the count is shorter at its end.
-      const strangers = drawn[3]! + drawn[4]! < mostStrangers ? this.strangers : drawn[3]! + drawn[4]!
-      const remaining = this.live - 1 - this.strangers + strangers - into.length
+      const remaining = known + (drawnStrangers < mostStrangers ? strangers : drawnStrangers) - size
       if (remaining <= 0) break
       let index = Math.floor(random() * remaining)
       for (let i = 0; i < pools.length; i++) {
         const left = pools[i]!.length - drawn[i]!
         if (index < left) {
-          into.push(pools[i]!.draw(drawn[i]!, random))
+          into[size++] = pools[i]!.draw(drawn[i]!, random)
           drawn[i] = drawn[i]! + 1
+          if (i >= FirstStrangers) drawnStrangers++
           break
         }
         index -= left
       }
     }
+    // To empty an array and fill it again costs it its memory.
+    if (into.length !== size) into.length = size
     return into.length
   }
 

@@ -158,6 +158,40 @@ export const isLoopback = (bytes: Uint8Array, at: number): boolean =>
 export const write = (address: NetAddress.InetAddress, to: Uint8Array, at: number): number =>
   writeExact(NetAddress.toCanonical(address), to, at)
 
+const Dot = 46
+const Zero = 48
+
+/**
+ * Writes an IPv4 address that is given as its usual text (`10.0.0.1`) and a port. Returns `false` for any other text, and
+ * then what is in `to` has no meaning.
+ *
+ * @category writing
+ * @since 0.2.0
+ */
+export const writeIpv4Text = (host: string, port: number, to: Uint8Array): boolean => {
+  let octet = 0
+  let digits = 0
+  let at = 1
+  for (let i = 0; i < host.length; i++) {
+    const code = host.charCodeAt(i)
+    if (code === Dot) {
+      if (digits === 0 || at === 4) return false
+      to[at++] = octet
+      octet = 0
+      digits = 0
+      continue
+    }
+    const digit = code - Zero
+    octet = 10 * octet + digit
+    if (digit < 0 || digit > 9 || octet > 255 || ++digits > 3) return false
+  }
+  if (digits === 0 || at !== 4) return false
+  to[0] = 4
+  to[4] = octet
+  writeU16(to, 5, port)
+  return true
+}
+
 /**
  * Writes an `InetAddress` as it is, an IPv4-mapped one as IPv6, and returns its
  * length. Codecs need it, because they must give back the bytes that they read.

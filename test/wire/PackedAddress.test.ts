@@ -25,6 +25,39 @@ describe("PackedAddress", () => {
     { arbitrary: { runs: 300 } }
   )
 
+  it.prop(
+    "reads the text of an IPv4 address, and of nothing else",
+    [Address],
+    ([address]) => {
+      const to = new Uint8Array(PackedAddress.MaxLength)
+      const isV4 = NetAddress.isInetAddressV4(address)
+      expect(PackedAddress.writeIpv4Text(NetAddress.formatIp(address.address), address.port, to)).toBe(isV4)
+      const written = to.slice(0, isV4 ? PackedAddress.Ipv4Length : 0)
+      expect(written).toEqual(packedExactly(address).slice(0, written.length))
+    },
+    { arbitrary: { runs: 300 } }
+  )
+
+  it("takes no text that is almost an IPv4 address", () => {
+    const to = new Uint8Array(PackedAddress.MaxLength)
+    const texts = [
+      "",
+      "1.2.3",
+      "1.2.3.",
+      "1..2.3",
+      ".1.2.3",
+      "1.2.3.4.5",
+      "1.2.3.256",
+      "1.2.3.0004",
+      "1.2.3.4 ",
+      "1.2.3.a"
+    ]
+    const taken = [...texts, "::ffff:1.2.3.4"].filter((text) => PackedAddress.writeIpv4Text(text, 1, to))
+    expect(taken).toEqual([])
+    expect(PackedAddress.writeIpv4Text("255.0.10.1", 65_535, to)).toBe(true)
+    expect(to.slice(0, PackedAddress.Ipv4Length)).toEqual(packed(4, 255, 0, 10, 1, 255, 255))
+  })
+
   it("an address that differs from ::ffff:0:0/96 in any byte is not IPv4-mapped", () => {
     const exact = v6(0xff, 0xff, 10, 0, 0, 1, 0x1b, 0x58)
     expect(PackedAddress.isMapped(exact, 0)).toBe(true)
