@@ -1,11 +1,11 @@
 /**
- * Dead claims of others about members that are live here. Such a claim may be left over
- * from a partition, or forged. The member itself is sent a few PINGs with the claim, which
- * it refutes if it lives, and the claim is believed only after them.
+ * Deaths of members that are live here, before they are believed. A Dead claim of another node may be left over from a
+ * partition, or forged. A suspicion of our own may end while the refutation is on its way. The member itself is sent a few
+ * PINGs that say it is dead, which it refutes if it lives, and its death is believed only after them.
  *
- * Nobody suspected a member that we hold Alive, so there is time for three PINGs. A suspect
- * is most likely dead, and its death must spread quickly. So it gets one PING, and the claim
- * is believed after the time in which an acknowledgement is expected.
+ * Nobody suspected a member that we hold Alive, so there is time for three PINGs. A suspect is most likely dead, and its
+ * death must spread quickly. So it gets one PING, and its death is believed after the time in which an acknowledgement is
+ * expected.
  */
 import * as SerialNumber from "../domain/SerialNumber.ts"
 import type { DeathClaim } from "../membership/ViewObserver.ts"
@@ -25,16 +25,27 @@ export interface Manner {
 /** How a claim about an Alive member is checked. */
 export const ofAlive: Manner = { pings: 3, interval: 500 }
 
-/** What is done for a claim that is due. */
+/** A suspicion of this node that ended without a refutation. */
+export interface EndedSuspicion {
+  readonly slot: number
+  readonly incarnation: number
+  readonly heartbeat: number
+  /** How long it lasted, in ms. */
+  readonly lasted: number
+}
+
+/** What is done for a death that is due. */
 export interface CheckSteps {
-  /** The member is to be sent a PING with the claim. */
-  readonly ping: (claim: DeathClaim, now: number) => void
+  /** The member is to be sent a PING that says that it is dead. */
+  readonly ping: (death: DeathClaim | EndedSuspicion, now: number) => void
   /** The member was sent enough PINGs and did not refute. The claim is waiting no longer. */
   readonly believe: (claim: DeathClaim, pings: number, now: number) => void
+  /** The same for a suspicion that ended. */
+  readonly declare: (suspicion: EndedSuspicion, now: number) => void
 }
 
 interface Check {
-  readonly claim: DeathClaim
+  readonly death: DeathClaim | EndedSuspicion
   readonly manner: Manner
   sent: number
 }
@@ -71,23 +82,29 @@ export class DeathChecks {
     this.#add(claim, ofAlive, now)
   }
 
-  /** The same about a suspect. There is at most one claim a member, so these need no bound of their own. */
-  addAboutSuspect(claim: DeathClaim, manner: Manner, now: number): void {
-    if (!this.#checks.has(claim.slot)) this.#add(claim, manner, now)
+  /** The same about a suspect. There is at most one check a member, so these need no bound of their own. */
+  addAboutSuspect(death: DeathClaim | EndedSuspicion, manner: Manner, now: number): void {
+    if (!this.#checks.has(death.slot)) this.#add(death, manner, now)
   }
 
-  #add(claim: DeathClaim, manner: Manner, now: number): void {
-    this.#checks.set(claim.slot, { claim, manner, sent: 0 })
-    this.#deadlines.set(claim.slot, now)
+  #add(death: DeathClaim | EndedSuspicion, manner: Manner, now: number): void {
+    this.#checks.set(death.slot, { death, manner, sent: 0 })
+    this.#deadlines.set(death.slot, now)
   }
 
-  /** The member is now known at `incarnation`, which refutes a claim of a lower one. */
+  /** The member is now known at `incarnation`, which refutes a death of a lower one. */
   refuted(slot: number, incarnation: number): void {
     const check = this.#checks.get(slot)
-    if (check !== undefined && SerialNumber.compare(incarnation, check.claim.incarnation) > 0) this.cancel(slot)
+    if (check !== undefined && SerialNumber.compare(incarnation, check.death.incarnation) > 0) this.cancel(slot)
   }
 
-  /** Drops the claim about a member, which is dead for another reason. */
+  /** The member is not suspected any more, so a suspicion that ended has no death to check. */
+  cleared(slot: number): void {
+    const check = this.#checks.get(slot)
+    if (check !== undefined && "lasted" in check.death) this.cancel(slot)
+  }
+
+  /** Drops the check of a member, which is dead for another reason. */
   cancel(slot: number): void {
     if (this.#remove(slot)) this.#deadlines.delete(slot)
   }
@@ -97,18 +114,19 @@ export class DeathChecks {
     this.#deadlines.shift(ms)
   }
 
-  /** Does the next step for every claim that is due. */
+  /** Does the next step for every death that is due. */
   due(now: number, steps: CheckSteps): void {
     for (let slot = this.#deadlines.popDue(now); slot >= 0; slot = this.#deadlines.popDue(now)) {
       const check = this.#checks.get(slot)!
-      const { claim, manner } = check
+      const { death, manner } = check
       if (check.sent === manner.pings) {
         this.#remove(slot)
-        steps.believe(claim, manner.pings, now)
+        if ("lasted" in death) steps.declare(death, now)
+        else steps.believe(death, manner.pings, now)
       } else {
         check.sent++
         this.#deadlines.set(slot, now + manner.interval)
-        steps.ping(claim, now)
+        steps.ping(death, now)
       }
     }
   }

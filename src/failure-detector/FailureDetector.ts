@@ -232,12 +232,14 @@ const make = (role: Role) =>
         const { by } = claim
         const cause: MemberCause = pings === 0 ? { _tag: "Claimed", by } : { _tag: "DeathConfirmed", by, pings }
         view.believeDeath(claim, cause, now)
-      }
+      },
+      declare: ({ lasted, slot }, now) =>
+        view.declareDead(slot, { _tag: "SuspicionExpired", after: Duration.millis(lasted) }, now)
     }
 
     /** A suspect is told by one PING that it is said to be dead, unless it is proved that its process is gone. */
-    const mannerForSuspect = (slot: number): Manner => ({
-      pings: extensions.telling && !suspicions.isProved(slot) ? 1 : 0,
+    const mannerForSuspect = (slot: number, proved = suspicions.isProved(slot)): Manner => ({
+      pings: extensions.telling && !proved ? 1 : 0,
       interval: prober.roundTrips.wait(slot, timeout)
     })
 
@@ -280,9 +282,10 @@ const make = (role: Role) =>
       fire: (now) => {
         if (watching()) keepWatch(now)
         prober.due(now, readClock())
-        suspicions.due(now, (slot, lasted) =>
-          view.declareDead(slot, { _tag: "SuspicionExpired", after: Duration.millis(lasted) }, now)
-        )
+        suspicions.due(now, (slot, lasted, proved) => {
+          const death = { slot, incarnation: table.incarnation(slot), heartbeat: table.heartbeat(slot) }
+          checks.addAboutSuspect({ ...death, lasted }, mannerForSuspect(slot, proved), now)
+        })
         remind(now)
         checks.due(now, checkSteps)
         relays.due(now, sendNack)
@@ -444,8 +447,9 @@ const make = (role: Role) =>
         if (table.status(slot) === Claim.Alive && previousStatus !== Claim.Alive) {
           damping.refuted(slot, now, previousStatus === Claim.Dead)
         }
-        if (table.status(slot) === Claim.Suspect) startSuspicion(slot, now)
-        else suspicions.clear(slot)
+        if (table.status(slot) === Claim.Suspect) return startSuspicion(slot, now)
+        suspicions.clear(slot)
+        checks.cleared(slot)
       },
       forgotten: (slot) => {
         prober.forget(slot)

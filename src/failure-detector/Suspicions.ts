@@ -127,12 +127,15 @@ export class Suspicions {
     this.#deadlines.shift(ms)
   }
 
-  /** Ends every suspicion that is due, and calls `expire` with its member and with how long it lasted. */
-  due(now: number, expire: (slot: number, lasted: number, now: number) => void): void {
+  /**
+   * Ends every suspicion that is due, and calls `expire` with its member, with how long it lasted, and with whether it is
+   * proved that the process of the member is gone.
+   */
+  due(now: number, expire: (slot: number, lasted: number, proved: boolean) => void): void {
     for (let slot = this.#deadlines.popDue(now); slot >= 0; slot = this.#deadlines.popDue(now)) {
       const suspicion = this.#running.get(slot)!
       this.#running.delete(slot)
-      expire(slot, this.#deadline(suspicion) - suspicion.startedAt, now)
+      expire(slot, this.#deadline(suspicion) - suspicion.startedAt, suspicion.accusers.provedAt < Infinity)
     }
   }
 

@@ -92,7 +92,9 @@ export const layer: Layer.Layer<Gossip, never, Activity | CurrentConfig | LocalV
         counters.rounds++
         const { adaptiveTargets, maxSends } = gossip
         const count = adaptiveTargets ? maxSends * logarithmicGrowth(table.live) : maxSends
-        table.drawLive(count, random, targets, Math.ceil(count / 2))
+        // Where there are enough others, one stranger in each round is enough for all to become acquainted.
+        const strangers = table.live - 1 - table.strangers < count ? Math.ceil(count / 2) : 1
+        table.drawLive(count, random, targets, strangers)
         for (const slot of targets) {
           if (!outbox.hasNewsFor(slot)) continue
           if (!table.isStranger(slot)) send(slot)

@@ -22,8 +22,8 @@ export interface DigestMember {
 
 /** The most buckets of a comparison. */
 export const MaxBuckets = 256
-/** Members that a bucket should have. */
-const MembersPerBucket = 16
+/** Members that a bucket should have. The fewer it has, the fewer entries are sent for one that differs. */
+const MembersPerBucket = 4
 
 const hash = new Hash64()
 

@@ -51,8 +51,11 @@ export type { ReplyBudget } from "./ReplyBudget.ts"
  */
 const OwnEntryNews = 60_000
 
-/** Changes that a message holds, about. */
+/** A queue is crowded from this many changes on, about what a message holds. */
 const Crowd = 50
+
+/** A crowded queue is crowded until no more than this many changes wait. */
+const Remnant = 5
 
 /** A member is asked to prove its address at most once in this time, in ms. */
 const ProofPause = 1000
@@ -60,8 +63,24 @@ const ProofPause = 1000
 /** Bytes of a datagram that every path carries: 576 are what every IPv4 host takes (RFC 791), less the headers of IP and UDP. */
 const ShortDatagram = 548
 
-/** While more changes wait, one that was heard this often is not passed on any more. */
-const HearingsEnough = 4
+/** While a queue is crowded, a change that was heard this often is not passed on any more. */
+const HearingsEnough = 2
+
+/** Whether so many changes wait that hearing one counts as passing it on. */
+class Crowding {
+  #crowded = false
+  readonly #queue: ChangeQueue
+
+  constructor(queue: ChangeQueue) {
+    this.#queue = queue
+  }
+
+  isCrowded(): boolean {
+    const { size } = this.#queue
+    this.#crowded = size > (this.#crowded ? Remnant : Crowd)
+    return this.#crowded
+  }
+}
 
 /**
  * Sends messages to members and addresses, and replies to messages.
@@ -204,6 +223,8 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       { now, random }
     )
     const isCrowded = (): boolean => queue.size > Crowd
+    const crowdOfChanges = new Crowding(queue)
+    const crowdOfTags = new Crowding(tags)
     const cursor = new EntryCursor()
     /** Calls `visit` for the slot of each entry of a message whose claim is one that waits to be passed on. */
     const visitQueued = ({ bytes, entriesEnd, entriesStart }: Inbound, visit: (slot: number) => void): void => {
@@ -344,10 +365,10 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       queue,
       isCrowded,
       heard: (inbound) => {
-        if (!isCrowded()) return
         const limit = packer.retransmitLimit
         const weight = Math.ceil(limit / HearingsEnough)
-        visitQueued(inbound, (slot) => queue.countSent(slot, limit, weight))
+        if (crowdOfChanges.isCrowded()) visitQueued(inbound, (slot) => queue.countSent(slot, limit, weight))
+        if (crowdOfTags.isCrowded()) visitQueuedTags(inbound, (slot) => tags.countSent(slot, limit, weight))
       },
       alreadyKnown: (inbound) => {
         visitQueued(inbound, (slot) => queue.remove(slot))

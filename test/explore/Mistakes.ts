@@ -47,10 +47,10 @@ export const mistakes: ReadonlyArray<Mistake> = [
     wrong: ""
   },
   {
-    name: "surviving-deadline",
-    words: "a refuted suspicion still expires",
-    file: "src/failure-detector/Suspicions.ts",
-    right: "if (this.#running.delete(slot)) this.#deadlines.delete(slot)",
+    name: "surviving-check",
+    words: "a refutation comes too late while the death is checked",
+    file: "src/failure-detector/DeathChecks.ts",
+    right: "if (this.#remove(slot)) this.#deadlines.delete(slot)",
     wrong: ""
   }
 ]

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { DeathChecks, MaxChecks, ofAlive } from "../../src/failure-detector/DeathChecks.ts"
+import { DeathChecks, type EndedSuspicion, MaxChecks, ofAlive } from "../../src/failure-detector/DeathChecks.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import type { DeathClaim } from "../../src/membership/ViewObserver.ts"
 
@@ -11,6 +11,8 @@ const death = (slot: number, incarnation = 5): DeathClaim => ({
   by: NodeId.fromWords(0, 77)
 })
 
+const ended = (slot: number): EndedSuspicion => ({ slot, incarnation: 5, heartbeat: 9, lasted: 3 })
+
 /** Runs checks up to a time, at each deadline as an alarm does, and records what they ask for and when. */
 const run = (checks: DeathChecks, until: number) => {
   const did: Array<string> = []
@@ -18,7 +20,8 @@ const run = (checks: DeathChecks, until: number) => {
     const now = checks.next
     checks.due(now, {
       ping: ({ slot }, at) => did.push(`${at} ping ${slot}`),
-      believe: ({ slot }, _, at) => did.push(`${at} believe ${slot}`)
+      believe: ({ slot }, _, at) => did.push(`${at} believe ${slot}`),
+      declare: ({ lasted, slot }, at) => did.push(`${at} declare ${slot} after ${lasted}`)
     })
   }
   return did
@@ -41,10 +44,9 @@ describe("DeathChecks", () => {
     const checks = new DeathChecks()
     const claim = death(4)
     checks.addAboutAlive(claim, 0)
-    const handed: Array<DeathClaim> = []
-    for (const now of [0, 500, 1000, 1500]) {
-      checks.due(now, { ping: (given) => handed.push(given), believe: (given) => handed.push(given) })
-    }
+    const handed: Array<DeathClaim | EndedSuspicion> = []
+    const hand = (given: DeathClaim | EndedSuspicion) => handed.push(given)
+    for (const now of [0, 500, 1000, 1500]) checks.due(now, { ping: hand, believe: hand, declare: hand })
     expect(handed).toEqual([claim, claim, claim, claim])
   })
 
@@ -76,6 +78,18 @@ describe("DeathChecks", () => {
     expect([checks.size, checks.aboutAlive]).toEqual([16, 16])
     run(checks, Infinity)
     expect([checks.size, checks.aboutAlive]).toEqual([0, 0])
+  })
+
+  it("checks a suspicion that ended, unless the member is not suspected any more", () => {
+    const checks = new DeathChecks()
+    checks.addAboutSuspect(ended(4), { pings: 1, interval: 20 }, 10)
+    checks.addAboutSuspect(ended(5), { pings: 1, interval: 20 }, 10)
+    checks.addAboutSuspect(death(6), { pings: 1, interval: 20 }, 10)
+    expect(run(checks, 10)).toEqual(["10 ping 4", "10 ping 5", "10 ping 6"])
+    checks.cleared(5)
+    // Another node's claim outlives a suspicion.
+    checks.cleared(6)
+    expect(run(checks, Infinity)).toEqual(["30 declare 4 after 3", "30 believe 6"])
   })
 
   it("does not begin again when a claim is repeated", () => {

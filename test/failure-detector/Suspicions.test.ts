@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
+import { Evidence } from "../../src/failure-detector/Accusers.ts"
 import { type AccusationResult, type SuspicionOptions, Suspicions } from "../../src/failure-detector/Suspicions.ts"
 
 /** Starts a suspicion that no accuser can shorten. */
@@ -10,7 +11,8 @@ const start = (suspicions: Suspicions, slot: number, incarnation: number, timeou
 const run = (suspicions: Suspicions, until: number) => {
   const expired: Array<readonly [slot: number, timeout: number, now: number]> = []
   while (suspicions.next < Infinity && suspicions.next <= until) {
-    suspicions.due(suspicions.next, (slot, timeout, now) => expired.push([slot, timeout, now]))
+    const now = suspicions.next
+    suspicions.due(now, (slot, timeout) => expired.push([slot, timeout, now]))
   }
   return expired
 }
@@ -65,15 +67,28 @@ describe("Suspicions", () => {
     ])
   })
 
+  it("say when they end whether it is proved that the process is gone", () => {
+    const suspicions = new Suspicions(50)
+    start(suspicions, 3, 0, 100, 0)
+    start(suspicions, 4, 0, 100, 0)
+    for (const idLo of [1, 2, 3]) suspicions.accuse(4, 0, { idHi: 0, idLo, evidence: Evidence.Refused }, 10)
+    const ended: Array<readonly [slot: number, lasted: number, proved: boolean]> = []
+    for (const now of [60, 100]) suspicions.due(now, (...end) => ended.push(end))
+    expect(ended).toEqual([
+      [4, 60, true],
+      [3, 100, false]
+    ])
+  })
+
   it("can be cleared and started while others expire", () => {
     const suspicions = new Suspicions()
     for (const slot of [1, 2, 3]) start(suspicions, slot, 0, 100, 0)
     const expired: Array<number> = []
-    suspicions.due(100, (slot, _, now) => {
+    suspicions.due(100, (slot) => {
       expired.push(slot)
       suspicions.clear(slot)
       if (slot === 1) suspicions.clear(2)
-      if (slot === 3) start(suspicions, 9, 0, 100, now)
+      if (slot === 3) start(suspicions, 9, 0, 100, 100)
     })
     expect(expired).toEqual([1, 3])
     expect([suspicions.size, suspicions.next]).toEqual([1, 200])

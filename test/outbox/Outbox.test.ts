@@ -143,8 +143,47 @@ describe("Outbox", () => {
         // A claim that lost says nothing about the one that waits.
         for (let i = 0; i < 4; i++) yield* tell([claim("Suspect", 100, "10.1.0.0:1", -1 >>> 0)])
         assert.strictEqual(queue.size, waiting)
-        for (let i = 0; i < 4; i++) yield* tell(told.slice(0, 30))
+        yield* tell(told.slice(0, 30))
+        assert.strictEqual(queue.size, waiting)
+        yield* tell(told.slice(0, 30))
         assert.strictEqual(queue.size, left)
+        // A crowd ends when few are left, and not as soon as they fit into a message.
+        for (let i = 0; i < 2; i++) yield* tell(told.slice(30))
+        assert.strictEqual(queue.size, waiting === left ? left : 0)
+      })
+    )
+  }
+
+  for (const [waiting, left] of [
+    [40, 40],
+    [60, 30]
+  ] as const) {
+    scenario(`of the tags of ${waiting} members keeps ${left} that wait, when others pass 30 on too`, () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const node = yield* lab.start(1, { ...silent, extensions: {} })
+        const puppet = yield* lab.puppet(9)
+        const { tags } = outboxOf(node)
+        // Our own tags wait as well.
+        const before = tags.size
+        const told = Array.from({ length: waiting }, (_, i) => claim("Alive", 100 + i, `10.1.0.${i}:1`))
+        let heartbeat = 0
+        const tell = (from: number, to: number) => {
+          const entries = told.slice(from, to)
+          const message: Message.Message = {
+            _tag: "Gossip1",
+            ...sender(9, 0, heartbeat++),
+            entries,
+            tags: entries.map(({ nodeId }) => ({ nodeId, incarnation: 0, version: 1, tags: { a: "b" } }))
+          }
+          return Effect.andThen(puppet.send(message, node), pass(2))
+        }
+        for (let from = 0; from < waiting; from += 15) yield* tell(from, Math.min(from + 15, waiting))
+        assert.strictEqual(tags.size - before, waiting)
+        for (const from of [0, 15]) yield* tell(from, from + 15)
+        assert.strictEqual(tags.size - before, waiting)
+        for (const from of [0, 15]) yield* tell(from, from + 15)
+        assert.strictEqual(tags.size - before, left)
       })
     )
   }
