@@ -210,9 +210,9 @@ export const keys = {
     witnesses: count({ default: 6, minimum: 0, maximum: 64 }),
     /**
      * The time of a suspicion that several members confirm, as a part of the time of one that nobody confirms, 0.05 to 1.
-     * Less finds failures sooner. Defaults to 0.65.
+     * Less finds failures sooner. Defaults to 0.6.
      */
-    suspectMinFraction: factor({ default: 0.65, minimum: 0.05, maximum: 1 }),
+    suspectMinFraction: factor({ default: 0.6, minimum: 0.05, maximum: 1 }),
     /** Time of a suspicion once two members found proof that the process is gone. Defaults to 500 millis. */
     proofTimeout: time({ default: 500 })
   },

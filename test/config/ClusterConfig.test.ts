@@ -69,7 +69,7 @@ describe("defaults", () => {
           suspectJitter: Duration.seconds(1),
           deadRetention: Duration.seconds(15),
           witnesses: 6,
-          suspectMinFraction: 0.65,
+          suspectMinFraction: 0.6,
           proofTimeout: Duration.millis(500)
         },
         extensions: {

@@ -7,7 +7,7 @@
 export const suspicion = (n: number): number => 3000 * (1 + 0.5 * Math.log2(n)) + 1000
 
 /** The shortest duration of a suspicion with all further accusers, in ms: `suspect_min_fraction x suspect_timeout`. */
-export const ShortestSuspicion = 1950
+export const ShortestSuspicion = 1800
 
 /** The time until a change or a refutation is known everywhere, in ms: some gossip rounds of 200 ms and a probe. */
 export const Spread = 2000
