@@ -64,7 +64,7 @@ const ProofPause = 1000
 const ShortDatagram = 548
 
 /** While a queue is crowded, a change that was heard this often is not passed on any more. */
-const HearingsEnough = 2
+const HearingsEnough = 4
 
 /** Whether so many changes wait that hearing one counts as passing it on. */
 class Crowding {
