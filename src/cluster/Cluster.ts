@@ -279,8 +279,9 @@ export interface Options extends ClusterConfig.ClusterOptions, LayerOptions {}
  * share one node. Two calls give two nodes, even for one configuration. All
  * components are among the services, to be measured and tested.
  *
- * No file is read. A configuration that names a key file fails with `NoKey`;
- * `NodeCluster.layer` of `effect-gossip/node` reads it.
+ * No file is read. A configuration that names a key file fails with `NoKey`, and its
+ * `stateDir` has no effect unless `NodeState` is provided; `NodeCluster.layer` of
+ * `effect-gossip/node` reads and keeps them.
  *
  * @example
  * ```ts

@@ -48,7 +48,6 @@ export const remember = Effect.gen(function* () {
     looks.reset()
   }
   view.observe({
-    transition: ({ now }) => changed(now),
     proved: (_, now) => changed(now),
     tagsChanged: ({ now, slot }) => {
       if (slot === SelfSlot) changed(now)

@@ -109,6 +109,29 @@ describe("a node that keeps its state", () => {
     })
   )
 
+  scenario("gets the table of members from one that it remembers", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const store = NodeState.storeMemory()
+      const a = yield* lab.start(1)
+      const options = { peers: [a.address], ...forgetful }
+      for (const number of [2, 4, 5, 6]) yield* lab.start(number, options)
+      const c = yield* startWith(lab, store, "n3", { at: "10.0.0.3", peers: [a.address] })
+      yield* pass(12_000)
+      yield* crash(lab, a, c)
+      yield* pass(60_000)
+      const { members, ...state } = Option.getOrThrow(yield* store.load)
+      assert.strictEqual(members.length, 5)
+      yield* store.save({ ...state, members: members.filter((address) => String(address) === "10.0.0.2:7946") })
+      const back = yield* startWith(lab, store, "n33", { at: "10.0.0.3" })
+      yield* pass(100)
+      assert.deepStrictEqual(
+        yield* aliveIn(back),
+        [2, 3, 4, 5, 6].map((number) => `10.0.0.${number}`)
+      )
+    })
+  )
+
   scenario("finds its cluster again although it is a bootstrap peer itself and names none", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()

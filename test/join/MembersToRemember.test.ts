@@ -12,7 +12,7 @@ const textsOf = (...numbers: ReadonlyArray<number>) => numbers.map((n) => NetAdd
 
 /** A view with these members, all of whose addresses are proved; later ones were heard of later. */
 const withMembers = (...numbers: ReadonlyArray<number>) => {
-  const node = open({ wary: true })
+  const node = open()
   numbers.forEach((n, i) => {
     node.passOn(alive(n, 0, 0))
     const slot = node.view.slotOf(id(n))

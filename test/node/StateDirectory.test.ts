@@ -118,6 +118,23 @@ describe("a state directory", () => {
     )
   )
 
+  it.live("takes the newer of two states, as when an old one was put back", () =>
+    inDirectory(({ copy, file, path }) =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        for (const [inFile, inCopy] of [
+          [1, 2],
+          [4, 3]
+        ] as const) {
+          yield* save(path)
+          yield* files.writeFileString(file, format(stateOf(inFile)))
+          yield* files.writeFileString(copy, format(stateOf(inCopy)))
+          assert.deepStrictEqual(yield* loaded(path), stateOf(Math.max(inFile, inCopy)))
+        }
+      })
+    )
+  )
+
   it.live("is refused when file and copy are damaged, or one is and the other is missing; nothing is lost", () =>
     inDirectory(({ copy, file, path }) =>
       Effect.gen(function* () {

@@ -139,6 +139,31 @@ describe("the state of a node", () => {
       assert.isUndefined(kept.trouble())
     }))
 
+  test("a save that had begun before a claim came does not count for it", () =>
+    Effect.gen(function* () {
+      const { hold, saved, store } = makeStore()
+      const { kept } = yield* run(store)
+      const first = yield* Deferred.make<void>()
+      const later = yield* Deferred.make<void>()
+      let begun = 0
+      hold(Effect.suspend(() => Deferred.await(begun++ === 0 ? first : later)))
+      kept.remember(2, [])
+      yield* TestClock.adjust(1)
+      const far = kept.incarnation + 1_000_000
+      let granted = false
+      kept.incarnations.onGranted(() => (granted = kept.incarnations.take(far)))
+      assert.isFalse(kept.incarnations.take(far))
+      yield* Deferred.succeed(first, undefined)
+      yield* TestClock.adjust(100)
+      assert.strictEqual(saved.length, 2)
+      assert.isBelow(saved.at(-1)!.incarnation, far)
+      assert.isFalse(granted)
+      yield* Deferred.succeed(later, undefined)
+      yield* TestClock.adjust(1)
+      assert.isTrue(granted)
+      assert.isAtLeast(saved.at(-1)!.incarnation, far)
+    }))
+
   test("on a full disk it goes on, says so once, tries again, and says when it works again", () =>
     Effect.gen(function* () {
       const { failWith, saved, store } = makeStore()
