@@ -1,7 +1,7 @@
 /** Publishes events and asks queries through a running node. */
 import { Console, Effect, Option, Result, Schema } from "effect"
 import * as AdminApi from "../admin/AdminApi.ts"
-import { visible } from "../domain/VisibleText.ts"
+import { visible, visibleJson } from "../domain/VisibleText.ts"
 import { nodeText } from "./ChangeLine.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type { SendInput } from "./event.ts"
@@ -42,7 +42,8 @@ export const query = Effect.fnUntraced(
         }
       })
     )
-    if (json) return yield* Console.log(JSON.stringify(yield* Effect.orDie(encodeAnswers(answers)), null, 2))
+    if (json)
+      return yield* Console.log(visibleJson(JSON.stringify(yield* Effect.orDie(encodeAnswers(answers)), null, 2)))
     if (answers.length === 0) return yield* Console.log("no member answered")
     yield* Console.log(
       answers

@@ -8,6 +8,7 @@ import * as Endpoint from "./Endpoint.ts"
 import type { Flags } from "./events.ts"
 import * as Follow from "./Follow.ts"
 import * as MembersView from "./MembersView.ts"
+import { visibleJson } from "../domain/VisibleText.ts"
 
 const line = ({ at, style, text }: MembersView.Entry): Line => [
   span(DateTime.formatIso(at), "dim"),
@@ -66,17 +67,17 @@ export const print = Effect.fnUntraced(function* (
 const encodeEvent = Schema.encodeResult(AdminApi.ClusterEvent)
 const encodeChange = Schema.encodeResult(ChangeJson.Change)
 
+const printValue = (value: unknown): Effect.Effect<void> => Console.log(visibleJson(JSON.stringify(value)))
+
 const printJson = (endpoint: Endpoint.Endpoint) =>
   Follow.follow(endpoint, (notice) => {
     switch (notice._tag) {
       case "Changed":
-        return Console.log(JSON.stringify(Result.getOrElse(encodeChange(notice.change), () => null)))
+        return printValue(Result.getOrElse(encodeChange(notice.change), () => null))
       case "Published":
-        return Console.log(
-          JSON.stringify({ kind: "Published", ...Result.getOrElse(encodeEvent(notice.event), () => null) })
-        )
+        return printValue({ kind: "Published", ...Result.getOrElse(encodeEvent(notice.event), () => null) })
       case "Missed":
-        return Console.log(JSON.stringify({ kind: "Missed", count: notice.count }))
+        return printValue({ kind: "Missed", count: notice.count })
       default:
         return Effect.void
     }

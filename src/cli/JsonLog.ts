@@ -9,6 +9,7 @@ import { Array as Arr, Cause, Logger, Predicate, References, Result, Schema } fr
 import * as ChangeJson from "../admin/ChangeJson.ts"
 import type { Change } from "../domain/Change.ts"
 import { ChangeMessage } from "./ChangeLine.ts"
+import { visibleJson } from "../domain/VisibleText.ts"
 
 const encodeChange = Schema.encodeResult(ChangeJson.Change)
 
@@ -33,7 +34,7 @@ export const format: Logger.Logger<unknown, string> = Logger.make(({ cause, date
   const parts = Arr.ensure(message)
   const changed = parts.find((part) => part instanceof ChangeMessage)
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
-  return JSON.stringify(
+  const json = JSON.stringify(
     {
       time: date.toISOString(),
       level: logLevel.toLowerCase(),
@@ -44,4 +45,5 @@ export const format: Logger.Logger<unknown, string> = Logger.make(({ cause, date
     },
     plain
   )
+  return visibleJson(json)
 })

@@ -10,6 +10,7 @@ import type { Flags } from "./members.ts"
 import * as MembersView from "./MembersView.ts"
 import * as TagArguments from "./TagArguments.ts"
 import * as Watch from "./Watch.ts"
+import { visibleJson } from "../domain/VisibleText.ts"
 
 const encodeNodes = Schema.encodeEffect(AdminApi.Nodes)
 
@@ -61,7 +62,7 @@ export const handle = Effect.fnUntraced(
       const query = Object.fromEntries(tags.map(([key, value]) => [`tag.${key}` as const, value]))
       const answer = yield* endpoint.ask((node) => node.members({ query }))
       const wanted = dead ? { ...answer, nodes: answer.nodes.filter(isGone) } : answer
-      return yield* Console.log(JSON.stringify(yield* Effect.orDie(encodeNodes(wanted)), null, 2))
+      return yield* Console.log(visibleJson(JSON.stringify(yield* Effect.orDie(encodeNodes(wanted)), null, 2)))
     }
     // All of them: reasons name members that are not shown, and a member that gets the tag is shown from then on.
     const { conflicts = [], nodes } = yield* endpoint.ask((node) => node.members({ query: {} }))

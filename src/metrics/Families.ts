@@ -99,6 +99,10 @@ export const families = {
   gossipReceived: counter("swim_gossip_recv_total", "GOSSIP messages received."),
   updateQueueDepth: gauge("swim_update_queue_depth", "Changes that wait to be passed on."),
   told: counter("swim_told_total", "Nodes that were told what is held of them, outside of an acknowledgement."),
+  strangerPingsWithheld: counter(
+    "swim_stranger_pings_withheld_total",
+    "PINGs that were not sent to hosts that have answered none, since they may not belong to the cluster."
+  ),
   healsTried: counter("swim_heals_tried_total", "Attempts to reach somebody who was lost."),
   unreachable: gauge(
     "swim_unreachable",

@@ -155,6 +155,7 @@ export const sourcesOf = (
     gossipReceived: () => traffic.received.datagrams[Kind.Gossip]!,
     updateQueueDepth: () => outbox.queue.size,
     told: () => gossip.counters.told,
+    strangerPingsWithheld: outbox.withheld,
     healsTried: () => join.counters.healsTried,
     unreachable: () => (join.reachability.lost ? 1 : 0),
     stateUnsaved: () => (state?.trouble() === undefined ? 0 : 1),
