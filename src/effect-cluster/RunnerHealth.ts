@@ -9,6 +9,7 @@ import { isLive, type Member } from "../domain/Member.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { Membership } from "../membership/Membership.ts"
 import type { TagsError } from "../domain/Tags.ts"
+import * as MonotonicTime from "../time/MonotonicTime.ts"
 
 /**
  * How runners are found among the members, and how long one may be unknown.
@@ -118,7 +119,7 @@ export const makeGossip = Effect.fnUntraced(function* ({
           unknownSince.delete(runner)
           return members.size > 0
         }
-        const now = clock.currentTimeMillisUnsafe()
+        const now = MonotonicTime.millis(clock)
         const since = unknownSince.get(runner) ?? now
         unknownSince.set(runner, since)
         return now - since < longest

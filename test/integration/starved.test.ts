@@ -1,4 +1,4 @@
-/** Processes that are stopped, blocked, or out of file descriptors. */
+/** Processes that are stopped, blocked, or out of file descriptors, or whose clock is set. */
 import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import * as Net from "node:net"
@@ -89,6 +89,41 @@ describe("a node whose event loop is blocked", () => {
         )
         for (const { socket } of nodes) yield* allAlive(socket, 3)
         assert.deepStrictEqual(deaths(blocked.node), [])
+      }),
+    timeout
+  )
+})
+
+describe("a node whose wall clock is set", () => {
+  it.live(
+    "an hour forwards and back stays a member, holds nobody dead, and finds who was killed",
+    () =>
+      Effect.gen(function* () {
+        const shift = join(yield* directory, "shift.mjs")
+        writeFileSync(
+          shift,
+          `const { now } = Date
+           let by = 3_600_000
+           process.on("SIGUSR2", () => {
+             const offset = by
+             Date.now = () => now() + offset
+             by = -by
+           })`
+        )
+        const nodes = yield* cluster(3, { node: ["--import", shift] })
+        const [moved, killed, other] = nodes
+        if (moved === undefined || killed === undefined || other === undefined) return assert.fail()
+        for (const _direction of ["forwards", "back"]) {
+          moved.node.process.kill("SIGUSR2")
+          yield* Effect.sleep("10 seconds")
+          for (const { socket } of nodes) yield* allAlive(socket, 3)
+        }
+        for (const { node } of nodes) assert.deepStrictEqual(deaths(node), [])
+        killed.node.process.kill("SIGKILL")
+        for (const { node } of [moved, other]) yield* line(node, new RegExp(`WARN {2}dead {4}${named(killed.node)}`))
+        // Its clock was set, or this test would show nothing.
+        const logged = Date.parse(deaths(moved.node)[0]?.split(" ")[0] ?? "")
+        assert.isBelow(logged, Date.now() - 3_000_000)
       }),
     timeout
   )

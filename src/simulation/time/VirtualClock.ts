@@ -49,7 +49,7 @@ type Mode = "running" | "frozen" | "ended"
 export class VirtualClock implements Clock.Clock {
   readonly #timeline: Timeline
   /** How far the wall clock is behind the timeline, in ns. */
-  readonly #behind: number
+  #behind: number
   #mode: Mode = "running"
   #rate = 1
   // This clock showed `#reading` when the timeline was at `#origin`, both in ns.
@@ -118,6 +118,11 @@ export class VirtualClock implements Clock.Clock {
     this.#origin = this.#timeline.now
     this.#rate = rate
     this.#timeline.remap(this, (due) => (due instanceof Sleeper ? this.#instantOf(due.deadline) : due.at))
+  }
+
+  /** Sets the wall clock by so many ms, forwards or back. Neither the monotonic time nor a sleeper notices it. */
+  setWallClock(by: number): void {
+    this.#behind -= Math.round(by * NanosPerMilli)
   }
 
   /** Wakes nobody until `thaw`. */

@@ -195,6 +195,19 @@ describe("VirtualClock", () => {
     )
   })
 
+  it("sets the wall clock, which neither the monotonic time nor a sleeper notices", () => {
+    const { clock, runAll, runTo, sleep, woken } = machine(1000)
+    sleep("a", Duration.seconds(5))
+    runTo(2e9)
+    clock.setWallClock(3_600_000)
+    expect(clock.currentTimeMillisUnsafe()).toBe(Beginning + 3_601_000)
+    expect(clock.monotonicTimeNanosUnsafe()).toBe(2_000_000_000n)
+    clock.setWallClock(-7_200_000)
+    expect(clock.currentTimeMillisUnsafe()).toBe(Beginning - 3_599_000)
+    runAll()
+    expect(woken).toEqual([["a", 5e9]])
+  })
+
   it("shows the time of the timeline, and a wall clock that is behind by the given time", () => {
     for (const behind of [0, 5000, -250, 0.25, 1.5]) {
       const { clock, runTo } = machine(behind)
