@@ -1,6 +1,6 @@
 /** The stream of server-sent events of one follower. */
 import { Clock, Duration, Effect, Schema, type Scope, Stream } from "effect"
-import { Sse } from "effect/encoding"
+import * as Sse from "effect/encoding/Sse"
 import * as MonotonicTime from "../time/MonotonicTime.ts"
 import * as AdminApi from "./AdminApi.ts"
 import type * as ChangeJson from "./ChangeJson.ts"

@@ -2,7 +2,7 @@
  * Configuration as TOML text.
  */
 import { Predicate, Result, Schema } from "effect"
-import { Toml } from "effect/encoding"
+import * as Toml from "effect/encoding/Toml"
 import type { Problem } from "./ConfigProblem.ts"
 import { show, withoutSecrets } from "./ConfigProblem.ts"
 import type { Given } from "./ConfigResolution.ts"

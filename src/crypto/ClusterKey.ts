@@ -7,7 +7,7 @@
  * @since 0.2.0
  */
 import { Array as Arr, type Brand, Effect, Redacted, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 
 /**
  * Bytes of a key.

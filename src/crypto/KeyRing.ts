@@ -5,7 +5,7 @@
  */
 import { type Array as Arr, Context, Effect, Layer, Redacted, Schema, Semaphore } from "effect"
 import { type CryptoError, Kdf, SecureRandom } from "effect/crypto"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 import { clusterSalt } from "../wire/ClusterSalt.ts"
 import type { ClusterKey } from "./ClusterKey.ts"
 import { Aead } from "./Aead.ts"

@@ -5,7 +5,6 @@
  * @since 0.2.0
  */
 import { Context, Effect, Layer, type Metric, Option } from "effect"
-import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { AntiEntropy } from "../anti-entropy/AntiEntropy.ts"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
 import { ReliableDelivery } from "../delivery/ReliableDelivery.ts"
@@ -23,6 +22,7 @@ import { Transport } from "../transport/Transport.ts"
 import { families, histograms } from "./Families.ts"
 import { MetricRegistry } from "./MetricRegistry.ts"
 import type { MetricsJson } from "./MetricsJson.ts"
+import * as PrometheusText from "./PrometheusText.ts"
 import { type Bound, boundsOf, type Measured, sourcesOf } from "./Sources.ts"
 import { StatusChanges } from "./StatusChanges.ts"
 
@@ -74,7 +74,7 @@ export class Metrics extends Context.Service<
 >()("effect-gossip/metrics/Metrics") {}
 
 const serve = (registry: MetricRegistry, bounds: ReadonlyArray<Bound>): Metrics["Service"] => ({
-  prometheus: Effect.sync(() => PrometheusMetrics.formatUnsafe(registry.context)),
+  prometheus: Effect.sync(() => PrometheusText.format(registry.json)),
   json: Effect.sync(() => registry.json),
   get registry() {
     return registry.registry

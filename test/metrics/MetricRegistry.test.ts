@@ -5,6 +5,7 @@ import type { Family, HistogramFamily } from "../../src/metrics/Families.ts"
 import { MetricRegistry } from "../../src/metrics/MetricRegistry.ts"
 import { readingsOf } from "../../src/metrics/Reading.ts"
 import { MetricsJson } from "../../src/metrics/MetricsJson.ts"
+import * as PrometheusText from "../../src/metrics/PrometheusText.ts"
 import { parse, valuesOf } from "./PrometheusText.ts"
 
 const eaten: Family = { type: "counter", name: "eaten_total", help: "What was eaten.", label: "fruit" }
@@ -17,7 +18,7 @@ const weight = {
   bounds: [1, 2.5]
 } as const
 
-const textOf = (registry: MetricRegistry): string => PrometheusMetrics.formatUnsafe(registry.context)
+const textOf = (registry: MetricRegistry): string => PrometheusText.format(registry.json)
 
 describe("a registry", () => {
   it("gives each value at the moment of the scrape", () => {
@@ -59,6 +60,23 @@ describe("a registry", () => {
     expect(values.get(`weight_count{fruit="apple"}`)).toBe(0)
     expect(values.get(`weight_bucket{fruit="pear",le="1"}`)).toBe(0)
     expect(values.get(`weight_bucket{fruit="pear",le="2.5"}`)).toBe(1)
+  })
+
+  it("has the text that the exporter of Effect makes of it", () => {
+    const registry = new MetricRegistry()
+    expect(textOf(registry)).toBe("")
+    let value = 0.5
+    const odd: Family = { ...left, name: "odd", help: "A \\ and\nmore." }
+    const bare: Family = { ...left, name: "bare", help: "" }
+    registry.registerAll(
+      { eaten, left, odd, bare },
+      { eaten: { pear: () => 1, ['a "\\\n']: () => 2e21 }, left: () => value, odd: () => 1e-9, bare: () => 3 }
+    )
+    registry.histogram(weight)(2)
+    registry.histogramsBy({ ...weight, name: "weights", label: "fruit" }, ["apple", "pear"])("pear")(3)
+    for (value of [0.5, -0, NaN, Infinity, -Infinity]) {
+      expect(textOf(registry)).toBe(PrometheusMetrics.formatUnsafe(registry.context))
+    }
   })
 
   it("gives the same values as JSON, which can be written and read", () => {

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import { Predicate, Result, Schema, type SchemaIssue } from "effect"
-import { Toml } from "effect/encoding"
+import * as Toml from "effect/encoding/Toml"
 import { type Problem, show } from "../../config/ConfigProblem.ts"
 import { type Alias, nearest } from "../../config/Suggestion.ts"
 import type { InvariantBroken } from "../SimulationError.ts"
