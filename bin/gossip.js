@@ -35,7 +35,7 @@ if (process.argv.length === 3 && process.argv[2] === "--version") {
 } else if (recent && (!inCheckout || process.features.typescript)) {
   // 23.0 to 23.5 are later than 22.19 and do not run TypeScript.
   if (startedAgain) endWithParent()
-  silenceTypeStrippingWarning()
+  silenceExperimentalWarnings()
   // Otherwise V8 enlarges its young generation while the program starts, and an idle node never needs that again.
   setFlagsFromString("--semi-space-growth-factor=1")
   // Keeps the compiled code for the next start, which then takes two thirds of the time.
@@ -98,11 +98,11 @@ function endWithParent() {
   process.channel.unref()
 }
 
-function silenceTypeStrippingWarning() {
+function silenceExperimentalWarnings() {
   const emitWarning = process.emitWarning
   /** @type {(...args: Array<unknown>) => void} */
   const emitOthers = (...args) => {
-    if (!String(args[0]).startsWith("Type Stripping is an experimental feature")) {
+    if (!/^(Type Stripping|SQLite) is an experimental feature/.test(String(args[0]))) {
       Reflect.apply(emitWarning, process, args)
     }
   }
