@@ -3,6 +3,7 @@
  * and the CPU that the simulation takes per node and second beside it.
  *
  *     node bench/detection/7-idle.ts --sizes 10,100,1000
+ *     node bench/detection/7-idle.ts --sizes 10,100 --rules all --sealed
  */
 import { Effect } from "effect"
 import { linesOf } from "./Modes.ts"
@@ -10,7 +11,9 @@ import * as Plot from "./Plot.ts"
 import { options, run } from "./Runs.ts"
 import { short, table } from "./Statistics.ts"
 
-const { modes, seeds, sizes } = options({ seeds: 1, sizes: "10,100,1000" })
+const { modes: given, sealed, seeds, sizes } = options({ seeds: 1, sizes: "10,100,1000" })
+const key = { encryption: "required", clusterKey: "6f".repeat(32) } as const
+const modes = sealed ? given.map(({ config, name }) => ({ name, config: { ...config, ...key } })) : given
 /** Bytes of the IPv4 and UDP headers. */
 const Headers = 28
 const Settle = 70_000
@@ -45,4 +48,5 @@ for (const nodes of sizes) {
   }
 }
 console.log(table(["n", "rules", "datagrams/s", "bytes/s", "simulated CPU ms/s"], rows))
-Plot.write("7-idle", { title: "Traffic of an idle node", x: "members", y: "bytes a second", logX: true, lines })
+if (!sealed)
+  Plot.write("7-idle", { title: "Traffic of an idle node", x: "members", y: "bytes a second", logX: true, lines })

@@ -99,6 +99,7 @@ export const options = (defaults: { readonly seeds: number; readonly sizes: stri
       sizes: { type: "string", default: defaults.sizes },
       rules: { type: "string", default: "plain,memberlist,all" },
       lengths: { type: "string", default: "10,60,3600" },
+      sealed: { type: "boolean", default: false },
       short: { type: "boolean", default: false },
       alone: { type: "boolean", default: false },
       curve: { type: "boolean", default: false }
@@ -111,6 +112,8 @@ export const options = (defaults: { readonly seeds: number; readonly sizes: stri
     modes: compared.filter(({ name }) => values.rules.split(",").includes(name)),
     /** In seconds. */
     lengths: values.lengths.split(",").map(Number),
+    /** Whether every datagram is sealed. */
+    sealed: values.sealed,
     short: values.short,
     alone: values.alone,
     curve: values.curve

@@ -239,7 +239,7 @@ const make = (role: Role) =>
 
     /** A suspect is told by one PING that it is said to be dead, unless it is proved that its process is gone. */
     const mannerForSuspect = (slot: number, proved = suspicions.isProved(slot)): Manner => ({
-      pings: extensions.telling && !proved ? 1 : 0,
+      pings: extensions.telling && extensions.rules === "own" && !proved ? 1 : 0,
       interval: prober.roundTrips.wait(slot, timeout)
     })
 
