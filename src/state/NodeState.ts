@@ -190,8 +190,7 @@ const make = Effect.fnUntraced(function* <E>(
       trouble = `cannot save the state of this node in ${where}: ${reason}`
       return isNew ? Effect.logWarning(`${trouble}; keeps trying; ${Risk}`) : Effect.void
     })
-  const saved = Effect.suspend(() => {
-    counters.saved++
+  const mended = Effect.suspend(() => {
     const wasFailing = trouble !== undefined
     trouble = undefined
     return wasFailing ? Effect.logInfo(`the state of this node is saved in ${where} again`) : Effect.void
@@ -214,7 +213,8 @@ const make = Effect.fnUntraced(function* <E>(
       yield* failed(result.failure.reason)
       incarnations.grant(state.incarnation)
     } else {
-      yield* saved
+      counters.saved++
+      if (attempted === state) yield* mended
       incarnations.grant(attempted.incarnation)
     }
     return result

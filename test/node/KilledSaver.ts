@@ -53,14 +53,15 @@ const killing = Effect.map(FileSystem.FileSystem, (files) =>
 )
 
 const program = Effect.gen(function* () {
-  const { id, incarnation, incarnations, members, remember, tagVersion } = Option.getOrThrow(yield* NodeState)
+  const { id, incarnation, incarnations, members, remember, tagVersion, trouble } = Option.getOrThrow(yield* NodeState)
   say("began", id, incarnation, tagVersion, members.length)
   let port = members.length
   let next = incarnation
   say("used", next)
   while (true) {
     yield* Effect.sleep(1)
-    if (!incarnations.take(next + 1)) continue
+    // A node goes on when a slow disk does not answer; then nothing is promised.
+    if (trouble() !== undefined || !incarnations.take(next + 1)) continue
     next++
     say("used", next)
     if (next % 8 === 0 && port < 100) {

@@ -164,6 +164,28 @@ describe("the state of a node", () => {
       assert.isAtLeast(saved.at(-1)!.incarnation, far)
     }))
 
+  test("a slow disk is no trouble any more when it has saved what is new too", () =>
+    Effect.gen(function* () {
+      const { hold, saved, store } = makeStore()
+      const { kept } = yield* run(store)
+      const first = yield* Deferred.make<void>()
+      const later = yield* Deferred.make<void>()
+      let begun = 0
+      hold(Effect.suspend(() => Deferred.await(begun++ === 0 ? first : later)))
+      kept.remember(2, [])
+      yield* TestClock.adjust("2 seconds")
+      assert.include(kept.trouble(), "the disk does not answer")
+      assert.isTrue(kept.incarnations.take(kept.incarnation + 1_000_000))
+      yield* Deferred.succeed(first, undefined)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(saved.length, 2)
+      assert.isDefined(kept.trouble())
+      yield* Deferred.succeed(later, undefined)
+      yield* TestClock.adjust("2 seconds")
+      assert.isUndefined(kept.trouble())
+      assert.isAbove(saved.at(-1)!.incarnation, kept.incarnation + 1_000_000)
+    }))
+
   test("on a full disk it goes on, says so once, tries again, and says when it works again", () =>
     Effect.gen(function* () {
       const { failWith, saved, store } = makeStore()
