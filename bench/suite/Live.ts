@@ -91,6 +91,9 @@ export interface Live {
   readonly perSecond: number
 }
 
+/** How often each responder is measured. The best counts, since other work on the machine comes and goes. */
+const Rounds = 3
+
 /** Measures each responder for so many ms. */
 export const measure = (millis: number): Effect.Effect<ReadonlyArray<Live>> =>
   Effect.gen(function* () {
@@ -98,10 +101,12 @@ export const measure = (millis: number): Effect.Effect<ReadonlyArray<Live>> =>
     const ring = yield* Effect.orDie(ringOf(NodeAead.layer, keys))
     const results: Array<Live> = []
     for (const responder of ["echo", "plaintext", "sealed"] as const) {
-      const perSecond = yield* Effect.promise(() =>
-        answersPerSecond(responder, millis, responder === "sealed" ? ring : undefined)
-      )
-      results.push({ responder, perSecond })
+      const reached: Array<number> = []
+      for (let round = 0; round < Rounds; round++) {
+        const keys = responder === "sealed" ? ring : undefined
+        reached.push(yield* Effect.promise(() => answersPerSecond(responder, millis, keys)))
+      }
+      results.push({ responder, perSecond: Math.max(...reached) })
     }
     return results
   })
