@@ -49,7 +49,7 @@ export class AddressIndex extends SlotIndex {
   }
 
   #isAt(slot: number, bytes: Uint8Array, at: number): boolean {
-    return PackedAddress.compare(this.#table.addressBytes(slot), this.#table.addressAt(slot), bytes, at) === 0
+    return PackedAddress.equals(this.#table.addressBytes(slot), this.#table.addressAt(slot), bytes, at)
   }
 
   /** The slot of a packed canonical address, or -1. */

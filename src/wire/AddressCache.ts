@@ -45,7 +45,7 @@ export class AddressCache {
     const slot = (hash >>> 16) & this.#mask
     const key = slot * PackedAddress.MaxLength
     const known = this.#addresses[slot]
-    if (known !== undefined && PackedAddress.compare(bytes, at, this.#keys, key) === 0) return known
+    if (known !== undefined && PackedAddress.equals(bytes, at, this.#keys, key)) return known
     const address = PackedAddress.read(bytes, at)
     PackedAddress.copy(bytes, at, this.#keys, key)
     this.#addresses[slot] = address
