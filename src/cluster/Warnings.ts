@@ -8,7 +8,7 @@ import { AntiEntropy } from "../anti-entropy/AntiEntropy.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import { type Conflict, LocalView } from "../membership/LocalView.ts"
 import { NodeClock } from "../time/NodeClock.ts"
-import { type RejectionReason, Transport } from "../transport/Transport.ts"
+import { type Limited, type RejectionReason, Transport } from "../transport/Transport.ts"
 
 /** Small paths are warned of at most once in this time, in ms. */
 const PathsPause = 60_000
@@ -19,6 +19,15 @@ const warnings: Record<RejectionReason, (from: string) => string> = {
     `cannot read datagrams of ${from}: they are sealed with a key that is not in our ring, or for another cluster`,
   Plaintext: (from) => `dropping datagrams of ${from}: they are not encrypted, which is required here`,
   Checksum: (from) => `dropping datagrams of ${from}: they have another cluster name, or are damaged`
+}
+
+/** What is said about datagrams that come too fast. */
+const limitTexts: Record<Limited["reason"], (from: string) => string> = {
+  SourceLimit: (from) =>
+    `dropping datagrams of ${from}: they come faster than \`network.inbound_peer_capacity\` and ` +
+    "`network.inbound_peer_refill_rate` allow for one source",
+  GlobalLimit: (from) =>
+    `dropping datagrams, now of ${from}: more come from all sources than \`network.max_inbound_rate\` allows`
 }
 
 const conflictText = ({ address, addresses, id, kind }: Conflict, selfId: NodeId): string => {
@@ -52,6 +61,10 @@ export const logWarnings = Effect.gen(function* () {
     conflict: (conflict) => {
       log(Effect.logWarning(conflictText(conflict, view.selfId)))
     }
+  })
+  transport.onLimited(({ address, reason }) => {
+    const from = NetAddress.formatInet(address)
+    log(Effect.logWarning(limitTexts[reason](from)))
   })
   transport.onRejected(({ address, id, reason }) => {
     const from = `${NetAddress.formatInet(address)}, which says that it is node ${id}`

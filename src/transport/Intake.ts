@@ -1,4 +1,5 @@
 /** What becomes of a received datagram: it is dropped and counted, or it is a message. */
+import type { NetAddress } from "effect/net"
 import type { DatagramSocket } from "effect/socket"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
 import type { KeyRing } from "../crypto/KeyRing.ts"
@@ -41,11 +42,27 @@ const readSource = (datagram: DatagramSocket.Datagram, into: Uint8Array): boolea
   }
 }
 
+/** The least time between two reports of datagrams that come too fast, in ms. */
+const LimitedPause = 60_000
+
+/**
+ * A source whose datagrams are dropped because it, or all sources together, sent too many.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Limited {
+  readonly reason: "GlobalLimit" | "SourceLimit"
+  readonly address: NetAddress.InetAddress
+}
+
 /** Checks, opens and decodes datagrams. */
 export class Intake {
   readonly limiter: RateLimiter
   /** Adds a source whose datagrams cannot be read, now and then. */
   readonly rejectionListeners: Array<(rejection: Rejection, now: number) => void> = []
+  /** Gets a source whose datagrams are dropped because too many come, once in `LimitedPause`. */
+  readonly limitedListeners: Array<(limited: Limited) => void> = []
   /** Whether a packed address is that of a member, whose datagrams strangers cannot crowd out. */
   isMember: (packed: Uint8Array) => boolean = () => false
   /** One object for all messages. */
@@ -56,6 +73,8 @@ export class Intake {
   readonly #ring: KeyRing["Service"] | undefined
   readonly #acceptsPlaintext: boolean
   readonly #maxLevel: number
+  /** When datagrams that come too fast may be reported again, in ms. */
+  #limitedFrom = -Infinity
   /** The salt of our cluster's name, for messages in the clear. */
   readonly #salt: number
   /** What the last checksum that did not fit would be the salt of. */
@@ -98,7 +117,9 @@ export class Intake {
     }
     const verdict = this.limiter.admit(source, 0, this.isMember(source), now)
     if (verdict !== Verdict.Admitted) {
-      counters.dropped[verdict === Verdict.GlobalLimit ? "GlobalLimit" : "SourceLimit"]++
+      const reason = verdict === Verdict.GlobalLimit ? "GlobalLimit" : "SourceLimit"
+      counters.dropped[reason]++
+      if (now >= this.#limitedFrom) this.#tellLimited(reason, now)
       return undefined
     }
     const message = this.#open(payload, now)
@@ -111,6 +132,12 @@ export class Intake {
     }
     count(counters.received, inbound.header.kind, payload.length)
     return inbound
+  }
+
+  #tellLimited(reason: Limited["reason"], now: number): void {
+    this.#limitedFrom = now + LimitedPause
+    const limited = { reason, address: PackedAddress.read(this.#inbound.source, 0) }
+    for (const listener of this.limitedListeners) listener(limited)
   }
 
   #drop(fault: WireError, message: Uint8Array, now: number): void {

@@ -30,7 +30,7 @@ import { addSalt, MaxLevel, SectionedKind } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import * as PackedAddress from "../wire/PackedAddress.ts"
 import * as AdvertisedAddress from "./AdvertisedAddress.ts"
-import { Intake } from "./Intake.ts"
+import { Intake, type Limited } from "./Intake.ts"
 import { Keys } from "./Keys.ts"
 import { Network } from "./Network.ts"
 import * as PortReply from "./PortReply.ts"
@@ -41,6 +41,7 @@ import * as Counters from "./TransportCounters.ts"
 
 export type { AdvertiseSource } from "./AdvertisedAddress.ts"
 export type { PortReply } from "./PortReply.ts"
+export type { Limited } from "./Intake.ts"
 export type { Rejection, RejectionReason } from "./Rejections.ts"
 export type { DropReason, TrafficByKind, TransportCounters } from "./TransportCounters.ts"
 
@@ -163,6 +164,8 @@ export class Transport extends Context.Service<
     readonly setMembers: (isMember: (packed: Uint8Array) => boolean) => void
     /** Adds a listener that gets sources whose datagrams cannot be read, each at growing intervals. */
     readonly onRejected: (listener: (rejection: Rejection, now: number) => void) => void
+    /** Adds a listener that gets a source whose datagrams come too fast and are dropped, at most once a minute. */
+    readonly onLimited: (listener: (limited: Limited) => void) => void
     /** How many addresses have a token bucket. */
     readonly sources: () => { readonly members: number; readonly strangers: number }
     /** Reads until it is interrupted, and opens the socket again when it breaks. To be run once. */
@@ -410,6 +413,9 @@ const make = Effect.gen(function* () {
     },
     onRejected: (listener) => {
       intake.rejectionListeners.push(listener)
+    },
+    onLimited: (listener) => {
+      intake.limitedListeners.push(listener)
     },
     sources: () => ({ members: intake.limiter.members, strangers: intake.limiter.strangers }),
     probePort,

@@ -8,42 +8,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ask } from "../admin/HttpRequests.ts"
 import { isLong } from "../Campaign.ts"
-import { directory, line, named, type Running, running, timeout } from "./Program.ts"
+import { allAlive, cluster, deaths, statuses } from "./ProcessCluster.ts"
+import { directory, line, named, running, timeout } from "./Program.ts"
 import { until, untilTrue } from "./RealNodes.ts"
-
-const deaths = ({ stdout }: Running): ReadonlyArray<string> =>
-  stdout()
-    .split("\n")
-    .filter((line) => line.includes("WARN  dead"))
-
-/** The status of members at a node, by id. */
-const statuses = (socketPath: string) =>
-  Effect.map(Effect.option(ask("http://node", "/membership", { socketPath })), (answer) => {
-    const nodes: ReadonlyArray<{ readonly id: string; readonly status: string }> =
-      answer._tag === "Some" ? (Object(answer.value.json).nodes ?? []) : []
-    return new Map(nodes.map(({ id, status }) => [id, status]))
-  })
-
-const allAlive = (socketPath: string, count: number) =>
-  until(
-    `${count} are alive at ${socketPath}`,
-    statuses(socketPath),
-    (found) => found.size === count && [...found.values()].every((status) => status === "alive")
-  )
-
-/** Nodes that know each other, each with its socket for operators. */
-const cluster = Effect.fnUntraced(function* (count: number, options: { readonly node?: ReadonlyArray<string> } = {}) {
-  const home = yield* directory
-  const nodes: Array<{ readonly node: Running; readonly socket: string }> = []
-  for (let n = 0; n < count; n++) {
-    const socket = join(home, `${n}.sock`)
-    const peers = nodes[0] === undefined ? [] : ["--peers", nodes[0].node.address]
-    const node = yield* running(peers, { env: { GOSSIP_ADMIN_SOCKET: socket }, ...options })
-    nodes.push({ node, socket })
-  }
-  for (const { socket } of nodes) yield* allAlive(socket, count)
-  return nodes
-})
 
 describe("a node that is stopped", () => {
   it.live(
