@@ -1,13 +1,15 @@
 /**
  * Fuzzes the decoders alone, and then a live node without and with encryption: `npm run fuzz -- --minutes 10 --seed 7`.
  * Each of them gets 200 000 datagrams, and with `--minutes` again until the time is over. Texts of configuration files and
- * of states are fuzzed beside them. `--decoders 10000000` gives the decoders alone that many datagrams. Exits with 1 when something is
+ * of states, and requests to the HTTP port, are fuzzed beside them. `--decoders 10000000` gives the decoders alone that many datagrams. Exits with 1 when something is
  * wrong. The seed that is printed repeats the run, as far as timers allow.
  */
 import { randomInt } from "node:crypto"
 import { parseArgs } from "node:util"
+import { Effect } from "effect"
 import { fuzzConfig } from "./ConfigText.ts"
 import { fuzzDecoder } from "./Decoder.ts"
+import { fuzzHttp } from "./Http.ts"
 import { faultsOf, shortfallsOf, type Order, type Report } from "./Report.ts"
 import { run } from "./Run.ts"
 import { fuzzState } from "./StateText.ts"
@@ -25,6 +27,8 @@ if (!(minutes >= 0) || !Number.isInteger(first) || !(decodersOnly >= 0)) {
 }
 
 const Datagrams = 100_000
+/** How much more memory the process may use after the requests to the HTTP port, in bytes. */
+const HttpGrowth = 96 * 2 ** 20
 const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MB`
 const inWords = (tally: { readonly [what: string]: number }) =>
   Object.entries(tally)
@@ -72,6 +76,9 @@ const everything = async (seed: number): Promise<boolean> => {
   const states = fuzzState(seed, 50_000)
   console.log(`states of nodes, seed ${seed}: ${states.read} read, ${states.refused} refused`)
   judge(states.faults)
+  const http = await Effect.runPromise(fuzzHttp(seed, 2000))
+  console.log(`HTTP, seed ${seed}: ${inWords(http.statuses)}; ${megabytes(http.grown)} more memory`)
+  judge(http.grown > HttpGrowth ? [...http.faults, "memory grows"] : http.faults)
   for (const mode of ["off", "required"] as const) {
     const order: Order = { mode, seed, datagrams: Datagrams, coverage: true }
     const report = await run(order, (sent) => {
