@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import { SchemaAST } from "effect"
 import * as Incarnation from "../../src/domain/Incarnation.ts"
 
 describe("the starting incarnation", () => {
@@ -14,4 +15,8 @@ describe("the starting incarnation", () => {
   it("stays an unsigned 32-bit number", () => {
     expect(Incarnation.starting(Date.parse("2157-01-01T00:00:00.000Z"))).toBeLessThan(2 ** 32)
   })
+})
+
+it("the schema has its name, by which documents refer to it", () => {
+  expect(SchemaAST.resolveIdentifier(Incarnation.Incarnation.ast)).toBe("Incarnation")
 })
