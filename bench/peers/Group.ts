@@ -13,6 +13,16 @@ interface Running {
   /** When this node first reported each other node as joined or dead, in ms of `performance.now()`. */
   readonly joined: Map<string, number>
   readonly dead: Map<string, number>
+  /** The name of the other node for every report that one is dead, also for those that come again. */
+  readonly verdicts: Array<string>
+}
+
+/** Reports that a node is dead, by who reports it of whom. */
+export interface Verdicts {
+  /** Of one that was never stopped, by another such one. */
+  readonly healthyByHealthy: number
+  readonly healthyByStopped: number
+  readonly stoppedByHealthy: number
 }
 
 /** What the processes of a group use, as the kernel counts it. */
@@ -40,13 +50,14 @@ export class Group {
   start(n: number): void {
     const agent = this.#agent
     const child = this.#namespace.start(agent.program, agent.arguments(n), agent.environment)
-    const running: Running = { n, child, joined: new Map(), dead: new Map() }
+    const running: Running = { n, child, joined: new Map(), dead: new Map(), verdicts: [] }
     this.#nodes.set(n, running)
     for (const output of [child.stdout, child.stderr]) {
       if (output === null) continue
       createInterface({ input: output }).on("line", (line) => {
         const report = agent.read(line)
         if (report === undefined) return
+        if (report.what === "dead") running.verdicts.push(report.about)
         const reports = running[report.what]
         if (!reports.has(report.about)) reports.set(report.about, performance.now())
       })
@@ -91,6 +102,26 @@ export class Group {
       return times.includes(undefined) ? undefined : Math.max(...times.map((at) => at ?? 0))
     })
     return last - start
+  }
+
+  /** Sends a signal to a node. */
+  signal(n: number, name: NodeJS.Signals): void {
+    this.#nodes.get(n)?.child.kill(name)
+  }
+
+  /** The verdicts so far, of nodes of which some are stopped again and again. */
+  verdicts(stopped: ReadonlyArray<number>): Verdicts {
+    const isStopped = new Set(stopped.map((n) => this.#agent.nameOf(n)))
+    const counts = { healthyByHealthy: 0, healthyByStopped: 0, stoppedByHealthy: 0 }
+    for (const { n, verdicts } of this.#nodes.values()) {
+      const byStopped = stopped.includes(n)
+      for (const about of verdicts) {
+        if (isStopped.has(about)) counts.stoppedByHealthy += byStopped ? 0 : 1
+        else if (byStopped) counts.healthyByStopped++
+        else counts.healthyByHealthy++
+      }
+    }
+    return counts
   }
 
   /** Nodes that are reported dead by a node that runs, though they run. */
