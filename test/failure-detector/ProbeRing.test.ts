@@ -31,6 +31,34 @@ describe("ProbeRing", () => {
     expect(ring.next()).toBe(-1)
   })
 
+  it("draws those that are not to be avoided, each once before any again", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 20 }), fc.integer({ min: 1, max: 19 }), seed, (size, allowed, seed) => {
+        fc.pre(allowed < size)
+        const ring = ringOf(size, seed)
+        const isAvoided = (slot: number): boolean => slot > allowed
+        const all = Array.from({ length: allowed }, (_, i) => i + 1)
+        for (let wrap = 0; wrap < 4; wrap++) {
+          const drawn = Array.from({ length: allowed }, () => ring.next(isAvoided))
+          expect(drawn.toSorted((a, b) => a - b)).toEqual(all)
+        }
+        // The rest of the wrap has those that were avoided.
+        const rest = draw(ring, size - allowed)
+        expect(rest.toSorted((a, b) => a - b)).toEqual(
+          Array.from({ length: size - allowed }, (_, i) => allowed + i + 1)
+        )
+      })
+    )
+  })
+
+  it("draws each member once per wrap if all are to be avoided", () => {
+    const ring = ringOf(7, 3)
+    for (let wrap = 0; wrap < 3; wrap++) {
+      const drawn = Array.from({ length: 7 }, () => ring.next(() => true))
+      expect(drawn.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7])
+    }
+  })
+
   it("draws each member exactly once per wrap, and again within 2n - 1 probes", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 30 }), seed, (size, seed) => {

@@ -32,6 +32,12 @@ describe("RoundTrips", () => {
     expect(trips.wait(99, Most)).toBe(90)
   })
 
+  it("takes the median whatever the order of the samples", () => {
+    const trips = new RoundTrips()
+    for (const [slot, took] of [150, 10, 40, 20, 30].entries()) trips.sample(slot, took)
+    expect(trips.wait(99, Most)).toBe(90)
+  })
+
   it("takes the median over recent samples only", () => {
     const trips = new RoundTrips()
     for (let i = 0; i < 40; i++) trips.sample(1, 100)

@@ -80,6 +80,22 @@ describe("Suspicions", () => {
     ])
   })
 
+  it("know whether they begin, are confirmed and are proved", () => {
+    const suspicions = new Suspicions(50)
+    expect([suspicions.isUnconfirmed(4), suspicions.isProved(4)]).toEqual([false, false])
+    expect(start(suspicions, 4, 0, 1000, 0)).toBe(true)
+    expect(start(suspicions, 4, 0, 1000, 1)).toBe(false)
+    expect([suspicions.isUnconfirmed(4), suspicions.isProved(4)]).toEqual([true, false])
+    suspicions.accuse(4, 0, { idHi: 0, idLo: 1, evidence: Evidence.Refused }, 10)
+    expect([suspicions.isUnconfirmed(4), suspicions.isProved(4)]).toEqual([true, false])
+    suspicions.accuse(4, 0, { idHi: 0, idLo: 2, evidence: Evidence.Silent }, 20)
+    expect([suspicions.isUnconfirmed(4), suspicions.isProved(4)]).toEqual([false, false])
+    suspicions.accuse(4, 0, { idHi: 0, idLo: 2, evidence: Evidence.Refused }, 30)
+    expect([suspicions.isUnconfirmed(4), suspicions.isProved(4)]).toEqual([false, true])
+    expect(start(suspicions, 4, 1, 1000, 40)).toBe(true)
+    expect([suspicions.isUnconfirmed(4), suspicions.isProved(4)]).toEqual([true, false])
+  })
+
   it("can be cleared and started while others expire", () => {
     const suspicions = new Suspicions()
     for (const slot of [1, 2, 3]) start(suspicions, slot, 0, 100, 0)
