@@ -43,7 +43,7 @@ interface NamePeer extends Attempts {
   lookingUp: boolean
 }
 
-const isAt = (address: Uint8Array, source: Uint8Array): boolean => PackedAddress.compare(address, 0, source, 0) === 0
+const isAt = (address: Uint8Array, source: Uint8Array): boolean => PackedAddress.equals(address, 0, source, 0)
 
 /** A live member at one of some addresses, or -1. */
 const liveAmong = (addresses: ReadonlyArray<Uint8Array>, table: MemberTable): number => {

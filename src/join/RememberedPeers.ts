@@ -60,7 +60,7 @@ export class RememberedPeers {
 
   /** Whether a message from `source` is the first answer from there. */
   answered(source: Uint8Array): boolean {
-    const at = this.#waiting.findIndex((address) => PackedAddress.compare(address, 0, source, 0) === 0)
+    const at = this.#waiting.findIndex((address) => PackedAddress.equals(address, 0, source, 0))
     if (at < 0) return false
     this.#waiting.splice(at, 1)
     if (at < this.#at) this.#at--

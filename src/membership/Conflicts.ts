@@ -100,7 +100,7 @@ export class Conflicts {
     const { left } = moves
     while (left.length > 0 && now - left[0]!.at > MovesWindow) left.shift()
     if (left.length === 0) moves.returns = 0
-    const returned = left.findIndex((former) => PackedAddress.compare(former.address, 0, address, addressAt) === 0)
+    const returned = left.findIndex((former) => PackedAddress.equals(former.address, 0, address, addressAt))
     if (returned >= 0) {
       moves.returns++
       left.splice(returned, 1)

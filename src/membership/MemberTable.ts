@@ -444,7 +444,7 @@ export class MemberTable {
   spokeFrom(slot: number, bytes: Uint8Array, at: number): boolean {
     const elsewhere = this.#spokeElsewhere.get(slot)
     if (elsewhere === undefined) return this.sameAddress(slot, bytes, at)
-    return PackedAddress.compare(elsewhere, 0, bytes, at) === 0
+    return PackedAddress.equals(elsewhere, 0, bytes, at)
   }
 
   /** Whether the newest message that the member itself sent came from its address. Only where `Mark.Heard`. */
