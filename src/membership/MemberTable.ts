@@ -92,6 +92,7 @@ export class MemberTable {
   #words = new Uint32Array(0)
   #halves = new Uint16Array(0)
   #bytes = new Uint8Array(0)
+  #view = new DataView(new ArrayBuffer(0))
   #times = new Float64Array(0)
   /** IPv6 addresses in packed form. */
   readonly #ipv6 = new Ipv6Addresses()
@@ -190,6 +191,7 @@ export class MemberTable {
     this.#words = extended(new Uint32Array(buffer, 0, capacity * RowWords), this.#words)
     this.#halves = new Uint16Array(buffer, 0, rows / Uint16Array.BYTES_PER_ELEMENT)
     this.#bytes = new Uint8Array(buffer, 0, rows)
+    this.#view = new DataView(buffer, 0, rows)
     this.#times = extended(new Float64Array(buffer, rows), this.#times)
     this.#capacity = capacity
   }
@@ -516,6 +518,13 @@ export class MemberTable {
     view.setUint32(at + 4, words[row + 1]!)
     view.setUint32(at + 8, words[row + 3]!)
     view.setUint32(at + 12, words[row + 2]!)
+    if (this.#family(slot) === 4) {
+      // The status and the seven bytes of the address, as two words.
+      const first = this.#view.getUint32(slot * 48 + 40)
+      view.setUint32(at + 16, (this.status(slot) << 24) | (first >>> 8))
+      view.setUint32(at + 20, (first << 24) | (this.#view.getUint32(slot * 48 + 44) >>> 8))
+      return
+    }
     bytes[at + 16] = this.status(slot)
     PackedAddress.copy(this.addressBytes(slot), this.addressAt(slot), bytes, at + PrefixLength)
   }
@@ -673,7 +682,8 @@ export class MemberTable {
       for (let i = 0; i < pools.length; i++) {
         const left = pools[i]!.length - drawn[i]!
         if (index < left) {
-          into[size++] = pools[i]!.draw(drawn[i]!, random)
+          // What is left of the random number is as random as another one.
+          into[size++] = pools[i]!.swap(drawn[i]!, drawn[i]! + index)
           drawn[i] = drawn[i]! + 1
           if (i >= FirstStrangers) drawnStrangers++
           break

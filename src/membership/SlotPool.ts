@@ -58,7 +58,11 @@ export class SlotPool {
    * means nothing.
    */
   draw(index: number, random: () => number): number {
-    const other = index + Math.floor(random() * (this.#length - index))
+    return this.swap(index, index + Math.floor(random() * (this.#length - index)))
+  }
+
+  /** The same for a caller that has chosen the place `other` of the random slot. */
+  swap(index: number, other: number): number {
     const drawn = this.#items[other]!
     const displaced = this.#items[index]!
     this.#items[index] = drawn

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import type { ClusterOptions } from "../../src/config/ClusterConfig.ts"
 import {
   bytesOf,
   claim,
@@ -33,11 +34,12 @@ const between =
 
 const ids = ({ message }: Pick<Seen, "message">) => entriesOf(message).map(({ nodeId }) => Number(nodeId))
 
-const cluster = (lab: Lab, size: number) =>
+/** `config`: of a large cluster, it should compare tables, since gossip alone misses a member now and then. */
+const cluster = (lab: Lab, size: number, config: ClusterOptions = quiet) =>
   Effect.gen(function* () {
     const nodes: Array<LabNode> = []
     for (let i = 1; i <= size; i++) {
-      nodes.push(yield* lab.start(i, { ...quiet, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
+      nodes.push(yield* lab.start(i, { ...config, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
       yield* pass(5000)
     }
     for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, size)
@@ -265,7 +267,7 @@ describe("joining", () => {
         yield* virtual(
           Effect.gen(function* () {
             const lab = yield* Lab.make()
-            const [seed] = yield* cluster(lab, 8)
+            const [seed] = yield* cluster(lab, 8, { ...quiet, gossip: { antiEntropyInterval: 2000 } })
             const stranger = yield* lab.puppet(99)
             const from = lab.now
             for (const kind of kinds) yield* forged(stranger, seed!, kind)
