@@ -24,5 +24,7 @@ export class Host extends Context.Service<
      * that fails ends the command.
      */
     readonly openLog: Effect.Effect<LineWriter>
+    /** The command has started: what it needed for that is kept for the next start, even if this process is killed. */
+    readonly started: Effect.Effect<void>
   }
 >()("effect-gossip/cli/Host") {}

@@ -6,7 +6,6 @@ import { GlobalFlag } from "effect/cli"
 import { show } from "../config/ConfigProblem.ts"
 import { Host } from "./Host.ts"
 import * as HumanLog from "./HumanLog.ts"
-import * as JsonLog from "./JsonLog.ts"
 import type { LineWriter } from "./LineWriter.ts"
 import * as Variables from "./Variables.ts"
 
@@ -43,6 +42,9 @@ const fromVariable = Effect.fnUntraced(function* <A>(
   return yield* new LogSettingError({ message })
 })
 
+// The schemas of changes take a node that logs for people several milliseconds to make.
+const jsonFormatter = Effect.map(Effect.orDie(Effect.tryPromise(() => import("./JsonLog.ts"))), ({ format }) => format)
+
 /**
  * Logs to `writer` as the flags say, or else the environment: for people and from level info on if neither does.
  */
@@ -60,7 +62,7 @@ export const layer = (
         () => "human" as const
       )
       const level = Option.orElse(yield* GlobalFlag.LogLevel, () => levelSet)
-      const formatter = chosen === "json" ? JsonLog.format : yield* HumanLog.formatter
+      const formatter = yield* chosen === "json" ? jsonFormatter : HumanLog.formatter
       return Layer.merge(
         Logger.layer([Logger.map(formatter, (line) => writer.write(line))]),
         Option.match(level, {

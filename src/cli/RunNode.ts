@@ -73,13 +73,14 @@ const droppedLines = Metric.counter("swim_log_lines_dropped_total", {
 })
 
 /** Adds the count of dropped log lines to the metrics of a node. */
-const countDroppedLines = ({ registry }: Metrics["Service"], log: LineWriter): void => {
-  Metric.registerUnsafe(droppedLines, Context.make(Metric.MetricRegistry, registry), {
-    get: () => ({ count: log.dropped, incremental: true }),
-    update: () => {},
-    modify: () => {}
+const countDroppedLines = ({ whenRead }: Metrics["Service"], log: LineWriter): void =>
+  whenRead((registry) => {
+    Metric.registerUnsafe(droppedLines, Context.make(Metric.MetricRegistry, registry), {
+      get: () => ({ count: log.dropped, incremental: true }),
+      update: () => {},
+      modify: () => {}
+    })
   })
-}
 
 // A SIGHUP that arrives while the node starts is kept. Without a key file it ends the process, as when a terminal closes.
 const watchForHangups = Effect.fnUntraced(function* ({
@@ -113,6 +114,7 @@ const serve = Effect.fnUntraced(
       if (!member.self) yield* Effect.logInfo(`${member.status} ${memberText(member)}: known since the start`)
     }
     yield* isDescribed.open
+    yield* (yield* Host).started
     const { awaitLeft, keyRing } = yield* Cluster
     const metrics = yield* Metrics
     countDroppedLines(metrics, log)

@@ -7,7 +7,7 @@ import { type ConfigFileError, type File, parse, type Read } from "./ConfigFile.
 import { ClusterConfigError } from "./ConfigProblem.ts"
 import { type Given, type Resolution, resolve } from "./ConfigResolution.ts"
 import { entryAt } from "./ConfigTable.ts"
-import { type UnknownVariable, unknownVariables, variables } from "./ConfigVariables.ts"
+import { type UnknownVariable, unknownVariables, variablesIn } from "./ConfigVariables.ts"
 
 /** What to load. The text of the file is passed in, so that this works where there is no file system. */
 export interface Sources {
@@ -39,7 +39,7 @@ export const load = Effect.fnUntraced(function* ({
 }: Sources): Effect.fn.Return<Loaded, ClusterConfigError | ConfigFileError> {
   const fromFile = file === undefined ? nothing : yield* Effect.fromResult(parse(file))
   const fromEnvironment = yield* Effect.mapError(
-    variables.parse(ConfigProvider.fromEnvRecord(env)),
+    variablesIn(env).parse(ConfigProvider.fromEnvRecord(env)),
     ({ message }) => new ClusterConfigError({ problems: [{ key: "", message }] })
   )
   const fromFlags = Object.entries(flags).flatMap(([path, text]): ReadonlyArray<Given> => {

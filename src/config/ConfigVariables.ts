@@ -65,11 +65,25 @@ const readOne = (entry: Entry): Config.Config<Read> =>
     }
   )
 
-/** What variables, or whatever provider is installed, give. */
-export const variables: Config.Config<Read> = Config.map(Config.all(entries.map(readOne)), (reads) => ({
-  given: reads.flatMap(({ given }) => given),
-  problems: reads.flatMap(({ problems }) => problems)
-}))
+/** What variables, or whatever provider is installed, give for these keys. */
+const variablesOf = (entries: ReadonlyArray<Entry>): Config.Config<Read> =>
+  Config.map(Config.all(entries.map(readOne)), (reads) => ({
+    given: reads.flatMap(({ given }) => given),
+    problems: reads.flatMap(({ problems }) => problems)
+  }))
+
+/** What variables, or whatever provider is installed, give. Made when it is used, since most programs do not. */
+export const variables: Config.Config<Read> = Config.flatMap(Config.succeed(entries), variablesOf)
+
+/** The same for an environment that is known: only keys that a variable in it can be meant for are looked for. */
+export const variablesIn = (env: Readonly<Record<string, string | undefined>>): Config.Config<Read> => {
+  const names = Object.keys(env).map((name) => name.toUpperCase())
+  return variablesOf(
+    entries.filter(({ shortVariable, variable }) =>
+      names.some((name) => name.startsWith(variable) || (shortVariable !== undefined && name === shortVariable))
+    )
+  )
+}
 
 /** An environment variable that begins with `GOSSIP_` and is no key's; it may have another purpose or be misspelt. */
 export interface UnknownVariable {

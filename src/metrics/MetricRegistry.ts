@@ -16,22 +16,29 @@ export class MetricRegistry {
   readonly #registry: Metric.MetricRegistry = new Map()
   readonly #context: Context.Context<never> = Context.make(Metric.MetricRegistry, this.#registry)
   readonly #histograms: Array<() => unknown> = []
-  #fill: (() => void) | undefined
+  /** What adds series at the first read; `undefined` after it. */
+  #fills: Array<() => void> | undefined
 
   /** `fill` adds the series that are not histograms. It is called once. */
   constructor(fill: (registry: MetricRegistry) => void = nothing) {
-    this.#fill = () => fill(this)
+    this.#fills = [() => fill(this)]
   }
 
   /** The registry, as the value of `Metric.MetricRegistry`. */
   get registry(): Metric.MetricRegistry {
-    const fill = this.#fill
-    this.#fill = undefined
-    if (fill !== undefined) {
+    const fills = this.#fills
+    this.#fills = undefined
+    if (fills !== undefined) {
       for (const make of this.#histograms) make()
-      fill()
+      for (const fill of fills) fill()
     }
     return this.#registry
+  }
+
+  /** Calls `fill` when the registry is first asked for, or at once if it was. */
+  whenRead(fill: (registry: Metric.MetricRegistry) => void): void {
+    if (this.#fills === undefined) fill(this.#registry)
+    else this.#fills.push(() => fill(this.#registry))
   }
 
   /** A context with this registry, for the metric functions of Effect. */

@@ -68,6 +68,8 @@ export class Metrics extends Context.Service<
     readonly json: Effect.Effect<MetricsJson>
     /** The node's own registry, for other exporters of Effect: provide it as `Metric.MetricRegistry`. */
     readonly registry: Metric.MetricRegistry
+    /** Calls a function that adds metrics of your own once somebody reads the registry, which many nodes never do. */
+    readonly whenRead: (add: (registry: Metric.MetricRegistry) => void) => void
     /** Everything of the node that can grow. */
     readonly bounds: ReadonlyArray<Bound>
   }
@@ -79,6 +81,7 @@ const serve = (registry: MetricRegistry, bounds: ReadonlyArray<Bound>): Metrics[
   get registry() {
     return registry.registry
   },
+  whenRead: (add) => registry.whenRead(add),
   bounds
 })
 

@@ -9,6 +9,7 @@ import * as NodeStdio from "@effect/platform-node/NodeStdio"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import { Deferred, Effect, Layer, Option, Queue, type Runtime } from "effect"
 import { ChildProcessSpawner } from "effect/process"
+import { flushCompileCache } from "node:module"
 import { constants } from "node:os"
 import { exitCode } from "../cli/ExitCode.ts"
 import { main } from "../cli/gossip.ts"
@@ -52,6 +53,11 @@ const hangups = Effect.gen(function* () {
 
 const unfinished = Effect.sync(() => {
   isUnfinished = true
+})
+
+// Otherwise Node.js writes what it compiled when the process ends, without the functions that ran only at the start.
+const started = Effect.sync(() => {
+  setImmediate(flushCompileCache)
 })
 
 // --- output --------------------------------------------------------------------
@@ -107,7 +113,14 @@ const services = Layer.mergeAll(
 
 main(version).pipe(
   Effect.raceFirst(Deferred.await(outputFailed)),
-  Effect.provideService(Host, { env: process.env, signal: Effect.sync(() => signal), hangups, unfinished, openLog }),
+  Effect.provideService(Host, {
+    env: process.env,
+    signal: Effect.sync(() => signal),
+    hangups,
+    unfinished,
+    openLog,
+    started
+  }),
   Effect.provide(services),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown })
 )

@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { format } from "node:util"
 import { exitCode } from "../../src/cli/ExitCode.ts"
 import { main } from "../../src/cli/gossip.ts"
+import type { main as onlyRun } from "../../src/cli/onlyRun.ts"
 import { Host } from "../../src/cli/Host.ts"
 import { LineWriter, type Write } from "../../src/cli/LineWriter.ts"
 
@@ -23,6 +24,8 @@ export interface Options {
   readonly stdin?: string
   /** Replaces standard output for the log of a node. */
   readonly log?: Write
+  /** Replaces the program, which has all commands. */
+  readonly program?: typeof onlyRun
 }
 
 export interface Started {
@@ -65,11 +68,15 @@ export const layerHost = (env: Readonly<Record<string, string>> = {}): Layer.Lay
     signal: Effect.succeed(Option.none()),
     hangups: Queue.unbounded<void>(),
     unfinished: Effect.void,
-    openLog: Effect.sync(() => new LineWriter((_, done) => done()))
+    openLog: Effect.sync(() => new LineWriter((_, done) => done())),
+    started: Effect.void
   })
 
 /** Starts the program. It is interrupted at the end of the test, if it has not ended by then. */
-export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, { env = {}, log, stdin }: Options = {}) {
+export const start = Effect.fnUntraced(function* (
+  args: ReadonlyArray<string>,
+  { env = {}, log, program = main, stdin }: Options = {}
+) {
   let stdout = ""
   let stderr = ""
   let end: number | undefined
@@ -95,7 +102,8 @@ export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, {
               done()
             })
         )
-    )
+    ),
+    started: Effect.void
   })
   const stdio = Stdio.layerTest({
     args: Effect.succeed(args),
@@ -109,7 +117,7 @@ export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, {
       stderr += `${format(...parts)}\n`
     }
   }
-  const fiber = yield* main("0.0.0").pipe(
+  const fiber = yield* program("0.0.0").pipe(
     Effect.provide(stdio),
     Effect.provide(NodeServices.layer),
     Effect.provideService(Host, host),

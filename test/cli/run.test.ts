@@ -1,6 +1,7 @@
 /** `gossip run` in this process: what it logs, and how it ends. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
+import { main as onlyRun } from "../../src/cli/onlyRun.ts"
 import { outcome, ended, file, joined, line, named, pair, refused, running, start, timeout } from "./InProcess.ts"
 
 describe("gossip run", () => {
@@ -178,7 +179,15 @@ describe("a mistake of the user is one line on standard error, and exit code 1:"
     ["an argument", ["run", "now"], /^gossip: unexpected "now"$/],
     ["an unknown command", ["rnu"], /^gossip: unknown command "rnu"; did you mean run\?$/],
     ["a strange command", ["frobnicate"], /^gossip: unknown command "frobnicate"; see gossip --help$/]
-  ])("%s", ([, args, pattern, env = {}]) => refused(args, [pattern], { env }), timeout)
+  ])(
+    "%s",
+    ([, args, pattern, env = {}]) =>
+      Effect.gen(function* () {
+        yield* refused(args, [pattern], { env })
+        if (args[0] === "run") yield* refused(args, [pattern], { env, program: onlyRun })
+      }),
+    timeout
+  )
 
   it.live.each<readonly [what: string, args: ReadonlyArray<string>]>([
     ["a path", ["run", "--config", "/\x1b[31m.toml"]],

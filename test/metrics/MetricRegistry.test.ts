@@ -1,4 +1,4 @@
-import { Metric, Schema } from "effect"
+import { Context, Metric, Schema } from "effect"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { describe, expect, it } from "vitest"
 import type { Family, HistogramFamily } from "../../src/metrics/Families.ts"
@@ -103,6 +103,21 @@ describe("a registry", () => {
       }
     })
     expect(Schema.decodeUnknownSync(MetricsJson)(JSON.parse(JSON.stringify(registry.json)))).toEqual(registry.json)
+  })
+
+  it("adds what waits for the first read then, and later additions at once", () => {
+    const registry = new MetricRegistry()
+    const added: Array<string> = []
+    registry.whenRead((own) => {
+      added.push("early")
+      Metric.counter("own_total").valueUnsafe(Context.make(Metric.MetricRegistry, own))
+    })
+    expect(added).toEqual([])
+    expect(Object.keys(registry.json)).toEqual(["own_total"])
+    expect(Object.keys(registry.json)).toEqual(["own_total"])
+    expect(added).toEqual(["early"])
+    registry.whenRead(() => added.push("late"))
+    expect(added).toEqual(["early", "late"])
   })
 
   it("is shared with no other registry and not with the program", () => {
