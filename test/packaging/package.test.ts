@@ -68,7 +68,7 @@ describe("the packed package", () => {
   })
 
   it("is no larger than the table in docs/PERFORMANCE.md says", () => {
-    expect(statSync(tarball).size).toBeLessThan(2_700_000)
+    expect(statSync(tarball).size).toBeLessThan(2_800_000)
   })
 
   it("has the documents, whose links lead somewhere but for pictures and test vectors", () => {
@@ -77,6 +77,39 @@ describe("the packed package", () => {
     expect(documents.length).toBeGreaterThan(14)
     const faults = documents.flatMap((file) => faultsOf(installed, file))
     expect(faults.filter((fault) => !/^(docs\/pictures|\.\.\/test\/vectors)\//.test(fault))).toEqual([])
+  })
+
+  it("gives the same names from few files as from its modules, and each thing once", async () => {
+    const script = `
+      import { registerHooks } from "node:module"
+      import { readFileSync } from "node:fs"
+      const files = new Set()
+      registerHooks({
+        load: (url, context, next) => {
+          if (url.includes("/effect-gossip/")) files.add(url)
+          return next(url, context)
+        }
+      })
+      const index = await import("effect-gossip")
+      const node = await import("effect-gossip/node")
+      const loaded = files.size
+      const { Membership } = await import("effect-gossip/Membership")
+      const { layer } = await import("effect-gossip/node/NodeCluster")
+      const once = index.Membership.Membership === Membership && node.NodeCluster.layer === layer
+      const { exports } = JSON.parse(readFileSync("node_modules/effect-gossip/package.json", "utf8"))
+      const different = []
+      for (const [name, { module }] of Object.entries(exports)) {
+        if (module === undefined) continue
+        const names = Object.keys(await import(name.replace(".", "effect-gossip")))
+        const modules = Object.keys(await import(new URL("node_modules/effect-gossip/" + module, import.meta.url)))
+        if (JSON.stringify(names) !== JSON.stringify(modules)) different.push(name)
+      }
+      console.log(JSON.stringify({ loaded, once, different }))`
+    writeFileSync(join(folder, "entries.js"), script)
+    const { different, loaded, once } = JSON.parse(await run(node, ["--no-warnings", "entries.js"], folder))
+    expect(different).toEqual([])
+    expect(once).toBe(true)
+    expect(loaded).toBeLessThan(10)
   })
 
   it("starts its program, which accepts the example file", async () => {
