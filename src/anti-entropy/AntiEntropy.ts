@@ -6,6 +6,7 @@
  */
 import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { CurrentConfig } from "../config/CurrentConfig.ts"
+import { deleteOldest } from "../domain/OldestKey.ts"
 import { LocalView } from "../membership/LocalView.ts"
 import { Mark } from "../membership/MemberTable.ts"
 import { type ChunkForm, Outbox } from "../outbox/Outbox.ts"
@@ -27,8 +28,11 @@ const AnswerInterval = 1000
 /** How long the answer to a digest of ours is taken, in ms. */
 const DigestWindow = 5000
 
-/** Members that a newcomer learns when it cannot get the table: about what a message holds. */
+/** Members that a newcomer learns when it cannot get the table here: about what a message holds. */
 const WelcomeSample = 50
+
+/** A newcomer waits this long for the table while a crowd joins, in ms: the entries and tags of the others are still arriving. */
+const CrowdPause = 50
 
 /** The most newcomers that must prove their address before they get the table, and members before they get buckets. */
 const MaxUnproved = 4096
@@ -94,7 +98,7 @@ const make = (rounds: boolean) =>
     const activity = yield* Activity
     const whileActive = Scope.provide(activity)
     const view = yield* LocalView
-    const { packer, ...outbox } = yield* Outbox
+    const { expectedTable, packer, ...outbox } = yield* Outbox
     const { alarm, now: readClock, random } = yield* NodeClock
     const { table } = view
     const assemblies = new Assemblies(table, limits.assemblies)
@@ -174,8 +178,8 @@ const make = (rounds: boolean) =>
       return known.at(Math.floor(random() * known.length))
     }
     const round = (now: number): void => {
-      // What gossip is about to bring needs no comparison.
-      if (usesDigests && outbox.isCrowded()) return times.restart(now)
+      // What gossip, or the table that we wait for, is about to bring needs no comparison.
+      if (usesDigests && (outbox.isCrowded() || expectedTable.isComing(now))) return times.restart(now)
       times.began(now)
       const slot = choose()
       if (slot < 0) return
@@ -194,10 +198,43 @@ const make = (rounds: boolean) =>
     const timer = yield* whileActive(alarm("anti-entropy", { next: () => times.next, fire: round }))
     timer.reset()
 
-    /** A newcomer gets the whole table, or a message of random members while too many tables are being sent. */
-    const sendWelcome = (slot: number): void => {
-      if (!paced.isFull) return sendTable(slot)
-      table.drawLive(WelcomeSample, random, sample)
+    /** Slots of newcomers that get the table in a moment. */
+    const waiting = new Set<number>()
+    let servedAt = Infinity
+    const welcomes = yield* whileActive(
+      alarm("welcomes", {
+        next: () => (waiting.size === 0 ? Infinity : Math.max(servedAt, expectedTable.until)),
+        fire: (now) => {
+          // More of it may have come since this was planned.
+          if (expectedTable.isComing(now)) return
+          const slots = [...waiting]
+          waiting.clear()
+          for (const slot of slots) if (table.isLive(slot)) serve(slot)
+        }
+      })
+    )
+    /** A newcomer gets the whole table, once that is here and a crowd that joins is in it. */
+    const sendWelcome = (slot: number, now: number): void => {
+      if (!expectedTable.isComing(now) && !outbox.isCrowded()) return serve(slot)
+      if (waiting.size === 0) servedAt = now + CrowdPause
+      waiting.add(slot)
+      welcomes.reset()
+    }
+    /** Slots of the newcomers that got the table last, the oldest first. They help with those that follow. */
+    const helpers = new Set<number>()
+    /** Sends a newcomer the table, or, while too many tables are being sent, members that have it, whom it asks. */
+    const serve = (slot: number): void => {
+      if (paced.isFull) return sendHelpers(slot)
+      helpers.delete(slot)
+      helpers.add(slot)
+      if (helpers.size > WelcomeSample) deleteOldest(helpers)
+      sendTable(slot)
+    }
+    const sendHelpers = (slot: number): void => {
+      if (helpers.size === 0) table.drawLive(WelcomeSample, random, sample)
+      else sample.splice(0, sample.length, ...helpers)
+      // Its own entry tells the newcomer that this is the answer.
+      sample.unshift(slot)
       const [message] = packer.entries(sample, outbox.speaksLevel1(slot), slot)
       if (message !== undefined) outbox.send(slot, message)
     }
@@ -213,7 +250,7 @@ const make = (rounds: boolean) =>
     const welcome = (received: Received): void => {
       const { sender } = received
       if (table.live <= 2) return
-      if (!outbox.isUnproved(sender)) return sendWelcome(sender)
+      if (!outbox.isUnproved(sender)) return sendWelcome(sender, received.now)
       awaitProof(newcomers, received)
     }
 
@@ -227,12 +264,14 @@ const make = (rounds: boolean) =>
       },
       proved: (slot, now) => {
         if (chosen.delete(slot) && table.isLive(slot)) compare(slot, now)
-        if (newcomers.delete(slot) && table.isLive(slot)) sendWelcome(slot)
+        if (newcomers.delete(slot) && table.isLive(slot)) sendWelcome(slot, now)
         if (different.delete(slot) && table.isLive(slot)) sendBuckets(slot, now)
       },
       forgotten: (slot) => {
         chosen.delete(slot)
         newcomers.delete(slot)
+        waiting.delete(slot)
+        helpers.delete(slot)
         different.delete(slot)
         answers.forget(slot)
         bucketAnswers.forget(slot)
@@ -246,6 +285,8 @@ const make = (rounds: boolean) =>
         chosen.clear()
         paths.clear()
         newcomers.clear()
+        waiting.clear()
+        helpers.clear()
         different.clear()
       })
     )
@@ -265,6 +306,7 @@ const make = (rounds: boolean) =>
         return
       }
       counters.digestsDifferent++
+      if (expectedTable.isComing(now)) return
       if (!outbox.isUnproved(sender)) return sendBuckets(sender, now)
       awaitProof(different, received)
     }
@@ -310,6 +352,10 @@ const make = (rounds: boolean) =>
         if (!assembly.complete) return
         assemblies.finish(id)
         counters.snapshotsCompleted++
+        if (expectedTable.isComing(now) && !sections.has(SectionType.Differing) && !comparison.isIntroduction(sender)) {
+          expectedTable.end()
+          welcomes.reset()
+        }
         // The answer goes to the member's own address, but the request for it may be forged.
         if (!answers.allows(sender, now)) return
         if (comparison.isIntroduction(sender)) return welcome(received)

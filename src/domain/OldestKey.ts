@@ -1,9 +1,9 @@
-/** Maps of bounded size. A `Map` keeps its keys in the order in which they were added. */
+/** Maps and sets of bounded size. Both keep their keys in the order in which they were added. */
 
 /** Deletes the key that was added first, if there is any. */
-export const deleteOldest = <K>(map: Map<K, unknown>): void => {
-  for (const oldest of map.keys()) {
-    map.delete(oldest)
+export const deleteOldest = <K>(from: { keys(): Iterable<K>; delete(key: K): boolean }): void => {
+  for (const oldest of from.keys()) {
+    from.delete(oldest)
     return
   }
 }

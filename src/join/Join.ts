@@ -20,6 +20,7 @@ import { NodeState } from "../state/NodeState.ts"
 import { Activity } from "../time/Activity.ts"
 import { NodeClock } from "../time/NodeClock.ts"
 import { Transport } from "../transport/Transport.ts"
+import { EntryCursor } from "../wire/Entry.ts"
 import { Kind } from "../wire/Header.ts"
 import { SectionType } from "../wire/sections/Section.ts"
 import * as AdvertisedName from "./AdvertisedName.ts"
@@ -45,6 +46,9 @@ const LookUpOwnName = Duration.seconds(30)
 
 /** A node that knows more members than this has joined, and asks no peer for the table any more. */
 const EnoughMembers = 8
+
+/** The next part of a table that is arriving comes in this time, in ms, or was lost. */
+const PartsPause = 300
 
 /** Members that a newcomer makes itself known to at once. */
 const Greetings = 3
@@ -146,15 +150,23 @@ export const layer: Layer.Layer<
     const kept = Option.getOrUndefined(yield* NodeState)
     const isUsable = Lookups.isUsable(config)
     const remembered = new RememberedPeers((kept?.members ?? []).filter(isUsable), readClock())
-    const introduction = new Introduction()
+    const introduction = new Introduction(random)
     const selfChecks = new SelfChecks(random)
 
     const contactAddress = (address: Uint8Array): void => outbox.sendTo(address, packer.contact())
 
-    /** Asks for the table with a snapshot of our own that lacks every other member. */
+    /** A snapshot of our own that lacks every other member asks for the table. */
+    const introductionTo = (slot: number) => packer.introduction(outbox.speaksLevel1(slot))
+    const askMember = (slot: number): void => {
+      for (const chunk of introductionTo(slot)) outbox.send(slot, chunk)
+    }
     const introduce = (now: number): void => {
-      const path = introduction.takeDue(now)
-      if (path !== undefined) for (const chunk of packer.introduction()) outbox.sendBack(path, chunk)
+      const request = introduction.takeDue(now)
+      if (request === undefined) return
+      const { slot } = request
+      if (request._tag === "Peer") for (const chunk of introductionTo(slot)) outbox.sendBack(request.path, chunk)
+      else if (outbox.isUnproved(slot)) outbox.prove(slot, now)
+      else askMember(slot)
     }
 
     const lookUp = yield* whileActive(
@@ -218,13 +230,44 @@ export const layer: Layer.Layer<
         if (inbound.header.kind === Kind.Ack && sender > SelfSlot) table.setPinged(sender, now)
         markJoined()
         if (!introduction.isOpen) return
-        introduction.peerAnswered(received.replyPath, now)
+        introduction.peerAnswered(received.replyPath, sender, now)
         introduce(now)
         contacts.reset()
       }
     }
 
     let greeted = false
+    const cursor = new EntryCursor()
+    /**
+     * The live members that a message names, if it names us too: then it answers our request. Nobody passes our own entry on
+     * to us.
+     */
+    const helpersIn = ({ inbound: { bytes, entriesEnd, entriesStart }, sender }: Received): ReadonlyArray<number> => {
+      const slots: Array<number> = []
+      let named = false
+      for (let at = entriesStart; at < entriesEnd; at = cursor.next) {
+        cursor.read(bytes, at)
+        const slot = table.index.get(cursor.idHi, cursor.idLo)
+        if (slot === SelfSlot) named = true
+        else if (slot > SelfSlot && slot !== sender && table.isLive(slot)) slots.push(slot)
+      }
+      return named ? slots : []
+    }
+    /** A GOSSIP in place of the table that we asked for names members that have it. Others bring us enough members. */
+    const noteGossip = (received: Received): void => {
+      const { inbound, now, sender } = received
+      const until = introduction.isAsked(sender, now) ? introduction.sentOn(helpersIn(received), now) : undefined
+      if (until === undefined) {
+        if (table.live > EnoughMembers) introduction.end()
+        return
+      }
+      outbox.expectedTable.expect(until)
+      outbox.alreadyKnown(inbound)
+      contacts.reset()
+      // Two members know it by the time that it has the table.
+      greeted = true
+    }
+
     const members: Array<number> = []
     /** Makes the node known to some members of the table that it got, for the case that the peer fails now. */
     const greet = (received: Received): void => {
@@ -243,6 +286,9 @@ export const layer: Layer.Layer<
     }
 
     view.observe({
+      proved: (slot, now) => {
+        if (introduction.isAskedMember(slot, now)) askMember(slot)
+      },
       transition: ({ kind, now, previousStatus, slot }) => {
         const id = view.idOf(slot)
         // A member may have been dead for so long that it is only on the heal list, and has no tombstone.
@@ -380,10 +426,11 @@ export const layer: Layer.Layer<
         if (peers.waiting > 0 || remembered.next < Infinity) notePeer(received)
         const { inbound, now, sender } = received
         if (sender < 0) return
-        // The comparison of tables brings the others.
-        if (inbound.header.kind === Kind.Gossip && table.live > EnoughMembers) introduction.end()
+        if (inbound.header.kind === Kind.Gossip) return noteGossip(received)
         if (inbound.header.kind !== Kind.AntiEntropy || !inbound.isChunk) return
         if (!introduction.tableArrived(sender, now)) return
+        // `AntiEntropy` ends it when all parts are here.
+        if (inbound.totalChunks > 1) outbox.expectedTable.expect(now + PartsPause)
         outbox.alreadyKnown(inbound)
         greet(received)
       },

@@ -365,9 +365,9 @@ export class MessagePacker {
     return this.chunks(slots, sectioned, undefined, form)
   }
 
-  /** The snapshot of a newcomer, which contains only itself. */
-  introduction(): Array<Uint8Array> {
-    return this.chunks([SelfSlot], false)
+  /** The snapshot of a newcomer, which contains only itself. In the form of sections it has the tags too. */
+  introduction(sectioned = false): Array<Uint8Array> {
+    return this.chunks([SelfSlot], sectioned)
   }
 
   /** The chunks of a snapshot of some slots. `buckets` says in each chunk which buckets the snapshot covers. */

@@ -27,6 +27,7 @@ import { knowsItself } from "./EntryPacker.ts"
 import type { MemberClaim } from "./MemberClaim.ts"
 import { MessagePacker } from "./MessagePacker.ts"
 import type { Received, ReplyPath } from "./Received.ts"
+import { ExpectedTable } from "./ExpectedTable.ts"
 import { StrangerPings } from "./StrangerPings.ts"
 
 export type { Findings } from "../membership/Findings.ts"
@@ -38,6 +39,7 @@ export type { MemberEvent } from "../wire/sections/MemberEvent.ts"
 export type { NamedPayload } from "../wire/sections/NamedPayload.ts"
 export type { Query } from "../wire/sections/Query.ts"
 export type { Response } from "../wire/sections/Response.ts"
+export type { ExpectedTable } from "./ExpectedTable.ts"
 export type { BroadcastQueue, BroadcastWriter } from "./BroadcastQueue.ts"
 export type { ChangeQueue } from "./ChangeQueue.ts"
 export type { MemberClaim } from "./MemberClaim.ts"
@@ -126,6 +128,8 @@ export class Outbox extends Context.Service<
     readonly heard: (inbound: Inbound) => void
     /** Takes a part of the table that we asked for: the others know what it holds, so it is not passed on. */
     readonly alreadyKnown: (inbound: Inbound) => void
+    /** The table that we wait for as a newcomer. Until it has come, members that we hear of are not passed on. */
+    readonly expectedTable: ExpectedTable
     /** Builds messages. */
     readonly packer: MessagePacker
     /** Sends a message to the address of a member. */
@@ -251,6 +255,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
     const speaksLevel1 = (slot: number): boolean =>
       extensions.level1 && slot > SelfSlot && table.level(slot) > 0 && !table.has(slot, Mark.ProbeFailed)
 
+    const expectedTable = new ExpectedTable()
     const joined = (slot: number): void => {
       if (table.tags[slot] !== undefined) tags.add(slot, true)
       // A newcomer gets the tags of all others with the table, but where there are no others it gets no table.
@@ -259,7 +264,8 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
 
     view.observe({
       proved: (slot) => strangerPings.answered(table.addressBytes(slot), table.addressAt(slot)),
-      transition: ({ kind, previousIncarnation, slot }) => {
+      transition: ({ kind, now: at, previousIncarnation, slot }) => {
+        if (kind === "Joined" && expectedTable.isComing(at)) return
         // An accusation is of one incarnation and of a member that lives.
         if (table.status(slot) === Claim.Dead || previousIncarnation !== table.incarnation(slot))
           accusations.remove(slot)
@@ -269,7 +275,9 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
         if (table.has(slot, Mark.Provisional)) return
         queue.add(slot, kind !== "Updated" || previousIncarnation !== table.incarnation(slot))
       },
-      tagsChanged: ({ slot }) => tags.add(slot, true),
+      tagsChanged: ({ now: at, slot }) => {
+        if (slot === SelfSlot || !expectedTable.isComing(at)) tags.add(slot, true)
+      },
       forgotten: (slot) => {
         queue.remove(slot)
         tags.remove(slot)
@@ -374,6 +382,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
         visitQueued(inbound, (slot) => queue.remove(slot))
         visitQueuedTags(inbound, (slot) => tags.remove(slot))
       },
+      expectedTable,
       packer,
       send,
       sendTo,

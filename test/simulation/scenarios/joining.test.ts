@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Simulation from "../../../src/simulation/Simulation.ts"
-import { Seeds } from "./Seeds.ts"
+import { FewSeeds, Seeds } from "./Seeds.ts"
 import { Spread, detection } from "./TimeBounds.ts"
 import { recordViews } from "./ViewRecord.ts"
 
@@ -59,4 +59,48 @@ describe("bootstrap peers", () => {
       { seed }
     )
   )
+})
+
+describe("a crowd that joins through one peer", () => {
+  const Crowd = 80
+  /** Short ones, so that the table of a small crowd takes as many as that of a large one otherwise. */
+  const config = { maxDatagram: 576 }
+  /** What each takes if it gets the table about once: one of 81 members with their tags is 12 datagrams. */
+  const DatagramsPerNode = 50
+
+  it.effect.each(FewSeeds)("has one view within 2 s, for few datagrams (seed %i)", (seed) =>
+    Simulation.run(
+      Effect.gen(function* () {
+        const simulation = yield* Simulation.Simulation
+        const [peer] = yield* simulation.start(1, { config: { ...config, peers: [] } })
+        yield* simulation.start(Crowd, { config: { ...config, peers: [peer.address] } })
+        yield* simulation.untilConverged("2 seconds")
+        assert.isBelow(simulation.network.counters.sent, DatagramsPerNode * Crowd)
+      }),
+      { seed, network: { latency: 0.5, jitter: 0.1 } }
+    )
+  )
+
+  for (const [words, loss, peerDies] of [
+    ["the peer and members that it named die at once", 0, true],
+    ["one datagram of twenty is lost, and members that the peer named die at once", 0.05, false]
+  ] as const) {
+    it.effect.each(FewSeeds)(`has one view also where ${words} (seed %i)`, (seed) =>
+      Simulation.run(
+        Effect.gen(function* () {
+          const simulation = yield* Simulation.Simulation
+          const [peer] = yield* simulation.start(1, { config: { ...config, peers: [] } })
+          const crowd = yield* simulation.start(Crowd, { config: { ...config, peers: [peer.address] } })
+          // The peer has named those that got the table first, and nobody has asked them yet.
+          yield* Effect.sleep(120)
+          const complete = crowd.filter((node) => node.liveCounts().alive > Crowd / 2)
+          assert.isNotEmpty(complete)
+          assert.isBelow(complete.length, Crowd / 2)
+          for (const node of [...(peerDies ? [peer] : []), ...complete.slice(0, 8)]) yield* simulation.kill(node)
+          yield* simulation.untilConverged("30 seconds")
+        }),
+        { seed, network: { latency: 0.5, jitter: 0.1, loss } }
+      )
+    )
+  }
 })
