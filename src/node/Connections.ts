@@ -33,6 +33,11 @@ export class Connections<C extends Connection> {
   readonly #all = new Map<C, State<C>>()
   readonly #bySource = new Map<string, number>()
 
+  /** How many there are. */
+  get size(): number {
+    return this.#all.size
+  }
+
   /** Adds a connection. Returns the one that has to be closed for it, which may be itself, if there are too many. */
   add(connection: C, source: string): C | undefined {
     this.#all.set(connection, { connection, source, requests: 0, backlog: 0, since: 0 })

@@ -190,20 +190,29 @@ const SlowReaderCheck = 1000
 /** Closes connections as `Connections` says. Returns a function that ends that. */
 const boundConnections = (server: HttpModule.Server): (() => void) => {
   const connections = new Connections<Net.Socket>()
-  const close = (socket: Net.Socket): void => {
+  let timer: NodeJS.Timeout | undefined
+  const remove = (socket: Net.Socket): void => {
     connections.remove(socket)
+    if (connections.size > 0) return
+    clearInterval(timer)
+    timer = undefined
+  }
+  const close = (socket: Net.Socket): void => {
+    remove(socket)
     socket.destroy()
   }
+  const closeSlow = (): void => connections.tooSlow(performance.now()).forEach(close)
   server.on("connection", (socket: Net.Socket) => {
-    socket.once("close", () => connections.remove(socket))
+    socket.once("close", () => remove(socket))
     const closed = connections.add(socket, sourceOf(socket.remoteAddress ?? ""))
+    // A server without connections does not wake for them.
+    timer ??= setInterval(closeSlow, SlowReaderCheck)
     if (closed !== undefined) close(closed)
   })
   server.on("request", ({ socket }, response) => {
     connections.requested(socket, 1)
     response.once("close", () => connections.requested(socket, -1))
   })
-  const timer = setInterval(() => connections.tooSlow(performance.now()).forEach(close), SlowReaderCheck)
   return () => clearInterval(timer)
 }
 

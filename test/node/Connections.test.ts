@@ -34,6 +34,10 @@ describe("the connections of a server", () => {
     for (const name of ["more", "again"]) connections.requested(get(name), 1)
     expect(add("last", "a")).toBe("last")
     expect(add("b")).toBeUndefined()
+    expect(connections.size).toBe(MaxOfSource + 1)
+    connections.remove(get("b"))
+    connections.remove(get("b"))
+    expect(connections.size).toBe(MaxOfSource)
   })
 
   it("are bounded in all, at the expense of the source that has most, even if all of its have requests", () => {
