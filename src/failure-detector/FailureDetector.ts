@@ -189,6 +189,7 @@ const make = (role: Role) =>
         localHealth: extensions.localHealth,
         memberlist: extensions.rules === "memberlist",
         isStranger: (slot) => table.isStranger(slot),
+        mayProbe: outbox.mayProbe,
         strangersPrevail: () => 2 * table.strangers > table.live - 1,
         first: role.probes ? readClock() + interval * (firstRound ?? random()) : Infinity
       },

@@ -30,6 +30,8 @@ export interface ProberOptions extends RoundOptions {
    * this node.
    */
   readonly isStranger?: (slot: number) => boolean
+  /** Whether a probe of a member would say something about it. One that may be invented gets few PINGs. */
+  readonly mayProbe?: (slot: number, now: number) => boolean
   /** Whether more than half of the members may be invented. With fewer, the ring has few enough. */
   readonly strangersPrevail?: () => boolean
   /** Whether local health is memberlist's: it lengthens rounds only, and every relay without an answer worsens it. */
@@ -160,8 +162,9 @@ export class Prober {
     const { failsAt, mayFailAt, scale } = this.#rounds.begin(now, this.#score)
     const { isStranger, strangersPrevail } = this.#options
     const avoids = this.#afterStranger && strangersPrevail?.() === true
-    const target = this.#ring.next(avoids ? isStranger : undefined)
-    if (target < 0) return
+    let target = this.#ring.next(avoids ? isStranger : undefined)
+    if (target >= 0 && !this.#mayProbe(target, now)) target = this.#ring.next(isStranger)
+    if (target < 0 || !this.#mayProbe(target, now)) return
     this.#afterStranger = isStranger?.(target) === true
     this.#start(target, { now, read, mayFailAt, failsAt, scale, witness: false })
   }
@@ -173,6 +176,7 @@ export class Prober {
   witness(target: number, now: number, read: number): boolean {
     const incarnation = this.#parts.table.incarnation(target)
     if (this.#probes.witnesses >= MaxWitnessProbes || this.#probes.has(target, incarnation)) return false
+    if (!this.#mayProbe(target, now)) return false
     const { interval, timeout } = this.#options
     const scale = this.#score + 1
     const mayFailAt = now + timeout * scale
@@ -209,6 +213,10 @@ export class Prober {
     })
     counters.pings++
     probe.sequenced = actions.ping(target, sequence, now)
+  }
+
+  #mayProbe(target: number, now: number): boolean {
+    return this.#options.mayProbe?.(target, now) !== false
   }
 
   get #score(): number {

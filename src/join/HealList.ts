@@ -4,6 +4,7 @@
  * merges by itself after it has healed, however long it lasted.
  */
 import type { NodeId } from "../domain/NodeId.ts"
+import * as PackedAddress from "../wire/PackedAddress.ts"
 import type { MemberClaim } from "../outbox/MemberClaim.ts"
 
 /** The most candidates. For a new one, the oldest death makes room, candidates that never answered us first. */
@@ -50,10 +51,12 @@ export class HealList {
     return this.#index.has(id)
   }
 
-  /** Whether a candidate once answered us at its address. */
-  hasAnswered(id: NodeId): boolean {
-    const at = this.#index.get(id)
-    return at !== undefined && this.#candidates[at]!.proved
+  /** Whether a candidate once answered us at a packed address. */
+  hasAnsweredAt(id: NodeId, address: Uint8Array, at: number): boolean {
+    const index = this.#index.get(id)
+    if (index === undefined) return false
+    const { claim, proved } = this.#candidates[index]!
+    return proved && PackedAddress.equals(claim.address, 0, address, at)
   }
 
   /** Adds a member that died. `proved`: whether it ever answered us at its address. */

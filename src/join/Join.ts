@@ -12,7 +12,7 @@ import * as NodeId from "../domain/NodeId.ts"
 import type * as Peer from "../domain/Peer.ts"
 import { JoinState } from "../membership/JoinState.ts"
 import { LocalView } from "../membership/LocalView.ts"
-import { SelfSlot } from "../membership/MemberTable.ts"
+import { Mark, SelfSlot } from "../membership/MemberTable.ts"
 import { claimOf, type MemberClaim } from "../outbox/MemberClaim.ts"
 import { Outbox } from "../outbox/Outbox.ts"
 import type { Received } from "../outbox/Received.ts"
@@ -23,6 +23,7 @@ import { Transport } from "../transport/Transport.ts"
 import { EntryCursor } from "../wire/Entry.ts"
 import { Kind } from "../wire/Header.ts"
 import { SectionType } from "../wire/sections/Section.ts"
+import { Acquaintances, wasThereBefore } from "./Acquaintances.ts"
 import * as AdvertisedName from "./AdvertisedName.ts"
 import { BootstrapPeers } from "./BootstrapPeers.ts"
 import { HealList } from "./HealList.ts"
@@ -285,6 +286,21 @@ export const layer: Layer.Layer<
       view.raiseIncarnation(view.incarnation, false, now)
     }
 
+    const acquaintances = new Acquaintances()
+    const isGreeted = (slot: number): boolean =>
+      table.isLive(slot) &&
+      table.isStranger(slot) &&
+      wasThereBefore(table.tags[slot]?.startedAt, table.tags[SelfSlot]?.startedAt)
+    const greeting = yield* whileActive(
+      alarm("acquaintances", {
+        next: () => acquaintances.next,
+        fire: (now) => {
+          const slot = acquaintances.takeDue(now, isGreeted)
+          if (slot >= 0) outbox.prove(slot, now)
+        }
+      })
+    )
+
     view.observe({
       proved: (slot, now) => {
         if (introduction.isAskedMember(slot, now)) askMember(slot)
@@ -293,6 +309,13 @@ export const layer: Layer.Layer<
         const id = view.idOf(slot)
         // A member may have been dead for so long that it is only on the heal list, and has no tombstone.
         const wasDead = previousStatus === Claim.Dead || healList.has(id)
+        if (kind === "Joined" && healList.hasAnsweredAt(id, table.addressBytes(slot), table.addressAt(slot))) {
+          table.mark(slot, Mark.Vouched)
+        }
+        if (kind === "Joined" && table.wary && table.has(slot, Mark.Vouched)) {
+          acquaintances.add(slot, now)
+          greeting.reset()
+        }
         if (kind === "Died") healList.add(id, claimOf(table, slot), now, !outbox.isUnproved(slot))
         else if (kind === "Left" || table.isLive(slot)) healList.remove(id)
         const revived = (kind === "Recovered" || kind === "Joined") && wasDead
@@ -383,7 +406,11 @@ export const layer: Layer.Layer<
       counters.healsTried++
       switch (attempt._tag) {
         case "DeadMember":
-          return outbox.pingWithClaim(attempt.claim, now, healList.hasAnswered(idOf(attempt.claim)))
+          return outbox.pingWithClaim(
+            attempt.claim,
+            now,
+            healList.hasAnsweredAt(idOf(attempt.claim), attempt.claim.address, 0)
+          )
         case "PeerAddress":
           return contactAddress(attempt.address)
         case "PeerName":

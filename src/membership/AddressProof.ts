@@ -21,7 +21,10 @@ export const maySpeakFor = (table: MemberTable, slot: number, source: Uint8Array
  */
 export const prove = (table: MemberTable, slot: number, now: number, sequence: boolean): boolean => {
   if (table.has(slot, Mark.AddressProved)) return false
-  if (!sequence && (now - table.pinged(slot) > ProofWindow || !table.spokeFromAddress(slot))) return false
+  const pingedAt = table.pinged(slot)
+  // The PING may have gone to the address that the member had before.
+  if (pingedAt === -Infinity) return false
+  if (!sequence && (now - pingedAt > ProofWindow || !table.spokeFromAddress(slot))) return false
   table.markProved(slot)
   return true
 }

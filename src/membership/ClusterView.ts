@@ -200,7 +200,7 @@ export class ClusterView {
       this.#tags.dropReplaced(findings.sender, now)
       recordOwnEntry(table, findings.sender, inbound)
     }
-    findings.tellSender = findings.sender >= 0 && this.#shouldTell(findings.sender, replay, inbound)
+    findings.tellSender = findings.sender >= 0 && (findings.rival || this.#shouldTell(findings.sender, replay, inbound))
   }
 
   /** Whether the sender of a message should be told what we hold about it. */

@@ -17,6 +17,8 @@ export class Findings {
   replay = false
   /** The sender should be told the claim that we hold about it: it is Suspect, Dead, a tombstone, or newer elsewhere. */
   tellSender = false
+  /** Whether the sender says that it is elsewhere than another node with its id and incarnation, whose claim wins. */
+  rival = false
   /**
    * Slots whose entry answers this message: tombstones that refused an Alive or Suspect claim of it, and members that left
    * of which it says only that they are dead.
@@ -28,6 +30,7 @@ export class Findings {
     this.sender = -1
     this.replay = false
     this.tellSender = false
+    this.rival = false
     // Setting a length costs more than the rest.
     if (this.corrections.length > 0) this.corrections.length = 0
   }

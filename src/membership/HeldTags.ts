@@ -46,6 +46,11 @@ export class HeldTags {
   get labels(): Labels {
     return (this.#labels ??= readLabels(this.bytes))
   }
+
+  /** When the member started, in milliseconds since 1970. Reading it keeps no decoded tags. */
+  get startedAt(): number | undefined {
+    return (this.#labels ?? readLabels(this.bytes)).startedAt
+  }
 }
 
 /** The furthest times that JavaScript's dates reach, in milliseconds since 1970. */

@@ -48,7 +48,12 @@ export const Mark = {
   /** The last probe of it failed, so it is spoken to in version 1 until it answers. */
   ProbeFailed: 4096,
   /** The path to it carries no long datagrams. */
-  SmallPath: 8192
+  SmallPath: 8192,
+  /**
+   * We heard of its address while we joined, or it answered there before it was forgotten or moved. So it is sent PINGs though
+   * it did not speak to us from there yet.
+   */
+  Vouched: 16_384
 } as const
 
 /** Our own slot. */
@@ -100,6 +105,8 @@ export class MemberTable {
   #roundTrips = new Float64Array(0)
   /** When we last sent a PING to a member whose address is not proved, in ms. */
   readonly #pinged = new Map<number, number>()
+  /** Where members that have another address now had proved the one before, packed. */
+  readonly #formerProved = new Map<number, Uint8Array>()
   /** When a member at our address was listed or moved there, in ms. */
   readonly #atOurAddressSince = new Map<number, number>()
   /** Where the newest message of a member came from, where that is not the address of the member. */
@@ -216,6 +223,7 @@ export class MemberTable {
     if (slot < this.routes.length) this.routes[slot] = undefined
     if (slot < this.tags.length) this.tags[slot] = undefined
     this.#pinged.delete(slot)
+    this.#formerProved.delete(slot)
     this.#atOurAddressSince.delete(slot)
     this.#spokeElsewhere.delete(slot)
     if (slot < this.#roundTrips.length) this.#roundTrips[slot] = NaN
@@ -354,6 +362,18 @@ export class MemberTable {
     this.mark(slot, Mark.AddressProved)
     this.#pinged.delete(slot)
     if (moves) this.#pool(slot).add(slot)
+  }
+
+  /**
+   * The member has another address now. If it had proved the one before, and comes back to it, it is known there: a lie may
+   * have moved it, which it refutes.
+   */
+  moved(slot: number, to: Uint8Array, at: number): void {
+    if (this.has(slot, Mark.AddressProved)) this.#formerProved.set(slot, this.packedAddress(slot))
+    this.unmark(slot, Mark.AddressProved | Mark.SmallPath | Mark.Vouched)
+    this.#pinged.delete(slot)
+    const former = this.#formerProved.get(slot)
+    if (former !== undefined && PackedAddress.equals(former, 0, to, at)) this.mark(slot, Mark.Vouched)
   }
 
   /** Whether a member may be invented: anybody can send datagrams, and its address never answered us. */

@@ -197,6 +197,7 @@ export class MergeRules {
       if (claim.left && this.#isDead(slot, claim)) {
         if (!table.has(slot, Mark.Left)) this.#updates.markLeft(slot, claim)
       } else if (order < 0) this.stale++
+      if (this.#isRival(slot, claim)) findings.rival = true
       this.#recordAliveHeartbeat(slot, claim)
       return false
     }
@@ -224,6 +225,13 @@ export class MergeRules {
     if (moves) this.#conflicts.moves(slot, claim)
     this.#apply(slot, claim, moves)
     return true
+  }
+
+  /** Whether the sender of a message says of itself that it is elsewhere, in an incarnation that it has there already. */
+  #isRival(slot: number, { address, addressAt, firstHand, incarnation, status }: ClaimRecord): boolean {
+    const table = this.#table
+    if (!firstHand || status !== Claim.Alive || incarnation !== table.incarnation(slot)) return false
+    return !table.sameAddress(slot, address, addressAt) && this.#usable.has(address, addressAt)
   }
 
   /** Whether we hold a member Dead at the incarnation of a claim. */

@@ -142,10 +142,10 @@ export class TableUpdates {
     const table = this.#table
     // A member that is known only by where its messages come from may have answered there.
     const settles = table.has(slot, Mark.Provisional) && table.sameAddress(slot, address, addressAt)
+    if (!settles) table.moved(slot, address, addressAt)
     table.setAddress(slot, address, addressAt)
     if (slot < table.routes.length) table.routes[slot] = undefined
     table.unmark(slot, Mark.Provisional | Mark.AtOurAddress)
-    if (!settles) table.unmark(slot, Mark.AddressProved | Mark.SmallPath)
     if (table.sameAddress(SelfSlot, address, addressAt)) table.markAtOurAddress(slot, now)
   }
 

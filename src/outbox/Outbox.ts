@@ -16,7 +16,7 @@ import { NodeClock } from "../time/NodeClock.ts"
 import { type PortReply, Transport } from "../transport/Transport.ts"
 import { clusterSalt } from "../wire/ClusterSalt.ts"
 import { EntryCursor } from "../wire/Entry.ts"
-import { HeaderLength, Kind, MaxMessage } from "../wire/Header.ts"
+import { HeaderLength, Kind, MaxMessage, RequestAck } from "../wire/Header.ts"
 import type { Inbound } from "../wire/Inbound.ts"
 import { MemberTagsCursor } from "../wire/sections/MemberTags.ts"
 import { SectionType } from "../wire/sections/Section.ts"
@@ -28,7 +28,7 @@ import type { MemberClaim } from "./MemberClaim.ts"
 import { MessagePacker } from "./MessagePacker.ts"
 import type { Received, ReplyPath } from "./Received.ts"
 import { ExpectedTable } from "./ExpectedTable.ts"
-import { StrangerPings } from "./StrangerPings.ts"
+import { JoiningTime, type StrangerPing, StrangerPings } from "./StrangerPings.ts"
 
 export type { Findings } from "../membership/Findings.ts"
 export type { Inbound } from "../wire/Inbound.ts"
@@ -61,6 +61,9 @@ const Remnant = 5
 
 /** A member is asked to prove its address at most once in this time, in ms. */
 const ProofPause = 1000
+
+/** A PING with two entries of IPv6. */
+const LongestPing = 96
 
 /** Bytes of a datagram that every path carries: 576 are what every IPv4 host takes (RFC 791), less the headers of IP and UDP. */
 const ShortDatagram = 548
@@ -173,6 +176,11 @@ export class Outbox extends Context.Service<
     readonly pingWithClaim: (claim: MemberClaim, now: number, answered?: boolean) => void
     /** Whether a member's address never answered us. It may be forged, so little is sent there. */
     readonly isUnproved: (slot: number) => boolean
+    /**
+     * Whether a probe of a member says something about it. It does not if the member may be invented and would be sent no
+     * PING: we know of it by hearsay only, and it is for others to send it one.
+     */
+    readonly mayProbe: (slot: number, now: number) => boolean
     /** PINGs to unproved addresses that were not sent, because a host that may not belong to the cluster had got enough. */
     readonly withheld: () => number
   }
@@ -256,6 +264,12 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       extensions.level1 && slot > SelfSlot && table.level(slot) > 0 && !table.has(slot, Mark.ProbeFailed)
 
     const expectedTable = new ExpectedTable()
+    /** Until when we are joining, in ms: what we are told until then is the table that we asked for. */
+    let joiningUntil = Infinity
+    const vouch = (slot: number, at: number): void => {
+      if (joiningUntil === Infinity) joiningUntil = at + JoiningTime
+      if (at < joiningUntil) table.mark(slot, Mark.Vouched)
+    }
     const joined = (slot: number): void => {
       if (table.tags[slot] !== undefined) tags.add(slot, true)
       // A newcomer gets the tags of all others with the table, but where there are no others it gets no table.
@@ -265,6 +279,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
     view.observe({
       proved: (slot) => strangerPings.answered(table.addressBytes(slot), table.addressAt(slot)),
       transition: ({ kind, now: at, previousIncarnation, slot }) => {
+        if (kind === "Joined") vouch(slot, at)
         if (kind === "Joined" && expectedTable.isComing(at)) return
         // An accusation is of one incarnation and of a member that lives.
         if (table.status(slot) === Claim.Dead || previousIncarnation !== table.incarnation(slot))
@@ -319,19 +334,36 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
     const isUnproved = (slot: number): boolean => slot < 0 || !table.has(slot, Mark.AddressProved)
 
     /** Whether a PING may follow from a message to the source of the message. If that is unproved, it is part of the reply. */
-    const mayPing = (slot: number, length: number, { budget, inbound }: Received): boolean => {
+    const mayReply = (slot: number, length: number, { budget, inbound }: Received): boolean => {
       if (!isUnproved(slot)) return true
       if (getsBothForms(slot)) return budget.take(2 * length + Overhead)
       return budget.take(length + (inbound.sealed || table.has(slot, Mark.Sealed) ? Overhead : 0))
     }
-    const strangerPings = new StrangerPings()
+    /** Whether a member's message says that it is where we hold it to be. */
+    const saysItsAddress = (sender: number, { bytes, entriesEnd, entriesStart }: Inbound): boolean => {
+      for (let at = entriesStart; at < entriesEnd; at = cursor.next) {
+        cursor.read(bytes, at)
+        if (table.index.get(cursor.idHi, cursor.idLo) === sender)
+          return table.sameAddress(sender, bytes, cursor.addressAt)
+      }
+      return false
+    }
+    const strangerPings = new StrangerPings(() => table.live - 1 - table.strangers, random)
+    /** Whether the address of a member is another's too, which has answered there. */
+    const isAtProvedAddress = (slot: number): boolean =>
+      table.has(slot, Mark.Shadowed) && !isUnproved(table.liveAt(table.addressBytes(slot), table.addressAt(slot)))
+    const strangerPing = (slot: number, length: number): StrangerPing => ({
+      address: table.addressBytes(slot),
+      at: table.addressAt(slot),
+      bytes: getsBothForms(slot) ? 2 * length + Overhead : length,
+      hearsay: !table.has(slot, Mark.Vouched) && !isAtProvedAddress(slot)
+    })
     const sendPing = (slot: number, ping: Uint8Array, at: number, received?: Received): void => {
       const replies = received !== undefined && table.sameAddress(slot, received.inbound.source, 0)
       if (replies) {
-        if (!mayPing(slot, ping.length, received)) return
-      } else if (table.isStranger(slot)) {
-        if (!strangerPings.take(table.addressBytes(slot), table.addressAt(slot), at)) return
-      }
+        if (!mayReply(slot, ping.length, received)) return
+        if (table.isStranger(slot)) strangerPings.replied(table.addressBytes(slot), table.addressAt(slot), at)
+      } else if (table.isStranger(slot) && !strangerPings.take(strangerPing(slot, ping.length), at)) return
       table.setPinged(slot, at)
       send(slot, ping)
     }
@@ -387,9 +419,15 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       send,
       sendTo,
       sendBack: ({ datagram, sealed }, message) => transport.send(message, datagram, sealed),
-      startBudget: ({ budget, inbound, sender }) => {
-        const trusted = !isUnproved(sender) && table.sameAddress(sender, inbound.source, 0)
-        budget.start(inbound.bytes.length, inbound.sealed, trusted)
+      startBudget: ({ budget, inbound, now: at, sender }) => {
+        const { bytes, header, sealed, source } = inbound
+        const isHome = sender >= 0 && table.sameAddress(sender, source, 0)
+        budget.start(bytes.length, sealed, isHome && !isUnproved(sender))
+        if (sender <= SelfSlot || !table.isStranger(sender)) return
+        // A reply to where the message came from is bounded by the reply budget.
+        const isReplied = header.kind === Kind.Ping || inbound.has(RequestAck)
+        if (isHome ? isReplied : !saysItsAddress(sender, inbound)) return
+        strangerPings.spoke(table.addressBytes(sender), table.addressAt(sender), bytes.length, at)
       },
       reply,
       accusations,
@@ -439,13 +477,19 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       },
       pingWithClaim: (claim, now, answered = false) => {
         const slot = table.index.get(claim.idHi, claim.idLo)
-        const stranger = slot > SelfSlot ? table.isStranger(slot) : table.wary && !answered
-        if (stranger && !strangerPings.take(claim.address, 0, now)) return
-        if (slot > SelfSlot) table.setPinged(slot, now)
         // Whether a forgotten member proved its address is not known any more, so it gets no changes either.
-        sendTo(claim.address, packer.pingWithClaim(claim, !isUnproved(slot)))
+        const ping = packer.pingWithClaim(claim, !isUnproved(slot))
+        const stranger = slot > SelfSlot ? table.isStranger(slot) : table.wary && !answered
+        if (stranger) {
+          const bytes = transport.sendsBothForms ? 2 * ping.length + Overhead : ping.length
+          const hearsay = slot <= SelfSlot || strangerPing(slot, ping.length).hearsay
+          if (!strangerPings.take({ address: claim.address, at: 0, bytes, hearsay }, now)) return
+        }
+        if (slot > SelfSlot) table.setPinged(slot, now)
+        sendTo(claim.address, ping)
       },
       isUnproved,
+      mayProbe: (slot, at) => !table.isStranger(slot) || strangerPings.mayProbe(strangerPing(slot, LongestPing), at),
       withheld: () => strangerPings.withheld
     })
   })

@@ -29,6 +29,9 @@ import { SeenQueries } from "./SeenQueries.ts"
 /** How long the answers to a query are waited for, if the asker does not say. */
 const DefaultTimeout = Duration.seconds(2)
 
+/** Members that get a PING before a query because their address never answered us. */
+const MaxGreetings = 256
+
 /** The longest that a query of others is passed on, in ms. */
 const LongestDeadline = 3_600_000
 
@@ -290,6 +293,16 @@ export const layer: Layer.Layer<Queries, never, CurrentConfig | LocalView | Node
       arrived(number, reader.memberAt(sender), { failed: response.status === 1, bytes })
     }
 
+    /** Members answer only who is proved to them. Who knows us by hearsay sends us no PING for it, but answers ours with one. */
+    const becomeAcquainted = (): void => {
+      let greeted = 0
+      for (let slot = SelfSlot + 1; slot < table.top && greeted < MaxGreetings && table.strangers > 0; slot++) {
+        if (!table.isLive(slot) || !table.isStranger(slot)) continue
+        greeted++
+        outbox.prove(slot, readClock())
+      }
+    }
+
     /** Members that read queries, as far as we know. */
     const mayAnswer = (slot: number): boolean =>
       slot === SelfSlot || (table.isLive(slot) && (table.level(slot) > 0 || !table.has(slot, Mark.Heard)))
@@ -316,6 +329,7 @@ export const layer: Layer.Layer<Queries, never, CurrentConfig | LocalView | Node
             () => Effect.sync(() => asked.delete(number))
           )
           counters.asked++
+          becomeAcquainted()
           if (expected.size === 0) Queue.endUnsafe(answers)
           broadcasts.addQuery(
             {

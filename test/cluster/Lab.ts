@@ -66,19 +66,21 @@ export const version1 = {
 export interface VirtualOptions {
   /** The wall clock of every node at the beginning, in ms since 1970; 0 by default, which makes every incarnation begin at 0. */
   readonly wallClock?: number
+  /** Another history of the same test. */
+  readonly seed?: number
 }
 
 /** Runs a test in virtual time. At its end no node runs on. */
 export const virtual = <A, E, R>(
   test: Effect.Effect<A, E, R>,
-  { wallClock = 0 }: VirtualOptions = {}
+  { seed = 1, wallClock = 0 }: VirtualOptions = {}
 ): Effect.Effect<A, E, Exclude<Exclude<R, Scope.Scope>, Simulation.Simulation>> =>
   Simulation.run(
     Effect.flatMap(Simulation.Simulation, ({ timeline }) =>
       Effect.provideService(Effect.scoped(test), Clock.Clock, new VirtualClock(timeline, Beginning - wallClock))
     ),
     // These tests forge messages, which breaks invariants.
-    { invariants: false }
+    { seed, invariants: false }
   ).pipe(Effect.catchTag(["InvariantBroken", "VirtualTimeStuck"], Effect.die))
 
 /** Makes tests in virtual time with this wall clock at the beginning, in ms since 1970. */

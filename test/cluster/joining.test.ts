@@ -281,4 +281,57 @@ describe("joining", () => {
       }
     })
   )
+
+  scenario(
+    "a newcomer and all members of an old cluster have proved their addresses to each other within seconds",
+    () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const nodes: Array<LabNode> = []
+        for (let i = 1; i <= 20; i++) {
+          nodes.push(yield* lab.start(i, { extensions: {}, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
+        }
+        yield* pass(60_000)
+        const late = yield* lab.start(21, { extensions: {}, peers: ["10.0.0.1:7946"] })
+        yield* pass(5000)
+        const proved = (observer: LabNode, subject: LabNode) =>
+          !parts(observer).outbox.isUnproved(parts(observer).view.slotOf(subject.node.id))
+        for (const node of nodes) assert.isTrue(proved(node, late) && proved(late, node), node.name)
+        for (const node of [...nodes, late]) {
+          assert.deepStrictEqual(
+            node.changes.filter(({ _tag }) => _tag === "Suspected"),
+            []
+          )
+        }
+      })
+  )
+
+  scenario("members that are told of a newcomer by others leave it to the newcomer to speak to them", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const nodes: Array<LabNode> = []
+      for (let i = 1; i <= 20; i++) {
+        nodes.push(yield* lab.start(i, { extensions: {}, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
+      }
+      yield* pass(60_000)
+      const silent = yield* lab.puppet(99)
+      const entries = [claim("Alive", 99, "10.0.0.99:7946")]
+      yield* silent.send({ _tag: "Ping", ...sender(99), entries }, nodes[0]!)
+      yield* pass(10_000)
+      for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, 21)
+      const others = lab.sent(({ from, to }) => to === "n99" && from !== "n1")
+      assert.isAtMost(others.length, 2)
+      // One of them speaks to a second member, which then sends it a PING of its own.
+      const from = lab.now
+      yield* silent.send({ _tag: "Ping", ...sender(99, 0, 1), entries }, nodes[1]!)
+      yield* pass(100)
+      assert.deepStrictEqual(
+        lab.sent(({ to }) => to === "n99", from).map(({ from, message }) => [from, message._tag]),
+        [
+          ["n2", "Ack"],
+          ["n2", "Ping"]
+        ]
+      )
+    })
+  )
 })

@@ -3,34 +3,42 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Stream } from "effect"
 import { Events } from "../../src/events/Events.ts"
 import { Burst, Interval } from "../../src/outbox/StrangerPings.ts"
-import type { MessageEntry } from "../../src/wire/Message.ts"
-import { bytesOf, claim, Lab, type LabNode, parts, pass, sender, virtual } from "../cluster/Lab.ts"
+import { RequestAck } from "../../src/wire/Header.ts"
+import type { Message, MessageEntry } from "../../src/wire/Message.ts"
+import { bytesOf, claim, countsOf, Lab, type LabNode, parts, pass, sender, virtual } from "../cluster/Lab.ts"
 
-/** Five nodes with default settings, settled, and a socket outside. */
-const makeWorld = Effect.gen(function* () {
-  const lab = yield* Lab.make()
-  const nodes: Array<LabNode> = []
-  for (let i = 1; i <= 5; i++) {
-    nodes.push(yield* lab.start(i, { extensions: {}, peers: nodes.slice(0, 1).map(({ address }) => address) }))
-  }
-  lab.network.host(
-    "victim",
-    Array.from({ length: 64 }, (_, i) => `10.9.9.${i}`)
-  )
-  const outside = yield* lab.puppet(99)
-  yield* pass(30_000)
-  lab.seen.length = 0
-  let heartbeat = 0
-  let spent = 0
-  const say = (to: LabNode, entries: ReadonlyArray<MessageEntry>) => {
-    const bytes = bytesOf({ _tag: "Gossip", ...sender(99, 0, ++heartbeat), entries: [...entries] })
-    spent += bytes.length
-    return outside.sendBytes(bytes, to)
-  }
-  return { lab, nodes, say, spent: () => spent }
-})
+/** Nodes with default settings, settled, and a socket outside. */
+const makeWorld = (size = 5) =>
+  Effect.gen(function* () {
+    const lab = yield* Lab.make()
+    const nodes: Array<LabNode> = []
+    for (let i = 1; i <= size; i++) {
+      nodes.push(yield* lab.start(i, { extensions: {}, peers: nodes.slice(0, 1).map(({ address }) => address) }))
+    }
+    lab.network.host(
+      "victim",
+      Array.from({ length: 64 }, (_, i) => `10.9.9.${i}`)
+    )
+    const outside = yield* lab.puppet(99)
+    yield* pass(30_000)
+    lab.seen.length = 0
+    let heartbeat = 0
+    let spent = 0
+    const count = (message: Message): Uint8Array => {
+      const bytes = bytesOf(message)
+      spent += bytes.length
+      return bytes
+    }
+    const sendBytes = (message: Message, to: LabNode) => outside.sendBytes(count(message), to)
+    /** The same from the address of another host. */
+    const forge = (message: Message, from: string, to: LabNode) => lab.forge(count(message), from, to)
+    const say = (to: LabNode, entries: ReadonlyArray<MessageEntry>) =>
+      sendBytes({ _tag: "Gossip", ...sender(99, 0, ++heartbeat), entries: [...entries] }, to)
+    return { lab, nodes, say, send: sendBytes, forge, spent: () => spent }
+  })
 
-type World = Effect.Success<typeof makeWorld>
+type World = Effect.Success<ReturnType<typeof makeWorld>>
+type Attack = (world: World) => Effect.Effect<void>
 
 interface Lie {
   readonly first?: number
@@ -40,80 +48,170 @@ interface Lie {
   readonly incarnation?: number
 }
 
+const Victim = "10.9.9.9:7946"
+
 /** A whole datagram has 58 entries. */
-const lie = ({ at = () => "10.9.9.9:7946", count = 58, first = 1000, incarnation = 0, status = "Alive" }: Lie) =>
+const lie = ({ at = () => Victim, count = 58, first = 1000, incarnation = 0, status = "Alive" }: Lie) =>
   Array.from({ length: count }, (_, i) => claim(status, first + i, at(i), incarnation))
 
 const once =
-  (options: Lie) =>
-  ({ nodes, say }: World) =>
+  (options: Lie): Attack =>
+  ({ nodes, say }) =>
     say(nodes[0]!, lie(options))
 
-const many = ({ nodes, say }: World) =>
+const many: Attack = ({ nodes, say }) =>
   Effect.gen(function* () {
     for (let i = 0; i < 50; i++) yield* say(nodes[i % 5]!, lie({ first: 1000 + 58 * i }))
   })
 
-/** What the host of the victim gets within a minute. */
-const minute = (attack: (world: World) => ReturnType<World["say"]>) =>
-  virtual(
+/** A lie of one entry each second for a minute, to one node after the other. */
+const eachSecond =
+  (entry: (second: number, world: World) => MessageEntry): Attack =>
+  (world) =>
     Effect.gen(function* () {
-      const world = yield* makeWorld
-      const { lab, nodes, spent } = world
-      const from = lab.now
-      yield* attack(world)
-      yield* pass(60_000 - (lab.now - from))
-      const got = lab.seen.filter(({ to }) => to === "victim")
-      assert.isTrue(got.every(({ message }) => message._tag === "Ping"))
-      assert.isAbove(got.length, 0)
-      for (const node of nodes) {
-        const sent = got.filter(({ from }) => from === node.name).length
-        assert.isAtMost(sent, Burst + 60_000 / Interval)
+      for (let second = 0; second < 59; second++) {
+        yield* world.say(world.nodes[second % world.nodes.length]!, [entry(second, world)])
+        yield* Effect.sleep(1000)
       }
-      assert.isAbove(
-        nodes.reduce((sum, node) => sum + parts(node).outbox.withheld(), 0),
-        0
-      )
-      return { bytes: got.reduce((sum, { bytes }) => sum + bytes, 0), spent: spent() }
     })
+
+/** What the host of the victim gets within a minute in several histories, and what the lies cost. */
+const minute = Effect.fnUntraced(function* (attack: Attack, size = 5) {
+  let got = 0
+  let spent = 0
+  for (let seed = 1; seed <= Histories; seed++) {
+    yield* virtual(
+      Effect.gen(function* () {
+        const world = yield* makeWorld(size)
+        const { lab, nodes } = world
+        const from = lab.now
+        yield* attack(world)
+        yield* pass(60_000 - (lab.now - from))
+        const sent = lab.seen.filter(({ to }) => to === "victim")
+        for (const node of nodes) {
+          const pings = sent.filter(({ from, message }) => from === node.name && /^Ping1?$/.test(message._tag)).length
+          assert.isAtMost(pings, 64 * (Burst + 60_000 / Interval))
+        }
+        // An ACK is a reply to a message in the name of the victim's address.
+        assert.isTrue(sent.every(({ message }) => /^(Ping|Ack)1?$/.test(message._tag)))
+        got += sent.reduce((sum, { bytes }) => sum + bytes, 0)
+        spent += world.spent()
+      }),
+      { seed }
+    )
+  }
+  return { got, spent }
+})
+
+const own = claim("Alive", 1000, Victim)
+const ping: Message = { _tag: "Ping", ...sender(1000), entries: [own] }
+const gossip: Message = { _tag: "Gossip", ...sender(1000), entries: [own] }
+const askFor: Message = {
+  _tag: "PingReq",
+  ...sender(98),
+  targetId: own.nodeId,
+  targetAddress: own.address
+}
+const snapshot: Message = {
+  _tag: "AntiEntropy",
+  ...sender(1000),
+  tableVersion: 1n,
+  chunkIndex: 0,
+  totalChunks: 1,
+  entries: [own]
+}
+const everyKind: ReadonlyArray<Message> = [
+  // First: after a PING it would be taken for the answer.
+  { _tag: "Ack", ...sender(1000), entries: [own] },
+  ping,
+  gossip,
+  snapshot,
+  { ...gossip, flags: RequestAck },
+  { _tag: "Gossip1", ...sender(1000), level: 1, entries: [own] },
+  {
+    _tag: "Ping1",
+    ...sender(1000),
+    level: 1,
+    probe: { sequence: 1, targetId: claim("Alive", 1, Victim).nodeId },
+    entries: [own]
+  }
+]
+
+const lies: Readonly<Record<string, Attack>> = {
+  "one member": once({ count: 1 }),
+  "one suspect": once({ count: 1, status: "Suspect" }),
+  "one dead member": (world) =>
+    Effect.andThen(
+      once({ count: 1 })(world),
+      Effect.andThen(Effect.sleep(500), once({ count: 1, status: "Dead" })(world))
+    ),
+  "58 members at one address": once({}),
+  "58 suspects": once({ status: "Suspect" }),
+  "members at 58 ports": once({ at: (i) => `10.9.9.9:${1000 + i}` }),
+  "members at 38 ports by IPv6": once({ at: (i) => `[::ffff:10.9.9.9]:${1000 + i}`, count: 38 }),
+  "members at 58 hosts of the victim": once({ at: (i) => `10.9.9.${i}:7946` }),
+  "2900 members": many,
+  "a member that says so itself, to one node": ({ nodes, send }) => send(gossip, nodes[0]!),
+  "a member that says so itself, to all": ({ nodes, send }) =>
+    Effect.forEach(nodes, (node) => send(gossip, node), { discard: true }),
+  "each kind of message in the name of the victim's address": ({ forge, nodes }) =>
+    Effect.forEach(everyKind, (message) => forge(message, Victim, nodes[0]!), { discard: true }),
+  "a PING in the name of the victim's address": ({ forge, nodes }) => forge(ping, Victim, nodes[0]!),
+  "a member, and requests to PING it": (world) =>
+    Effect.gen(function* () {
+      yield* once({ count: 1 })(world)
+      for (let i = 0; i < 10; i++) {
+        yield* Effect.sleep(200)
+        yield* world.send(askFor, world.nodes[i % world.nodes.length]!)
+      }
+    }),
+  "higher incarnations each second": eachSecond((second) => claim("Alive", 1000, Victim, second)),
+  "higher heartbeats each second": eachSecond((second) => claim("Alive", 1000, Victim, 0, second)),
+  "another member each second": eachSecond((second) => claim("Alive", 1000 + second, Victim)),
+  "other addresses of one member": eachSecond((second) => claim("Alive", 1000, `10.9.9.${second}:7946`, second)),
+  "a real member that moved": ({ nodes, say }) => say(nodes[0]!, [claim("Alive", nodes[1]!.id, Victim, 0, 1 << 19)]),
+  "a real member that moves each second": eachSecond((second, { nodes }) =>
+    claim("Alive", nodes[1]!.id, Victim, (second + 1) * 1000)
   )
+}
+
+/** In how many histories a lie is told. */
+const Histories = 3
 
 describe("a host that has nothing to do with the cluster", () => {
-  // Measured: 1392 bytes for 1416; before, 244 296.
-  it.effect("gets at most five times the bytes of a lie that invents members there, and only PINGs", () =>
+  for (const [name, attack] of Object.entries(lies)) {
+    // Measured: 0 to 4 times. When each node decided alone, one member brought 34 times, and 58 hosts 36 times.
+    it.effect(`gets at most five times the bytes of a lie in a minute: ${name}`, () =>
+      Effect.gen(function* () {
+        const { got, spent } = yield* minute(attack)
+        assert.isAtMost(got, 5 * spent)
+      })
+    )
+  }
+
+  it.effect("gets no more from a larger cluster", () =>
     Effect.gen(function* () {
-      const lies: ReadonlyArray<Lie> = [
-        {},
-        { status: "Suspect" },
-        { at: (i) => `10.9.9.9:${1000 + i}` },
-        { at: (i) => `[::ffff:10.9.9.9]:${1000 + i}`, count: 38 }
-      ]
-      for (const options of lies) {
-        const { bytes, spent } = yield* minute(once(options))
-        assert.isAtMost(bytes, 5 * spent)
+      for (const attack of [lies["one member"]!, lies["a member that says so itself, to one node"]!]) {
+        const { got, spent } = yield* minute(attack, 20)
+        assert.isAtMost(got, 5 * spent)
       }
     })
   )
 
-  it.effect("gets no more when the lie is repeated each second with a higher incarnation", () =>
-    Effect.gen(function* () {
-      const { bytes } = yield* minute(({ nodes, say }) =>
-        Effect.gen(function* () {
-          for (let second = 0; second < 59; second++) {
-            yield* say(nodes[second % 5]!, lie({ incarnation: second }))
-            yield* Effect.sleep(1000)
-          }
-        })
-      )
-      assert.isAtMost(bytes, 5 * 1416)
-    })
-  )
-
-  it.effect("gets six PINGs from each node in the first minute, however short the lie is", () =>
-    Effect.gen(function* () {
-      const { bytes } = yield* minute(once({ count: 1 }))
-      assert.isAtMost(bytes, 5 * 6 * 72)
-    })
+  it.effect("is taken for gone, with all members that were invented there, within five minutes", () =>
+    virtual(
+      Effect.gen(function* () {
+        const world = yield* makeWorld()
+        yield* once({ at: (i) => `10.9.9.9:${1000 + i}` })(world)
+        yield* pass(10_000)
+        for (const node of world.nodes) assert.isAbove((yield* countsOf(node)).alive, 60)
+        yield* pass(300_000)
+        for (const node of world.nodes) {
+          const { alive, suspect } = yield* countsOf(node)
+          assert.strictEqual(alive + suspect, 5)
+        }
+      })
+    )
   )
 })
 
@@ -121,7 +219,7 @@ describe("a living member", () => {
   it.effect("does not die by claims from outside that it is suspect and dead, in one datagram or two", () =>
     virtual(
       Effect.gen(function* () {
-        const { nodes, say } = yield* makeWorld
+        const { nodes, say } = yield* makeWorld()
         const victim = nodes[4]!
         const about = (status: MessageEntry["status"]) => claim(status, victim.id, victim.address, 0, 1000)
         for (const node of nodes) {
@@ -143,7 +241,7 @@ describe("a living member", () => {
   it.effect("is heard when others published an event in its name with a number far ahead", () =>
     virtual(
       Effect.gen(function* () {
-        const { lab, nodes } = yield* makeWorld
+        const { lab, nodes } = yield* makeWorld()
         const [author, reader] = nodes
         const heard: Array<string> = []
         const events = yield* Effect.forkScoped(
@@ -171,10 +269,10 @@ describe("a living member", () => {
 })
 
 /** How long it takes until all others know that a member was killed, in ms, three seconds after an attack. */
-const detection = (attack: (world: World) => ReturnType<World["say"]>) =>
+const detection = (attack: Attack) =>
   virtual(
     Effect.gen(function* () {
-      const world = yield* makeWorld
+      const world = yield* makeWorld()
       const { lab, nodes } = world
       lab.watching = false
       yield* attack(world)
