@@ -7,7 +7,14 @@
 import { Effect, FileSystem, Layer, Option, type PlatformError, Predicate, Result, type Scope } from "effect"
 import { join } from "node:path"
 import type { ClusterConfig } from "../config/ClusterConfig.ts"
-import { NodeStateError, SaveError, type SavedState, type Store, layer as layerOfStore } from "../state/NodeState.ts"
+import {
+  NodeStateError,
+  SaveError,
+  type SavedState,
+  type Store,
+  layer as layerOfStore,
+  withinPatience
+} from "../state/NodeState.ts"
 import * as SavedStateText from "../state/SavedState.ts"
 import * as DirectoryLock from "./DirectoryLock.ts"
 import * as TextFile from "./TextFile.ts"
@@ -177,9 +184,11 @@ export const make = (
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     const refuse = (reason: string) => new NodeStateError({ where: path, reason })
-    yield* Effect.mapError(files.makeDirectory(path, { recursive: true, mode: 0o700 }), (error) =>
+    const directory = Effect.mapError(files.makeDirectory(path, { recursive: true, mode: 0o700 }), (error) =>
       refuse(`cannot make the directory: ${saveError(error).reason}`)
     )
+    // SQLite, which locks, would hold up the whole process, so a disk that does not answer has to show itself before.
+    yield* withinPatience(path, Effect.andThen(directory, Effect.ignore(files.readDirectory(path))))
     yield* Effect.mapError(DirectoryLock.make(join(path, Names.lock)), (failure) => refuse(lockProblem(failure)))
     return storeIn(path, files)
   })

@@ -36,6 +36,9 @@ const LongestRetry = Duration.seconds(30)
 /** A save that takes longer than this counts as failed until it ends: the node does not wait for it. */
 const Patience = Duration.seconds(1)
 
+/** How long a start waits for the disk. */
+const StartPatience = Duration.seconds(10)
+
 /** What follows while the state is not saved. */
 const Risk = "until then a crash may bring this node back with an incarnation that it has used"
 
@@ -77,6 +80,33 @@ export class NodeStateError extends Schema.TaggedError<NodeStateError>()("NodeSt
     return `state of this node in ${this.where}: ${this.reason}`
   }
 }
+
+/**
+ * Does something that a node needs from its disk when it starts, and fails if the disk does not answer within 10 s.
+ *
+ * **When to use**
+ *
+ * Use it for what comes before `load` in a store of your own, such as opening it. `load` is bounded by this already.
+ *
+ * **Details**
+ *
+ * An operation of the system that has begun cannot be taken back, so it goes on in the background.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const withinPatience = <A, E, R>(
+  where: string,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | NodeStateError, R> =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkDetach(effect, { startImmediately: true })
+    const done = yield* Effect.timeoutOption(Fiber.join(fiber), StartPatience)
+    if (Option.isSome(done)) return done.value
+    const seconds = Duration.toSeconds(StartPatience)
+    const reason = `the disk does not answer for ${seconds} s; mend it, or start the node with another directory, as another node`
+    return yield* new NodeStateError({ where, reason })
+  })
 
 /**
  * Where a state is kept.
@@ -169,7 +199,7 @@ const make = Effect.fnUntraced(function* <E>(
   const { where } = store
   const clock = yield* Clock.Clock
   const random = yield* Random.Random
-  const former = Option.getOrUndefined(yield* store.load)
+  const former = Option.getOrUndefined(yield* withinPatience(where, store.load))
   const wrong = former === undefined ? undefined : mismatch(former, config)
   if (wrong !== undefined) return yield* new NodeStateError({ where, reason: wrong })
 
@@ -235,8 +265,10 @@ const make = Effect.fnUntraced(function* <E>(
       ? `node ${id} keeps its state in ${where}`
       : `node ${id} is back from ${where}, with incarnation ${incarnation} and the addresses of ${members.length} members`
   )
-  const begun = yield* save
-  if (Result.isFailure(begun) && begun.failure.lasting) {
+  // A disk that is full does not hold up the start, and neither does one that does not take the first state.
+  const beginning = yield* Effect.forkScoped(save, { startImmediately: true })
+  const begun = Option.getOrUndefined(yield* Effect.timeoutOption(Fiber.join(beginning), StartPatience))
+  if (begun !== undefined && Result.isFailure(begun) && begun.failure.lasting) {
     return yield* new NodeStateError({ where, reason: begun.failure.reason })
   }
   yield* Effect.addFinalizer(() =>
@@ -253,7 +285,7 @@ const make = Effect.fnUntraced(function* <E>(
     wait = Result.isSuccess(result) ? FirstRetry : Duration.min(Duration.times(wait, 2), LongestRetry)
     yield* Effect.sleep(Pause)
   })
-  yield* Effect.forkScoped(Effect.forever(saveNext))
+  yield* Effect.forkScoped(Effect.andThen(Fiber.await(beginning), Effect.forever(saveNext)))
 
   return {
     id,

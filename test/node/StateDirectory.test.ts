@@ -1,7 +1,8 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, FileSystem, Layer, Logger, Option, PlatformError, type Scope } from "effect"
+import { Effect, Exit, Fiber, FileSystem, Layer, Logger, Option, PlatformError, type Scope } from "effect"
 import { NetAddress } from "effect/net"
+import { TestClock } from "effect/testing"
 import { basename, join } from "node:path"
 import * as StateDirectory from "../../src/node/StateDirectory.ts"
 import type { SavedState, Store } from "../../src/state/NodeState.ts"
@@ -64,6 +65,23 @@ describe("a state directory", () => {
         assert.deepStrictEqual(lines, [])
       })
     )
+  )
+
+  it.effect("on a disk that does not answer is given up after ten seconds", () =>
+    Effect.gen(function* () {
+      const files = FileSystem.makeNoop({ makeDirectory: () => Effect.never })
+      const opening = yield* Effect.forkChild(
+        StateDirectory.make("/state").pipe(
+          Effect.scoped,
+          Effect.flip,
+          Effect.provideService(FileSystem.FileSystem, files)
+        )
+      )
+      yield* TestClock.adjust(9999)
+      assert.isUndefined(opening.pollUnsafe())
+      yield* TestClock.adjust(1)
+      assert.include((yield* Fiber.join(opening)).message, "/state: the disk does not answer for 10 s; mend it")
+    })
   )
 
   it.live("is used by one node at a time", () =>

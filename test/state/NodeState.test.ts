@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Layer, Logger, Option, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Scope } from "effect"
 import { NetAddress } from "effect/net"
 import { TestClock } from "effect/testing"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
@@ -257,6 +257,45 @@ describe("the state of a node", () => {
       yield* TestClock.adjust(1000)
       assert.isDefined(ending.pollUnsafe())
       assert.strictEqual(saved.length, 1)
+    }))
+
+  test("a disk that does not answer when the state is read ends the start after ten seconds, with what to do", () =>
+    Effect.gen(function* () {
+      const { store } = makeStore()
+      const starting = yield* Effect.forkChild(
+        Effect.flip(Effect.scoped(run({ ...store, load: Effect.never, where: "/state" })))
+      )
+      yield* TestClock.adjust(9999)
+      assert.isUndefined(starting.pollUnsafe())
+      yield* TestClock.adjust(1)
+      const { message } = yield* Fiber.join(starting)
+      assert.strictEqual(
+        message,
+        "state of this node in /state: the disk does not answer for 10 s; mend it, or start the node with another " +
+          "directory, as another node"
+      )
+    }))
+
+  test("a disk that does not take the first state holds up the start for ten seconds, and saves it once it can", () =>
+    Effect.gen(function* () {
+      const { hold, saved, store } = makeStore()
+      const answers = yield* Deferred.make<void>()
+      hold(Deferred.await(answers))
+      const starting = yield* Effect.forkScoped(run(store))
+      yield* TestClock.adjust(9999)
+      assert.isUndefined(starting.pollUnsafe())
+      yield* TestClock.adjust(1)
+      const { end, kept } = yield* Fiber.join(starting)
+      assert.include(kept.trouble(), "the disk does not answer")
+      assert.isTrue(kept.incarnations.take(kept.incarnation + 1))
+      kept.remember(7, [])
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(saved, [])
+      yield* Deferred.succeed(answers, undefined)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(saved.at(-1)?.tagVersion, 7)
+      assert.isUndefined(kept.trouble())
+      yield* end
     }))
 
   test("saves at most once in 50 ms, whatever happens", () =>
