@@ -28,6 +28,22 @@ describe("Accusers", () => {
     ])
   })
 
+  it("needs evidence of two accusers where there are two that could find it, and of one where there is one", () => {
+    for (const [n, needed] of [
+      [2, 1],
+      [3, 1],
+      [4, 2],
+      [5, 2],
+      [100, 2]
+    ] as const) {
+      const accusers = new Accusers(n, 3)
+      accusers.add(0, 1, Refused, 5)
+      expect(accusers.provedAt).toBe(needed === 1 ? 5 : Infinity)
+      accusers.add(0, 2, Refused, 6)
+      expect(accusers.provedAt).toBe(needed === 1 ? 5 : 6)
+    }
+  })
+
   it("tells accusers apart by both halves of their ids", () => {
     const accusers = new Accusers(10, 3)
     for (const [hi, lo] of [
