@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Context, Effect, Stream } from "effect"
 import type { ClusterOptions } from "../../src/config/ClusterConfig.ts"
+import { Queries } from "../../src/queries/Queries.ts"
+import { Ping } from "../../src/queries/Query.ts"
 import {
   bytesOf,
   claim,
@@ -306,6 +308,25 @@ describe("joining", () => {
       })
   )
 
+  scenario(
+    "a newcomer that asks all members at once gets the answers of all, also of those that know it by hearsay",
+    () =>
+      Effect.gen(function* () {
+        const lab = yield* Lab.make()
+        const nodes: Array<LabNode> = []
+        for (let i = 1; i <= 20; i++) {
+          nodes.push(yield* lab.start(i, { extensions: {}, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
+        }
+        yield* pass(60_000)
+        const late = yield* lab.start(21, { extensions: {}, peers: ["10.0.0.1:7946"] })
+        yield* pass(500)
+        const strangers = nodes.filter((node) => parts(node).outbox.isUnproved(parts(node).view.slotOf(late.node.id)))
+        assert.isAbove(strangers.length, 10)
+        const answers = yield* Context.get(late.context, Queries).ask(Ping, undefined).pipe(Stream.runCollect)
+        assert.strictEqual(answers.length, 21)
+      })
+  )
+
   scenario("members that are told of a newcomer by others leave it to the newcomer to speak to them", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
@@ -317,8 +338,12 @@ describe("joining", () => {
       const silent = yield* lab.puppet(99)
       const entries = [claim("Alive", 99, "10.0.0.99:7946")]
       yield* silent.send({ _tag: "Ping", ...sender(99), entries }, nodes[0]!)
-      yield* pass(10_000)
-      for (const node of nodes) assert.strictEqual((yield* countsOf(node)).alive, 21)
+      yield* pass(2000)
+      for (const node of nodes) {
+        const { alive, suspect } = yield* countsOf(node)
+        assert.strictEqual(alive + suspect, 21)
+      }
+      yield* pass(2000)
       const others = lab.sent(({ from, to }) => to === "n99" && from !== "n1")
       assert.isAtMost(others.length, 2)
       // One of them speaks to a second member, which then sends it a PING of its own.
