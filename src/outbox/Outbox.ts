@@ -356,7 +356,8 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
       address: table.addressBytes(slot),
       at: table.addressAt(slot),
       bytes: getsBothForms(slot) ? 2 * length + Overhead : length,
-      hearsay: !table.has(slot, Mark.Vouched) && !isAtProvedAddress(slot)
+      hearsay: !table.has(slot, Mark.Vouched) && !isAtProvedAddress(slot),
+      since: table.since(slot)
     })
     const sendPing = (slot: number, ping: Uint8Array, at: number, received?: Received): void => {
       const replies = received !== undefined && table.sameAddress(slot, received.inbound.source, 0)
@@ -483,7 +484,7 @@ export const layer: Layer.Layer<Outbox, never, CurrentConfig | LocalView | NodeC
         if (stranger) {
           const bytes = transport.sendsBothForms ? 2 * ping.length + Overhead : ping.length
           const hearsay = slot <= SelfSlot || strangerPing(slot, ping.length).hearsay
-          if (!strangerPings.take({ address: claim.address, at: 0, bytes, hearsay }, now)) return
+          if (!strangerPings.take({ address: claim.address, at: 0, bytes, hearsay, since: now }, now)) return
         }
         if (slot > SelfSlot) table.setPinged(slot, now)
         sendTo(claim.address, ping)

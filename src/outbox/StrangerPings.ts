@@ -55,6 +55,8 @@ export interface StrangerPing {
   readonly bytes: number
   /** Whether nobody but others ever told us of that address. */
   readonly hearsay: boolean
+  /** When we were told of it, in ms. */
+  readonly since: number
 }
 
 /** A budget of PINGs for each host. Ports cost a liar nothing, so all ports of a host are one. Times are in ms. */
@@ -80,13 +82,13 @@ export class StrangerPings {
    * members that were invented at one host would stay for as many minutes.
    */
   mayProbe(ping: StrangerPing, now: number): boolean {
-    const host = this.#host(ping.address, ping.at, now)
+    const host = this.#host(ping.address, ping.at, now, ping.since)
     return mayGo(host, ping, now) || now - host.sentAt > Silence
   }
 
   /** The same, and then it counts as sent. */
   take(ping: StrangerPing, now: number): boolean {
-    const host = this.#host(ping.address, ping.at, now)
+    const host = this.#host(ping.address, ping.at, now, ping.since)
     if (!mayGo(host, ping, now)) {
       this.withheld++
       return false
@@ -118,13 +120,14 @@ export class StrangerPings {
     return this.#acquainted() * HearsayInterval
   }
 
-  #host(address: Uint8Array, at: number, now: number): Host {
+  #host(address: Uint8Array, at: number, now: number, since = now): Host {
     const key = hostKey(address, at)
     let host = this.#hosts.get(key)
     if (host === undefined) {
-      // At a random time, since all nodes hear of it at about the same time.
+      // At a random time, since all nodes hear of it at about the same time. A host that was forgotten here, because more are
+      // invented than are remembered, has waited for a part of that time.
+      host = { left: Burst, at: now, credit: 0, sentAt: Infinity, hearsayAt: since }
       const interval = this.#hearsayInterval
-      host = { left: Burst, at: now, credit: 0, sentAt: Infinity, hearsayAt: now }
       if (interval > 0) host.hearsayAt += interval * this.#random()
       this.#hosts.set(key, host)
       if (this.#hosts.size > MaxHosts) deleteOldest(this.#hosts)

@@ -13,7 +13,13 @@ const make = (acquainted = 4) => {
     () => acquainted,
     () => 0.5
   )
-  const ping = (hearsay: boolean, bytes = 48, at = Host) => ({ address: packed(at), at: 0, bytes, hearsay })
+  const ping = (hearsay: boolean, bytes = 48, at = Host, since = 0) => ({
+    address: packed(at),
+    at: 0,
+    bytes,
+    hearsay,
+    since
+  })
   return {
     pings,
     take: (now: number, hearsay = false, at?: string) => pings.take(ping(hearsay, 48, at), now),
@@ -111,19 +117,24 @@ describe("PINGs to a host that never answered", () => {
     assert.isTrue(first.take(2 * HearsayInterval, true))
     assert.isFalse(first.mayProbe(2 * HearsayInterval + 5000))
     assert.isTrue(first.mayProbe(2 * HearsayInterval + 5001))
-    first.answered()
-    assert.isFalse(first.mayProbe(2 * HearsayInterval + 5001))
     const replied = make(4)
     replied.replied(0)
     assert.isFalse(replied.mayProbe(5000))
     assert.isTrue(replied.mayProbe(5001))
+    replied.answered()
+    assert.isFalse(replied.mayProbe(5001))
   })
 
-  it("are remembered for a bounded number of hosts, and forgetting one does not send it more by hearsay", () => {
+  it("are remembered for a bounded number of hosts, and one that was forgotten waits no longer than the others", () => {
     const { pings, take } = make(4)
+    const others = (now: number) => {
+      for (let i = 0; i < MaxHosts; i++) take(now, true, `10.1.${i >> 8}.${i & 255}:1`)
+    }
     assert.isFalse(take(0, true))
-    for (let i = 0; i < MaxHosts; i++) take(1, true, `10.1.${i >> 8}.${i & 255}:1`)
+    others(1)
     assert.strictEqual(pings.size, MaxHosts)
-    assert.isFalse(take(2 * HearsayInterval, true))
+    assert.isFalse(take(2 * HearsayInterval - 1, true))
+    others(2)
+    assert.isTrue(take(2 * HearsayInterval, true))
   })
 })

@@ -198,14 +198,15 @@ describe("a host that has nothing to do with the cluster", () => {
     })
   )
 
-  it.effect("is taken for gone, with all members that were invented there, within five minutes", () =>
+  it.effect("is taken for gone, with all members that were invented there, within a quarter of an hour", () =>
     virtual(
       Effect.gen(function* () {
         const world = yield* makeWorld()
         yield* once({ at: (i) => `10.9.9.9:${1000 + i}` })(world)
         yield* pass(10_000)
         for (const node of world.nodes) assert.isAbove((yield* countsOf(node)).alive, 60)
-        yield* pass(300_000)
+        // The first PING goes there within two minutes times the number of other members, and one member dies a second.
+        yield* pass(900_000)
         for (const node of world.nodes) {
           const { alive, suspect } = yield* countsOf(node)
           assert.strictEqual(alive + suspect, 5)

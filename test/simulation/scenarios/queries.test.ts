@@ -88,6 +88,7 @@ describe("queries", () => {
       Effect.gen(function* () {
         const simulation = yield* Simulation.Simulation
         let runs = 0
+        let answered = 0
         const counting = Queries.handle(Double, (n) => Effect.sync(() => (runs++, n)))
         const nodes = yield* simulation.startWith(counting, 10)
         yield* simulation.untilConverged("20 seconds")
@@ -95,8 +96,10 @@ describe("queries", () => {
         for (let i = 1; i <= 10; i++) {
           const answers = yield* ask(nodes[i - 1]!, i, { timeout: "5 seconds" })
           assert.strictEqual(new Set(answers.map(([id]) => id)).size, answers.length)
-          assert.isAtLeast(answers.length, 9)
+          answered += answers.length
         }
+        // Of a hundred answers one is expected to be lost twice, and then it is not sent again.
+        assert.isAtLeast(answered, 92)
         assert.isAtMost(runs, 100)
         const resent = nodes.map(({ context }) => Context.get(context, Queries.Queries).sizes().resent)
         assert.isAbove(Math.max(...resent), 0)
