@@ -254,6 +254,12 @@ export const layer: Layer.Layer<
       }
       return named ? slots : []
     }
+    /** Whether a chunk is another newcomer's request for our table: it names at most its sender. */
+    const asksForTable = ({ bytes, entriesEnd, entriesStart, totalChunks }: Received["inbound"]): boolean => {
+      if (totalChunks > 1) return false
+      if (entriesStart < entriesEnd) cursor.read(bytes, entriesStart)
+      return entriesStart >= entriesEnd || cursor.next >= entriesEnd
+    }
     /** A GOSSIP in place of the table that we asked for names members that have it. Others bring us enough members. */
     const noteGossip = (received: Received): void => {
       const { inbound, now, sender } = received
@@ -455,6 +461,8 @@ export const layer: Layer.Layer<
         if (sender < 0) return
         if (inbound.header.kind === Kind.Gossip) return noteGossip(received)
         if (inbound.header.kind !== Kind.AntiEntropy || !inbound.isChunk) return
+        // It must not end the search for a member that sends us the table.
+        if (outbox.expectedTable.isComing(now) && asksForTable(inbound)) return
         if (!introduction.tableArrived(sender, now)) return
         // `AntiEntropy` ends it when all parts are here.
         if (inbound.totalChunks > 1) outbox.expectedTable.expect(now + PartsPause)

@@ -385,6 +385,35 @@ describe("many newcomers at once", () => {
     })
   )
 
+  scenario("get the table also where others introduce themselves to one that waits for it", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const options = { gossip: { antiEntropyInterval: 0, interval: 6_000_000 }, probes: silentProbes }
+      const node = yield* lab.start(1, { extensions: {}, ...options })
+      const teller = yield* lab.puppet(90)
+      for (let at = 0; at < 500; at += 50) {
+        const entries = Array.from({ length: 50 }, (_, i) => claim("Alive", 1000 + at + i, `10.1.${at / 50}.${i}:1`))
+        yield* teller.send({ _tag: "Gossip", ...sender(90, 0, at), entries }, node)
+      }
+      yield* pass(10)
+      const newcomers = yield* Effect.forEach(
+        Array.from({ length: 20 }, (_, i) => 2 + i),
+        (number) => lab.start(number, { extensions: {}, ...options, peers: [node.address] })
+      )
+      yield* pass(100)
+      const sentOn = new Set(
+        lab.sent(({ from, message }) => from === "n1" && message._tag.startsWith("Gossip")).map(({ to }) => to)
+      )
+      const waiting = newcomers.filter(({ name }) => sentOn.has(name))
+      assert.lengthOf(waiting, 4)
+      const later = yield* Effect.forEach(waiting, ({ address }, i) =>
+        lab.start(40 + i, { extensions: {}, ...options, peers: [address] })
+      )
+      yield* pass(1000)
+      for (const one of [...waiting, ...later]) assert.isAbove((yield* countsOf(one)).alive, 500)
+    })
+  )
+
   scenario("do not pass on the table that they asked for", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
