@@ -256,6 +256,7 @@ const make = (rounds: boolean) =>
 
     view.observe({
       transition: ({ kind, now, slot }) => {
+        if (!table.isLive(slot)) helpers.delete(slot)
         // It may be back elsewhere.
         if (kind === "Joined" || kind === "Recovered") paths.forget(slot)
         if (!usesDigests || !outbox.isCrowded()) return

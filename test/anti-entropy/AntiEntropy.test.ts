@@ -414,6 +414,36 @@ describe("many newcomers at once", () => {
     })
   )
 
+  scenario("are not sent on to members that left", () =>
+    Effect.gen(function* () {
+      const lab = yield* Lab.make()
+      const options = {
+        gossip: { antiEntropyInterval: 0, interval: 6_000_000 },
+        probes: silentProbes,
+        maxDatagram: 576
+      }
+      const node = yield* lab.start(1, { extensions: {}, ...options })
+      const teller = yield* lab.puppet(90)
+      for (let at = 0; at < 500; at += 50) {
+        const entries = Array.from({ length: 50 }, (_, i) => claim("Alive", 1000 + at + i, `10.1.${at / 50}.${i}:1`))
+        yield* teller.send({ _tag: "Gossip", ...sender(90, 0, at), entries }, node)
+      }
+      yield* pass(10)
+      for (let i = 0; i < 20; i++) {
+        const former = yield* lab.start(100 + i, { extensions: {}, ...options, peers: [node.address] })
+        yield* pass(1000)
+        yield* lab.stop(former)
+      }
+      yield* pass(3000)
+      const newcomers = yield* Effect.forEach(
+        Array.from({ length: 20 }, (_, i) => 2 + i),
+        (number) => lab.start(number, { extensions: {}, ...options, peers: [node.address] })
+      )
+      yield* pass(500)
+      for (const newcomer of newcomers) assert.isAbove((yield* countsOf(newcomer)).alive, 500)
+    })
+  )
+
   scenario("do not pass on the table that they asked for", () =>
     Effect.gen(function* () {
       const lab = yield* Lab.make()
