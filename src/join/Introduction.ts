@@ -149,12 +149,12 @@ export class Introduction {
     this.#forgetAsked()
   }
 
-  /** Starts again with the next peer that answers. */
-  restart(): void {
+  /** Starts again with the next peer that answers. `amongOthers`: the node knows members already. */
+  restart(amongOthers: boolean): void {
     this.#forgetAsked()
     this.#requests = 0
     this.#over = false
-    this.#restarted = true
+    this.#restarted = amongOthers
   }
 
   #forgetAsked(): void {

@@ -451,7 +451,7 @@ export const layer: Layer.Layer<
           Effect.suspend(() => Effect.fromResult(PeerOptions.check(given, config, peers))),
           (added) => {
             peers.add(added, readClock())
-            introduction.restart()
+            introduction.restart(table.live > 1)
             contacts.reset()
           }
         ),

@@ -67,7 +67,7 @@ describe("Introduction", () => {
     introduction.peerAnswered(pathTo(1), 7, 0)
     introduction.takeDue(0)
     introduction.tableArrived(3, 100)
-    introduction.restart()
+    introduction.restart(true)
     // A table of a member that was known before.
     introduction.tableArrived(3, 100)
     assert.isTrue(introduction.isOpen)
@@ -99,7 +99,7 @@ describe("Introduction", () => {
     introduction.takeDue(0)
     introduction.end()
     assert.deepStrictEqual([introduction.next, introduction.isOpen], [Infinity, false])
-    introduction.restart()
+    introduction.restart(true)
     introduction.end()
     assert.isTrue(introduction.isOpen)
   })
@@ -160,9 +160,18 @@ describe("Introduction", () => {
     expect(introduction.next).toBe(1100)
   })
 
+  it("is sent on after a restart of a node that knows nobody", () => {
+    const introduction = new Introduction(() => 0)
+    introduction.tableArrived(3, 0)
+    introduction.restart(false)
+    introduction.peerAnswered(pathTo(1), 7, 100)
+    introduction.takeDue(100)
+    expect(introduction.sentOn([3], 110)).toBe(110 + MostWait)
+  })
+
   it("is not sent on after a restart, when members pass on others all the time", () => {
     const introduction = new Introduction(() => 0)
-    introduction.restart()
+    introduction.restart(true)
     introduction.peerAnswered(pathTo(1), 7, 100)
     introduction.takeDue(100)
     expect(introduction.sentOn([3], 110)).toBeUndefined()
