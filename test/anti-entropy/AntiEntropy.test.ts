@@ -1,4 +1,3 @@
-import { SelfSlot } from "../../src/membership/MemberTable.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Random, Result } from "effect"
 import { Kdf, SecureRandom } from "effect/crypto"
@@ -8,6 +7,7 @@ import * as Cluster from "../../src/cluster/Cluster.ts"
 import * as ClusterConfig from "../../src/config/ClusterConfig.ts"
 import { CurrentConfig } from "../../src/config/CurrentConfig.ts"
 import * as ReliableDelivery from "../../src/delivery/ReliableDelivery.ts"
+import * as NodeId from "../../src/domain/NodeId.ts"
 import * as FailureDetector from "../../src/failure-detector/FailureDetector.ts"
 import * as Gossip from "../../src/gossip/Gossip.ts"
 import * as Events from "../../src/events/Events.ts"
@@ -15,6 +15,7 @@ import * as Queries from "../../src/queries/Queries.ts"
 import * as Join from "../../src/join/Join.ts"
 import * as ChangeFeed from "../../src/membership/ChangeFeed.ts"
 import * as LocalView from "../../src/membership/LocalView.ts"
+import { SelfSlot } from "../../src/membership/MemberTable.ts"
 import * as Outbox from "../../src/outbox/Outbox.ts"
 import * as Transport from "../../src/transport/Transport.ts"
 import type * as Message from "../../src/wire/Message.ts"
@@ -337,21 +338,31 @@ describe("what a member of level 1 asks", () => {
 })
 
 describe("many newcomers at once", () => {
+  /** A node that was told of 500 members, and twenty newcomers that start at once with it as their peer. */
+  const crowd = Effect.gen(function* () {
+    const lab = yield* Lab.make()
+    const options = {
+      extensions: {},
+      gossip: { antiEntropyInterval: 0, interval: 6_000_000 },
+      probes: silentProbes
+    } as const
+    const node = yield* lab.start(1, options)
+    const teller = yield* lab.puppet(90)
+    for (let at = 0; at < 500; at += 50) {
+      const entries = Array.from({ length: 50 }, (_, i) => claim("Alive", 1000 + at + i, `10.1.${at / 50}.${i}:1`))
+      yield* teller.send({ _tag: "Gossip", ...sender(90, 0, at), entries }, node)
+    }
+    yield* pass(10)
+    const newcomers = yield* Effect.forEach(
+      Array.from({ length: 20 }, (_, i) => 2 + i),
+      (number) => lab.start(number, { ...options, peers: [node.address] })
+    )
+    return { lab, newcomers, options }
+  })
+
   scenario("get the table, and beyond what can be sent at once from those that got it first", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
-      const options = { gossip: { antiEntropyInterval: 0, interval: 6_000_000 }, probes: silentProbes }
-      const node = yield* lab.start(1, { extensions: {}, ...options })
-      const teller = yield* lab.puppet(90)
-      for (let at = 0; at < 500; at += 50) {
-        const entries = Array.from({ length: 50 }, (_, i) => claim("Alive", 1000 + at + i, `10.1.${at / 50}.${i}:1`))
-        yield* teller.send({ _tag: "Gossip", ...sender(90, 0, at), entries }, node)
-      }
-      yield* pass(10)
-      const newcomers = yield* Effect.forEach(
-        Array.from({ length: 20 }, (_, i) => 2 + i),
-        (number) => lab.start(number, { extensions: {}, ...options, peers: [node.address] })
-      )
+      const { lab, newcomers } = yield* crowd
       const got = Effect.map(Effect.forEach(newcomers, countsOf), (known) => known.filter(({ alive }) => alive > 500))
       // 500 changes wait at the node, so the table goes out after 50 ms, and takes another 40.
       yield* pass(150)
@@ -387,19 +398,7 @@ describe("many newcomers at once", () => {
 
   scenario("get the table also where others introduce themselves to one that waits for it", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
-      const options = { gossip: { antiEntropyInterval: 0, interval: 6_000_000 }, probes: silentProbes }
-      const node = yield* lab.start(1, { extensions: {}, ...options })
-      const teller = yield* lab.puppet(90)
-      for (let at = 0; at < 500; at += 50) {
-        const entries = Array.from({ length: 50 }, (_, i) => claim("Alive", 1000 + at + i, `10.1.${at / 50}.${i}:1`))
-        yield* teller.send({ _tag: "Gossip", ...sender(90, 0, at), entries }, node)
-      }
-      yield* pass(10)
-      const newcomers = yield* Effect.forEach(
-        Array.from({ length: 20 }, (_, i) => 2 + i),
-        (number) => lab.start(number, { extensions: {}, ...options, peers: [node.address] })
-      )
+      const { lab, newcomers, options } = yield* crowd
       yield* pass(100)
       const sentOn = new Set(
         lab.sent(({ from, message }) => from === "n1" && message._tag.startsWith("Gossip")).map(({ to }) => to)
@@ -407,10 +406,33 @@ describe("many newcomers at once", () => {
       const waiting = newcomers.filter(({ name }) => sentOn.has(name))
       assert.lengthOf(waiting, 4)
       const later = yield* Effect.forEach(waiting, ({ address }, i) =>
-        lab.start(40 + i, { extensions: {}, ...options, peers: [address] })
+        lab.start(40 + i, { ...options, peers: [address] })
       )
       yield* pass(1000)
       for (const one of [...waiting, ...later]) assert.isAbove((yield* countsOf(one)).alive, 500)
+    })
+  )
+
+  scenario("pass on no members that they hear of while they wait for the table", () =>
+    Effect.gen(function* () {
+      const { lab, newcomers } = yield* crowd
+      yield* pass(100)
+      const waiting = newcomers.find(({ name }) =>
+        lab.seen.some(({ from, message, to }) => from === "n1" && to === name && message._tag.startsWith("Gossip"))
+      )
+      const teller = yield* lab.puppet(91)
+      const { outbox, view } = parts(waiting!)
+      const isPassedOn = Effect.fnUntraced(function* (number: number) {
+        const entries = [claim("Alive", number, `10.2.0.1:${number}`)]
+        yield* teller.send({ _tag: "Gossip", ...sender(91, 0, number), entries }, waiting!)
+        yield* pass(1)
+        const slot = view.slotOf(NodeId.fromWords(0, number))
+        assert.isAbove(slot, SelfSlot)
+        return outbox.queue.has(slot)
+      })
+      assert.isFalse(yield* isPassedOn(7001))
+      yield* pass(1000)
+      assert.isTrue(yield* isPassedOn(7002))
     })
   )
 

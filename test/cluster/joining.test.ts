@@ -48,6 +48,17 @@ const cluster = (lab: Lab, size: number, config: ClusterOptions = quiet) =>
     return nodes
   })
 
+/** Twenty nodes with default settings that have been together for a minute. */
+const oldCluster = Effect.gen(function* () {
+  const lab = yield* Lab.make()
+  const nodes: Array<LabNode> = []
+  for (let i = 1; i <= 20; i++) {
+    nodes.push(yield* lab.start(i, { extensions: {}, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
+  }
+  yield* pass(60_000)
+  return { lab, nodes }
+})
+
 describe("joining", () => {
   scenario(
     "a peer gets PINGs until it answers, after waits that double from 500 ms to 10 s, and is not listed before",
@@ -288,12 +299,7 @@ describe("joining", () => {
     "a newcomer and all members of an old cluster have proved their addresses to each other within seconds",
     () =>
       Effect.gen(function* () {
-        const lab = yield* Lab.make()
-        const nodes: Array<LabNode> = []
-        for (let i = 1; i <= 20; i++) {
-          nodes.push(yield* lab.start(i, { extensions: {}, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
-        }
-        yield* pass(60_000)
+        const { lab, nodes } = yield* oldCluster
         const late = yield* lab.start(21, { extensions: {}, peers: ["10.0.0.1:7946"] })
         yield* pass(5000)
         const proved = (observer: LabNode, subject: LabNode) =>
@@ -312,12 +318,7 @@ describe("joining", () => {
     "a newcomer that asks all members at once gets the answers of all, also of those that know it by hearsay",
     () =>
       Effect.gen(function* () {
-        const lab = yield* Lab.make()
-        const nodes: Array<LabNode> = []
-        for (let i = 1; i <= 20; i++) {
-          nodes.push(yield* lab.start(i, { extensions: {}, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
-        }
-        yield* pass(60_000)
+        const { lab, nodes } = yield* oldCluster
         const late = yield* lab.start(21, { extensions: {}, peers: ["10.0.0.1:7946"] })
         yield* pass(500)
         const strangers = nodes.filter((node) => parts(node).outbox.isUnproved(parts(node).view.slotOf(late.node.id)))
@@ -329,12 +330,7 @@ describe("joining", () => {
 
   scenario("members that are told of a newcomer by others leave it to the newcomer to speak to them", () =>
     Effect.gen(function* () {
-      const lab = yield* Lab.make()
-      const nodes: Array<LabNode> = []
-      for (let i = 1; i <= 20; i++) {
-        nodes.push(yield* lab.start(i, { extensions: {}, peers: i === 1 ? [] : ["10.0.0.1:7946"] }))
-      }
-      yield* pass(60_000)
+      const { lab, nodes } = yield* oldCluster
       const silent = yield* lab.puppet(99)
       const entries = [claim("Alive", 99, "10.0.0.99:7946")]
       yield* silent.send({ _tag: "Ping", ...sender(99), entries }, nodes[0]!)

@@ -145,6 +145,7 @@ describe("Introduction", () => {
     expect(introduction.next).toBe(110 + MostWait)
     // That members are known without the table does not end the wait.
     introduction.end()
+    expect(introduction.next).toBe(110 + MostWait)
     expect(introduction.takeDue(110 + MostWait)).toBeUndefined()
     expect([introduction.next, introduction.isOpen]).toEqual([Infinity, false])
     expect(introduction.sentOn([3], 3200)).toBeUndefined()
