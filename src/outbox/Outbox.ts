@@ -129,7 +129,7 @@ export class Outbox extends Context.Service<
      * message holds, it is sent less often.
      */
     readonly heard: (inbound: Inbound) => void
-    /** Takes a part of the table that we asked for: the others know what it holds, so it is not passed on. */
+    /** Takes an answer to our request for the table: the others know what it holds, so it is not passed on. */
     readonly alreadyKnown: (inbound: Inbound) => void
     /** The table that we wait for as a newcomer. Until it has come, members that we hear of are not passed on. */
     readonly expectedTable: ExpectedTable

@@ -3,8 +3,8 @@
  * each real member would PING that host again and again.
  *
  * A host gets few PINGs from one node, whatever the reason. A node that knows a member by hearsay only sends it fewer: so few
- * that all nodes together send about one in a minute, since a lie that one node heard is passed on to all. Who is real speaks
- * to the others itself soon, and then it may be answered.
+ * that all nodes together send about one in two minutes, since a lie that one node heard is passed on to all. A real member
+ * soon speaks to the others itself, and then it may be answered.
  */
 import { deleteOldest } from "../domain/OldestKey.ts"
 import { refilled } from "../domain/TokenBucket.ts"
@@ -31,7 +31,7 @@ const CreditLimit = 2
 /** A host that did not answer for this time after a PING, in ms, is taken for silent. */
 const Silence = 5000
 
-/** The most hosts remembered. Beyond, the one that was remembered first is forgotten. */
+/** The most hosts remembered. For one more, the one that was remembered first is forgotten. */
 export const MaxHosts = 4096
 
 interface Host {
